@@ -1,0 +1,14 @@
+//! Leaves that two or more folders use: number text, globs, checksums, time, the allocator.
+//!
+//! Nothing here knows of keys, commands or clients.
+
+pub mod alloc;
+pub mod clock;
+pub mod crc;
+pub mod glob;
+pub mod hash;
+pub mod lzf;
+pub mod num;
+pub mod reaper;
+pub mod size_class;
+pub mod worker;

@@ -1,0 +1,290 @@
+//! What a command is, as one row: everything that COMMAND, ACL, lock plans, admission and tests derive.
+
+use super::keys::KeySpec;
+
+bitflags::bitflags! {
+    /// What a command does and where it may run. Names as in COMMAND INFO, in lower case.
+    #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+    pub struct Flags: u32 {
+        /// May change data.
+        const WRITE = 1;
+        /// Reads data only.
+        const READONLY = 1 << 1;
+        /// May need memory: refused when there is none left.
+        const DENYOOM = 1 << 2;
+        /// For administrators.
+        const ADMIN = 1 << 3;
+        /// About pub/sub.
+        const PUBSUB = 1 << 4;
+        /// Not from scripts.
+        const NOSCRIPT = 1 << 5;
+        /// May block the client.
+        const BLOCKING = 1 << 6;
+        /// Also while the data set is being loaded.
+        const LOADING = 1 << 7;
+        /// Also on a replica with old data.
+        const STALE = 1 << 8;
+        /// Not shown to MONITOR.
+        const SKIP_MONITOR = 1 << 9;
+        /// Not noted in the slow log.
+        const SKIP_SLOWLOG = 1 << 10;
+        /// Asked by cluster redirections.
+        const ASKING = 1 << 11;
+        /// Constant or logarithmic time.
+        const FAST = 1 << 12;
+        /// Also before AUTH.
+        const NO_AUTH = 1 << 13;
+        /// May be replicated without being a write.
+        const MAY_REPLICATE = 1 << 14;
+        /// Not within MULTI.
+        const NO_MULTI = 1 << 15;
+        /// Keys are found by more than its key specs.
+        const MOVABLEKEYS = 1 << 16;
+        /// Also while a script runs too long.
+        const ALLOW_BUSY = 1 << 17;
+        /// Also in asynchronous loading.
+        const NO_ASYNC_LOADING = 1 << 18;
+        /// Has no key that must be given.
+        const NO_MANDATORY_KEYS = 1 << 19;
+        /// Only from a sentinel's point of view.
+        const PROTECTED = 1 << 20;
+        /// The first words of a HTTP request: the connection is closed.
+        const CROSS_PROTOCOL = 1 << 21;
+        /// Needs the closed gate: works on all keys at one instant.
+        const EXCLUSIVE = 1 << 22;
+    }
+}
+
+impl Flags {
+    /// The flags COMMAND INFO shows, with their names, in its order.
+    pub const SHOWN: [(Flags, &'static str); 20] = [
+        (Flags::WRITE, "write"),
+        (Flags::READONLY, "readonly"),
+        (Flags::DENYOOM, "denyoom"),
+        (Flags::ADMIN, "admin"),
+        (Flags::PUBSUB, "pubsub"),
+        (Flags::NOSCRIPT, "noscript"),
+        (Flags::BLOCKING, "blocking"),
+        (Flags::LOADING, "loading"),
+        (Flags::STALE, "stale"),
+        (Flags::SKIP_MONITOR, "skip_monitor"),
+        (Flags::SKIP_SLOWLOG, "skip_slowlog"),
+        (Flags::ASKING, "asking"),
+        (Flags::FAST, "fast"),
+        (Flags::NO_AUTH, "no_auth"),
+        (Flags::MAY_REPLICATE, "may_replicate"),
+        (Flags::NO_MULTI, "no_multi"),
+        (Flags::MOVABLEKEYS, "movablekeys"),
+        (Flags::ALLOW_BUSY, "allow_busy"),
+        (Flags::NO_ASYNC_LOADING, "no_async_loading"),
+        (Flags::NO_MANDATORY_KEYS, "no_mandatory_keys"),
+    ];
+}
+
+bitflags::bitflags! {
+    /// ACL categories. `READ`, `WRITE`, `FAST`, `SLOW`, `ADMIN`, `DANGEROUS`, `PUBSUB` and `BLOCKING` follow
+    /// from flags; a row names only what does not.
+    #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+    pub struct Categories: u32 {
+        /// @keyspace
+        const KEYSPACE = 1;
+        /// @read
+        const READ = 1 << 1;
+        /// @write
+        const WRITE = 1 << 2;
+        /// @set
+        const SET = 1 << 3;
+        /// @sortedset
+        const SORTEDSET = 1 << 4;
+        /// @list
+        const LIST = 1 << 5;
+        /// @hash
+        const HASH = 1 << 6;
+        /// @string
+        const STRING = 1 << 7;
+        /// @bitmap
+        const BITMAP = 1 << 8;
+        /// @hyperloglog
+        const HYPERLOGLOG = 1 << 9;
+        /// @geo
+        const GEO = 1 << 10;
+        /// @stream
+        const STREAM = 1 << 11;
+        /// @pubsub
+        const PUBSUB = 1 << 12;
+        /// @admin
+        const ADMIN = 1 << 13;
+        /// @fast
+        const FAST = 1 << 14;
+        /// @slow
+        const SLOW = 1 << 15;
+        /// @blocking
+        const BLOCKING = 1 << 16;
+        /// @dangerous
+        const DANGEROUS = 1 << 17;
+        /// @connection
+        const CONNECTION = 1 << 18;
+        /// @transaction
+        const TRANSACTION = 1 << 19;
+        /// @scripting
+        const SCRIPTING = 1 << 20;
+    }
+}
+
+impl Categories {
+    /// Categories and their names, in the order of ACL CAT.
+    pub const NAMES: [(Categories, &'static str); 21] = [
+        (Categories::KEYSPACE, "keyspace"),
+        (Categories::READ, "read"),
+        (Categories::WRITE, "write"),
+        (Categories::SET, "set"),
+        (Categories::SORTEDSET, "sortedset"),
+        (Categories::LIST, "list"),
+        (Categories::HASH, "hash"),
+        (Categories::STRING, "string"),
+        (Categories::BITMAP, "bitmap"),
+        (Categories::HYPERLOGLOG, "hyperloglog"),
+        (Categories::GEO, "geo"),
+        (Categories::STREAM, "stream"),
+        (Categories::PUBSUB, "pubsub"),
+        (Categories::ADMIN, "admin"),
+        (Categories::FAST, "fast"),
+        (Categories::SLOW, "slow"),
+        (Categories::BLOCKING, "blocking"),
+        (Categories::DANGEROUS, "dangerous"),
+        (Categories::CONNECTION, "connection"),
+        (Categories::TRANSACTION, "transaction"),
+        (Categories::SCRIPTING, "scripting"),
+    ];
+}
+
+/// One command's row. Built by the `const` methods below, next to the handler:
+///
+/// ```
+/// use redstart::command::row::*;
+/// const GET: Spec = Spec::new("get", 2)
+///     .flags(&[READONLY, FAST])
+///     .keys(&[KeySpec::at(1, &[RO, ACCESS])])
+///     .categories(&[Categories::STRING])
+///     .doc("string", "1.0.0", "O(1)", "Returns the string value of a key.");
+/// ```
+#[derive(Clone, Copy, Debug)]
+pub struct Spec {
+    /// The name in lower case; a subcommand's is `container|name`.
+    pub name: &'static str,
+    /// Number of arguments including the name; negative: at least that many.
+    pub arity: i32,
+    /// What it does and where it may run.
+    pub flags: Flags,
+    /// Where its keys stand.
+    pub keys: &'static [KeySpec],
+    /// Categories that do not follow from the flags.
+    pub explicit_categories: Categories,
+    /// Hints for proxies and cluster clients.
+    pub tips: &'static [&'static str],
+    /// The family, as COMMAND DOCS names it.
+    pub group: &'static str,
+    /// The Redis version that brought it.
+    pub since: &'static str,
+    /// What it costs.
+    pub complexity: &'static str,
+    /// What it does, in one sentence.
+    pub summary: &'static str,
+}
+
+impl Spec {
+    /// A row with a name and an arity, everything else empty.
+    pub const fn new(name: &'static str, arity: i32) -> Spec {
+        Spec {
+            name,
+            arity,
+            flags: Flags::empty(),
+            keys: &[],
+            explicit_categories: Categories::empty(),
+            tips: &[],
+            group: "",
+            since: "",
+            complexity: "",
+            summary: "",
+        }
+    }
+
+    /// Sets the flags.
+    pub const fn flags(mut self, flags: &[Flags]) -> Spec {
+        let mut at = 0;
+        while at < flags.len() {
+            self.flags = self.flags.union(flags[at]);
+            at += 1;
+        }
+        self
+    }
+
+    /// Sets the key specs.
+    pub const fn keys(mut self, keys: &'static [KeySpec]) -> Spec {
+        self.keys = keys;
+        self
+    }
+
+    /// Sets the categories that do not follow from the flags.
+    pub const fn categories(mut self, categories: &[Categories]) -> Spec {
+        let mut at = 0;
+        while at < categories.len() {
+            self.explicit_categories = self.explicit_categories.union(categories[at]);
+            at += 1;
+        }
+        self
+    }
+
+    /// Sets the tips.
+    pub const fn tips(mut self, tips: &'static [&'static str]) -> Spec {
+        self.tips = tips;
+        self
+    }
+
+    /// Sets what COMMAND DOCS tells.
+    pub const fn doc(
+        mut self,
+        group: &'static str,
+        since: &'static str,
+        complexity: &'static str,
+        summary: &'static str,
+    ) -> Spec {
+        self.group = group;
+        self.since = since;
+        self.complexity = complexity;
+        self.summary = summary;
+        self
+    }
+
+    /// Whether a request of `count` arguments, the name included, has the right number.
+    #[inline]
+    pub fn admits(&self, count: usize) -> bool {
+        let wanted = self.arity.unsigned_abs() as usize;
+        if self.arity >= 0 { count == wanted } else { count >= wanted }
+    }
+
+    /// All ACL categories, those that follow from the flags included.
+    pub fn categories_all(&self) -> Categories {
+        let mut all = self.explicit_categories;
+        let scripting = all.contains(Categories::SCRIPTING);
+        let implied = [
+            (Flags::WRITE, Categories::WRITE),
+            (Flags::ADMIN, Categories::ADMIN.union(Categories::DANGEROUS)),
+            (Flags::PUBSUB, Categories::PUBSUB),
+            (Flags::FAST, Categories::FAST),
+            (Flags::BLOCKING, Categories::BLOCKING),
+        ];
+        for (flag, category) in implied {
+            if self.flags.contains(flag) {
+                all |= category;
+            }
+        }
+        if self.flags.contains(Flags::READONLY) && !scripting {
+            all |= Categories::READ;
+        }
+        if !all.contains(Categories::FAST) {
+            all |= Categories::SLOW;
+        }
+        all
+    }
+}

@@ -1,0 +1,144 @@
+//! What a handler gets and what it gives back.
+
+use std::sync::Arc;
+
+use crate::client::Session;
+use crate::command::keys::InvalidKeys;
+use crate::command::{Args, Error, Spec};
+use crate::config::Settings;
+use crate::keyspace::{StrRef, View};
+use crate::resp::Reply;
+
+use super::server::Server;
+
+/// A command: its row, its handler, and its subcommands if it is a container.
+#[derive(Clone, Copy)]
+pub struct Command {
+    /// The row.
+    pub spec: Spec,
+    /// The handler. A container's runs when no subcommand is given, which its arity forbids.
+    pub run: Handler,
+    /// Subcommands; their names are `container|name`.
+    pub subcommands: &'static [Command],
+    /// Finds keys that the key specs can't describe: indices into the arguments.
+    pub find_keys: Option<FindKeys>,
+}
+
+/// A handler: it reads `call.args`, works on `call.keys` and writes to `call.reply`.
+pub type Handler = fn(&mut Call<'_>) -> Outcome;
+
+/// Finds keys by looking at the arguments, the name being the first.
+pub type FindKeys = fn(&[&[u8]]) -> Result<Vec<usize>, InvalidKeys>;
+
+/// What a handler returns: an error is answered as an error reply, whatever it wrote before is dropped.
+pub type Outcome = Result<Next, Error>;
+
+/// The handler is done and has written its reply.
+pub const DONE: Outcome = Ok(Next::Done);
+
+/// What happens after a handler.
+pub enum Next {
+    /// Nothing: the reply is complete.
+    Done,
+    /// Work on references to large values that writes the reply after unlocking.
+    Later(Box<dyn FnOnce(&mut Reply) + Send>),
+    /// Work on references after unlocking, whose result is then installed under the same locks.
+    Compute(Compute),
+    /// The reply is complete and the connection closes when it is written.
+    Close,
+    /// The client waits for one of its keys.
+    Block(Block),
+}
+
+/// Work after unlocking; it returns what to do under the locks again.
+pub type Compute = Box<dyn FnOnce() -> Install + Send>;
+
+/// Installs a result under the locks; it may find its sources changed and ask to compute again.
+pub type Install = Box<dyn FnOnce(&mut Call<'_>) -> Outcome + Send>;
+
+/// What a blocked client waits for.
+pub struct Block {
+    /// Its keys, in the order in which they are looked at.
+    pub keys: Vec<Vec<u8>>,
+    /// When it gives up, in Unix ms; none: never.
+    pub deadline: Option<i64>,
+    /// What it is answered then.
+    pub timeout_reply: fn(&mut Reply),
+}
+
+/// One command on its way through a handler.
+pub struct Call<'a> {
+    /// The arguments; the first is the name.
+    pub args: &'a [&'a [u8]],
+    /// The command's row.
+    pub spec: &'static Spec,
+    /// The keyspace.
+    pub keys: View<'a>,
+    /// Where the reply goes.
+    pub reply: &'a mut Reply,
+    /// The connection.
+    pub session: &'a mut Session,
+    /// Everything else.
+    pub server: &'a Arc<Server>,
+    /// Whether the command comes from EXEC or a script: it must not block, and nothing is put off.
+    pub nested: bool,
+}
+
+impl<'a> Call<'a> {
+    /// The configuration as of the beginning of this turn.
+    #[inline]
+    pub fn settings(&self) -> &Settings {
+        &self.session.settings
+    }
+
+    /// A cursor at the argument of index `from`.
+    #[inline]
+    pub fn args_from(&self, from: usize) -> Args<'a> {
+        Args::new(&self.args[from..])
+    }
+
+    /// Whether work on large values may be put off until the locks are released.
+    pub fn may_put_off(&self) -> bool {
+        !self.nested && !self.keys.has_everything()
+    }
+}
+
+/// Answers a string as a bulk.
+#[inline]
+pub fn write_string(reply: &mut Reply, string: StrRef<'_>) {
+    match string {
+        StrRef::Int(n) => reply.bulk_int(n),
+        StrRef::Bytes(bytes) => reply.bulk(bytes),
+        StrRef::Heap(bytes) => reply.bulk(bytes),
+    }
+}
+
+impl Command {
+    /// A command without subcommands.
+    pub const fn new(spec: Spec, run: Handler) -> Command {
+        Command { spec, run, subcommands: &[], find_keys: None }
+    }
+
+    /// A container of subcommands.
+    pub const fn container(spec: Spec, subcommands: &'static [Command]) -> Command {
+        Command { spec, run: |call| Err(crate::command::error::wrong_arity(call.spec.name)), subcommands, find_keys: None }
+    }
+
+    /// Adds a finder for keys that the specs can't describe.
+    pub const fn find_keys(mut self, find: FindKeys) -> Command {
+        self.find_keys = Some(find);
+        self
+    }
+
+    /// Calls `found` with the index of each key in `args`.
+    ///
+    /// # Errors
+    /// If the arguments contradict themselves about where keys are.
+    pub fn for_each_key(&self, args: &[&[u8]], found: &mut dyn FnMut(usize)) -> Result<(), InvalidKeys> {
+        if let Some(find) = self.find_keys {
+            find(args)?.into_iter().for_each(found);
+            return Ok(());
+        }
+        self.spec.keys.iter().try_for_each(|keys| keys.for_each(args, found))
+    }
+}

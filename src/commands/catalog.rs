@@ -1,0 +1,148 @@
+//! The catalog at run time: commands by name, after `rename-command`, each with a number for its counters.
+
+use std::collections::HashMap;
+
+use ahash::RandomState;
+
+use super::Command;
+use super::FAMILIES;
+use crate::command::{Begin, Find};
+use crate::config::RenameCommand;
+
+/// A command as it is listed.
+pub struct Listed {
+    /// The row and the handler.
+    pub command: &'static Command,
+    /// A number below [`Catalog::len`], for counters.
+    pub id: usize,
+    /// The one key argument, if the command has exactly one, at a fixed place: the common, fast case.
+    pub single_key: Option<usize>,
+    subcommands: HashMap<&'static str, usize>,
+}
+
+/// All commands; see the head of this file.
+pub struct Catalog {
+    listed: Vec<Listed>,
+    by_name: HashMap<Box<[u8]>, usize, RandomState>,
+}
+
+/// What looking up a request gave.
+#[derive(Clone, Copy)]
+pub enum Found<'a> {
+    /// A command, or a subcommand of one.
+    Command(&'a Listed),
+    /// No command of that name.
+    Unknown,
+    /// A container that has no such subcommand.
+    UnknownSubcommand(&'a Listed),
+}
+
+const NAME_MAX: usize = 32;
+
+impl Catalog {
+    /// Lists all families; `renames` are pairs of old and new name, an empty new name removes.
+    ///
+    /// # Errors
+    /// The old name that is unknown, or the new one that is taken.
+    pub fn new(renames: &[RenameCommand]) -> Result<Catalog, &'static str> {
+        let mut catalog = Catalog { listed: Vec::new(), by_name: HashMap::default() };
+        for command in FAMILIES.iter().copied().flatten() {
+            let index = catalog.list(command);
+            catalog.by_name.insert(command.spec.name.as_bytes().into(), index);
+        }
+        for RenameCommand { old, new, .. } in renames {
+            let index = catalog.by_name.remove(&*old.to_ascii_lowercase()).ok_or("No such command in rename-command")?;
+            let new = new.to_ascii_lowercase();
+            if !new.is_empty() && catalog.by_name.insert(new.into(), index).is_some() {
+                return Err("Target command name already exists");
+            }
+        }
+        Ok(catalog)
+    }
+
+    fn list(&mut self, command: &'static Command) -> usize {
+        let subcommands = command.subcommands.iter().map(|sub| {
+            let (_, name) = sub.spec.name.split_once('|').expect("subcommands are named container|name");
+            (name, self.list(sub))
+        });
+        let subcommands = subcommands.collect();
+        let id = self.listed.len();
+        self.listed.push(Listed { command, id, single_key: single_key(command), subcommands });
+        id
+    }
+
+    /// How many commands and subcommands there are.
+    pub fn len(&self) -> usize {
+        self.listed.len()
+    }
+
+    /// Whether there is no command.
+    pub fn is_empty(&self) -> bool {
+        self.listed.is_empty()
+    }
+
+    /// A command by its number.
+    pub fn get(&self, id: usize) -> Option<&Listed> {
+        self.listed.get(id)
+    }
+
+    /// All commands and subcommands, by number.
+    pub fn all(&self) -> &[Listed] {
+        &self.listed
+    }
+
+    /// The commands that clients can name now, with those names; subcommands not among them.
+    pub fn named(&self) -> impl Iterator<Item = (&[u8], &Listed)> {
+        self.by_name.iter().map(|(name, &index)| (&**name, &self.listed[index]))
+    }
+
+    /// The subcommands of a container.
+    pub fn subcommands<'a>(&'a self, container: &'a Listed) -> impl Iterator<Item = &'a Listed> {
+        let of = |sub: &'static Command| {
+            let (_, name) = sub.spec.name.split_once('|').expect("subcommands are named container|name");
+            &self.listed[container.subcommands[name]]
+        };
+        container.command.subcommands.iter().map(of)
+    }
+
+    /// Finds what a request asks for by its first one or two arguments.
+    #[inline]
+    pub fn find(&self, args: &[&[u8]]) -> Found<'_> {
+        let mut lower = [0; NAME_MAX];
+        let Some(&index) = lowered(args[0], &mut lower).and_then(|name| self.by_name.get(name)) else {
+            return Found::Unknown;
+        };
+        let listed = &self.listed[index];
+        if listed.subcommands.is_empty() || args.len() < 2 {
+            return Found::Command(listed);
+        }
+        let sub = lowered(args[1], &mut lower).and_then(|name| std::str::from_utf8(name).ok());
+        match sub.and_then(|name| listed.subcommands.get(name)) {
+            Some(&sub) => Found::Command(&self.listed[sub]),
+            None => Found::UnknownSubcommand(listed),
+        }
+    }
+}
+
+/// A name in lower case; none if it is longer than any command's.
+#[inline]
+fn lowered<'a>(name: &[u8], buffer: &'a mut [u8; NAME_MAX]) -> Option<&'a [u8]> {
+    let buffer = buffer.get_mut(..name.len())?;
+    for (to, from) in buffer.iter_mut().zip(name) {
+        *to = from.to_ascii_lowercase();
+    }
+    Some(buffer)
+}
+
+fn single_key(command: &Command) -> Option<usize> {
+    if command.find_keys.is_some() {
+        return None;
+    }
+    match command.spec.keys {
+        [spec] => match (spec.begin, spec.find) {
+            (Begin::Index(at), Find::Range { last: 0, .. }) => Some(at),
+            _ => None,
+        },
+        _ => None,
+    }
+}

@@ -1,0 +1,283 @@
+//! Getting and setting whole strings.
+
+use crate::command::row::*;
+use crate::command::{Error, error};
+use crate::config::EventClasses;
+use crate::keyspace::{Access, Expiry};
+
+use super::super::call::write_string;
+use super::super::{Call, Command, DONE, Outcome};
+use super::{ExpiryOptions, GROUP, Span, reply_string, row};
+
+pub(super) const GET: Command = Command::new(
+    row("get", 2, &[READONLY, FAST], &[KeySpec::at(1, &[RO, ACCESS])]).doc(
+        GROUP,
+        "1.0.0",
+        "O(1)",
+        "Returns the string value of a key.",
+    ),
+    get,
+);
+
+pub(super) const SET: Command = Command::new(
+    row("set", -3, &[WRITE, DENYOOM], &[KeySpec::at(1, &[RW, ACCESS, UPDATE, VARIABLE_FLAGS])
+        .notes("RW and ACCESS due to the optional `GET` argument")])
+    .doc(GROUP, "1.0.0", "O(1)", "Sets the string value of a key, whatever it held before."),
+    set,
+);
+
+pub(super) const SETNX: Command = Command::new(
+    row("setnx", 3, &[WRITE, DENYOOM, FAST], &[KeySpec::at(1, &[OW, INSERT])]).doc(
+        GROUP,
+        "1.0.0",
+        "O(1)",
+        "Sets the string value of a key only when the key doesn't exist.",
+    ),
+    setnx,
+);
+
+pub(super) const SETEX: Command = Command::new(
+    row("setex", 4, &[WRITE, DENYOOM], &[KeySpec::at(1, &[OW, UPDATE])]).doc(
+        GROUP,
+        "2.0.0",
+        "O(1)",
+        "Sets the string value of a key and its time to live in seconds.",
+    ),
+    |call| set_expiring(call, Span::Seconds),
+);
+
+pub(super) const PSETEX: Command = Command::new(
+    row("psetex", 4, &[WRITE, DENYOOM], &[KeySpec::at(1, &[OW, UPDATE])]).doc(
+        GROUP,
+        "2.6.0",
+        "O(1)",
+        "Sets the string value of a key and its time to live in milliseconds.",
+    ),
+    |call| set_expiring(call, Span::Milliseconds),
+);
+
+pub(super) const GETEX: Command = Command::new(
+    row("getex", -2, &[WRITE, FAST], &[KeySpec::at(1, &[RW, ACCESS, UPDATE])
+        .notes("RW and UPDATE because it changes the TTL")])
+    .doc(GROUP, "6.2.0", "O(1)", "Returns the string value of a key and changes its time to live."),
+    getex,
+);
+
+pub(super) const GETDEL: Command = Command::new(
+    row("getdel", 2, &[WRITE, FAST], &[KeySpec::at(1, &[RW, ACCESS, DELETE])]).doc(
+        GROUP,
+        "6.2.0",
+        "O(1)",
+        "Returns the string value of a key and deletes the key.",
+    ),
+    getdel,
+);
+
+pub(super) const GETSET: Command = Command::new(
+    row("getset", 3, &[WRITE, DENYOOM, FAST], &[KeySpec::at(1, &[RW, ACCESS, UPDATE])]).doc(
+        GROUP,
+        "1.0.0",
+        "O(1)",
+        "Returns the previous string value of a key and sets a new one.",
+    ),
+    getset,
+);
+
+pub(super) const MGET: Command = Command::new(
+    row("mget", -2, &[READONLY, FAST], &[KeySpec::range(1, -1, 1, &[RO, ACCESS])])
+        .tips(&["request_policy:multi_shard"])
+        .doc(GROUP, "1.0.0", "O(N) where N is the number of keys.", "Returns the string values of several keys."),
+    mget,
+);
+
+pub(super) const MSET: Command = Command::new(
+    row("mset", -3, &[WRITE, DENYOOM], &[KeySpec::range(1, -1, 2, &[OW, UPDATE])])
+        .tips(&["request_policy:multi_shard", "response_policy:all_succeeded"])
+        .doc(GROUP, "1.0.1", "O(N) where N is the number of keys.", "Sets the string values of several keys."),
+    mset,
+);
+
+pub(super) const MSETNX: Command = Command::new(
+    row("msetnx", -3, &[WRITE, DENYOOM], &[KeySpec::range(1, -1, 2, &[OW, INSERT])]).doc(
+        GROUP,
+        "1.0.1",
+        "O(N) where N is the number of keys.",
+        "Sets the string values of several keys only when none of them exists.",
+    ),
+    msetnx,
+);
+
+fn get(call: &mut Call<'_>) -> Outcome {
+    reply_string(call, call.args[1])?;
+    DONE
+}
+
+/// What SET is told besides key and value.
+#[derive(Default)]
+struct SetOptions<'a> {
+    expiry: ExpiryOptions<'a>,
+    only_new: bool,
+    only_existing: bool,
+    get: bool,
+}
+
+fn set_options<'a>(call: &Call<'a>) -> Result<SetOptions<'a>, Error> {
+    let mut options = SetOptions::default();
+    let mut args = call.args_from(3);
+    while !args.is_empty() {
+        if !options.only_existing && args.word("NX") {
+            options.only_new = true;
+        } else if !options.only_new && args.word("XX") {
+            options.only_existing = true;
+        } else if args.word("GET") {
+            options.get = true;
+        } else if options.expiry.span.is_none() && args.word("KEEPTTL") {
+            options.expiry.keep = true;
+        } else if !options.expiry.take(&mut args)? {
+            return Err(error::SYNTAX);
+        }
+    }
+    Ok(options)
+}
+
+fn set(call: &mut Call<'_>) -> Outcome {
+    let (key, value) = (call.args[1], call.args[2]);
+    if call.args.len() == 3 {
+        store(call, key, value, Expiry::Clear);
+        call.reply.ok();
+        return DONE;
+    }
+    let options = set_options(call)?;
+    let keep = if options.expiry.keep { Expiry::Keep } else { Expiry::Clear };
+    let expiry = options.expiry.expiry(call.keys.now(), "set")?.unwrap_or(keep);
+    if options.get {
+        reply_string(call, key)?;
+    }
+    let conditional = options.only_new || options.only_existing;
+    if conditional && call.keys.exists(key, Access::Write) != options.only_existing {
+        if !options.get {
+            call.reply.null();
+        }
+        return DONE;
+    }
+    store(call, key, value, expiry);
+    if !options.get {
+        call.reply.ok();
+    }
+    DONE
+}
+
+/// Sets a string and says so.
+#[inline]
+fn store(call: &mut Call<'_>, key: &[u8], value: &[u8], expiry: Expiry) {
+    call.keys.set_string(key, value, expiry);
+    call.keys.changed(key, EventClasses::STRING, "set");
+    if matches!(expiry, Expiry::At(_)) {
+        call.keys.event(key, EventClasses::GENERIC, "expire");
+    }
+}
+
+fn setnx(call: &mut Call<'_>) -> Outcome {
+    let (key, value) = (call.args[1], call.args[2]);
+    let absent = !call.keys.exists(key, Access::Write);
+    if absent {
+        store(call, key, value, Expiry::Clear);
+    }
+    call.reply.int(absent.into());
+    DONE
+}
+
+fn set_expiring(call: &mut Call<'_>, span: Span) -> Outcome {
+    let (key, time, value) = (call.args[1], call.args[2], call.args[3]);
+    let deadline = span.deadline(time, call.keys.now(), call.spec.name)?;
+    store(call, key, value, Expiry::At(deadline));
+    call.reply.ok();
+    DONE
+}
+
+fn getex(call: &mut Call<'_>) -> Outcome {
+    let key = call.args[1];
+    let mut options = ExpiryOptions::default();
+    let mut args = call.args_from(2);
+    while !args.is_empty() {
+        if options.span.is_none() && args.word("PERSIST") {
+            options.persist = true;
+        } else if !options.take(&mut args)? {
+            return Err(error::SYNTAX);
+        }
+    }
+    reply_string(call, key)?;
+    let Some(deadline) = call.keys.find(key, Access::Silent).map(|entry| entry.deadline()) else { return DONE };
+    let absolute = options.span.is_some_and(|(span, _)| span.is_absolute());
+    match options.expiry(call.keys.now(), "getex")? {
+        Some(Expiry::At(at)) if absolute && at <= call.keys.now() => {
+            call.keys.delete(key);
+            call.keys.changed(key, EventClasses::GENERIC, "del");
+        }
+        Some(Expiry::At(at)) => {
+            call.keys.set_deadline(key, Some(at));
+            call.keys.changed(key, EventClasses::GENERIC, "expire");
+        }
+        _ if options.persist && deadline.is_some() => {
+            call.keys.set_deadline(key, None);
+            call.keys.changed(key, EventClasses::GENERIC, "persist");
+        }
+        _ => {}
+    }
+    DONE
+}
+
+fn getdel(call: &mut Call<'_>) -> Outcome {
+    let key = call.args[1];
+    reply_string(call, key)?;
+    if call.keys.delete(key) {
+        call.keys.changed(key, EventClasses::GENERIC, "del");
+    }
+    DONE
+}
+
+fn getset(call: &mut Call<'_>) -> Outcome {
+    let (key, value) = (call.args[1], call.args[2]);
+    reply_string(call, key)?;
+    store(call, key, value, Expiry::Clear);
+    DONE
+}
+
+fn mget(call: &mut Call<'_>) -> Outcome {
+    call.reply.array(call.args.len() - 1);
+    for key in &call.args[1..] {
+        match call.keys.string(key) {
+            Ok(Some(string)) => write_string(call.reply, string),
+            Ok(None) | Err(_) => call.reply.null(),
+        }
+    }
+    DONE
+}
+
+fn mset(call: &mut Call<'_>) -> Outcome {
+    store_pairs(call)?;
+    call.reply.ok();
+    DONE
+}
+
+fn msetnx(call: &mut Call<'_>) -> Outcome {
+    if call.args.len() % 2 == 0 {
+        return Err(error::wrong_arity("msetnx"));
+    }
+    let taken = call.args[1..].iter().step_by(2).any(|key| call.keys.exists(key, Access::Write));
+    if !taken {
+        store_pairs(call)?;
+    }
+    call.reply.int((!taken).into());
+    DONE
+}
+
+fn store_pairs(call: &mut Call<'_>) -> Result<(), Error> {
+    if call.args.len() % 2 == 0 {
+        return Err(error::wrong_arity(call.spec.name));
+    }
+    for pair in call.args[1..].chunks_exact(2) {
+        store(call, pair[0], pair[1], Expiry::Clear);
+    }
+    Ok(())
+}

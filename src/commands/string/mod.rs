@@ -1,0 +1,129 @@
+//! Strings: values that are bytes or numbers.
+
+mod basic;
+mod lcs;
+mod number;
+mod range;
+
+use crate::command::row::*;
+use crate::command::{Args, Error, args, error};
+use crate::keyspace::Expiry;
+
+use super::call::write_string;
+use super::{Call, Command};
+
+/// The family's rows.
+pub const COMMANDS: &[Command] = &[
+    basic::GET,
+    basic::SET,
+    basic::SETNX,
+    basic::SETEX,
+    basic::PSETEX,
+    basic::GETEX,
+    basic::GETDEL,
+    basic::GETSET,
+    basic::MGET,
+    basic::MSET,
+    basic::MSETNX,
+    number::INCR,
+    number::DECR,
+    number::INCRBY,
+    number::DECRBY,
+    number::INCRBYFLOAT,
+    range::APPEND,
+    range::STRLEN,
+    range::SETRANGE,
+    range::GETRANGE,
+    range::SUBSTR,
+    lcs::LCS,
+];
+
+const GROUP: &str = "string";
+
+/// The unit and origin of an expiry argument.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Span {
+    Seconds,
+    Milliseconds,
+    UnixSeconds,
+    UnixMilliseconds,
+}
+
+impl Span {
+    /// Reads the word of the option, without case.
+    fn word(word: &[u8]) -> Option<Span> {
+        let spans: [(&[u8], Span); 4] = [
+            (b"EX", Span::Seconds),
+            (b"PX", Span::Milliseconds),
+            (b"EXAT", Span::UnixSeconds),
+            (b"PXAT", Span::UnixMilliseconds),
+        ];
+        spans.iter().find(|(name, _)| word.eq_ignore_ascii_case(name)).map(|&(_, span)| span)
+    }
+
+    fn is_absolute(self) -> bool {
+        matches!(self, Span::UnixSeconds | Span::UnixMilliseconds)
+    }
+
+    /// The deadline in Unix ms that an argument asks for; only times after 1970 are valid.
+    fn deadline(self, arg: &[u8], now: i64, command: &str) -> Result<i64, Error> {
+        let amount = args::int(arg)?;
+        let in_ms = match self {
+            Span::Seconds | Span::UnixSeconds => amount.checked_mul(1000),
+            Span::Milliseconds | Span::UnixMilliseconds => Some(amount),
+        };
+        let base = if self.is_absolute() { 0 } else { now };
+        in_ms
+            .filter(|_| amount > 0)
+            .and_then(|ms| ms.checked_add(base))
+            .ok_or_else(|| error::invalid_expire(command))
+    }
+}
+
+/// The options that SET and GETEX share.
+#[derive(Default)]
+struct ExpiryOptions<'a> {
+    span: Option<(Span, &'a [u8])>,
+    keep: bool,
+    persist: bool,
+}
+
+impl<'a> ExpiryOptions<'a> {
+    /// Takes an expiry option if one is next: each at most one of its kind, and none beside another.
+    fn take(&mut self, args: &mut Args<'a>) -> Result<bool, Error> {
+        let Some(span) = args.peek().and_then(Span::word) else { return Ok(false) };
+        let other = self.span.is_some_and(|(taken, _)| taken != span);
+        args.take();
+        if other || self.keep || self.persist {
+            return Err(error::SYNTAX);
+        }
+        self.span = Some((span, args.want()?));
+        Ok(true)
+    }
+
+    fn expiry(&self, now: i64, command: &str) -> Result<Option<Expiry>, Error> {
+        let Some((span, arg)) = self.span else { return Ok(None) };
+        span.deadline(arg, now, command).map(|deadline| Some(Expiry::At(deadline)))
+    }
+}
+
+/// Refuses a string that would be longer than `proto-max-bulk-len`.
+fn check_length(call: &Call<'_>, offset: u64, len: usize) -> Result<(), Error> {
+    match offset.checked_add(len as u64) {
+        Some(total) if total <= call.settings().clients.proto_max_bulk_len as u64 => Ok(()),
+        _ => Err(error::STRING_TOO_LONG),
+    }
+}
+
+/// Answers the string at a key, or null.
+fn reply_string(call: &mut Call<'_>, key: &[u8]) -> Result<(), Error> {
+    match call.keys.string(key)? {
+        Some(string) => write_string(call.reply, string),
+        None => call.reply.null(),
+    }
+    Ok(())
+}
+
+const fn row(name: &'static str, arity: i32, flags: &[Flags], keys: &'static [KeySpec]) -> Spec {
+    Spec::new(name, arity).flags(flags).keys(keys).categories(&[Categories::STRING])
+}

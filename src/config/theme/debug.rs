@@ -1,0 +1,48 @@
+//! Directives of test suites; CONFIG GET tells them only by their exact names.
+
+use crate::config::directive::Unit::{Count, Micros, Millis};
+use crate::config::directive::{Directive, INT_MAX, integer, yes_no};
+use crate::config::values::Values;
+
+const ANY_INT: (i64, i64) = (i32::MIN as i64, INT_MAX);
+
+pub(in crate::config) const ROWS: &[Directive] = &[
+    integer("key-load-delay", 0, ANY_INT, Micros, "Rest after each key loaded; -n: 1 after every nth.")
+        .hidden(),
+    integer("rdb-key-save-delay", 0, ANY_INT, Micros, "Rest after each key saved; -n: 1 after every nth.")
+        .hidden(),
+    integer(
+        "loading-process-events-interval-bytes",
+        2 << 20,
+        (1024, INT_MAX),
+        Count,
+        "Clients are answered all the time while loading.",
+    )
+    .hidden()
+    .kept(),
+    yes_no("aof-disable-auto-gc", false, "Leave the files of older AOFs.").hidden(),
+    integer("watchdog-period", 0, (0, INT_MAX), Millis, "There is no watchdog.").hidden().kept(),
+    yes_no("use-exit-on-panic", false, "A panic ends one command.").hidden().kept(),
+    integer("cluster-ping-interval", 0, (0, i64::MAX), Millis, "There is no cluster mode.").hidden().kept(),
+];
+
+/// For tests.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Debugging {
+    /// Microseconds to rest after each key loaded; -n: 1 after one of n keys.
+    pub key_load_delay_us: i32,
+    /// Microseconds to rest after each key saved; -n: 1 after one of n keys.
+    pub rdb_key_save_delay_us: i32,
+    /// Leave the files of older AOFs.
+    pub aof_keep_history: bool,
+}
+
+impl Debugging {
+    pub(in crate::config) fn read(values: &Values) -> Self {
+        Debugging {
+            key_load_delay_us: values.integer("key-load-delay"),
+            rdb_key_save_delay_us: values.integer("rdb-key-save-delay"),
+            aof_keep_history: values.yes("aof-disable-auto-gc"),
+        }
+    }
+}

@@ -1,0 +1,141 @@
+//! The process: how it starts, how it stops, and what surrounds it.
+
+use std::path::PathBuf;
+
+use crate::config::choices::{Names, ShutdownFlags, Supervised};
+use crate::config::directive::Unit::{Count, Seconds};
+use crate::config::directive::{Directive, INT_MAX, Kind, choice, integer, optional, text, yes_no};
+use crate::config::errors::ValueError;
+use crate::config::values::Values;
+
+const OOM_SCORE_ADJ: Names = &[("no", 0), ("yes", 1), ("relative", 1), ("absolute", 2)];
+
+pub(in crate::config) const ROWS: &[Directive] = &[
+    yes_no("daemonize", false, "Run in the background.").immutable(),
+    choice("supervised", Supervised::NAMES, 3, "Tell this supervisor when the server is ready.").immutable(),
+    optional("pidfile", "File for the process number; in the background /var/run/redis.pid if not set.")
+        .immutable(),
+    integer("databases", 16, (1, INT_MAX), Count, "Logical databases, chosen by SELECT.").immutable(),
+    integer(
+        "shutdown-timeout",
+        10,
+        (0, INT_MAX),
+        Seconds,
+        "How long to wait at shutdown for replicas that lag behind.",
+    ),
+    Directive::new("shutdown-on-sigint", Kind::ShutdownFlags, "What SIGINT asks of SHUTDOWN."),
+    Directive::new("shutdown-on-sigterm", Kind::ShutdownFlags, "What SIGTERM asks of SHUTDOWN."),
+    yes_no("set-proc-title", true, "The process title stays as it was started.").immutable().kept(),
+    text(
+        "proc-title-template",
+        "{title} {listen-addr} {server-mode}",
+        "The process title stays as it was started.",
+    )
+    .checked(check_title)
+    .kept(),
+    yes_no("always-show-logo", false, "There is no logo.").immutable().kept(),
+    yes_no("crash-log-enabled", true, "A panic is always logged, and the server lives on.").kept(),
+    yes_no("crash-memcheck-enabled", true, "There is no memory test after a crash.").kept(),
+    yes_no("disable-thp", true, "Transparent huge pages hurt fork only, and there is no fork.")
+        .immutable()
+        .kept(),
+    choice("oom-score-adj", OOM_SCORE_ADJ, 0, "The kernel's OOM score is left alone.").kept(),
+    Directive::new(
+        "oom-score-adj-values",
+        Kind::OomScores([0, 200, 800]),
+        "The kernel's OOM score is left alone.",
+    )
+    .kept(),
+    optional("server-cpulist", "Use taskset or cgroups to choose cores.")
+        .alias("server_cpulist")
+        .immutable()
+        .kept(),
+    optional("bio-cpulist", "Use taskset or cgroups to choose cores.")
+        .alias("bio_cpulist")
+        .immutable()
+        .kept(),
+    optional("aof-rewrite-cpulist", "Use taskset or cgroups to choose cores.")
+        .alias("aof_rewrite_cpulist")
+        .immutable()
+        .kept(),
+    optional("bgsave-cpulist", "Use taskset or cgroups to choose cores.")
+        .alias("bgsave_cpulist")
+        .immutable()
+        .kept(),
+    text("ignore-warnings", "", "The warnings it silences don't exist.").kept(),
+    yes_no("jemalloc-bg-thread", true, "Freed memory goes back to the system by itself.").kept(),
+];
+
+/// Start, stop and surroundings.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Process {
+    /// Run in the background.
+    pub daemonize: bool,
+    /// Who is told about readiness.
+    pub supervised: Supervised,
+    /// File for the process number.
+    pub pidfile: Option<PathBuf>,
+    /// Number of logical databases, at least 1 and up to 2^31 - 1.
+    pub databases: u32,
+    /// Seconds to wait for replicas at shutdown.
+    pub shutdown_timeout_s: u32,
+    /// What SIGINT asks for.
+    pub shutdown_on_sigint: ShutdownFlags,
+    /// What SIGTERM asks for.
+    pub shutdown_on_sigterm: ShutdownFlags,
+}
+
+impl Process {
+    pub(in crate::config) fn read(values: &Values) -> Self {
+        Process {
+            daemonize: values.yes("daemonize"),
+            supervised: Supervised::from_code(values.code("supervised")),
+            pidfile: values.path("pidfile"),
+            databases: values.integer("databases"),
+            shutdown_timeout_s: values.integer("shutdown-timeout"),
+            shutdown_on_sigint: ShutdownFlags::from_bits(values.code("shutdown-on-sigint")),
+            shutdown_on_sigterm: ShutdownFlags::from_bits(values.code("shutdown-on-sigterm")),
+        }
+    }
+}
+
+/// A title must not come out blank, and knows these variables only; `{{` is a brace.
+fn check_title(template: &[u8]) -> Result<(), ValueError> {
+    let mut rest = template;
+    let mut blank = true;
+    while let Some((&byte, after)) = rest.split_first() {
+        rest = after;
+        if byte != b'{' {
+            blank &= byte == b' ';
+            continue;
+        }
+        if let [b'{', after @ ..] = rest {
+            rest = after;
+            blank = false;
+            continue;
+        }
+        let end = rest.iter().position(|&byte| byte == b'}').ok_or(ValueError::TitleTemplate)?;
+        match &rest[..end] {
+            b"title" | b"server-mode" | b"unixsocket" => {}
+            b"listen-addr" | b"config-file" | b"port" | b"tls-port" => blank = false,
+            _ => return Err(ValueError::TitleTemplate),
+        }
+        rest = &rest[end + 1..];
+    }
+    if blank { Err(ValueError::TitleTemplate) } else { Ok(()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::check_title;
+
+    #[test]
+    fn titles_know_their_variables() {
+        for good in ["{title} {listen-addr} {server-mode}", "x", "{{", "{port}", "--my--title"] {
+            assert!(check_title(good.as_bytes()).is_ok(), "{good}");
+        }
+        for bad in ["", "  ", "{title}", "{", "{x}", "a {title"] {
+            assert!(check_title(bad.as_bytes()).is_err(), "{bad}");
+        }
+    }
+}

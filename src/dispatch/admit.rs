@@ -1,0 +1,53 @@
+//! Admission: whether a command may run now. A list of small checks in Redis's order; each returns the error
+//! and none writes one.
+
+use crate::client::Session;
+use crate::command::spec::{Flags, Spec};
+use crate::command::{Error, error};
+use crate::commands::Server;
+
+/// What the checks look at.
+pub struct Candidate<'a> {
+    /// The command's row.
+    pub spec: &'a Spec,
+    /// How many arguments it has, the name included.
+    pub arguments: usize,
+    /// The connection.
+    pub session: &'a Session,
+    /// The server.
+    pub server: &'a Server,
+}
+
+type Check = fn(&Candidate<'_>) -> Option<Error>;
+
+/// The checks, in the order in which their errors win.
+const CHECKS: [Check; 3] = [arity, authentication, memory];
+
+/// Runs the checks.
+///
+/// # Errors
+/// The error of the first check that refuses.
+#[inline]
+pub fn admit(candidate: &Candidate<'_>) -> Result<(), Error> {
+    CHECKS.iter().find_map(|check| check(candidate)).map_or(Ok(()), Err)
+}
+
+#[inline]
+fn arity(candidate: &Candidate<'_>) -> Option<Error> {
+    (!candidate.spec.admits(candidate.arguments)).then(|| error::wrong_arity(candidate.spec.name))
+}
+
+#[inline]
+fn authentication(candidate: &Candidate<'_>) -> Option<Error> {
+    let open = candidate.session.authenticated || candidate.spec.flags.contains(Flags::NO_AUTH);
+    (!open).then_some(error::NOAUTH)
+}
+
+#[inline]
+fn memory(candidate: &Candidate<'_>) -> Option<Error> {
+    if !candidate.spec.flags.contains(Flags::DENYOOM) {
+        return None;
+    }
+    let limit = candidate.session.settings.memory.maxmemory;
+    (limit != 0 && crate::base::alloc::used() as u64 > limit).then_some(error::OOM)
+}

@@ -1,0 +1,97 @@
+//! What has to happen by itself: keys that expire, figures per second.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use super::execute::clock;
+use super::settle;
+use crate::base::{alloc, clock::unix_ms};
+use crate::commands::Server;
+use crate::keyspace::Effects;
+use crate::observe::Counter;
+
+/// How often deadlines are looked at.
+const EXPIRY_PERIOD: Duration = Duration::from_millis(20);
+/// How many items of one shard's wheel a round looks at before it lets others run.
+const EXPIRY_BUDGET: usize = 2048;
+/// How often the slow things are looked at.
+const SLOW_PERIOD_MS: i64 = 100;
+
+/// Runs until the server stops.
+pub async fn housekeeping(server: Arc<Server>) {
+    let mut ticker = tokio::time::interval(EXPIRY_PERIOD);
+    ticker.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let mut rates = Rates::new(&server);
+    let mut next_slow = 0;
+    let mut tidy = 0;
+    loop {
+        tokio::select! {
+            _ = ticker.tick() => {}
+            () = server.shutdown.asked() => return,
+        }
+        let now = unix_ms();
+        if server.active_expire.load(Ordering::Relaxed) {
+            expire(&server).await;
+        }
+        if now >= next_slow {
+            next_slow = now + SLOW_PERIOD_MS;
+            rates.sample(&server, now);
+            server.stats.peak_memory.fetch_max(alloc::used() as u64, Ordering::Relaxed);
+            server.keyspace.tidy_wheels(tidy % server.keyspace.shards(), now);
+            tidy += 1;
+        }
+    }
+}
+
+/// Deletes what is due, shard by shard, until nothing is.
+async fn expire(server: &Server) {
+    let settings = server.config.settings();
+    let mut effects = Effects::default();
+    for shard in 0..server.keyspace.shards() {
+        loop {
+            // Behind a closed gate a script runs: time stands still for it, so nothing expires meanwhile.
+            let Some(pass) = server.keyspace.gate.enter_soon() else { return };
+            let clock = clock(unix_ms(), &settings, true);
+            let report = server.keyspace.expire_due(shard, clock, EXPIRY_BUDGET, &mut effects);
+            drop(pass);
+            settle(server, &mut effects);
+            if !report.more {
+                break;
+            }
+            tokio::task::yield_now().await;
+        }
+    }
+}
+
+/// Operations and bytes per second, averaged over some samples.
+struct Rates {
+    last: [u64; 3],
+    at: i64,
+    smooth: [f64; 3],
+}
+
+impl Rates {
+    fn new(server: &Server) -> Rates {
+        Rates { last: Rates::totals(server), at: unix_ms(), smooth: [0.0; 3] }
+    }
+
+    fn totals(server: &Server) -> [u64; 3] {
+        [Counter::Commands, Counter::NetInput, Counter::NetOutput].map(|counter| server.stats.total(counter))
+    }
+
+    fn sample(&mut self, server: &Server, now: i64) {
+        let totals = Rates::totals(server);
+        let seconds = (now - self.at).max(1) as f64 / 1000.0;
+        for (index, total) in totals.iter().enumerate() {
+            let rate = total.saturating_sub(self.last[index]) as f64 / seconds;
+            // About the mean of Redis's sixteen samples.
+            self.smooth[index] += (rate - self.smooth[index]) / 8.0;
+        }
+        (self.last, self.at) = (totals, now);
+        let [operations, input, output] = self.smooth.map(|rate| rate.round() as i64);
+        server.stats.ops_per_second.store(operations, Ordering::Relaxed);
+        server.stats.bytes_per_second[0].store(input, Ordering::Relaxed);
+        server.stats.bytes_per_second[1].store(output, Ordering::Relaxed);
+    }
+}

@@ -1,0 +1,20 @@
+//! The one road that every command takes: look up, admit, lock, execute, hand over its effects.
+//!
+//! ```text
+//! batch of requests ── enter the gate ── prefetch all keys ── for each, in order:
+//!     find its row ── admission checks ── lock plan ── handler ── unlock ── effects ── count
+//! ```
+//!
+//! It is synchronous: nothing awaits while a shard is locked or a lane of the gate is occupied. Where a command
+//! needs to wait (the closed gate, blocked keys), [`Turn::run`] stops and tells the connection's task why.
+
+mod admit;
+mod effects;
+mod execute;
+mod housekeeping;
+mod turn;
+
+pub use self::effects::settle;
+pub use self::housekeeping::housekeeping;
+pub use self::execute::{Request, clock};
+pub use self::turn::{Stop, Turn};

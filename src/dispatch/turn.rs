@@ -1,0 +1,186 @@
+//! One turn of a connection: a batch of parsed requests, run in order.
+
+use std::sync::Arc;
+
+use smallvec::SmallVec;
+
+use super::execute::{Done, Executor, Request};
+use crate::client::{ReplyMode, Session};
+use crate::commands::{Block, Found, Install, Server};
+use crate::keyspace::Keyspace;
+use crate::resp::{Batch, Reply};
+
+/// Why a turn stopped.
+pub enum Stop {
+    /// All requests are done.
+    Drained,
+    /// The gate is closed: come back when it is open.
+    GateClosed,
+    /// The next request needs the closed gate.
+    NeedsEverything,
+    /// The client waits for one of its keys.
+    Blocked(Block),
+    /// The connection closes when its replies are written.
+    Close,
+}
+
+/// A batch on its way, and how far it has come.
+#[derive(Default)]
+pub struct Turn {
+    next: usize,
+    installing: Option<Install>,
+}
+
+type Args<'a> = SmallVec<[&'a [u8]; 8]>;
+
+impl Turn {
+    /// Starts a new batch.
+    pub fn begin(&mut self) {
+        self.next = 0;
+    }
+
+    /// Whether every request of the batch has been run.
+    pub fn is_done(&self, batch: &Batch) -> bool {
+        self.next >= batch.len() && self.installing.is_none()
+    }
+
+    /// Runs requests of the batch until all are done or something has to be waited for.
+    pub fn run(
+        &mut self,
+        server: &Arc<Server>,
+        session: &mut Session,
+        batch: &Batch,
+        input: &[u8],
+        reply: &mut Reply,
+    ) -> Stop {
+        let gate = &server.keyspace.gate;
+        let Some(mut pass) = gate.enter_soon() else { return Stop::GateClosed };
+        let requests = self.prefetch(server, session, batch, input);
+        let mut executor = Executor::new(server);
+        for (found, hash) in requests {
+            let args = arguments(batch, self.next, input);
+            let request = Request { args: &args, found, hash };
+            let from = reply.len();
+            let mut done = match self.installing.take() {
+                None => executor.run(&request, session, reply, false),
+                Some(install) => executor.install(&request, session, reply, install),
+            };
+            while let Done::Later(_) | Done::Compute(_) = done {
+                // Long work on references: others may pass the gate meanwhile, and close it.
+                drop(pass);
+                let install = put_off(done, reply);
+                executor.lap();
+                let again = gate.enter_soon();
+                let Some(entered) = again else {
+                    self.installing = install;
+                    if self.installing.is_none() {
+                        self.replied(session, reply, from);
+                    }
+                    return Stop::GateClosed;
+                };
+                pass = entered;
+                done = match install {
+                    None => Done::Replied,
+                    Some(install) => executor.install(&request, session, reply, install),
+                };
+            }
+            match done {
+                Done::NeedsEverything => return Stop::NeedsEverything,
+                Done::Block(block) => {
+                    self.next += 1;
+                    return Stop::Blocked(block);
+                }
+                Done::Close => {
+                    self.replied(session, reply, from);
+                    return Stop::Close;
+                }
+                _ => self.replied(session, reply, from),
+            }
+        }
+        Stop::Drained
+    }
+
+    /// Runs the next request with the gate closed; none if somebody else holds it.
+    pub fn run_exclusively(
+        &mut self,
+        server: &Arc<Server>,
+        session: &mut Session,
+        batch: &Batch,
+        input: &[u8],
+        reply: &mut Reply,
+    ) -> Option<Stop> {
+        let closed = server.keyspace.gate.try_close()?;
+        let args = arguments(batch, self.next, input);
+        let request = Request { args: &args, found: server.catalog.find(&args), hash: None };
+        let from = reply.len();
+        let done = Executor::new(server).run(&request, session, reply, true);
+        drop(closed);
+        let close = matches!(done, Done::Close);
+        let _ = put_off(done, reply);
+        self.replied(session, reply, from);
+        Some(if close { Stop::Close } else { Stop::Drained })
+    }
+
+    /// Looks up what is left of the batch and has the processor fetch the keys of it.
+    fn prefetch<'s>(
+        &self,
+        server: &'s Server,
+        session: &Session,
+        batch: &Batch,
+        input: &[u8],
+    ) -> SmallVec<[(Found<'s>, Option<u64>); 64]> {
+        let mut requests = SmallVec::new();
+        let mut hashes: SmallVec<[u64; 64]> = SmallVec::new();
+        for index in self.next..batch.len() {
+            let args = arguments(batch, index, input);
+            let found = server.catalog.find(&args);
+            let key = match found {
+                Found::Command(listed) => listed.single_key.and_then(|at| args.get(at)),
+                _ => None,
+            };
+            let hash = key.map(|key| Keyspace::hash(key));
+            hashes.extend(hash);
+            requests.push((found, hash));
+        }
+        if hashes.len() > 1 {
+            server.keyspace.prefetch(session.db, &hashes);
+        }
+        requests
+    }
+
+    /// A request is done: its reply stays or goes, as CLIENT REPLY said.
+    #[inline]
+    fn replied(&mut self, session: &mut Session, reply: &mut Reply, from: usize) {
+        self.next += 1;
+        match session.reply_mode {
+            ReplyMode::On => {}
+            ReplyMode::Off => reply.truncate(from),
+            ReplyMode::SkipNext => {
+                reply.truncate(from);
+                session.reply_mode = ReplyMode::Skipping;
+            }
+            ReplyMode::Skipping => {
+                reply.truncate(from);
+                session.reply_mode = ReplyMode::On;
+            }
+        }
+    }
+}
+
+/// Runs work that was put off; a computation gives what is to be installed.
+fn put_off(done: Done, reply: &mut Reply) -> Option<Install> {
+    match done {
+        Done::Later(work) => {
+            tokio::task::block_in_place(|| work(reply));
+            None
+        }
+        Done::Compute(compute) => Some(tokio::task::block_in_place(compute)),
+        _ => None,
+    }
+}
+
+#[inline]
+fn arguments<'a>(batch: &'a Batch, index: usize, input: &'a [u8]) -> Args<'a> {
+    let source = batch.source(index, input);
+    batch.args(index).iter().map(|range| range.of(source)).collect()
+}

@@ -1,0 +1,165 @@
+//! The keyspace: the only owner of shared data.
+//!
+//! ```text
+//! Keyspace ── shards (2^bits, each behind its own lock, padded to cache lines)
+//!                └─ 16 logical databases, each:
+//!                      Table   entries by key hash            (table, entry)
+//!                      Wheel   deadlines by time              (wheel)
+//!                      Watched keys that a WATCH looks at     (watch)
+//!                      Waiters clients blocked on keys        (wait)
+//!          └─ Gate       lets one task have everything        (gate)
+//! ```
+//!
+//! **Locks.** Only `dispatch` and the background tasks take them, by a [`Plan`]: no shard, one, several in
+//! ascending order, or all of them behind the closed gate. A command sees a [`View`], on which it finds keys
+//! as in a single-threaded server. Counters that others read without a lock (keys per database, hits) are
+//! atomics that only the holder of the shard's lock writes.
+//!
+//! **Hash.** One keyed hash per key: its high bits choose the shard, the next ones segment and bucket, lower
+//! ones the tag. A shard is given hashes without its own bits (`local`).
+
+pub mod effects;
+pub mod entry;
+pub mod gate;
+mod guard;
+mod prefetch;
+pub mod shard;
+mod stored;
+pub mod table;
+pub mod value;
+pub mod view;
+pub mod wait;
+pub mod watch;
+pub mod wheel;
+
+mod expire;
+mod lock;
+mod scan;
+
+use crossbeam_utils::CachePadded;
+use parking_lot::{Mutex, MutexGuard};
+
+pub use self::effects::{Effects, Event};
+pub use self::entry::{Entry, EntryRef};
+pub use self::expire::ExpiryReport;
+pub use self::gate::Gate;
+pub use self::lock::{Held, Plan};
+pub use self::shard::{Counts, Shard};
+pub use self::value::{Str, StrRef, Type, Value, WrongType};
+pub use self::guard::RefMut;
+pub use self::view::{Access, Clock, Expiry, Lfu, View};
+
+use crate::base::{hash, reaper};
+
+/// The keys of all databases; see the head of this file.
+pub struct Keyspace {
+    shards: Box<[CachePadded<Cell>]>,
+    bits: u8,
+    databases: usize,
+    /// Lets one task have all shards for itself.
+    pub gate: Gate,
+}
+
+/// A shard behind its lock, with the counters that are read without it.
+struct Cell {
+    shard: Mutex<Shard>,
+    counts: Counts,
+}
+
+impl Keyspace {
+    /// A keyspace of `2^bits` shards (`bits` at most 12) with a number of databases, for a number of threads.
+    pub fn new(bits: u8, databases: usize, threads: usize) -> Keyspace {
+        assert!(bits <= 12, "a table's tag lies below 12 bits of shard number");
+        let now = crate::base::clock::unix_ms();
+        let cell = |_| {
+            CachePadded::new(Cell { shard: Mutex::new(Shard::new(bits, databases, now)), counts: Counts::new(databases) })
+        };
+        Keyspace {
+            shards: (0..1usize << bits).map(cell).collect(),
+            bits,
+            databases,
+            gate: Gate::new(threads),
+        }
+    }
+
+    /// How many logical databases there are.
+    pub fn databases(&self) -> usize {
+        self.databases
+    }
+
+    /// How many shards there are.
+    pub fn shards(&self) -> usize {
+        self.shards.len()
+    }
+
+    #[inline]
+    fn shard_of(&self, hash: u64) -> usize {
+        // A double shift: with one shard, `bits` is 0 and a single shift by 64 would overflow.
+        (hash >> 1 >> (63 - u32::from(self.bits))) as usize
+    }
+
+    #[inline]
+    fn local(&self, hash: u64) -> u64 {
+        hash << self.bits
+    }
+
+    #[inline]
+    fn lock(&self, shard: usize) -> MutexGuard<'_, Shard> {
+        self.shards[shard].shard.lock()
+    }
+
+    /// Hashes a key the way the keyspace does.
+    #[inline]
+    pub fn hash(key: &[u8]) -> u64 {
+        hash::hash(key)
+    }
+
+    /// Asks the processor for the buckets, then for the entries, of the keys a batch is about to touch.
+    pub fn prefetch(&self, db: usize, hashes: &[u64]) {
+        for &hash in hashes {
+            let shard = self.lock(self.shard_of(hash));
+            shard.db(db).table.prefetch_bucket(self.local(hash));
+        }
+        for &hash in hashes {
+            let shard = self.lock(self.shard_of(hash));
+            shard.db(db).table.prefetch_entry(self.local(hash));
+        }
+    }
+
+    /// Number of keys in a database, summed over the shards one after the other.
+    pub fn len(&self, db: usize) -> usize {
+        self.shards.iter().map(|cell| cell.counts.keys(db)).sum()
+    }
+
+    /// Whether a database has no key.
+    pub fn is_empty(&self, db: usize) -> bool {
+        self.len(db) == 0
+    }
+
+    /// Number of keys with a deadline in a database.
+    pub fn volatile(&self, db: usize) -> usize {
+        self.shards.iter().map(|cell| cell.counts.volatile(db)).sum()
+    }
+
+    /// Sums a counter over the shards.
+    pub fn total(&self, counter: impl Fn(&Counts) -> u64) -> u64 {
+        self.shards.iter().map(|cell| counter(&cell.counts)).sum()
+    }
+
+    /// Sets the counters of hits, misses and expired keys to zero.
+    pub fn reset_counters(&self) {
+        for (index, cell) in self.shards.iter().enumerate() {
+            let _locked = self.lock(index);
+            cell.counts.reset();
+        }
+    }
+
+    /// Sends values to the background thread that frees them, or frees them here when that is quick.
+    pub fn discard(values: impl IntoIterator<Item = Value>) {
+        for value in values {
+            if value.is_large() {
+                reaper::bury(1, value);
+            }
+        }
+    }
+}

@@ -1,0 +1,181 @@
+//! One shard: its part of every logical database, and the counters read without its lock.
+
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+
+use super::entry::Entry;
+use super::table::{Position, Table};
+use super::wait::Waiters;
+use super::watch::Watched;
+use super::wheel::Wheel;
+
+/// What one lock protects: a slice of each database.
+pub struct Shard {
+    databases: Box<[Database]>,
+}
+
+/// A shard's part of one logical database.
+pub struct Database {
+    pub(super) table: Table,
+    pub(super) wheel: Wheel,
+    /// Keys of this part that have a deadline.
+    pub(super) volatile: usize,
+    pub(super) watched: Watched,
+    pub(super) waiters: Waiters,
+}
+
+impl Shard {
+    pub(super) fn new(bits: u8, databases: usize, now: i64) -> Shard {
+        Shard { databases: (0..databases).map(|_| Database::new(bits, now)).collect() }
+    }
+
+    #[inline]
+    pub(super) fn db(&self, db: usize) -> &Database {
+        &self.databases[db]
+    }
+
+    #[inline]
+    pub(super) fn db_mut(&mut self, db: usize) -> &mut Database {
+        &mut self.databases[db]
+    }
+
+    /// Exchanges the keys of two databases; what clients watch and wait for stays with the number.
+    pub(super) fn swap(&mut self, a: usize, b: usize) {
+        let [a, b] = self.databases.get_disjoint_mut([a, b]).expect("two different databases");
+        std::mem::swap(&mut a.table, &mut b.table);
+        std::mem::swap(&mut a.wheel, &mut b.wheel);
+        std::mem::swap(&mut a.volatile, &mut b.volatile);
+    }
+}
+
+impl Database {
+    fn new(bits: u8, now: i64) -> Database {
+        Database {
+            table: Table::new(bits),
+            wheel: Wheel::new(now),
+            volatile: 0,
+            watched: Watched::default(),
+            waiters: Waiters::default(),
+        }
+    }
+
+    /// Adds an entry whose key is absent.
+    pub(super) fn insert(&mut self, local: u64, entry: Entry) -> Position {
+        if let Some(deadline) = entry.as_ref().deadline() {
+            self.volatile += 1;
+            self.wheel.insert(deadline, local);
+        }
+        self.table.insert(local, entry)
+    }
+
+    /// Takes an entry out. Its item in the wheel stays and finds nothing when it fires.
+    pub(super) fn remove(&mut self, at: Position) -> Entry {
+        let entry = self.table.remove(at);
+        if entry.as_ref().deadline().is_some() {
+            self.volatile -= 1;
+        }
+        entry
+    }
+
+    /// Sets or clears the deadline of an entry. The wheel needs a new item only when none fires in time:
+    /// when there was no deadline, or a later one.
+    pub(super) fn set_deadline(&mut self, at: Position, local: u64, deadline: Option<i64>) {
+        let old = self.table.entry(at).deadline();
+        match (old, deadline) {
+            (None, Some(_)) => self.volatile += 1,
+            (Some(_), None) => self.volatile -= 1,
+            _ => {}
+        }
+        self.table.open(at).set_deadline(deadline);
+        if let Some(new) = deadline {
+            if old.is_none_or(|old| old > new) {
+                self.wheel.insert(new, local);
+            }
+        }
+    }
+
+    /// Empties this part and returns its old table, to be freed outside the lock.
+    pub(super) fn clear(&mut self, shard_bits: u8, now: i64) -> Table {
+        self.wheel = Wheel::new(now);
+        self.volatile = 0;
+        std::mem::replace(&mut self.table, Table::new(shard_bits))
+    }
+}
+
+/// Counters of one shard. Only the holder of the shard's lock writes them, with plain loads and stores;
+/// anyone may read them. Relaxed is enough: each is a figure of its own.
+pub struct Counts {
+    keys: Box<[AtomicUsize]>,
+    volatile: Box<[AtomicUsize]>,
+    hits: AtomicU64,
+    misses: AtomicU64,
+    expired: AtomicU64,
+    evicted: AtomicU64,
+}
+
+fn bump(counter: &AtomicU64) {
+    counter.store(counter.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
+}
+
+impl Counts {
+    pub(super) fn new(databases: usize) -> Counts {
+        let zeros = || (0..databases).map(|_| AtomicUsize::new(0)).collect();
+        Counts {
+            keys: zeros(),
+            volatile: zeros(),
+            hits: AtomicU64::new(0),
+            misses: AtomicU64::new(0),
+            expired: AtomicU64::new(0),
+            evicted: AtomicU64::new(0),
+        }
+    }
+
+    /// Keys of this shard in a database.
+    pub fn keys(&self, db: usize) -> usize {
+        self.keys[db].load(Ordering::Relaxed)
+    }
+
+    /// Keys with a deadline of this shard in a database.
+    pub fn volatile(&self, db: usize) -> usize {
+        self.volatile[db].load(Ordering::Relaxed)
+    }
+
+    /// Look-ups for reading that found a key.
+    pub fn hits(&self) -> u64 {
+        self.hits.load(Ordering::Relaxed)
+    }
+
+    /// Look-ups for reading that found none.
+    pub fn misses(&self) -> u64 {
+        self.misses.load(Ordering::Relaxed)
+    }
+
+    /// Keys deleted because their deadline had passed.
+    pub fn expired(&self) -> u64 {
+        self.expired.load(Ordering::Relaxed)
+    }
+
+    /// Keys deleted to make room.
+    pub fn evicted(&self) -> u64 {
+        self.evicted.load(Ordering::Relaxed)
+    }
+
+    #[inline]
+    pub(super) fn looked_up(&self, found: bool) {
+        bump(if found { &self.hits } else { &self.misses });
+    }
+
+    pub(super) fn count_expired(&self) {
+        bump(&self.expired);
+    }
+
+    pub(super) fn publish(&self, db: usize, database: &Database) {
+        self.keys[db].store(database.table.len(), Ordering::Relaxed);
+        self.volatile[db].store(database.volatile, Ordering::Relaxed);
+    }
+
+    pub(super) fn reset(&self) {
+        for counter in [&self.hits, &self.misses, &self.expired, &self.evicted] {
+            counter.store(0, Ordering::Relaxed);
+        }
+    }
+}

@@ -1,0 +1,515 @@
+//! The hash table of one shard and database: extendible hashing over cache-line buckets.
+//!
+//! ```text
+//! hash      | shard bits | directory bits | position in the segment ...      | tag: low 16 bits |
+//!
+//! directory   [0][0][1][2]          2^depth indices; several may name one segment
+//! segment     buckets of 64 bytes: 8 slots of (tag 16 bits, entry address 48 bits)
+//! ```
+//!
+//! **Growth.** A segment begins with one bucket and grows by about a quarter at a time, so its slots are
+//! between 68% and 85% full; at 128 buckets, about nine hundred entries, it splits in two by the next hash
+//! bit. Only one segment is ever moved, never the table: no pause grows with the number of keys.
+//!
+//! **Order.** Directory index and bucket are monotone in the hash, whatever the sizes of segments. So "a
+//! position in hash order" stays meaningful while segments grow and split: that is SCAN's cursor, and the
+//! order in which a snapshot walks.
+//!
+//! **Overflow.** An entry that finds its home bucket full lies in one of the next buckets (round the end of
+//! the segment). A bit per bucket tells that something once overflowed from it; the bits are set afresh
+//! whenever the segment is rebuilt. A search ends at the first bucket whose bit is clear.
+//!
+//! **Ownership.** Each non-empty slot owns its entry. Addresses are multiples of 8 below 2^48.
+//!
+//! Source of the scheme: Fagin, Nievergelt, Pippenger, Strong, "Extendible hashing" (1979); tags in front of
+//! entries as in F14 and Swiss tables.
+#![allow(unsafe_code)]
+
+use std::mem::ManuallyDrop;
+use std::ops::{Deref, DerefMut};
+
+use super::entry::{Entry, EntryRef};
+use crate::base::hash;
+use super::prefetch::prefetch;
+use super::value::Stored;
+
+const SLOTS: usize = 8;
+/// Bucket counts a segment can have: their bytes are jemalloc's classes, a step about a quarter.
+const SIZES: [u16; 24] =
+    [1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 14, 16, 20, 24, 28, 32, 40, 48, 56, 64, 80, 96, 112, 128];
+/// How many buckets a search may visit; an insertion that would need more grows the segment.
+const MAX_PROBE: usize = 8;
+const ADDRESS_MASK: u64 = (1 << 48) - 1;
+
+#[derive(Clone, Copy)]
+#[repr(C, align(64))]
+struct Bucket([u64; SLOTS]);
+
+const _: () = assert!(size_of::<Bucket>() == 64);
+
+impl Bucket {
+    const EMPTY: Bucket = Bucket([0; SLOTS]);
+
+    /// A bit per slot whose tag is `tag`; the slot may be empty when the tag is 0.
+    #[inline]
+    fn candidates(&self, tag: u64) -> u32 {
+        let mut mask = 0;
+        for (i, slot) in self.0.iter().enumerate() {
+            mask |= u32::from(slot >> 48 == tag) << i;
+        }
+        mask
+    }
+
+    #[inline]
+    fn vacancy(&self) -> Option<usize> {
+        self.0.iter().position(|&slot| slot == 0)
+    }
+}
+
+struct Segment {
+    buckets: Box<[Bucket]>,
+    /// A bit per bucket: an entry at home here may lie further on.
+    overflowed: u128,
+    len: u32,
+    /// How many directory bits all entries of this segment share.
+    depth: u8,
+}
+
+/// Where an entry lies; good until the table is changed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Position {
+    segment: u32,
+    bucket: u16,
+    slot: u16,
+}
+
+/// A table of entries; see the head of this file. Hashes given to it are without the shard's bits:
+/// shifted left by their number.
+pub struct Table {
+    directory: Vec<u32>,
+    segments: Vec<Segment>,
+    depth: u8,
+    shard_bits: u8,
+    len: usize,
+}
+
+#[inline]
+fn tag_of(hash: u64) -> u64 {
+    // The low bits of the shifted hash are zero: the tag comes from just above them, far below the
+    // directory's and the bucket's bits.
+    (hash >> 12) & 0xFFFF
+}
+
+#[inline]
+fn pack(tag: u64, entry: Entry) -> u64 {
+    let address = entry.into_address() as u64;
+    debug_assert!(address & !ADDRESS_MASK == 0);
+    tag << 48 | address
+}
+
+#[inline]
+fn address(slot: u64) -> usize {
+    (slot & ADDRESS_MASK) as usize
+}
+
+/// Borrows the entry of a slot; the caller's borrow of the table keeps it alive.
+#[inline]
+fn peek<'a>(slot: u64) -> EntryRef<'a> {
+    debug_assert!(slot != 0);
+    // SAFETY: a non-empty slot holds an address from `Entry::into_address`. This is private to the file, whose
+    // functions hand the result out only with the lifetime of a borrow of the table.
+    unsafe { EntryRef::from_address(address(slot)) }
+}
+
+impl Segment {
+    fn new(buckets: usize, depth: u8) -> Segment {
+        Segment { buckets: vec![Bucket::EMPTY; buckets].into_boxed_slice(), overflowed: 0, len: 0, depth }
+    }
+
+    /// The bucket of a hash: monotone in the bits below the directory's.
+    #[inline]
+    fn home(&self, hash: u64) -> usize {
+        let position = (hash << self.depth) >> 32;
+        ((position * self.buckets.len() as u64) >> 32) as usize
+    }
+
+    #[inline]
+    fn next(&self, bucket: usize) -> usize {
+        if bucket + 1 == self.buckets.len() { 0 } else { bucket + 1 }
+    }
+
+    #[inline]
+    fn overflowed(&self, bucket: usize) -> bool {
+        self.overflowed >> bucket & 1 == 1
+    }
+
+    #[inline]
+    fn find(&self, hash: u64, mut matches: impl FnMut(EntryRef<'_>) -> bool) -> Option<(usize, usize)> {
+        let tag = tag_of(hash);
+        let mut bucket = self.home(hash);
+        for _ in 0..self.buckets.len() {
+            let line = &self.buckets[bucket];
+            let mut mask = line.candidates(tag);
+            while mask != 0 {
+                let slot = mask.trailing_zeros() as usize;
+                mask &= mask - 1;
+                if line.0[slot] != 0 && matches(peek(line.0[slot])) {
+                    return Some((bucket, slot));
+                }
+            }
+            if !self.overflowed(bucket) {
+                return None;
+            }
+            bucket = self.next(bucket);
+        }
+        None
+    }
+
+    /// Puts a packed slot in; gives it back if no bucket within reach has room.
+    #[inline]
+    fn place(&mut self, hash: u64, packed: u64) -> Result<(usize, usize), u64> {
+        let mut bucket = self.home(hash);
+        for _ in 0..MAX_PROBE.min(self.buckets.len()) {
+            if let Some(slot) = self.buckets[bucket].vacancy() {
+                self.buckets[bucket].0[slot] = packed;
+                self.len += 1;
+                return Ok((bucket, slot));
+            }
+            self.overflowed |= 1 << bucket;
+            bucket = self.next(bucket);
+        }
+        Err(packed)
+    }
+
+    fn slots(&self) -> impl Iterator<Item = u64> + '_ {
+        self.buckets.iter().flat_map(|bucket| bucket.0).filter(|&slot| slot != 0)
+    }
+
+    /// Builds segments of `buckets` buckets from a part of this one's slots.
+    fn rebuilt(&self, buckets: usize, depth: u8, hashes: &[(u64, u64)]) -> Option<Segment> {
+        let mut fresh = Segment::new(buckets, depth);
+        hashes.iter().all(|&(hash, slot)| fresh.place(hash, slot).is_ok()).then_some(fresh)
+    }
+
+    /// The smallest size above `floor` buckets that takes all of `hashes` within the probing limit.
+    fn fitting(&self, floor: usize, depth: u8, hashes: &[(u64, u64)]) -> Option<Segment> {
+        SIZES
+            .iter()
+            .map(|&size| usize::from(size))
+            .filter(|&size| size >= floor && size * SLOTS >= hashes.len())
+            .find_map(|size| self.rebuilt(size, depth, hashes))
+    }
+}
+
+/// A bucket count that holds `len` entries about 75% full.
+fn roomy(len: usize) -> usize {
+    (len * 4).div_ceil(3 * SLOTS).max(1)
+}
+
+impl Table {
+    /// An empty table: it allocates nothing.
+    ///
+    /// `shard_bits` is how many high bits of a key's hash chose the shard, at most 12.
+    pub const fn new(shard_bits: u8) -> Table {
+        Table { directory: Vec::new(), segments: Vec::new(), depth: 0, shard_bits, len: 0 }
+    }
+
+    /// Number of entries.
+    #[inline]
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Whether there is no entry.
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// Bytes of the directory and the buckets.
+    pub fn memory_bytes(&self) -> usize {
+        let buckets: usize = self.segments.iter().map(|s| s.buckets.len() * size_of::<Bucket>()).sum();
+        buckets + self.segments.capacity() * size_of::<Segment>() + self.directory.capacity() * size_of::<u32>()
+    }
+
+    #[inline]
+    fn directory_index(&self, hash: u64) -> usize {
+        // A shift by 64 would overflow: depth 0 has one cell.
+        if self.depth == 0 { 0 } else { (hash >> (64 - u32::from(self.depth))) as usize }
+    }
+
+    #[inline]
+    fn segment_of(&self, hash: u64) -> Option<usize> {
+        self.directory.get(self.directory_index(hash)).map(|&index| index as usize)
+    }
+
+    /// Asks the processor for the bucket of a hash.
+    #[inline]
+    pub fn prefetch_bucket(&self, hash: u64) {
+        if let Some(index) = self.segment_of(hash) {
+            let segment = &self.segments[index];
+            prefetch((&raw const segment.buckets[segment.home(hash)]).cast());
+        }
+    }
+
+    /// Asks the processor for the entries whose tag matches in the home bucket of a hash.
+    #[inline]
+    pub fn prefetch_entry(&self, hash: u64) {
+        if let Some(index) = self.segment_of(hash) {
+            let segment = &self.segments[index];
+            let line = &segment.buckets[segment.home(hash)];
+            let mask = line.candidates(tag_of(hash));
+            if mask != 0 {
+                Entry::prefetch(address(line.0[mask.trailing_zeros() as usize]));
+            }
+        }
+    }
+
+    /// Finds the entry of a key.
+    #[inline]
+    pub fn find(&self, hash: u64, key: &[u8]) -> Option<Position> {
+        self.find_by(hash, |entry| entry.key() == key)
+    }
+
+    /// Finds an entry of a hash that `matches`: how the expiry wheel, which knows no keys, finds its own.
+    /// Other hashes with the same tag may be offered too.
+    #[inline]
+    pub fn find_by(&self, hash: u64, matches: impl FnMut(EntryRef<'_>) -> bool) -> Option<Position> {
+        let index = self.segment_of(hash)?;
+        let (bucket, slot) = self.segments[index].find(hash, matches)?;
+        Some(Position { segment: index as u32, bucket: bucket as u16, slot: slot as u16 })
+    }
+
+    #[inline]
+    fn slot(&self, at: Position) -> u64 {
+        self.segments[at.segment as usize].buckets[usize::from(at.bucket)].0[usize::from(at.slot)]
+    }
+
+    /// The entry at a position that [`Table::find`] gave.
+    #[inline]
+    pub fn entry(&self, at: Position) -> EntryRef<'_> {
+        peek(self.slot(at))
+    }
+
+    /// Opens the entry at a position for changing; the slot follows it when the guard is dropped.
+    #[inline]
+    pub fn open(&mut self, at: Position) -> Open<'_> {
+        let slot = &mut self.segments[at.segment as usize].buckets[usize::from(at.bucket)].0[usize::from(at.slot)];
+        debug_assert!(*slot != 0);
+        // SAFETY: the slot owns the entry; the guard borrows the table until it has written the address back.
+        let entry = ManuallyDrop::new(unsafe { Entry::from_address(address(*slot)) });
+        Open { slot, entry }
+    }
+
+    /// The large collection of an entry, if it has one of type `T`.
+    #[inline]
+    pub fn large<T: Stored>(&self, at: Position) -> Option<&T> {
+        // SAFETY: the entry owns the collection, and the result borrows the table, so nobody changes it.
+        self.entry(at).large().map(|pointer| unsafe { pointer.as_ref() })
+    }
+
+    /// The large collection of an entry for changing, if it has one of type `T`.
+    #[inline]
+    pub fn large_mut<T: Stored>(&mut self, at: Position) -> Option<&mut T> {
+        // SAFETY: as above, and the exclusive borrow of the table makes this the only reference.
+        self.entry(at).large().map(|mut pointer| unsafe { pointer.as_mut() })
+    }
+
+    /// Adds an entry whose key is not in the table.
+    pub fn insert(&mut self, hash: u64, entry: Entry) -> Position {
+        debug_assert!(self.find(hash, entry.as_ref().key()).is_none());
+        if self.segments.is_empty() {
+            self.segments.push(Segment::new(1, 0));
+            self.directory.push(0);
+        }
+        let mut packed = pack(tag_of(hash), entry);
+        self.len += 1;
+        loop {
+            let index = self.directory[self.directory_index(hash)] as usize;
+            let segment = &mut self.segments[index];
+            // Over 7/8 full, long probes begin.
+            let crowded = (segment.len as usize + 1) * 8 > segment.buckets.len() * SLOTS * 7;
+            if !crowded || segment.buckets.len() == 1 {
+                match segment.place(hash, packed) {
+                    Ok((bucket, slot)) => {
+                        return Position { segment: index as u32, bucket: bucket as u16, slot: slot as u16 };
+                    }
+                    Err(back) => packed = back,
+                }
+            }
+            self.grow(index);
+        }
+    }
+
+    /// Removes and returns the entry at a position.
+    pub fn remove(&mut self, at: Position) -> Entry {
+        let segment = &mut self.segments[at.segment as usize];
+        let slot = std::mem::take(&mut segment.buckets[usize::from(at.bucket)].0[usize::from(at.slot)]);
+        segment.len -= 1;
+        self.len -= 1;
+        if self.len == 0 {
+            *self = Table::new(self.shard_bits);
+        } else if segment.buckets.len() > 1 && (segment.len as usize) * 3 < segment.buckets.len() * SLOTS {
+            self.shrink(at.segment as usize);
+        }
+        debug_assert!(slot != 0);
+        // SAFETY: the slot held the entry's address and has just been emptied.
+        unsafe { Entry::from_address(address(slot)) }
+    }
+
+    fn shrink(&mut self, index: usize) {
+        let hashes = self.hashes_of(index);
+        let segment = &self.segments[index];
+        let fresh = segment.fitting(roomy(hashes.len()), segment.depth, &hashes);
+        if let Some(fresh) = fresh.filter(|fresh| fresh.buckets.len() < segment.buckets.len()) {
+            self.segments[index] = fresh;
+        }
+    }
+
+    /// The slots of a segment with their hashes, in the form this table is given hashes.
+    fn hashes_of(&self, index: usize) -> Vec<(u64, u64)> {
+        self.segments[index].slots().map(|slot| (self.rehash(peek(slot)), slot)).collect()
+    }
+
+    fn rehash(&self, entry: EntryRef<'_>) -> u64 {
+        hash::hash(entry.key()) << self.shard_bits
+    }
+
+    fn grow(&mut self, index: usize) {
+        let hashes = self.hashes_of(index);
+        let segment = &self.segments[index];
+        let floor = segment.buckets.len() + 1;
+        if let Some(larger) = segment.fitting(floor, segment.depth, &hashes) {
+            self.segments[index] = larger;
+            return;
+        }
+        self.split(index, &hashes);
+    }
+
+    fn split(&mut self, index: usize, hashes: &[(u64, u64)]) {
+        let depth = self.segments[index].depth;
+        if depth == self.depth {
+            self.directory = self.directory.iter().flat_map(|&cell| [cell, cell]).collect();
+            self.depth += 1;
+        }
+        let bit = 1u64 << (63 - u32::from(depth));
+        let (high, low): (Vec<_>, Vec<_>) = hashes.iter().partition(|(hash, _)| hash & bit != 0);
+        let fresh = |half: &[(u64, u64)]| {
+            let floor = roomy(half.len()).min(SIZES[SIZES.len() - 1].into());
+            self.segments[index]
+                .fitting(floor, depth + 1, half)
+                .expect("half of a segment, or a keyed hash with hundreds of equal prefixes")
+        };
+        let (high, low) = (fresh(&high), fresh(&low));
+        let new = self.segments.len() as u32;
+        self.segments[index] = low;
+        self.segments.push(high);
+        // The cells of the old segment are a run; its upper half is the new one's.
+        let mut cells: Vec<usize> = Vec::new();
+        cells.extend((0..self.directory.len()).filter(|&cell| self.directory[cell] as usize == index));
+        for &cell in &cells[cells.len() / 2..] {
+            self.directory[cell] = new;
+        }
+    }
+
+    /// Visits all entries whose home is the bucket at `cursor`, a position in hash order, and returns the
+    /// position of the next bucket; none at the end. Entries that stay are visited once per round, however
+    /// the table grows or shrinks between the calls.
+    pub fn scan(&self, cursor: u64, visit: &mut dyn FnMut(EntryRef<'_>)) -> Option<u64> {
+        let Some(index) = self.segment_of(cursor) else { return None };
+        let segment = &self.segments[index];
+        let home = segment.home(cursor);
+        let mut bucket = home;
+        for _ in 0..segment.buckets.len() {
+            for &slot in segment.buckets[bucket].0.iter().filter(|&&slot| slot != 0) {
+                let entry = peek(slot);
+                let hash = self.rehash(entry);
+                if segment.home(hash) == home && hash >= cursor {
+                    visit(entry);
+                }
+            }
+            if !segment.overflowed(bucket) {
+                break;
+            }
+            bucket = segment.next(bucket);
+        }
+        self.after_bucket(cursor, segment, home)
+    }
+
+    /// The first position in hash order behind a bucket.
+    fn after_bucket(&self, cursor: u64, segment: &Segment, home: usize) -> Option<u64> {
+        let depth = u32::from(segment.depth);
+        let buckets = segment.buckets.len() as u64;
+        // The smallest 32-bit position p with p * buckets >> 32 == home + 1.
+        let next = ((home as u64 + 1) << 32).div_ceil(buckets);
+        let prefix = if depth == 0 { 0 } else { cursor >> (64 - depth) << (64 - depth) };
+        if next < 1 << 32 {
+            return Some(prefix | next << 32 >> depth);
+        }
+        if depth == 0 {
+            return None;
+        }
+        prefix.checked_add(1 << (64 - depth))
+    }
+
+    /// A random entry, nearly uniform: a random place in hash order, then a random slot there.
+    pub fn random(&self) -> Option<EntryRef<'_>> {
+        if self.len == 0 {
+            return None;
+        }
+        loop {
+            let index = self.segment_of(fastrand::u64(..))?;
+            let segment = &self.segments[index];
+            if segment.len == 0 {
+                continue;
+            }
+            // Segments are at least a third full, so a few tries find a slot.
+            let bucket = &segment.buckets[fastrand::usize(..segment.buckets.len())];
+            let slot = bucket.0[fastrand::usize(..SLOTS)];
+            if slot != 0 {
+                return Some(peek(slot));
+            }
+        }
+    }
+
+    /// All entries, in no particular order.
+    pub fn iter(&self) -> impl Iterator<Item = EntryRef<'_>> + '_ {
+        self.segments.iter().flat_map(Segment::slots).map(peek)
+    }
+}
+
+/// An entry opened for changing.
+pub struct Open<'a> {
+    slot: &'a mut u64,
+    entry: ManuallyDrop<Entry>,
+}
+
+impl Deref for Open<'_> {
+    type Target = Entry;
+
+    fn deref(&self) -> &Entry {
+        &self.entry
+    }
+}
+
+impl DerefMut for Open<'_> {
+    fn deref_mut(&mut self) -> &mut Entry {
+        &mut self.entry
+    }
+}
+
+impl Drop for Open<'_> {
+    fn drop(&mut self) {
+        // SAFETY: the entry is moved out once, here, and the guard is gone afterwards.
+        let entry = unsafe { ManuallyDrop::take(&mut self.entry) };
+        *self.slot = pack(*self.slot >> 48, entry);
+    }
+}
+
+impl Drop for Table {
+    fn drop(&mut self) {
+        for slot in self.segments.iter().flat_map(Segment::slots) {
+            // SAFETY: each non-empty slot owns its entry, and the slots die with the table.
+            drop(unsafe { Entry::from_address(address(slot)) });
+        }
+    }
+}

@@ -1,0 +1,466 @@
+//! What a command sees of the keyspace: keys of its database, found as in a single-threaded server.
+//!
+//! A look-up that meets an expired key deletes it, as Redis does, and the key counts as absent. Reads touch the
+//! access clock and count hits and misses, according to [`Access`]. Whatever a change causes for others is
+//! noted in [`Effects`].
+
+use crate::base::num::IntText;
+
+use super::effects::{Effects, Event};
+use super::entry::{Entry, EntryRef};
+use super::lock::Held;
+use super::shard::Database;
+use super::table::Position;
+use super::guard::RefMut;
+use super::value::{Ref, Stored, StrRef, Type, Value, WrongType};
+use super::{Counts, Keyspace};
+
+/// How a look-up counts.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// Reading the value: counts a hit or a miss and touches the access clock.
+    Read,
+    /// Asking about the key: counts a hit or a miss.
+    Ask,
+    /// On the way to a change: touches the access clock.
+    Write,
+    /// Leaves no trace.
+    Silent,
+}
+
+/// What a new value does to the deadline of its key.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Expiry {
+    /// The key keeps the deadline it has.
+    Keep,
+    /// The key has none afterwards.
+    Clear,
+    /// The key expires at this Unix time in ms.
+    At(i64),
+}
+
+/// The time and the switches under which a command runs.
+#[derive(Clone, Copy)]
+pub struct Clock {
+    /// Unix time in ms: constant while a command, a transaction or a script runs.
+    pub now: i64,
+    /// Whether access clocks hold LFU counters instead of LRU seconds.
+    pub lfu: Option<Lfu>,
+    /// Whether the client asked not to touch access clocks.
+    pub no_touch: bool,
+    /// Classes of keyspace events that somebody listens to.
+    pub events: u32,
+    /// The class bit of "expired" events.
+    pub expired_class: u32,
+}
+
+/// The constants of LFU counting.
+#[derive(Clone, Copy)]
+pub struct Lfu {
+    /// `lfu-log-factor`.
+    pub log_factor: u32,
+    /// `lfu-decay-time`, in minutes.
+    pub decay_minutes: u32,
+}
+
+/// The keyspace as one command sees it.
+pub struct View<'a> {
+    keyspace: &'a Keyspace,
+    held: Held<'a>,
+    db: usize,
+    clock: Clock,
+    /// What the command causes.
+    pub effects: &'a mut Effects,
+    /// The hash of a key that the lock plan has computed already, by its address and length.
+    known: (*const u8, usize, u64),
+}
+
+impl<'a> View<'a> {
+    /// A view of database `db` through the shards that are held.
+    #[inline]
+    pub fn new(
+        keyspace: &'a Keyspace,
+        held: Held<'a>,
+        db: usize,
+        clock: Clock,
+        effects: &'a mut Effects,
+    ) -> View<'a> {
+        View { keyspace, held, db, clock, effects, known: (std::ptr::null(), 0, 0) }
+    }
+
+    /// Tells the hash of a key beforehand.
+    #[inline]
+    pub fn know(&mut self, key: &[u8], hash: u64) {
+        self.known = (key.as_ptr(), key.len(), hash);
+    }
+
+    /// The selected database.
+    pub fn db(&self) -> usize {
+        self.db
+    }
+
+    /// Selects another database for the look-ups that follow.
+    ///
+    /// # Panics
+    /// If there is no such database.
+    pub fn select(&mut self, db: usize) {
+        assert!(db < self.keyspace.databases());
+        self.db = db;
+    }
+
+    /// Unix time in ms, constant while the command runs.
+    #[inline]
+    pub fn now(&self) -> i64 {
+        self.clock.now
+    }
+
+    /// The keyspace behind the view, for what takes its own locks shard by shard.
+    pub fn keyspace(&self) -> &'a Keyspace {
+        self.keyspace
+    }
+
+    /// Whether the command runs behind the closed gate and holds every shard.
+    pub fn has_everything(&self) -> bool {
+        self.held.is_everything()
+    }
+
+    #[inline]
+    fn hash(&self, key: &[u8]) -> u64 {
+        let (at, len, hash) = self.known;
+        if std::ptr::eq(at, key.as_ptr()) && len == key.len() { hash } else { Keyspace::hash(key) }
+    }
+
+    #[inline]
+    fn place(&mut self, key: &[u8]) -> Place<'_> {
+        let hash = self.hash(key);
+        let shard = self.keyspace.shard_of(hash);
+        Place {
+            counts: self.keyspace.counts(shard),
+            database: self.held.shard(shard).db_mut(self.db),
+            effects: self.effects,
+            clock: self.clock,
+            db: self.db,
+            local: self.keyspace.local(hash),
+        }
+    }
+
+    /// Finds a key, deleting it if it has expired.
+    #[inline]
+    pub fn find(&mut self, key: &[u8], access: Access) -> Option<EntryRef<'_>> {
+        let mut place = self.place(key);
+        let at = place.find(key, access)?;
+        let Place { database, .. } = place;
+        Some(database.table.entry(at))
+    }
+
+    /// Whether a key exists.
+    pub fn exists(&mut self, key: &[u8], access: Access) -> bool {
+        self.place(key).find(key, access).is_some()
+    }
+
+    /// Reads a string.
+    #[inline]
+    pub fn string(&mut self, key: &[u8]) -> Result<Option<StrRef<'_>>, WrongType> {
+        match self.find(key, Access::Read) {
+            None => Ok(None),
+            Some(entry) => entry.string().map(Some).ok_or(WrongType),
+        }
+    }
+
+    /// Reads a collection.
+    #[inline]
+    pub fn read<T: Stored>(&mut self, key: &[u8]) -> Result<Option<Ref<'_, T>>, WrongType> {
+        match self.find(key, Access::Read) {
+            None => Ok(None),
+            Some(entry) => entry.collection().map(Some).ok_or(WrongType),
+        }
+    }
+
+    /// Opens an existing collection for changing. It is put back when the guard is dropped; a key whose
+    /// collection has become empty is deleted.
+    #[inline]
+    pub fn write<T: Stored>(&mut self, key: &[u8]) -> Result<Option<RefMut<'_, T>>, WrongType> {
+        let mut place = self.place(key);
+        match place.find(key, Access::Write) {
+            None => Ok(None),
+            Some(at) => RefMut::open(place, at).map(Some),
+        }
+    }
+
+    /// Opens a collection for changing, a new one if the key is absent. A new one that is still empty when
+    /// the guard is dropped is not stored.
+    #[inline]
+    pub fn write_or_new<T: Stored>(&mut self, key: &[u8]) -> Result<RefMut<'_, T>, WrongType> {
+        let mut place = self.place(key);
+        match place.find(key, Access::Write) {
+            None => Ok(RefMut::fresh(place, key)),
+            Some(at) => RefMut::open(place, at),
+        }
+    }
+
+    /// Sets a string in its most compact form, whatever the key held before.
+    #[inline]
+    pub fn set_string(&mut self, key: &[u8], bytes: &[u8], expiry: Expiry) {
+        let mut place = self.place(key);
+        match place.find(key, Access::Silent) {
+            None => {
+                let deadline = if let Expiry::At(at) = expiry { Some(at) } else { None };
+                place.insert(Entry::with_string(key, bytes, deadline, place.fresh_clock()));
+            }
+            Some(at) => {
+                place.expire(at, expiry);
+                let clock = place.fresh_clock();
+                let mut entry = place.database.table.open(at);
+                if entry.as_ref().type_of() == Type::String {
+                    entry.set_string(bytes);
+                } else {
+                    let old = entry.replace(Value::string(bytes.to_vec()));
+                    place.effects.garbage.push(old);
+                }
+                entry.set_clock(clock);
+            }
+        }
+    }
+
+    /// Sets an integer; the deadline of the key stays.
+    pub fn set_integer(&mut self, key: &[u8], value: i64) {
+        let mut text = IntText::new();
+        self.set_string(key, text.format(value).as_bytes(), Expiry::Keep);
+    }
+
+    /// Opens an existing string for changing it in place.
+    pub fn edit_string<R>(&mut self, key: &[u8], edit: impl FnOnce(&mut Vec<u8>) -> R) -> Option<R> {
+        let mut place = self.place(key);
+        let at = place.find(key, Access::Silent)?;
+        let mut entry = place.database.table.open(at);
+        let mut bytes = entry.take_string()?;
+        let result = edit(&mut bytes);
+        entry.put_string(bytes);
+        Some(result)
+    }
+
+    /// Stores a value, whatever the key held before. An empty collection deletes the key.
+    pub fn set(&mut self, key: &[u8], value: Value, expiry: Expiry) {
+        let mut place = self.place(key);
+        match place.find(key, Access::Silent) {
+            None => {
+                let deadline = if let Expiry::At(at) = expiry { Some(at) } else { None };
+                place.insert(Entry::new(key, value, deadline, place.fresh_clock()));
+            }
+            Some(at) => {
+                place.expire(at, expiry);
+                let clock = place.fresh_clock();
+                let mut entry = place.database.table.open(at);
+                let old = entry.replace(value);
+                entry.set_clock(clock);
+                drop(entry);
+                place.effects.garbage.push(old);
+            }
+        }
+    }
+
+    /// Deletes a key; tells whether it was there (an expired one was not).
+    pub fn delete(&mut self, key: &[u8]) -> bool {
+        self.take(key).map(|(value, _)| self.effects.garbage.push(value)).is_some()
+    }
+
+    /// Takes a key out with its value and its deadline.
+    pub fn take(&mut self, key: &[u8]) -> Option<(Value, Option<i64>)> {
+        let mut place = self.place(key);
+        let at = place.find(key, Access::Silent)?;
+        let entry = place.database.remove(at);
+        place.publish();
+        let deadline = entry.as_ref().deadline();
+        Some((entry.into_value(), deadline))
+    }
+
+    /// Sets or clears the deadline of a key; tells whether the key was there.
+    pub fn set_deadline(&mut self, key: &[u8], deadline: Option<i64>) -> bool {
+        let mut place = self.place(key);
+        let Some(at) = place.find(key, Access::Silent) else { return false };
+        place.expire(at, deadline.map_or(Expiry::Clear, Expiry::At));
+        true
+    }
+
+    /// Says that a key was changed: watchers, blocked clients, keyspace events and the count of changes follow.
+    #[inline]
+    pub fn changed(&mut self, key: &[u8], class: u32, event: &'static str) {
+        self.effects.dirty += 1;
+        self.touch(key);
+        self.event(key, class, event);
+    }
+
+    /// Tells watchers and blocked clients that a key was changed, without counting or naming a change.
+    #[inline]
+    pub fn touch(&mut self, key: &[u8]) {
+        let place = self.place(key);
+        place.database.watched.touch(key);
+        if place.database.waiters.is_waited_for(key) {
+            let db = place.db;
+            place.effects.ready.push((db, key.into()));
+        }
+    }
+
+    /// Notes a keyspace event, if anybody listens to its class.
+    #[inline]
+    pub fn event(&mut self, key: &[u8], class: u32, name: &'static str) {
+        if self.clock.events & class != 0 {
+            self.effects.events.push(Event { class, name, db: self.db, key: key.into() });
+        }
+    }
+
+    /// Registers a watcher of a key.
+    pub fn watch(&mut self, key: &[u8], flag: &std::sync::Arc<super::watch::WatchFlag>) {
+        self.place(key).database.watched.add(key, flag);
+    }
+
+    /// Registers a blocked client's ticket on a key.
+    pub fn wait(&mut self, key: &[u8], ticket: u64) {
+        self.place(key).database.waiters.add(key, ticket);
+    }
+
+    /// Removes a blocked client's ticket from a key.
+    pub fn stop_waiting(&mut self, key: &[u8], ticket: u64) {
+        self.place(key).database.waiters.remove(key, ticket);
+    }
+
+    /// The oldest ticket on a key that is younger than `after`.
+    pub fn next_waiter(&mut self, key: &[u8], after: Option<u64>) -> Option<u64> {
+        self.place(key).database.waiters.next(key, after)
+    }
+
+    /// Lets `work` have a shard that is held, or locks it for that long.
+    pub(super) fn with_shard<R>(&mut self, shard: usize, work: impl FnOnce(&mut super::Shard) -> R) -> R {
+        match self.held.shard_if_held(shard) {
+            Some(held) => work(held),
+            None => work(&mut self.keyspace.lock(shard)),
+        }
+    }
+}
+
+/// Where a key belongs: its part of the database, and what a look-up there needs.
+pub(super) struct Place<'v> {
+    pub(super) database: &'v mut Database,
+    counts: &'v Counts,
+    pub(super) effects: &'v mut Effects,
+    clock: Clock,
+    db: usize,
+    local: u64,
+}
+
+impl<'v> Place<'v> {
+    #[inline]
+    fn find(&mut self, key: &[u8], access: Access) -> Option<Position> {
+        let found = self.database.table.find(self.local, key);
+        let live = found.filter(|&at| {
+            self.database.table.entry(at).deadline().is_none_or(|deadline| deadline > self.clock.now)
+        });
+        if let (Some(at), None) = (found, live) {
+            self.delete_expired(at);
+        }
+        if matches!(access, Access::Read | Access::Ask) {
+            self.counts.looked_up(live.is_some());
+        }
+        if let Some(at) = live {
+            if matches!(access, Access::Read | Access::Write) && !self.clock.no_touch {
+                let mut entry = self.database.table.open(at);
+                let touched = self.clock.touched(entry.as_ref().clock());
+                entry.set_clock(touched);
+            }
+        }
+        live
+    }
+
+    fn delete_expired(&mut self, at: Position) {
+        let entry = self.database.remove(at);
+        let key = entry.as_ref().key();
+        self.database.watched.touch(key);
+        if self.clock.events & self.clock.expired_class != 0 {
+            let event = Event { class: self.clock.expired_class, name: "expired", db: self.db, key: key.into() };
+            self.effects.events.push(event);
+        }
+        self.counts.count_expired();
+        self.publish();
+        self.effects.garbage.push(entry.into_value());
+    }
+
+    pub(super) fn insert(&mut self, entry: Entry) {
+        self.database.insert(self.local, entry);
+        self.publish();
+    }
+
+    #[inline]
+    fn expire(&mut self, at: Position, expiry: Expiry) {
+        let deadline = match expiry {
+            Expiry::Keep => return,
+            Expiry::Clear => None,
+            Expiry::At(deadline) => Some(deadline),
+        };
+        if deadline.is_some() || self.database.table.entry(at).deadline().is_some() {
+            self.database.set_deadline(at, self.local, deadline);
+            self.publish();
+        }
+    }
+
+    #[inline]
+    pub(super) fn publish(&self) {
+        self.counts.publish(self.db, self.database);
+    }
+
+    pub(super) fn fresh_clock(&self) -> u32 {
+        self.clock.fresh()
+    }
+}
+
+impl Clock {
+    /// The access clock of a new entry.
+    pub fn fresh(&self) -> u32 {
+        match self.lfu {
+            None => lru_seconds(self.now),
+            // A new key starts at 5, so that it is not the first to go.
+            Some(_) => minutes(self.now) << 8 | 5,
+        }
+    }
+
+    /// The access clock of an entry that is touched now.
+    #[inline]
+    pub fn touched(&self, old: u32) -> u32 {
+        match self.lfu {
+            None => lru_seconds(self.now),
+            Some(lfu) => {
+                let counter = lfu.counter(old, self.now);
+                minutes(self.now) << 8 | lfu.increment(counter)
+            }
+        }
+    }
+}
+
+/// Seconds of the 24-bit LRU clock.
+#[inline]
+pub fn lru_seconds(now_ms: i64) -> u32 {
+    (now_ms / 1000) as u32 & 0xFF_FFFF
+}
+
+fn minutes(now_ms: i64) -> u32 {
+    (now_ms / 60_000) as u32 & 0xFFFF
+}
+
+impl Lfu {
+    /// The access counter of an entry now, after the decay since its last access.
+    pub fn counter(self, clock: u32, now_ms: i64) -> u32 {
+        let elapsed = minutes(now_ms).wrapping_sub(clock >> 8) & 0xFFFF;
+        let periods = elapsed.checked_div(self.decay_minutes).unwrap_or(0);
+        (clock & 0xFF).saturating_sub(periods)
+    }
+
+    /// Counts an access: the higher the counter, the less likely it grows (Morris's approximate counting).
+    fn increment(self, counter: u32) -> u32 {
+        if counter == 255 {
+            return 255;
+        }
+        let base = f64::from(counter.saturating_sub(5));
+        let grows = fastrand::f64() < 1.0 / (base * f64::from(self.log_factor) + 1.0);
+        counter + u32::from(grows)
+    }
+}
+

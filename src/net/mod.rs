@@ -1,0 +1,7 @@
+//! The only sockets of clients: listening, accepting, the task of each connection, shutdown.
+
+mod connection;
+mod listener;
+mod socket;
+
+pub use self::listener::{Listeners, bind};

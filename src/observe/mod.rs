@@ -1,0 +1,6 @@
+//! What the server tells about itself: counters, INFO, slow log, latency, /metrics.
+
+pub mod log;
+mod stats;
+
+pub use self::stats::{Counter, CommandTotals, Stats};

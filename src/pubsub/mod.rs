@@ -1,0 +1,50 @@
+//! Publish and subscribe: channels, patterns and shard channels.
+//!
+//! ```text
+//! Broker ── Topics of each Kind ── Topic: a name and its members ── Arc<dyn Subscriber>
+//!                                    ^                                       |  deliver: append to
+//! Subscriptions (of one client) ─────┘                                       v  the client's outbox
+//! ```
+//!
+//! **Who owns what.** A [`Topic`](topic::Topic) exists while it has members; the broker finds it by its name, each
+//! member's [`Subscriptions`] hold it too. Dropping the subscriptions of a client ends them.
+//!
+//! **Locks.** A message is delivered under the lock of its topic, so all members of a topic see its messages in
+//! one order, and whoever has left gets nothing more. No other lock is held then: the registry is only asked for
+//! the topic. [`Subscriber::deliver`] must be short and must not come back here.
+//!
+//! **Bytes.** A [`Message`] is encoded once for each protocol that a member of the topic speaks, and all members
+//! share these bytes.
+//!
+//! **Before its reply.** What was delivered before a client unsubscribed waits in its outbox. A handler takes it
+//! from there after [`Subscriptions::unsubscribe`] and before it writes the confirmation.
+
+mod broker;
+mod message;
+mod subscriptions;
+mod topic;
+
+pub use broker::Broker;
+pub use message::Message;
+pub use subscriptions::Subscriptions;
+
+/// What a subscription names.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Kind {
+    /// A channel of PUBLISH.
+    Channel,
+    /// A glob that channels of PUBLISH may match.
+    Pattern,
+    /// A channel of SPUBLISH.
+    ShardChannel,
+}
+
+/// Who gets messages: the shared part of a connection.
+pub trait Subscriber: Send + Sync {
+    /// A number that no other subscriber has.
+    fn id(&self) -> u64;
+
+    /// Takes a message, by appending the frame of its protocol to an outbox. Called under a lock: it neither
+    /// waits nor calls the broker.
+    fn deliver(&self, message: &Message<'_>);
+}

@@ -1,0 +1,163 @@
+//! Putting the server together, running it until it is asked to stop.
+
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64};
+use std::time::{Duration, Instant};
+
+use tokio::runtime::Runtime;
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::base::clock;
+use crate::client::Registry;
+use crate::commands::server::{Identity, Shutdown};
+use crate::commands::{Catalog, Server};
+use crate::config::Config;
+use crate::keyspace::Keyspace;
+use crate::net;
+use crate::observe::{Stats, log::Log};
+
+/// What `--help` prints.
+pub const USAGE: &str = "\
+Usage: ./redis-server [/path/to/redis.conf] [options] [-]
+       ./redis-server - (read config from stdin)
+       ./redis-server -v or --version
+       ./redis-server -h or --help
+
+Examples:
+       ./redis-server (run the server with default conf)
+       echo 'maxmemory 128mb' | ./redis-server -
+       ./redis-server /etc/redis/6379.conf
+       ./redis-server --port 7777
+       ./redis-server /etc/myredis.conf --loglevel verbose
+";
+
+/// Threads beyond the workers that may run commands: those that take over while a worker does long work.
+const SPARE_THREADS: usize = 16;
+
+/// Runs a server with this configuration until it is asked to stop.
+pub fn run(config: Config) -> ExitCode {
+    let settings = config.settings();
+    let log = Log::start(settings.log.level, settings.log.file.clone());
+    let pid = std::process::id();
+    tracing::info!("oO0OoO0OoO0Oo Redis is starting oO0OoO0OoO0Oo");
+    tracing::info!("Redis version=7.4.1, bits=64, commit=00000000, modified=0, pid={pid}, just started");
+    if std::env::args_os().len() > 1 {
+        tracing::info!("Configuration loaded");
+    } else {
+        tracing::warn!(
+            "Warning: no config file specified, using the default config. In order to specify a config file use redis-server /path/to/redis.conf"
+        );
+    }
+    if let Err(error) = std::env::set_current_dir(&settings.snapshots.dir) {
+        eprintln!("Can't chdir to '{}': {error}", settings.snapshots.dir.display());
+        return ExitCode::FAILURE;
+    }
+    // Two at least, so that a long command never strands everybody.
+    let workers = std::thread::available_parallelism().map_or(2, usize::from).max(2);
+    let server = match assemble(config, log, workers) {
+        Ok(server) => Arc::new(server),
+        Err(error) => {
+            eprintln!("{error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(workers)
+        .max_blocking_threads(SPARE_THREADS)
+        .thread_name("redstart")
+        .enable_all()
+        .build();
+    match runtime {
+        Ok(runtime) => serve(&runtime, &server),
+        Err(error) => {
+            tracing::warn!("Can't start the worker threads: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn assemble(config: Config, log: Log, workers: usize) -> Result<Server, String> {
+    let settings = config.settings();
+    let catalog = Catalog::new(config.renames()).map_err(str::to_owned)?;
+    let threads = workers + SPARE_THREADS;
+    // About sixteen shards per worker: contention stays rare, idle memory small.
+    let bits = (workers * 16).next_power_of_two().trailing_zeros().min(12) as u8;
+    Ok(Server {
+        keyspace: Keyspace::new(bits, settings.process.databases as usize, threads),
+        stats: Stats::new(catalog.len(), threads),
+        catalog,
+        clients: Registry::default(),
+        identity: Identity {
+            started: Instant::now(),
+            started_unix: clock::unix_ms() / 1000,
+            run_id: random_id(),
+            replid: random_id(),
+        },
+        shutdown: Shutdown::default(),
+        dirty: AtomicU64::new(0),
+        active_expire: AtomicBool::new(true),
+        last_save: AtomicI64::new(clock::unix_ms() / 1000),
+        config,
+        log,
+    })
+}
+
+/// 40 hexadecimal digits.
+fn random_id() -> String {
+    (0..5).map(|_| format!("{:08x}", fastrand::u32(..))).collect()
+}
+
+fn serve(runtime: &Runtime, server: &Arc<Server>) -> ExitCode {
+    runtime.block_on(async {
+        let settings = server.config.settings();
+        tracing::info!("Running mode=standalone, port={}.", settings.network.port);
+        let listeners = match net::bind(&settings) {
+            Ok(listeners) => listeners,
+            Err(_) => {
+                tracing::warn!("Failed listening on port {} (tcp), aborting.", settings.network.port);
+                return ExitCode::FAILURE;
+            }
+        };
+        tracing::info!("Server initialized");
+        let (tcp, unix) = listeners.summary();
+        if tcp > 0 {
+            tracing::info!("Ready to accept connections tcp");
+        }
+        if unix.is_some() {
+            tracing::info!("Ready to accept connections unix");
+        }
+        tokio::spawn(crate::dispatch::housekeeping(Arc::clone(server)));
+        listeners.accept(Arc::clone(server)).await;
+        wait_for_the_end(server).await;
+        tracing::info!("User requested shutdown...");
+        drain(server).await;
+        tracing::warn!("Redis is now ready to exit, bye bye...");
+        ExitCode::SUCCESS
+    })
+}
+
+async fn wait_for_the_end(server: &Server) {
+    let (Ok(mut terminate), Ok(mut interrupt)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
+    else {
+        // Without signal handlers the default action ends the process.
+        return server.shutdown.asked().await;
+    };
+    tokio::select! {
+        _ = terminate.recv() => tracing::info!("Received SIGTERM scheduling shutdown..."),
+        _ = interrupt.recv() => tracing::info!("Received SIGINT scheduling shutdown..."),
+        () = server.shutdown.asked() => return,
+    }
+    server.shutdown.ask();
+}
+
+/// Lets connections write the replies of commands that have run.
+async fn drain(server: &Server) {
+    for client in server.clients.all() {
+        client.outbox.wake();
+    }
+    let until = Instant::now() + Duration::from_secs(1);
+    while !server.clients.is_empty() && Instant::now() < until {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}

@@ -1,0 +1,265 @@
+//! A large unordered collection: a persistent hash table in chunks.
+//!
+//! ```text
+//! Table ─▶ node ─┬▶ leaf                        node: 64 ways, by six bits of the position
+//!                ├▶ node ─┬▶ leaf               leaf: a page of up to 64 elements
+//!                │        └▶ leaf
+//!                └▶ leaf                        every arrow is an Arc
+//! ```
+//!
+//! **Position.** An element's position is the keyed hash of its key, 64 bits. The trie branches on its
+//! highest bits first, so everything here is in hash order: iteration, and the cursor of [`Table::scan`].
+//!
+//! **Sharing.** Cloning a table clones one `Arc`. Who writes while a clone is alive copies the path (two or
+//! three nodes at a million elements) and the one leaf; unshared parts are changed in place. A reader with
+//! a clone sees the table of the moment it was made, on any thread, for as long as it likes.
+//!
+//! **Space.** An element costs its bytes, a slot of four, and a share of the slack: a page takes the size
+//! class that fits and grows to the next one, so nothing doubles. See [`page`].
+//!
+//! **Growth.** A full leaf is split by the next bit of the position, and small buddies are joined again.
+//! No operation ever touches more than the leaves it changes and the path to them.
+//!
+//! **Hostile input.** The seed of the hash is random, so nobody can aim at a leaf. The depth is bounded by
+//! the bits of a position; leaves whose elements agree in all of these grow on instead.
+//!
+//! What the elements carry besides their key is a [`Shape`]: nothing for the members of sets, a value and
+//! perhaps a deadline for the fields of hashes. A shape may summarise values, such as by their earliest
+//! deadline; every node knows the summary of what is below it, so [`Table::extract`] finds what is due
+//! without an index, and sharing costs summaries nothing.
+
+mod iter;
+mod leaf;
+mod node;
+mod page;
+mod record;
+mod sample;
+#[cfg(test)]
+mod tests;
+
+pub use self::iter::Iter;
+pub use self::record::{read_varint, varint_size, write_varint};
+pub use self::sample::distinct_ranks;
+
+use self::leaf::Leaf;
+use self::node::Child;
+use crate::base::hash::hash;
+use crate::base::size_class::size_class;
+
+/// What the elements of a table carry besides their key.
+pub trait Shape: 'static {
+    /// What goes with a key.
+    type Value<'a>: Copy;
+    /// What is known of many values together.
+    type Summary: Copy + PartialEq + Send + Sync;
+    /// The summary of no values, and of those that don't matter.
+    const NOTHING: Self::Summary;
+
+    /// The summary of one value.
+    fn summary(value: Self::Value<'_>) -> Self::Summary;
+    /// The summary of two groups; in whatever order groups are joined, the outcome is the same.
+    fn join(a: Self::Summary, b: Self::Summary) -> Self::Summary;
+    /// Bytes that `write` writes.
+    fn size(value: Self::Value<'_>) -> usize;
+    /// Writes a value to the front of `to`.
+    fn write(value: Self::Value<'_>, to: &mut [u8]);
+    /// Reads a value from the front of `bytes`, and tells the bytes it took.
+    fn read(bytes: &[u8]) -> (Self::Value<'_>, usize);
+    /// Where a key stands.
+    #[inline]
+    fn position(key: &[u8]) -> u64 {
+        hash(key)
+    }
+}
+
+/// Keys without values: the members of a set.
+#[derive(Clone, Copy, Debug)]
+pub struct Members;
+
+impl Shape for Members {
+    type Value<'a> = ();
+    type Summary = ();
+    const NOTHING: () = ();
+
+    fn summary((): ()) {}
+    fn join((): (), (): ()) {}
+    fn size((): ()) -> usize {
+        0
+    }
+    fn write((): (), _: &mut [u8]) {}
+    fn read(_: &[u8]) -> ((), usize) {
+        ((), 0)
+    }
+}
+
+/// A persistent hash table; see the head of this module.
+#[derive(Clone)]
+pub struct Table<S: Shape> {
+    root: Child<S>,
+}
+
+const _: () = assert!(size_of::<Table<Members>>() == 32);
+
+impl<S: Shape> Default for Table<S> {
+    fn default() -> Self {
+        Table { root: Child::Leaf(Leaf::default()) }
+    }
+}
+
+impl<S: Shape> std::fmt::Debug for Table<S> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Table").field("len", &self.len()).finish_non_exhaustive()
+    }
+}
+
+impl<S: Shape> Table<S> {
+    /// Elements.
+    #[inline]
+    pub fn len(&self) -> usize {
+        self.root.len()
+    }
+
+    /// Whether there are no elements.
+    #[inline]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The summary of all values.
+    #[inline]
+    pub fn summary(&self) -> S::Summary {
+        self.root.summary()
+    }
+
+    /// The value of `key`.
+    #[inline]
+    pub fn get(&self, key: &[u8]) -> Option<S::Value<'_>> {
+        let (leaf, i) = self.find(S::position(key), key)?;
+        Some(leaf.get(i).1)
+    }
+
+    /// Whether `key` is here.
+    #[inline]
+    pub fn contains(&self, key: &[u8]) -> bool {
+        self.find(S::position(key), key).is_some()
+    }
+
+    /// Adds an element unless its key is here already, and tells whether it did.
+    pub fn insert(&mut self, key: &[u8], value: S::Value<'_>) -> bool {
+        let position = S::position(key);
+        let new = self.find(position, key).is_none();
+        if new {
+            self.add(position, key, value);
+        }
+        new
+    }
+
+    /// Adds an element or replaces the value of its key, and tells whether the key is new.
+    pub fn set(&mut self, key: &[u8], value: S::Value<'_>) -> bool {
+        let position = S::position(key);
+        match self.find(position, key) {
+            None => self.add(position, key, value),
+            Some((_, i)) => {
+                self.root.change(position, 0, |leaf| leaf.replace(i, key, value));
+                return false;
+            }
+        }
+        true
+    }
+
+    /// Removes an element, and tells whether it was here.
+    pub fn remove(&mut self, key: &[u8]) -> bool {
+        let position = S::position(key);
+        let Some((_, i)) = self.find(position, key) else { return false };
+        self.root.change(position, 0, |leaf| leaf.remove(i));
+        true
+    }
+
+    /// Removes at most `budget` elements whose value is `due`, looking only where the summary is `worth`
+    /// it, and gives their keys to `removed`.
+    pub fn extract(
+        &mut self,
+        worth: impl Fn(S::Summary) -> bool,
+        due: impl Fn(S::Value<'_>) -> bool,
+        mut budget: usize,
+        mut removed: impl FnMut(&[u8]),
+    ) {
+        if worth(self.summary()) {
+            let mut extract = node::Extract { worth: &worth, due: &due, removed: &mut removed };
+            self.root.extract(0, &mut budget, &mut extract);
+        }
+    }
+
+    /// The elements in hash order.
+    pub fn iter(&self) -> Iter<'_, S> {
+        Iter::new(&self.root)
+    }
+
+    /// The element of a rank in hash order, below [`len`](Table::len).
+    pub fn nth(&self, mut rank: usize) -> Option<(&[u8], S::Value<'_>)> {
+        let mut child = &self.root;
+        if rank >= child.len() {
+            return None;
+        }
+        loop {
+            match child {
+                Child::Leaf(leaf) => return Some(leaf.get(rank)),
+                Child::Branch(branch) => {
+                    child = branch.node.children.iter().find(|child| {
+                        let here = rank < child.len();
+                        rank -= if here { 0 } else { child.len() };
+                        here
+                    })?;
+                }
+            }
+        }
+    }
+
+    /// An element at random, each as likely as any other.
+    pub fn random(&self) -> Option<(&[u8], S::Value<'_>)> {
+        if self.is_empty() { None } else { self.nth(fastrand::usize(..self.len())) }
+    }
+
+    /// Visits elements from a position in hash order on: `count` of them, or a few more where positions
+    /// agree, or fewer at the end. Returns where to go on, or 0 after the last.
+    ///
+    /// A scan from 0 until 0 comes back visits each element that is present all the while, whatever is
+    /// added and removed meanwhile. Cursors are below 2^48; of a greater one nothing is visited.
+    pub fn scan<'a>(&'a self, cursor: u64, count: usize, visit: impl FnMut(&'a [u8], S::Value<'a>)) -> u64 {
+        iter::scan(&self.root, cursor, count, visit)
+    }
+
+    /// Bytes in memory, by jemalloc's size classes; takes time in proportion to the leaves.
+    pub fn memory_bytes(&self) -> usize {
+        size_class(size_of::<Self>()) + self.root.memory()
+    }
+
+    /// Adds an element whose key is not here.
+    fn add(&mut self, position: u64, key: &[u8], value: S::Value<'_>) {
+        self.root.grow_root();
+        self.root.insert(position, key, value);
+    }
+
+    #[inline]
+    fn find(&self, position: u64, key: &[u8]) -> Option<(&Leaf<S>, usize)> {
+        let (mut child, mut level) = (&self.root, 0);
+        loop {
+            match child {
+                Child::Leaf(leaf) => {
+                    let i = leaf.page().find(position_tag(position, node::parent_of(level)), key)?;
+                    return Some((leaf, i));
+                }
+                Child::Branch(branch) => {
+                    let node = &*branch.node;
+                    (child, level) = (&node.children[node.child(position, level)], level + 1);
+                }
+            }
+        }
+    }
+}
+
+/// The tag of a position in leaves below a node at `level`.
+#[inline]
+fn position_tag(position: u64, level: u32) -> u16 {
+    ((position << (node::BITS * level)) >> (u64::BITS - u16::BITS)) as u16
+}

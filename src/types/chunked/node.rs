@@ -1,0 +1,314 @@
+//! The trie above the leaves.
+//!
+//! A node stands for the positions that share a prefix of `6 * level` bits, and divides them by the next
+//! six bits into 64 spots. A leaf below it covers a power of two of spots in a row, so that it can be split
+//! bit by bit; a node below it covers one spot. `starts` has a bit for each spot at which a child begins,
+//! and the children stand in a vector without gaps.
+//!
+//! ```text
+//! spots     0    8    16   24   32                   56   63
+//! starts    1    1    1         1                    1
+//! children  leaf node leaf(16)  leaf(24)             leaf(8)      (spans drawn to scale of 8)
+//! ```
+//!
+//! A leaf's tags are the sixteen bits of the position from its parent's level on, so splitting within a
+//! node leaves them alone. Level 0 is the root; below level 9 no bits are left, and a leaf there grows on.
+
+use std::sync::Arc;
+
+use super::leaf::Leaf;
+use super::{Shape, position_tag};
+use crate::base::size_class::size_class;
+
+pub(super) const BITS: u32 = 6;
+const SPOTS: u32 = 1 << BITS;
+/// The last level whose six bits are all in a position.
+pub(super) const LAST_LEVEL: u32 = u64::BITS / BITS - 1;
+
+/// A leaf, or a node with what is known of everything below it.
+pub(super) enum Child<S: Shape> {
+    Leaf(Leaf<S>),
+    Branch(Branch<S>),
+}
+
+/// A shared node with the number and the summary of the elements below it.
+pub(super) struct Branch<S: Shape> {
+    pub node: Arc<Node<S>>,
+    pub len: usize,
+    pub summary: S::Summary,
+}
+
+/// See the head of this file.
+pub(super) struct Node<S: Shape> {
+    starts: u64,
+    pub children: Vec<Child<S>>,
+}
+
+/// A child of a node: its number, its first spot and how many spots it covers.
+#[derive(Clone, Copy)]
+pub(super) struct Spot {
+    pub index: usize,
+    pub start: u32,
+    pub span: u32,
+}
+
+impl<S: Shape> Clone for Child<S> {
+    fn clone(&self) -> Self {
+        match self {
+            Child::Leaf(leaf) => Child::Leaf(leaf.clone()),
+            Child::Branch(branch) => Child::Branch(branch.clone()),
+        }
+    }
+}
+
+impl<S: Shape> Clone for Branch<S> {
+    fn clone(&self) -> Self {
+        Branch { node: self.node.clone(), ..*self }
+    }
+}
+
+impl<S: Shape> Clone for Node<S> {
+    fn clone(&self) -> Self {
+        let mut children = Vec::with_capacity(self.children.capacity());
+        children.extend_from_slice(&self.children);
+        Node { starts: self.starts, children }
+    }
+}
+
+impl<S: Shape> Child<S> {
+    /// Elements below.
+    #[inline]
+    pub fn len(&self) -> usize {
+        match self {
+            Child::Leaf(leaf) => leaf.len(),
+            Child::Branch(branch) => branch.len,
+        }
+    }
+
+    /// The summary of the elements below.
+    #[inline]
+    pub fn summary(&self) -> S::Summary {
+        match self {
+            Child::Leaf(leaf) => leaf.summary(),
+            Child::Branch(branch) => branch.summary,
+        }
+    }
+
+    /// Adds an element whose key is not below. The child, at `level` if it is a node, is not full.
+    pub fn insert(&mut self, position: u64, key: &[u8], value: S::Value<'_>) {
+        let (mut child, mut level) = (self, 0);
+        loop {
+            match child {
+                Child::Leaf(leaf) => return leaf.insert(position_tag(position, parent_of(level)), key, value),
+                Child::Branch(branch) => {
+                    branch.len += 1;
+                    branch.summary = S::join(branch.summary, S::summary(value));
+                    let node = Arc::make_mut(&mut branch.node);
+                    let index = node.make_room(position, level);
+                    (child, level) = (&mut node.children[index], level + 1);
+                }
+            }
+        }
+    }
+
+    /// Calls `change` with the leaf of `position`, then puts right what is known of it on the way up.
+    /// The depth of the recursion is the number of levels.
+    pub fn change(&mut self, position: u64, level: u32, change: impl FnOnce(&mut Leaf<S>)) {
+        let branch = match self {
+            Child::Leaf(leaf) => return change(leaf),
+            Child::Branch(branch) => branch,
+        };
+        let node = Arc::make_mut(&mut branch.node);
+        let spot = node.spot(spot_of(position, level));
+        let child = &mut node.children[spot.index];
+        let (len, summary) = (child.len(), child.summary());
+        child.change(position, level + 1, change);
+        branch.len = branch.len - len + child.len();
+        let summary_changed = child.summary() != summary;
+        node.join_buddies(spot);
+        if summary_changed {
+            branch.summary = node.sum_up();
+        }
+        self.flatten(level);
+    }
+
+    /// Removes elements that `due` tells, from below children whose summary is `worth` a look, at most
+    /// `budget` of them, and gives their keys to `removed`.
+    pub fn extract(&mut self, level: u32, budget: &mut usize, extract: &mut Extract<'_, S>) {
+        let branch = match self {
+            Child::Leaf(leaf) => return extract.from_leaf(leaf, budget),
+            Child::Branch(branch) => branch,
+        };
+        let node = Arc::make_mut(&mut branch.node);
+        for child in &mut node.children {
+            if *budget > 0 && (extract.worth)(child.summary()) {
+                child.extract(level + 1, budget, extract);
+            }
+        }
+        node.join_all();
+        branch.len = node.children.iter().map(Child::len).sum();
+        branch.summary = node.sum_up();
+        self.flatten(level);
+    }
+
+    /// Turns a full leaf that has no parent into the only child of a node.
+    pub fn grow_root(&mut self) {
+        if let Child::Leaf(leaf) = self
+            && leaf.is_full()
+        {
+            *self = Child::Branch(Branch::over(std::mem::take(leaf)));
+        }
+    }
+
+    /// Turns a node at `level` with a single leaf into that leaf.
+    fn flatten(&mut self, level: u32) {
+        if let Child::Branch(branch) = self
+            && let [Child::Leaf(leaf)] = &branch.node.children[..]
+        {
+            *self = Child::Leaf(if level == 0 { leaf.clone() } else { leaf.at_level(level - 1) });
+        }
+    }
+
+    /// Bytes that everything below occupies, without the child itself.
+    pub fn memory(&self) -> usize {
+        match self {
+            Child::Leaf(leaf) => leaf.memory(),
+            Child::Branch(branch) => {
+                let children = branch.node.children.capacity() * size_of::<Child<S>>();
+                let below: usize = branch.node.children.iter().map(Child::memory).sum();
+                size_class(16 + size_of::<Node<S>>()) + size_class(children) + below
+            }
+        }
+    }
+}
+
+impl<S: Shape> Branch<S> {
+    fn over(leaf: Leaf<S>) -> Branch<S> {
+        let (len, summary) = (leaf.len(), leaf.summary());
+        let node = Arc::new(Node { starts: 1, children: vec![Child::Leaf(leaf)] });
+        Branch { node, len, summary }
+    }
+}
+
+impl<S: Shape> Node<S> {
+    /// The child for `position`.
+    #[inline]
+    pub fn child(&self, position: u64, level: u32) -> usize {
+        let below = self.starts & (u64::MAX >> (SPOTS - 1 - spot_of(position, level)));
+        below.count_ones() as usize - 1
+    }
+
+    fn spot(&self, at: u32) -> Spot {
+        let below = self.starts & (u64::MAX >> (SPOTS - 1 - at));
+        let start = SPOTS - 1 - below.leading_zeros();
+        let above = (self.starts ^ below).trailing_zeros();
+        Spot { index: below.count_ones() as usize - 1, start, span: above - start }
+    }
+
+    /// The child for `position`, after splitting until it has room for an element.
+    fn make_room(&mut self, position: u64, level: u32) -> usize {
+        loop {
+            let spot = self.spot(spot_of(position, level));
+            match &mut self.children[spot.index] {
+                Child::Leaf(leaf) if leaf.is_full() && spot.span > 1 => self.split(spot),
+                Child::Leaf(leaf) if leaf.is_full() && level < LAST_LEVEL => {
+                    let branch = Branch::over(leaf.at_level(level + 1));
+                    self.children[spot.index] = Child::Branch(branch);
+                    return spot.index;
+                }
+                _ => return spot.index,
+            }
+        }
+    }
+
+    fn split(&mut self, spot: Spot) {
+        let Child::Leaf(leaf) = &mut self.children[spot.index] else { return };
+        let middle = spot.start + spot.span / 2;
+        let tail = leaf.split_off((middle << (u16::BITS - BITS)) as u16);
+        if self.children.len() == self.children.capacity() {
+            self.children.reserve_exact(1 + self.children.len() / 8);
+        }
+        self.starts |= 1 << middle;
+        self.children.insert(spot.index + 1, Child::Leaf(tail));
+    }
+
+    /// Joins the child at `spot` with its buddy, the other half of a range twice as long, while both are
+    /// leaves and small. Tells the spot that the child has then.
+    fn join_buddies(&mut self, mut spot: Spot) -> Spot {
+        while spot.span < SPOTS {
+            let is_tail = spot.start & spot.span != 0;
+            let head = Spot {
+                index: spot.index - usize::from(is_tail),
+                start: spot.start & !spot.span,
+                span: spot.span * 2,
+            };
+            let range = (u64::MAX >> (SPOTS - head.span)) << head.start;
+            let middle = 1 << (head.start + spot.span);
+            if self.starts & range != 1 << head.start | middle {
+                break;
+            }
+            match &mut self.children[head.index..head.index + 2] {
+                [Child::Leaf(leaf), Child::Leaf(tail)] if leaf.may_join(tail) => leaf.append(tail),
+                _ => break,
+            }
+            self.children.remove(head.index + 1);
+            self.starts &= !middle;
+            spot = head;
+        }
+        spot
+    }
+
+    /// All children's spots.
+    #[cfg(test)]
+    pub fn spots(&self) -> impl Iterator<Item = Spot> {
+        (0..SPOTS).filter(|at| self.starts >> at & 1 == 1).map(|at| self.spot(at))
+    }
+
+    fn join_all(&mut self) {
+        let mut at = 0;
+        while at < SPOTS {
+            let spot = self.join_buddies(self.spot(at));
+            at = spot.start + spot.span;
+        }
+    }
+
+    fn sum_up(&self) -> S::Summary {
+        self.children.iter().map(Child::summary).fold(S::NOTHING, S::join)
+    }
+}
+
+/// What [`Child::extract`] looks for.
+pub(super) struct Extract<'f, S: Shape> {
+    pub worth: &'f dyn Fn(S::Summary) -> bool,
+    pub due: &'f dyn Fn(S::Value<'_>) -> bool,
+    pub removed: &'f mut dyn FnMut(&[u8]),
+}
+
+impl<S: Shape> Extract<'_, S> {
+    fn from_leaf(&mut self, leaf: &mut Leaf<S>, budget: &mut usize) {
+        let mut stays = |i: &usize| {
+            let (key, value) = leaf.get(*i);
+            if *budget == 0 || !(self.due)(value) {
+                return true;
+            }
+            *budget -= 1;
+            (self.removed)(key);
+            false
+        };
+        let rest: Vec<usize> = (0..leaf.len()).filter(&mut stays).collect();
+        if rest.len() < leaf.len() {
+            *leaf = leaf.part(rest.iter().copied());
+        }
+    }
+}
+
+/// The level whose bits the tags of a leaf begin with, if a node in its place would be at `level`.
+#[inline]
+pub(super) const fn parent_of(level: u32) -> u32 {
+    level.saturating_sub(1)
+}
+
+#[inline]
+fn spot_of(position: u64, level: u32) -> u32 {
+    ((position << (BITS * level)) >> (u64::BITS - BITS)) as u32
+}

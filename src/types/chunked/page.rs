@@ -1,0 +1,201 @@
+//! A page: up to some dozens of elements in one block of bytes, a slotted page as in databases.
+//!
+//! ```text
+//! 0     4      8                                low
+//! | low | dead | slot 0 | slot 1 | ... |  free  | record | record | ... |
+//!                        slots grow ─▶    ◀─ records grow
+//! ```
+//!
+//! A slot is a tag of 16 bits of the element's position, and where its record begins, counted from the end
+//! of the block, so that a block can grow without touching its slots. Slots are sorted by tag, hence the
+//! page is in hash order. `dead` counts bytes of records that are no longer in use.
+//!
+//! A record too long for a block is kept apart, in an allocation of its own, and its slot holds the number
+//! of that allocation. Slots are four bytes in blocks below 32 KB (narrow) and eight in longer ones, which
+//! only elements make whose positions nearly all agree.
+//!
+//! The searched slots are few and lie together: finding a tag counts the slots below it, without a branch.
+
+use std::sync::Arc;
+
+use super::record;
+
+/// A record kept apart. A box within, so that writing a long one copies it once only.
+pub(super) type Apart = Arc<Box<[u8]>>;
+
+pub(super) const HEAD: usize = 8;
+/// Blocks below this length have slots of four bytes: one bit of kind, fifteen of place, sixteen of tag.
+const NARROW_BELOW: usize = 1 << 15;
+const NARROW_APART: u32 = 1 << 15;
+const WIDE_APART: u64 = 1 << 47;
+
+/// Where a record is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Place {
+    /// In the block, this many bytes before its end.
+    Within(usize),
+    /// Apart, under this number.
+    Apart(usize),
+}
+
+/// A view for reading.
+#[derive(Clone, Copy)]
+pub(super) struct Page<'a> {
+    pub block: &'a [u8],
+    pub len: usize,
+    pub apart: &'a [Apart],
+}
+
+/// Bytes of a slot in a block of given length.
+#[inline]
+pub(super) const fn slot_size(block: usize) -> usize {
+    if block < NARROW_BELOW { 4 } else { 8 }
+}
+
+impl<'a> Page<'a> {
+    /// The first slot whose tag is not below `tag`.
+    #[inline]
+    pub fn rank(self, tag: u16) -> usize {
+        if slot_size(self.block.len()) == 4 {
+            let below = u32::from(tag) << 16;
+            // The sum stays in 32 bits, so that the comparison and the sum use lanes of one width.
+            self.slots().chunks_exact(4).map(|slot| u32::from(narrow(slot) < below)).sum::<u32>() as usize
+        } else {
+            self.slots().chunks_exact(8).filter(|slot| wide(slot) >> 48 < u64::from(tag)).count()
+        }
+    }
+
+    /// The tag and the place in slot `i`.
+    #[inline]
+    pub fn slot(self, i: usize) -> (u16, Place) {
+        let (tag, apart, value) = if slot_size(self.block.len()) == 4 {
+            let slot = narrow(&self.block[HEAD + i * 4..]);
+            (slot >> 16, slot & NARROW_APART != 0, (slot & (NARROW_APART - 1)) as usize)
+        } else {
+            let slot = wide(&self.block[HEAD + i * 8..]);
+            ((slot >> 48) as u32, slot & WIDE_APART != 0, (slot & (WIDE_APART - 1)) as usize)
+        };
+        (tag as u16, if apart { Place::Apart(value) } else { Place::Within(value) })
+    }
+
+    /// The tag of slot `i`.
+    #[inline]
+    pub fn tag(self, i: usize) -> u16 {
+        self.slot(i).0
+    }
+
+    /// The place in slot `i`.
+    #[inline]
+    pub fn place(self, i: usize) -> Place {
+        self.slot(i).1
+    }
+
+    /// The bytes from the record of slot `i` on.
+    #[inline]
+    pub fn record(self, i: usize) -> &'a [u8] {
+        self.record_at(self.place(i))
+    }
+
+    /// The bytes from the record at a place on.
+    #[inline]
+    pub fn record_at(self, place: Place) -> &'a [u8] {
+        match place {
+            Place::Within(back) => &self.block[self.block.len() - back..],
+            Place::Apart(number) => &self.apart[number],
+        }
+    }
+
+    /// The slot of `key`, whose tag is given.
+    #[inline]
+    pub fn find(self, tag: u16, key: &[u8]) -> Option<usize> {
+        let mut i = self.rank(tag);
+        while i < self.len && self.tag(i) == tag {
+            if record::key(self.record(i)) == key {
+                return Some(i);
+            }
+            i += 1;
+        }
+        None
+    }
+
+    /// Where the records begin.
+    #[inline]
+    pub fn low(self) -> usize {
+        read_u32(self.block, 0)
+    }
+
+    /// Bytes of records no longer in use.
+    #[inline]
+    pub fn dead(self) -> usize {
+        read_u32(self.block, 4)
+    }
+
+    /// Bytes of records in use, in the block.
+    #[inline]
+    pub fn live(self) -> usize {
+        self.block.len() - self.low() - self.dead()
+    }
+
+    /// Bytes between the slots and the records.
+    #[inline]
+    pub fn free(self) -> usize {
+        self.low().saturating_sub(HEAD + self.len * slot_size(self.block.len()))
+    }
+
+    /// The bytes of the slots.
+    #[inline]
+    pub fn slots(self) -> &'a [u8] {
+        let end = HEAD + self.len * slot_size(self.block.len());
+        if self.len == 0 { &[] } else { &self.block[HEAD..end] }
+    }
+}
+
+/// Sets where the records begin.
+#[inline]
+pub(super) fn set_low(block: &mut [u8], low: usize) {
+    block[..4].copy_from_slice(&(low as u32).to_le_bytes());
+}
+
+/// Sets the bytes of records no longer in use.
+#[inline]
+pub(super) fn set_dead(block: &mut [u8], dead: usize) {
+    block[4..8].copy_from_slice(&(dead as u32).to_le_bytes());
+}
+
+/// Writes slot `i`.
+#[inline]
+pub(super) fn set_slot(block: &mut [u8], i: usize, tag: u16, place: Place) {
+    let at = HEAD + i * slot_size(block.len());
+    if slot_size(block.len()) == 4 {
+        let place = match place {
+            Place::Within(back) => back as u32,
+            Place::Apart(number) => NARROW_APART | number as u32,
+        };
+        block[at..at + 4].copy_from_slice(&(u32::from(tag) << 16 | place).to_le_bytes());
+    } else {
+        let place = match place {
+            Place::Within(back) => back as u64,
+            Place::Apart(number) => WIDE_APART | number as u64,
+        };
+        block[at..at + 8].copy_from_slice(&(u64::from(tag) << 48 | place).to_le_bytes());
+    }
+}
+
+#[inline]
+fn narrow(slot: &[u8]) -> u32 {
+    u32::from_le_bytes(slot[..4].try_into().expect("four bytes"))
+}
+
+#[inline]
+fn wide(slot: &[u8]) -> u64 {
+    u64::from_le_bytes(slot[..8].try_into().expect("eight bytes"))
+}
+
+/// A field of the head; an empty block has none and every field of it is 0.
+#[inline]
+fn read_u32(block: &[u8], at: usize) -> usize {
+    match block.get(at..at + 4) {
+        Some(field) => narrow(field) as usize,
+        None => 0,
+    }
+}

@@ -1,0 +1,295 @@
+//! The large form of a sorted set: the tree in order, the index by member.
+//!
+//! ```text
+//! Arc<Large> ── root: tree of Arcs, ordered, counted ──┐ numbers of leaves
+//!            ├─ index: hash of member ─────────────────┤
+//!            ├─ leaves: slab ◀─────────────────────────┘
+//!            └─ apart: slab of members too long for a leaf
+//! ```
+//!
+//! Finding a member takes its hash to a leaf, and a byte of the hash to its slot there: the tree isn't
+//! touched. Finding a rank goes down the tree by counts. Every part is made of shared chunks, so a clone
+//! costs a few references, and a writer copies the chunks that it touches while a clone is alive.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use super::bounds::Cut;
+use super::slab::Slab;
+use super::index::Index;
+use super::iter::Walk;
+use super::leaf::{Leaf, Record, Room};
+use super::tree::{Child, Entry, Inner, Node, Position, Separator, Store, Way, hash_of};
+
+/// A sorted set of any size.
+#[derive(Clone)]
+pub(super) struct Large {
+    root: Arc<Inner>,
+    store: Store,
+    len: usize,
+}
+
+/// A member that was found: where, and its score.
+#[derive(Clone, Copy)]
+pub(super) struct Found {
+    leaf: u32,
+    slot: usize,
+    pub score: f64,
+}
+
+impl Large {
+    /// Builds it from entries in order, without duplicates.
+    pub fn build<M: AsRef<[u8]>>(entries: impl Iterator<Item = (M, f64)>) -> Large {
+        let mut builder = Builder::default();
+        for (member, score) in entries {
+            builder.push(member.as_ref(), score);
+        }
+        builder.finish()
+    }
+
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Looks a member up.
+    pub fn find(&self, member: &[u8]) -> Option<Found> {
+        self.find_hashed(hash_of(member), member)
+    }
+
+    #[inline]
+    fn find_hashed(&self, hash: u32, member: &[u8]) -> Option<Found> {
+        let Store { leaves, apart, index } = &self.store;
+        index.candidates(hash).find_map(|leaf| {
+            let bytes = leaves.get(leaf);
+            let slot = bytes.find(hash as u8, member, apart)?;
+            Some(Found { leaf, slot, score: bytes.score(slot) })
+        })
+    }
+
+    /// Adds a member that is not there.
+    pub fn insert(&mut self, member: &[u8], score: f64) {
+        let record = Record::store(member, &mut self.store.apart);
+        let hash = hash_of(member);
+        let leaf = self.insert_in_tree(&Entry { score, member, hash, record });
+        self.store.index.insert(hash, leaf);
+        self.len += 1;
+    }
+
+    /// Gives a member another score.
+    pub fn update(&mut self, member: &[u8], found: Found, score: f64) {
+        let Found { leaf, slot, score: old } = found;
+        let before = self.store.slot_at(leaf, Cut::Entry(score, member));
+        // Among the others of its leaf, if it stays between two of them, so that no other leaf can be meant.
+        let to = before - usize::from(slot < before);
+        if to > 0 && to + 1 < self.store.leaves.get(leaf).len() {
+            self.store.leaves.get_mut(leaf).reorder(slot, to, score);
+            return;
+        }
+        self.take(hash_of(member), leaf, Way::Cut(Cut::Entry(old, member)));
+        self.insert(member, score);
+    }
+
+    /// Removes a member; answers its score.
+    pub fn remove(&mut self, member: &[u8]) -> Option<f64> {
+        let hash = hash_of(member);
+        let Found { leaf, score, .. } = self.find_hashed(hash, member)?;
+        self.take(hash, leaf, Way::Cut(Cut::Entry(score, member)));
+        Some(score)
+    }
+
+    /// Removes the entry of a rank, which must exist; `visit` sees it first.
+    pub fn remove_rank<T>(&mut self, rank: usize, visit: impl FnOnce(&[u8], f64) -> T) -> T {
+        let Position { leaf, slot, .. } = self.position(Way::Rank(rank));
+        let (member, score) = self.store.entry(leaf, slot);
+        let (hash, result) = (hash_of(member), visit(member, score));
+        self.take(hash, leaf, Way::Rank(rank));
+        result
+    }
+
+    /// Removes a run of ranks within the set. If less is left than goes, what is left is built anew.
+    pub fn remove_ranks(&mut self, ranks: Range<usize>) {
+        let left = self.len - ranks.len();
+        if ranks.len() > left {
+            let kept = self.walk(0..ranks.start, false).chain(self.walk(ranks.end..self.len, false));
+            *self = Large::build(kept);
+            return;
+        }
+        if !ranks.is_empty() {
+            Inner::remove_ranks(&mut self.root, ranks, &mut self.store);
+            self.len = left;
+            self.shorten();
+        }
+    }
+
+    /// Entries before a cut.
+    pub fn rank(&self, cut: Cut) -> usize {
+        self.position(Way::Cut(cut)).rank
+    }
+
+    /// Member and score of a rank, which must exist.
+    pub fn at(&self, rank: usize) -> (&[u8], f64) {
+        let Position { leaf, slot, .. } = self.position(Way::Rank(rank));
+        self.store.entry(leaf, slot)
+    }
+
+    /// The entries of a run of ranks within the set; in reverse the highest rank comes first.
+    pub fn walk(&self, ranks: Range<usize>, reverse: bool) -> Walk<'_> {
+        Walk::new(&self.root, &self.store, ranks, reverse)
+    }
+
+    /// Visits at least `count` entries in the order of their hashes, from the hash `cursor` on; answers the
+    /// cursor to go on from, 0 at the end. Who is there from the first call to the last is visited once.
+    pub fn scan(&self, cursor: u32, count: usize, mut visit: impl FnMut(&[u8], f64)) -> u32 {
+        let Store { leaves, apart, index } = &self.store;
+        let mut seen = 0;
+        let next = index.walk(cursor, |hash, run| {
+            for same_leaf in run.chunk_by(|a, b| a == b) {
+                let leaf = leaves.get(same_leaf[0] as u32);
+                for slot in leaf.tagged(hash as u8) {
+                    let member = leaf.member(slot, apart);
+                    if hash_of(member) == hash {
+                        visit(member, leaf.score(slot));
+                    }
+                }
+            }
+            seen += run.len();
+            seen < count
+        });
+        next.unwrap_or(0)
+    }
+
+    /// Chunks there are to free.
+    pub fn weight(&self) -> usize {
+        self.store.leaves.used() * 2 + self.store.apart.used()
+    }
+
+    /// Bytes it occupies; takes time in proportion to the chunks.
+    pub fn memory_bytes(&self) -> usize {
+        let Store { leaves, apart, index } = &self.store;
+        let in_leaves: usize = leaves.iter().map(Leaf::memory_bytes).sum();
+        let in_apart: usize = apart.iter().map(|member| 16 + member.len()).sum();
+        let own = 16 + size_of::<Large>() + self.root.memory_bytes();
+        own + leaves.memory_bytes() + in_leaves + apart.memory_bytes() + in_apart + index.memory_bytes()
+    }
+
+    fn take(&mut self, hash: u32, leaf: u32, way: Way) {
+        self.store.index.remove(hash, leaf);
+        Inner::remove(&mut self.root, way, &mut self.store);
+        self.len -= 1;
+        self.shorten();
+    }
+
+    fn insert_in_tree(&mut self, entry: &Entry) -> u32 {
+        let (leaf, split) = Inner::insert(&mut self.root, entry, &mut self.store);
+        if let Some(upper) = split {
+            let lower = std::mem::take(&mut self.root);
+            let separator = Separator::between(f64::NEG_INFINITY, b"", f64::NEG_INFINITY, b"");
+            let lower = Child { separator, count: lower.len(), node: Node::Inner(lower) };
+            self.root = Arc::new(Inner::of(vec![lower, upper]));
+        }
+        leaf
+    }
+
+    /// Takes levels away that have one node only, and memory that a much larger set once needed.
+    fn shorten(&mut self) {
+        while let [Node::Inner(only)] = &self.root.children[..] {
+            self.root = Arc::clone(only);
+        }
+        let (used, slots) = (self.store.leaves.used(), self.store.leaves.slots());
+        if used < 4 && slots > 64 {
+            *self = Large::build(self.walk(0..self.len, false));
+        }
+    }
+
+    #[inline]
+    fn position(&self, mut way: Way) -> Position {
+        let mut rank = 0;
+        let mut inner = &*self.root;
+        if inner.children.is_empty() {
+            return Position { rank, leaf: 0, slot: 0 };
+        }
+        loop {
+            let (at, before, rest) = inner.step(way);
+            rank += before;
+            way = rest;
+            match &inner.children[at] {
+                Node::Inner(child) => inner = child,
+                Node::Leaf(leaf) => {
+                    let slot = match way {
+                        Way::Rank(slot) => slot,
+                        Way::Cut(cut) => self.store.slot_at(*leaf, cut),
+                    };
+                    return Position { rank: rank + slot, leaf: *leaf, slot };
+                }
+            }
+        }
+    }
+}
+
+/// Entries in order on their way into a tree.
+#[derive(Default)]
+struct Builder {
+    leaves: Slab<Leaf>,
+    apart: super::leaf::Apart,
+    /// `(hash, leaf)` of all entries.
+    pairs: Vec<(u32, u32)>,
+    /// The finished leaves.
+    level: Vec<Child>,
+    open: Option<(Leaf, Separator)>,
+}
+
+impl Builder {
+    fn push(&mut self, member: &[u8], score: f64) {
+        let hash = hash_of(member);
+        let record = Record::store(member, &mut self.apart);
+        self.pairs.push((hash, self.leaves.slots() as u32));
+        if let Some((leaf, _)) = &mut self.open {
+            if !leaf.is_filled() && matches!(leaf.insert(leaf.len(), score, hash as u8, record), Room::Made) {
+                return;
+            }
+        }
+        let separator = match &self.open {
+            Some((leaf, _)) => {
+                let last = leaf.len() - 1;
+                Separator::between(leaf.score(last), leaf.member(last, &self.apart), score, member)
+            }
+            None => Separator::between(score, b"", score, b""),
+        };
+        self.close();
+        let number = self.leaves.slots() as u32;
+        if let Some(pair) = self.pairs.last_mut() {
+            pair.1 = number;
+        }
+        self.open = Some((Leaf::of_one(score, hash as u8, record), separator));
+    }
+
+    /// Puts the open leaf with the finished ones; its number is the one that its entries were given.
+    fn close(&mut self) {
+        if let Some((leaf, separator)) = self.open.take() {
+            let count = leaf.len();
+            let node = Node::Leaf(self.leaves.insert(leaf));
+            self.level.push(Child { separator, count, node });
+        }
+    }
+
+    fn finish(mut self) -> Large {
+        self.close();
+        let len = self.pairs.len();
+        let mut level = self.level;
+        while level.len() > Inner::FILLED {
+            let mut children = level.into_iter().peekable();
+            level = Vec::new();
+            while children.peek().is_some() {
+                let part: Vec<Child> = children.by_ref().take(Inner::FILLED).collect();
+                let separator = part[0].separator.clone();
+                let count = part.iter().map(|child| child.count).sum();
+                level.push(Child { separator, count, node: Node::Inner(Arc::new(Inner::of(part))) });
+            }
+        }
+        let store = Store { leaves: self.leaves, apart: self.apart, index: Index::build(self.pairs.into_iter()) };
+        Large { root: Arc::new(Inner::of(level)), store, len }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,67 @@
+//! Client libraries as applications use them: ioredis and redis-py in RESP2 and RESP3, with and without password.
+
+use std::process::Command;
+
+use crate::support::{Server, program, project_dir, run, supported_commands};
+
+/// Runs a program of `tests/clients` against a fresh server and expects a line for each of its steps.
+#[track_caller]
+fn passes(mut command: Command, protocol: &str, password: Option<&str>, steps: usize) {
+    let server = Server::with(&["--requirepass", password.unwrap_or("")]);
+    command.args([&server.port().to_string(), protocol]).args(password);
+    let text = run(&mut command).success();
+    assert_eq!(text.lines().count(), steps, "{text}");
+}
+
+fn node(script: &str) -> Command {
+    let folder = project_dir().join("tests/clients/node");
+    assert!(folder.join("node_modules/ioredis").is_dir(), "ioredis is missing: tests/run installs it");
+    let mut command = program("node");
+    command.arg(folder.join(script));
+    command
+}
+
+/// The Python of the virtual environment that tests/run makes.
+fn python(script: &str) -> Command {
+    let python = project_dir().join("target/test-venv/bin/python");
+    assert!(python.exists(), "redis-py is missing: tests/run installs it");
+    let mut command = Command::new(python);
+    command.arg(project_dir().join("tests/clients/python").join(script));
+    command
+}
+
+#[test]
+fn ioredis_as_it_comes() {
+    passes(node("seed002.js"), "default", None, 8);
+}
+
+#[test]
+fn ioredis_in_resp2() {
+    passes(node("seed002.js"), "2", None, 8);
+}
+
+#[test]
+fn ioredis_with_a_password() {
+    passes(node("seed002.js"), "default", Some("p a\"ss"), 8);
+    passes(node("seed002.js"), "2", Some("secret"), 8);
+}
+
+#[test]
+fn ioredis_sessions_in_hashes() {
+    let supported = supported_commands(&mut Server::start().client());
+    if !supported.contains("hset") {
+        return; // The family is not there yet.
+    }
+    passes(node("sessions.js"), "default", None, 1);
+    passes(node("sessions.js"), "2", None, 1);
+}
+
+#[test]
+fn redis_py_in_resp2() {
+    passes(python("everyday.py"), "2", None, 8);
+}
+
+#[test]
+fn redis_py_in_resp3() {
+    passes(python("everyday.py"), "3", Some("secret"), 8);
+}

@@ -1,0 +1,18 @@
+//! The integration tests: the built server asked over real sockets, mostly by real client programs.
+//!
+//! They need redis-cli, redis-benchmark, node and python with their pinned packages; `tests/run` installs those.
+//! With `REDSTART_TEST_BIN` naming a real Redis 7.4.1 the same tests show that what they expect is what Redis does.
+
+mod cli;
+mod clients;
+mod config;
+mod metrics;
+mod packaging;
+mod protocol;
+mod resp3;
+mod shutdown;
+mod specs;
+mod startup;
+mod support;
+mod tidy;
+mod transcripts;

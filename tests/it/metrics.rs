@@ -1,0 +1,129 @@
+//! `/metrics`: off unless asked for, the names of redis_exporter, and the numbers of INFO.
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+
+use crate::support::{Server, free_port, testing_the_reference};
+
+/// The names a dashboard of seeds 002 and 004 needs.
+const CORE: [&str; 13] = [
+    "redis_up 1",
+    "redis_memory_used_bytes ",
+    "redis_memory_max_bytes ",
+    "redis_db_keys{db=\"db0\"} ",
+    "redis_db_keys{db=\"db15\"} ",
+    "redis_connected_clients ",
+    "redis_commands_processed_total ",
+    "redis_commands_total{cmd=\"set\"} ",
+    "redis_keyspace_hits_total ",
+    "redis_keyspace_misses_total ",
+    "redis_expired_keys_total ",
+    "redis_evicted_keys_total ",
+    "redis_uptime_in_seconds ",
+];
+
+fn with_metrics(args: &[&str]) -> (Server, u16) {
+    let port = free_port();
+    (
+        Server::with(&[&["--metrics-port", &port.to_string(), "--metrics-bind", "127.0.0.1"], args].concat()),
+        port,
+    )
+}
+
+/// The status line and the body of a request.
+fn http(port: u16, request: &str) -> (String, String) {
+    let mut stream = TcpStream::connect(("127.0.0.1", port)).expect("metrics are served");
+    let request = format!("{request} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).expect("written");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).expect("an answer in UTF-8");
+    let (head, body) = answer.split_once("\r\n\r\n").expect("a head and a body");
+    (head.lines().next().expect("a status line").to_owned(), body.to_owned())
+}
+
+fn value(body: &str, name: &str) -> f64 {
+    let line =
+        body.lines().find(|line| line.starts_with(name)).unwrap_or_else(|| panic!("no {name}in:\n{body}"));
+    line.rsplit(' ').next().and_then(|text| text.parse().ok()).unwrap_or_else(|| panic!("no number: {line}"))
+}
+
+#[test]
+fn core_metrics_are_served_and_true() {
+    if testing_the_reference() {
+        return; // Redis serves no metrics.
+    }
+    let (server, port) = with_metrics(&["--maxmemory", "256mb"]);
+    let mut client = server.client();
+    for line in [&["SET", "a", "1"][..], &["SET", "b", "2"], &["GET", "a"], &["GET", "none"]] {
+        client.call(line);
+    }
+    let (status, body) = http(port, "GET /metrics");
+    assert_eq!(status, "HTTP/1.1 200 OK");
+    for name in CORE {
+        assert!(body.lines().any(|line| line.starts_with(name)), "no {name} in:\n{body}");
+    }
+    assert!((value(&body, "redis_db_keys{db=\"db0\"} ") - 2.0).abs() < 0.5);
+    assert!((value(&body, "redis_commands_total{cmd=\"set\"} ") - 2.0).abs() < 0.5);
+    assert!((value(&body, "redis_keyspace_hits_total ") - 1.0).abs() < 0.5);
+    assert!((value(&body, "redis_keyspace_misses_total ") - 1.0).abs() < 0.5);
+    assert!((value(&body, "redis_memory_max_bytes ") - 268_435_456.0).abs() < 0.5);
+    assert!(value(&body, "redis_memory_used_bytes ") > 1000.0);
+    assert!((value(&body, "redis_connected_clients ") - 1.0).abs() < 0.5);
+}
+
+#[test]
+fn metrics_are_well_formed() {
+    if testing_the_reference() {
+        return; // Redis serves no metrics.
+    }
+    let (_server, port) = with_metrics(&[]);
+    let (_, body) = http(port, "GET /metrics");
+    let mut typed = std::collections::BTreeSet::new();
+    for line in body.lines() {
+        if let Some(rest) = line.strip_prefix("# TYPE ") {
+            let name = rest.split(' ').next().expect("a name");
+            assert!(typed.insert(name.to_owned()), "{name} twice");
+        } else if !line.starts_with('#') {
+            let name = line.split(['{', ' ']).next().expect("a name");
+            assert!(typed.contains(name), "{name} has no type");
+            assert!(name.starts_with("redis_") || name.starts_with("redstart_"), "{name}");
+            value(line, name);
+        }
+    }
+    assert!(!typed.is_empty());
+}
+
+#[test]
+fn other_paths_and_methods_are_refused() {
+    if testing_the_reference() {
+        return; // Redis serves no metrics.
+    }
+    let (_server, port) = with_metrics(&[]);
+    assert!(http(port, "GET /nothing").0.contains(" 404 "));
+    assert!(http(port, "POST /metrics").0.contains(" 405 "));
+}
+
+#[test]
+fn metrics_are_off_by_default() {
+    if testing_the_reference() {
+        return; // Redis has no such directive.
+    }
+    let server = Server::start();
+    let reply = server.client().call(&["CONFIG", "GET", "metrics-port"]);
+    assert_eq!(reply.get("metrics-port").map(|value| value.text()), Some("0".to_owned()));
+}
+
+#[test]
+fn a_busy_server_still_serves_metrics() {
+    if testing_the_reference() {
+        return; // Redis serves no metrics.
+    }
+    let (server, port) = with_metrics(&["--enable-debug-command", "yes"]);
+    let mut client = server.client();
+    client.send(b"DEBUG SLEEP 2\r\n");
+    std::thread::sleep(std::time::Duration::from_millis(100));
+    let before = std::time::Instant::now();
+    assert_eq!(http(port, "GET /metrics").0, "HTTP/1.1 200 OK");
+    assert!(before.elapsed().as_millis() < 1000, "{:?}", before.elapsed());
+    client.expect(b"+OK\r\n");
+}

@@ -1,0 +1,76 @@
+//! How a server ends: signals, SHUTDOWN, what it leaves behind, and that replies already earned still arrive.
+
+use crate::support::{Reply, Server, pipeline, show, testing_the_reference};
+
+#[test]
+fn signals_end_it_gracefully() {
+    for signal in ["TERM", "INT"] {
+        let mut server = Server::start();
+        let mut client = server.client();
+        client.ok(&["SET", "k", "v"]);
+        assert_eq!(server.stop(signal), Some(0), "{}", server.log());
+        assert_eq!(show(&client.read_to_close()), "");
+        assert!(server.log().contains("ready to exit"), "{}", server.log());
+    }
+}
+
+#[test]
+fn shutdown_closes_without_an_answer() {
+    for args in [&["SHUTDOWN"][..], &["SHUTDOWN", "NOSAVE"], &["shutdown", "nosave", "now", "force"]] {
+        let mut server = Server::start();
+        let mut client = server.client();
+        client.send(&pipeline(&[args.join(" ")]));
+        assert_eq!(show(&client.read_to_close()), "", "{args:?}");
+        assert_eq!(server.wait(), Some(0), "{args:?}");
+    }
+}
+
+#[test]
+fn replies_before_shutdown_are_not_lost() {
+    if testing_the_reference() {
+        return; // Redis drops what it has not written when SHUTDOWN runs.
+    }
+    let server = Server::start();
+    let mut client = server.client();
+    client.send(&pipeline(&["SET k v", "GET k", "SHUTDOWN NOSAVE"]));
+    assert_eq!(show(&client.read_to_close()), "+OK\\r\\n$1\\r\\nv\\r\\n");
+}
+
+#[test]
+fn shutdown_refuses_what_makes_no_sense() {
+    let server = Server::start();
+    let mut client = server.client();
+    let syntax = "ERR syntax error";
+    for args in [&["SHUTDOWN", "foo"][..], &["SHUTDOWN", "NOSAVE", "SAVE"], &["SHUTDOWN", "ABORT", "NOW"]] {
+        assert_eq!(client.call(args), Reply::Error(syntax.to_owned()), "{args:?}");
+    }
+    let none = "ERR No shutdown in progress.";
+    assert_eq!(client.call(&["SHUTDOWN", "ABORT"]), Reply::Error(none.to_owned()));
+    assert_eq!(client.call(&["PING"]), Reply::Simple(b"PONG".to_vec()));
+}
+
+#[test]
+fn a_pipeline_that_meets_the_end_is_answered_in_whole_replies() {
+    let mut server = Server::start();
+    let mut client = server.client();
+    let lines: Vec<String> = (0..20_000).map(|_| "INCR k".to_owned()).collect();
+    client.send(&pipeline(&lines));
+    client.expect(b":1\r\n");
+    assert_eq!(server.stop("TERM"), Some(0));
+    // Whatever came is whole replies, counting up: the server may stop early, never in the middle of one.
+    let rest = client.read_to_close();
+    let expected: String = (2..).map(|n| format!(":{n}\r\n")).take(20_000).collect();
+    assert!(expected.as_bytes().starts_with(&rest), "{}", show(&rest));
+    assert!(rest.is_empty() || rest.ends_with(b"\r\n"), "{}", show(&rest));
+}
+
+#[test]
+fn the_pid_file_lives_as_long_as_the_server() {
+    let folder = tempfile::tempdir().expect("temporary folders can be made");
+    let file = folder.path().join("redis.pid");
+    let mut server = Server::with(&["--pidfile", file.to_str().expect("a plain path")]);
+    let text = std::fs::read_to_string(&file).expect("the pid file is there");
+    assert_eq!(text.trim(), server.pid().to_string());
+    assert_eq!(server.stop("TERM"), Some(0));
+    assert!(!file.exists(), "the pid file is left behind");
+}

@@ -1,0 +1,76 @@
+//! Programs from outside (redis-cli, node, python, sh) run to their end, with a deadline.
+
+use std::io::{Read, Write};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+/// What a program left behind.
+#[derive(Debug)]
+pub struct Finished {
+    /// The exit code; `None` when a signal ended it.
+    pub code: Option<i32>,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+impl Finished {
+    /// The standard output of a program that must have exited 0.
+    #[track_caller]
+    pub fn success(self) -> String {
+        assert_eq!(self.code, Some(0), "{self:#?}");
+        self.stdout
+    }
+}
+
+/// A program on PATH. The tests need it, so its absence is a failure that tells how to mend it.
+pub fn program(name: &str) -> Command {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let found = std::env::split_paths(&path).any(|folder| folder.join(name).is_file());
+    assert!(found, "`{name}` is not on PATH: tests/run installs what the tests need");
+    Command::new(name)
+}
+
+/// Runs a program without input; fails the test after two minutes.
+pub fn run(command: &mut Command) -> Finished {
+    run_with_stdin(command, b"")
+}
+
+/// Runs a program with `input` on its standard input; fails the test after two minutes.
+pub fn run_with_stdin(command: &mut Command, input: &[u8]) -> Finished {
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap_or_else(|error| panic!("{command:?}: {error}"));
+    let mut stdin = child.stdin.take().expect("stdin is piped");
+    let input = input.to_vec();
+    // A program may end without reading its input: that is not an error here.
+    let writing = std::thread::spawn(move || drop(stdin.write_all(&input)));
+    let stdout = collect(child.stdout.take().expect("stdout is piped"));
+    let stderr = collect(child.stderr.take().expect("stderr is piped"));
+    let code = wait(&mut child, Duration::from_secs(120)).unwrap_or_else(|| panic!("{command:?} hangs"));
+    writing.join().expect("the writer ends");
+    Finished {
+        code,
+        stdout: stdout.join().expect("the reader ends"),
+        stderr: stderr.join().expect("the reader ends"),
+    }
+}
+
+/// Waits for the end of a child and tells its exit code; kills it and tells `None` after `patience`.
+pub fn wait(child: &mut Child, patience: Duration) -> Option<Option<i32>> {
+    let deadline = Instant::now() + patience;
+    while Instant::now() < deadline {
+        if let Some(status) = child.try_wait().expect("a child can be waited for") {
+            return Some(status.code());
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    child.kill().and_then(|()| child.wait()).expect("a child can be killed");
+    None
+}
+
+fn collect(mut stream: impl Read + Send + 'static) -> std::thread::JoinHandle<String> {
+    std::thread::spawn(move || {
+        let mut bytes = Vec::new();
+        stream.read_to_end(&mut bytes).expect("a pipe can be read");
+        String::from_utf8_lossy(&bytes).into_owned()
+    })
+}
