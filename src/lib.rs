@@ -9,6 +9,7 @@ pub mod dispatch;
 pub mod keyspace;
 pub mod net;
 pub mod observe;
+pub mod pubsub;
 pub mod resp;
 pub mod server;
 pub mod types;

@@ -11,7 +11,9 @@ fn main() -> ExitCode {
     let args: Vec<OsString> = std::env::args_os().skip(1).collect();
     match args.first().and_then(|first| first.to_str()) {
         Some("-v" | "--version") => {
-            println!("Redis server v=7.4.1 sha=00000000:0 malloc=jemalloc-5.3.0 bits=64 build=redstart-{VERSION}");
+            println!(
+                "Redis server v=7.4.1 sha=00000000:0 malloc=jemalloc-5.3.0 bits=64 build=redstart-{VERSION}"
+            );
             return ExitCode::SUCCESS;
         }
         Some("-h" | "--help") => {

@@ -138,7 +138,8 @@ fn serve(runtime: &Runtime, server: &Arc<Server>) -> ExitCode {
 }
 
 async fn wait_for_the_end(server: &Server) {
-    let (Ok(mut terminate), Ok(mut interrupt)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
+    let (Ok(mut terminate), Ok(mut interrupt)) =
+        (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
     else {
         // Without signal handlers the default action ends the process.
         return server.shutdown.asked().await;

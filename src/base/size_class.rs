@@ -1,13 +1,20 @@
 //! The sizes that jemalloc really hands out, as arithmetic.
 //!
 //! With a quantum of 8 bytes: 8, 16, 24, ... 64, then four classes per doubling (80, 96, 112, 128, 160, ...).
-//! Whoever stores several things in one allocation asks here what a choice costs.
+//! Beyond 14 KB sizes are whole pages. Whoever stores several things in one allocation asks here what a choice costs.
+
+/// The largest class that shares pages with others, in bytes.
+const SMALL_MAX: usize = 14 * 1024;
+const PAGE: usize = 4096;
 
 /// Bytes that an allocation of `size` bytes occupies.
 #[inline]
 pub const fn size_class(size: usize) -> usize {
     if size <= 64 {
         return if size == 0 { 8 } else { (size + 7) & !7 };
+    }
+    if size > SMALL_MAX {
+        return size.next_multiple_of(PAGE);
     }
     // The class spacing is a quarter of the power of two below `size`.
     let spacing = 1usize << ((usize::BITS - 1 - (size - 1).leading_zeros()) - 2);
@@ -33,6 +40,8 @@ mod tests {
             (257, 320),
             (8192, 8192),
             (8193, 10240),
+            (14 * 1024, 14 * 1024),
+            (32_769, 36_864),
             (1 << 20, 1 << 20),
         ] {
             assert_eq!(size_class(size), class, "{size}");

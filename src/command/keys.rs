@@ -165,7 +165,8 @@ impl KeySpec {
                 let count = args.get(begin + count_at).and_then(|text| crate::base::num::parse_i64(text));
                 let count = count.filter(|&count| count >= 0).ok_or(InvalidKeys)? as usize;
                 let first = begin + first;
-                let end = count.checked_mul(step).and_then(|span| first.checked_add(span)).ok_or(InvalidKeys)?;
+                let end =
+                    count.checked_mul(step).and_then(|span| first.checked_add(span)).ok_or(InvalidKeys)?;
                 if end > args.len() + step - 1 {
                     return Err(InvalidKeys);
                 }

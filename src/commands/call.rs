@@ -121,7 +121,12 @@ impl Command {
 
     /// A container of subcommands.
     pub const fn container(spec: Spec, subcommands: &'static [Command]) -> Command {
-        Command { spec, run: |call| Err(crate::command::error::wrong_arity(call.spec.name)), subcommands, find_keys: None }
+        Command {
+            spec,
+            run: |call| Err(crate::command::error::wrong_arity(call.spec.name)),
+            subcommands,
+            find_keys: None,
+        }
     }
 
     /// Adds a finder for keys that the specs can't describe.

@@ -51,7 +51,10 @@ impl Catalog {
             catalog.by_name.insert(command.spec.name.as_bytes().into(), index);
         }
         for RenameCommand { old, new, .. } in renames {
-            let index = catalog.by_name.remove(&*old.to_ascii_lowercase()).ok_or("No such command in rename-command")?;
+            let index = catalog
+                .by_name
+                .remove(&*old.to_ascii_lowercase())
+                .ok_or("No such command in rename-command")?;
             let new = new.to_ascii_lowercase();
             if !new.is_empty() && catalog.by_name.insert(new.into(), index).is_some() {
                 return Err("Target command name already exists");

@@ -16,17 +16,21 @@ pub const COMMANDS: &[Command] = &[
         ping,
     ),
     Command::new(
-        Spec::new("echo", 2)
-            .flags(&[FAST, LOADING, STALE])
-            .categories(&[Categories::CONNECTION])
-            .doc("connection", "1.0.0", "O(1)", "Returns the given string."),
+        Spec::new("echo", 2).flags(&[FAST, LOADING, STALE]).categories(&[Categories::CONNECTION]).doc(
+            "connection",
+            "1.0.0",
+            "O(1)",
+            "Returns the given string.",
+        ),
         echo,
     ),
     Command::new(
-        Spec::new("select", 2)
-            .flags(&[FAST, LOADING, STALE])
-            .categories(&[Categories::CONNECTION])
-            .doc("connection", "1.0.0", "O(1)", "Changes the selected database."),
+        Spec::new("select", 2).flags(&[FAST, LOADING, STALE]).categories(&[Categories::CONNECTION]).doc(
+            "connection",
+            "1.0.0",
+            "O(1)",
+            "Changes the selected database.",
+        ),
         select,
     ),
     Command::new(

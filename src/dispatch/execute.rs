@@ -11,9 +11,9 @@ use super::admit::{Candidate, admit};
 use super::effects::settle;
 use crate::base::clock::unix_ms;
 use crate::client::Session;
-use crate::config::{EventClasses, EvictionPolicy, Settings};
 use crate::command::{Error, error};
 use crate::commands::{Call, Found, Install, Listed, Next, Outcome, Server};
+use crate::config::{EventClasses, EvictionPolicy, Settings};
 use crate::keyspace::{Clock, Effects, Keyspace, Lfu, Plan, View};
 use crate::resp::Reply;
 
@@ -54,10 +54,14 @@ pub struct Executor<'s> {
 
 /// The clock for commands at a moment, under given settings.
 pub fn clock(now: i64, settings: &Settings, no_touch: bool) -> Clock {
-    let lfu = matches!(settings.memory.maxmemory_policy, EvictionPolicy::AllkeysLfu | EvictionPolicy::VolatileLfu);
+    let lfu =
+        matches!(settings.memory.maxmemory_policy, EvictionPolicy::AllkeysLfu | EvictionPolicy::VolatileLfu);
     Clock {
         now,
-        lfu: lfu.then_some(Lfu { log_factor: settings.memory.lfu_log_factor, decay_minutes: settings.memory.lfu_decay_minutes }),
+        lfu: lfu.then_some(Lfu {
+            log_factor: settings.memory.lfu_log_factor,
+            decay_minutes: settings.memory.lfu_decay_minutes,
+        }),
         no_touch,
         events: settings.observe.keyspace_events.0,
         expired_class: EventClasses::EXPIRED,
@@ -145,7 +149,8 @@ impl<'s> Executor<'s> {
             keys.know(request.args[at], hash);
         }
         let spec = &listed.command.spec;
-        let mut call = Call { args: request.args, spec, keys, reply, session, server: self.server, nested: false };
+        let mut call =
+            Call { args: request.args, spec, keys, reply, session, server: self.server, nested: false };
         // A panic must not take the server down: the locks are not poisoned, the client is told.
         let run = AssertUnwindSafe(|| match install {
             None => (listed.command.run)(&mut call),

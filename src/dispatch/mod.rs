@@ -15,6 +15,6 @@ mod housekeeping;
 mod turn;
 
 pub use self::effects::settle;
-pub use self::housekeeping::housekeeping;
 pub use self::execute::{Request, clock};
+pub use self::housekeeping::housekeeping;
 pub use self::turn::{Stop, Turn};

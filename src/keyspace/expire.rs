@@ -19,7 +19,13 @@ pub struct ExpiryReport {
 impl Keyspace {
     /// Deletes keys of one shard whose deadline has passed, at most `budget` wheel items, in locked steps so
     /// short that nobody waits for them noticeably. What the deletions cause is noted in `effects`.
-    pub fn expire_due(&self, shard: usize, clock: Clock, budget: usize, effects: &mut Effects) -> ExpiryReport {
+    pub fn expire_due(
+        &self,
+        shard: usize,
+        clock: Clock,
+        budget: usize,
+        effects: &mut Effects,
+    ) -> ExpiryReport {
         let mut report = ExpiryReport::default();
         for db in 0..self.databases() {
             let mut left = budget;
@@ -61,7 +67,12 @@ impl Keyspace {
                 let key = entry.as_ref().key();
                 database.watched.touch(key);
                 if clock.events & clock.expired_class != 0 {
-                    effects.events.push(Event { class: clock.expired_class, name: "expired", db, key: key.into() });
+                    effects.events.push(Event {
+                        class: clock.expired_class,
+                        name: "expired",
+                        db,
+                        key: key.into(),
+                    });
                 }
                 self.counts(index).count_expired();
                 report.expired += 1;

@@ -52,7 +52,9 @@ impl<T: Stored> Deref for RefMut<'_, T> {
     fn deref(&self) -> &T {
         match &self.source {
             Source::Moved(_, value) | Source::Fresh(_, value) => value,
-            Source::InPlace(at) => self.place.database.table.large(*at).expect("the form was matched when opening"),
+            Source::InPlace(at) => {
+                self.place.database.table.large(*at).expect("the form was matched when opening")
+            }
         }
     }
 }

@@ -39,7 +39,9 @@ impl Keyspace {
                 Held::One(shard, self.lock(shard))
             }
             Plan::Keys(hashes) => self.hold_several(hashes),
-            Plan::Everything => Held::Everything((0..self.shards.len()).map(|shard| self.lock(shard)).collect()),
+            Plan::Everything => {
+                Held::Everything((0..self.shards.len()).map(|shard| self.lock(shard)).collect())
+            }
         }
     }
 
@@ -74,7 +76,9 @@ impl Held<'_> {
         match self {
             Held::One(held, guard) if *held == index => Some(guard),
             Held::Nothing | Held::One(..) => None,
-            Held::Several(guards) => guards.iter_mut().find(|(held, _)| *held == index).map(|(_, guard)| &mut **guard),
+            Held::Several(guards) => {
+                guards.iter_mut().find(|(held, _)| *held == index).map(|(_, guard)| &mut **guard)
+            }
             Held::Everything(guards) => guards.get_mut(index).map(|guard| &mut **guard),
         }
     }

@@ -43,10 +43,10 @@ pub use self::effects::{Effects, Event};
 pub use self::entry::{Entry, EntryRef};
 pub use self::expire::ExpiryReport;
 pub use self::gate::Gate;
+pub use self::guard::RefMut;
 pub use self::lock::{Held, Plan};
 pub use self::shard::{Counts, Shard};
 pub use self::value::{Str, StrRef, Type, Value, WrongType};
-pub use self::guard::RefMut;
 pub use self::view::{Access, Clock, Expiry, Lfu, View};
 
 use crate::base::{hash, reaper};
@@ -72,7 +72,10 @@ impl Keyspace {
         assert!(bits <= 12, "a table's tag lies below 12 bits of shard number");
         let now = crate::base::clock::unix_ms();
         let cell = |_| {
-            CachePadded::new(Cell { shard: Mutex::new(Shard::new(bits, databases, now)), counts: Counts::new(databases) })
+            CachePadded::new(Cell {
+                shard: Mutex::new(Shard::new(bits, databases, now)),
+                counts: Counts::new(databases),
+            })
         };
         Keyspace {
             shards: (0..1usize << bits).map(cell).collect(),

@@ -1,10 +1,10 @@
 //! Walking the keys of a database in hash order, shard after shard.
 
+use super::Keyspace;
 use super::entry::EntryRef;
 use super::shard::Shard;
 use super::table::Table;
 use super::view::View;
-use super::Keyspace;
 
 /// Low bits of the 64-bit position that a cursor drops, so that clients which keep it in a double don't lose
 /// any. Buckets are far wider than that.
@@ -102,7 +102,9 @@ impl View<'_> {
             let table = self.with_shard(index, |shard| {
                 let database = shard.db_mut(db);
                 let table = &database.table;
-                database.watched.touch_where(|key| table.find(keyspace.local(Keyspace::hash(key)), key).is_some());
+                database
+                    .watched
+                    .touch_where(|key| table.find(keyspace.local(Keyspace::hash(key)), key).is_some());
                 ready.extend(database.waiters.keys().map(Box::from));
                 let table = database.clear(keyspace.bits, now);
                 keyspace.counts(index).publish(db, database);

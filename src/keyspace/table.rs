@@ -29,9 +29,9 @@ use std::mem::ManuallyDrop;
 use std::ops::{Deref, DerefMut};
 
 use super::entry::{Entry, EntryRef};
-use crate::base::hash;
 use super::prefetch::prefetch;
 use super::value::Stored;
+use crate::base::hash;
 
 const SLOTS: usize = 8;
 /// Bucket counts a segment can have: their bytes are jemalloc's classes, a step about a quarter.
@@ -228,7 +228,9 @@ impl Table {
     /// Bytes of the directory and the buckets.
     pub fn memory_bytes(&self) -> usize {
         let buckets: usize = self.segments.iter().map(|s| s.buckets.len() * size_of::<Bucket>()).sum();
-        buckets + self.segments.capacity() * size_of::<Segment>() + self.directory.capacity() * size_of::<u32>()
+        buckets
+            + self.segments.capacity() * size_of::<Segment>()
+            + self.directory.capacity() * size_of::<u32>()
     }
 
     #[inline]
@@ -293,7 +295,8 @@ impl Table {
     /// Opens the entry at a position for changing; the slot follows it when the guard is dropped.
     #[inline]
     pub fn open(&mut self, at: Position) -> Open<'_> {
-        let slot = &mut self.segments[at.segment as usize].buckets[usize::from(at.bucket)].0[usize::from(at.slot)];
+        let slot =
+            &mut self.segments[at.segment as usize].buckets[usize::from(at.bucket)].0[usize::from(at.slot)];
         debug_assert!(*slot != 0);
         // SAFETY: the slot owns the entry; the guard borrows the table until it has written the address back.
         let entry = ManuallyDrop::new(unsafe { Entry::from_address(address(*slot)) });

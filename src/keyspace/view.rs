@@ -8,10 +8,10 @@ use crate::base::num::IntText;
 
 use super::effects::{Effects, Event};
 use super::entry::{Entry, EntryRef};
+use super::guard::RefMut;
 use super::lock::Held;
 use super::shard::Database;
 use super::table::Position;
-use super::guard::RefMut;
 use super::value::{Ref, Stored, StrRef, Type, Value, WrongType};
 use super::{Counts, Keyspace};
 
@@ -376,7 +376,8 @@ impl<'v> Place<'v> {
         let key = entry.as_ref().key();
         self.database.watched.touch(key);
         if self.clock.events & self.clock.expired_class != 0 {
-            let event = Event { class: self.clock.expired_class, name: "expired", db: self.db, key: key.into() };
+            let event =
+                Event { class: self.clock.expired_class, name: "expired", db: self.db, key: key.into() };
             self.effects.events.push(event);
         }
         self.counts.count_expired();
@@ -463,4 +464,3 @@ impl Lfu {
         counter + u32::from(grows)
     }
 }
-

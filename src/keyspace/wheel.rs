@@ -20,8 +20,8 @@
 //!
 //! **Storage.** An item is the hash of its key and the bytes of its tick below its level; the slot implies the
 //! rest. That makes 8 bytes at level 0, 9 up to 17 minutes, 10 up to 75 hours. A slot keeps them in chunks of up
-//! to 4 KB, of which only the last has room to spare, and that grows in small steps. Levels and slots exist while
-//! something is in them; an empty wheel is a few words.
+//! to 4 KB, of which only the last has room to spare, and that grows in small steps. Slots exist while
+//! something is in them, levels until the wheel is empty; then it is a few words.
 //!
 //! **Precision.** A deadline is rounded up to a tick: an item never fires before it, and less than a tick after
 //! it when `advance` is called that often. If the clock goes back, items wait until it has caught up.
@@ -342,9 +342,7 @@ mod tests {
 
     #[test]
     fn a_million_take_about_ten_bytes_each() {
-        for (span, most) in
-            [(15 * 60_000, 9.2), (HOUR, 10.0), (48 * HOUR, 10.3)]
-        {
+        for (span, most) in [(15 * 60_000, 9.2), (HOUR, 10.0), (48 * HOUR, 10.3)] {
             let mut wheel = Wheel::new(NOW);
             let mut random = fastrand::Rng::with_seed(1);
             for _ in 0..1_000_000 {

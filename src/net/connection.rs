@@ -237,7 +237,8 @@ impl Connection {
 
 /// How long the client may be silent; zero: for ever.
 fn idle_limit(session: &Session) -> Duration {
-    let exempt = session.client.flags().intersects(ClientFlags::BLOCKED | ClientFlags::PUBSUB | ClientFlags::MONITOR);
+    let exempt =
+        session.client.flags().intersects(ClientFlags::BLOCKED | ClientFlags::PUBSUB | ClientFlags::MONITOR);
     if exempt { Duration::ZERO } else { Duration::from_secs(session.settings.network.timeout_s.into()) }
 }
 

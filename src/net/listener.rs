@@ -43,13 +43,17 @@ pub fn bind(settings: &Settings) -> io::Result<Listeners> {
                 Ok(listener) => tcp.push(listener),
                 Err(error) if optional && is_unavailable(&error) => {}
                 Err(error) => {
-                    tracing::warn!("Warning: Could not create server TCP listening socket {name}:{}: {error}", settings.network.port);
+                    tracing::warn!(
+                        "Warning: Could not create server TCP listening socket {name}:{}: {error}",
+                        settings.network.port
+                    );
                     return Err(error);
                 }
             }
         }
     }
-    let unix = settings.network.unixsocket.as_deref().map(|path| bind_unix(path, settings.network.unixsocket_perm));
+    let unix =
+        settings.network.unixsocket.as_deref().map(|path| bind_unix(path, settings.network.unixsocket_perm));
     let unix = unix.transpose()?;
     if tcp.is_empty() && unix.is_none() {
         return Err(io::Error::other("no address to listen on"));
@@ -128,7 +132,10 @@ async fn accept_tcp(listener: TcpListener, server: Arc<Server>) {
                 tune(&stream, &settings);
                 let fd = stream.as_raw_fd();
                 let socket = Socket::Tcp(stream);
-                if settings.network.protected_mode && settings.security.requirepass.is_none() && !peer.ip().to_canonical().is_loopback() {
+                if settings.network.protected_mode
+                    && settings.security.requirepass.is_none()
+                    && !peer.ip().to_canonical().is_loopback()
+                {
                     server.stats.add(Counter::RejectedConnections, 1);
                     tokio::spawn(refuse(socket, DENIED));
                     continue;

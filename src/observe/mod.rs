@@ -3,4 +3,4 @@
 pub mod log;
 mod stats;
 
-pub use self::stats::{Counter, CommandTotals, Stats};
+pub use self::stats::{CommandTotals, Counter, Stats};

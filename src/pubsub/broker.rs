@@ -1,8 +1,9 @@
 //! The broker: what is published here reaches those who are subscribed at that moment.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use super::topic::Topics;
+use super::topic::{Topic, Topics};
 use super::{Kind, Message};
 use crate::base::glob;
 
@@ -22,26 +23,67 @@ impl Broker {
         Broker::default()
     }
 
-    /// Delivers to the subscribers of a channel and of each pattern that matches it; returns how many deliveries
-    /// that made.
+    /// Delivers to the subscribers of a channel and to those of each pattern that matches it; returns how many
+    /// deliveries that made.
     pub fn publish(&self, channel: &[u8], payload: &[u8]) -> usize {
-        let direct = self.channels.get(channel);
-        let direct = direct.map_or(0, |topic| topic.deliver(&Message::new(Kind::Channel, channel, channel, payload)));
+        let deliver =
+            |kind, topic: Arc<Topic>| topic.deliver(&Message::new(kind, topic.name(), channel, payload));
+        let direct = self.channels.get(channel).map_or(0, |topic| deliver(Kind::Channel, topic));
         let mut matching = Vec::new();
         self.patterns.for_each(|topic| {
             if glob::matches(topic.name(), channel, false) {
-                matching.push(topic.clone());
+                matching.push(Arc::clone(topic));
             }
         });
-        let deliver = |kind, topic: &super::topic::Topic| {
-            topic.deliver(&Message::new(kind, topic.name(), channel, payload))
-        };
-        direct + matching.iter().map(|topic| deliver(Kind::Pattern, topic)).sum::<usize>()
+        direct + matching.into_iter().map(|topic| deliver(Kind::Pattern, topic)).sum::<usize>()
     }
 
     /// Delivers to the subscribers of a shard channel; returns their number.
     pub fn publish_sharded(&self, channel: &[u8], payload: &[u8]) -> usize {
         let message = Message::new(Kind::ShardChannel, channel, channel, payload);
         self.shard_channels.get(channel).map_or(0, |topic| topic.deliver(&message))
+    }
+
+    /// Visits the names of a kind that have subscribers: all, or those that match a glob. Part of the registry is
+    /// locked during a visit: don't come back here.
+    pub fn for_each_name(&self, kind: Kind, glob: Option<&[u8]>, mut visit: impl FnMut(&[u8])) {
+        self.topics(kind).for_each(|topic| {
+            let name = topic.name();
+            if topic.len() > 0 && glob.is_none_or(|glob| glob::matches(glob, name, false)) {
+                visit(name);
+            }
+        });
+    }
+
+    /// Subscribers of a name; those of matching patterns don't count.
+    pub fn subscribers(&self, kind: Kind, name: &[u8]) -> usize {
+        self.topics(kind).get(name).map_or(0, |topic| topic.len())
+    }
+
+    /// Names of a kind that have subscribers. For patterns that is what PUBSUB NUMPAT tells.
+    pub fn names(&self, kind: Kind) -> usize {
+        self.topics(kind).len()
+    }
+
+    /// Clients that have subscriptions of any kind.
+    pub fn clients(&self) -> usize {
+        self.clients.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn topics(&self, kind: Kind) -> &Topics {
+        match kind {
+            Kind::Channel => &self.channels,
+            Kind::Pattern => &self.patterns,
+            Kind::ShardChannel => &self.shard_channels,
+        }
+    }
+
+    /// Notes that a client subscribed for the first time, or has no subscription any more. Relaxed: a figure.
+    pub(super) fn count_client(&self, subscribed: bool) {
+        if subscribed {
+            self.clients.fetch_add(1, Ordering::Relaxed);
+        } else {
+            self.clients.fetch_sub(1, Ordering::Relaxed);
+        }
     }
 }

@@ -39,7 +39,8 @@ impl<'a> Message<'a> {
             Kind::ShardChannel => &[b"smessage", self.channel, self.payload],
         };
         let mut reply = Reply::new(protocol);
-        reply.reserve(parts.iter().map(|part| part.len() + 16).sum());
+        // In one piece: what is queued for slow clients should not be twice as long as it is.
+        reply.reserve(parts.iter().map(|part| part.len() + 10).sum::<usize>() + 32);
         reply.push(parts.len());
         for part in parts {
             reply.bulk(part);

@@ -6,7 +6,7 @@
 //! Subscriptions (of one client) ─────┘                                       v  the client's outbox
 //! ```
 //!
-//! **Who owns what.** A [`Topic`](topic::Topic) exists while it has members; the broker finds it by its name, each
+//! **Who owns what.** A topic exists while it has members; the broker finds it by its name, each
 //! member's [`Subscriptions`] hold it too. Dropping the subscriptions of a client ends them.
 //!
 //! **Locks.** A message is delivered under the lock of its topic, so all members of a topic see its messages in
@@ -48,3 +48,6 @@ pub trait Subscriber: Send + Sync {
     /// waits nor calls the broker.
     fn deliver(&self, message: &Message<'_>);
 }
+
+#[cfg(test)]
+mod tests;

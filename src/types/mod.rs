@@ -5,5 +5,27 @@ pub mod bitmap;
 pub mod lcs;
 
 // TEMPORARY stubs
-macro_rules! stub { ($m:ident, $t:ident) => { pub mod $m { #[derive(Clone, Default)] pub struct $t; impl $t { pub fn encoding(&self)->&'static str{""} pub fn memory_bytes(&self)->usize{0} pub fn is_large(&self)->bool{false} } } } }
-stub!(list, List); stub!(set, Set); stub!(hash, Hash); stub!(zset, Zset); stub!(stream, Stream);
+macro_rules! stub {
+    ($m:ident, $t:ident) => {
+        pub mod $m {
+            #[derive(Clone, Default)]
+            pub struct $t;
+            impl $t {
+                pub fn encoding(&self) -> &'static str {
+                    ""
+                }
+                pub fn memory_bytes(&self) -> usize {
+                    0
+                }
+                pub fn is_large(&self) -> bool {
+                    false
+                }
+            }
+        }
+    };
+}
+stub!(list, List);
+stub!(set, Set);
+stub!(hash, Hash);
+stub!(zset, Zset);
+stub!(stream, Stream);

@@ -21,11 +21,9 @@ impl Digits {
         &self.digits[..self.len]
     }
 
-    fn push(&mut self, digit: u64) {
-        if digit != 0 || self.len != 0 {
-            self.digits[self.len] = b'0' + digit as u8;
-            self.len += 1;
-        }
+    fn push(&mut self, digit: u8) {
+        self.digits[self.len] = b'0' + digit;
+        self.len += 1;
     }
 
     /// Lowers the last digit while that moves the text towards the number.
@@ -72,29 +70,32 @@ fn cut(number: u64, upper: u64, lower: u64, point: u32, exponent: i32) -> Digits
     let mut out = Digits { digits: [0; 18], len: 0, exponent };
     let (wanted, width) = (upper - number, upper - lower);
     let mask = (1u64 << point) - 1;
-    let (mut whole, mut part) = (upper >> point, upper & mask);
+    // The point leaves 32 bits or less before it, and at least the top bit is set.
+    let (mut whole, mut part) = ((upper >> point) as u32, upper & mask);
 
-    let mut divisor = 1_000_000_000u64;
-    for place in (0..10).rev() {
-        out.push(whole / divisor);
+    let places = whole.ilog10();
+    let mut divisor = 10u32.pow(places);
+    for place in (0..=places).rev() {
+        out.push((whole / divisor) as u8);
         whole %= divisor;
-        let gap = (whole << point) + part;
+        let gap = (u64::from(whole) << point) + part;
         if gap <= width {
-            out.exponent += place;
-            out.approach(gap, divisor << point, wanted, width);
+            out.exponent += place as i32;
+            out.approach(gap, u64::from(divisor) << point, wanted, width);
             return out;
         }
         divisor /= 10;
     }
-    let mut scale = 1u64;
+    let (mut scale, mut width) = (1, width);
     loop {
         part *= 10;
+        width *= 10;
         scale *= 10;
         out.exponent -= 1;
-        out.push(part >> point);
+        out.push((part >> point) as u8);
         part &= mask;
-        if part < width * scale {
-            out.approach(part, 1 << point, wanted * scale, width * scale);
+        if part < width {
+            out.approach(part, 1 << point, wanted * scale, width);
             return out;
         }
     }
@@ -116,7 +117,7 @@ impl Power {
 }
 
 /// The least cached power that brings a word of this binary exponent to one of -60 or more;
-/// as the powers are 26 or 27 bits apart, the exponent is then below -32.
+/// as the powers are 26 or 27 bits apart, the exponent is then -32 at most.
 fn cached_power(exponent: i32) -> Power {
     // ceil(n * log10(2)), exact for every exponent a double can have.
     let least = -(((61 + exponent) * 78_913) >> 18);

@@ -20,8 +20,13 @@ pub(super) const GET: Command = Command::new(
 );
 
 pub(super) const SET: Command = Command::new(
-    row("set", -3, &[WRITE, DENYOOM], &[KeySpec::at(1, &[RW, ACCESS, UPDATE, VARIABLE_FLAGS])
-        .notes("RW and ACCESS due to the optional `GET` argument")])
+    row(
+        "set",
+        -3,
+        &[WRITE, DENYOOM],
+        &[KeySpec::at(1, &[RW, ACCESS, UPDATE, VARIABLE_FLAGS])
+            .notes("RW and ACCESS due to the optional `GET` argument")],
+    )
     .doc(GROUP, "1.0.0", "O(1)", "Sets the string value of a key, whatever it held before."),
     set,
 );
@@ -57,8 +62,12 @@ pub(super) const PSETEX: Command = Command::new(
 );
 
 pub(super) const GETEX: Command = Command::new(
-    row("getex", -2, &[WRITE, FAST], &[KeySpec::at(1, &[RW, ACCESS, UPDATE])
-        .notes("RW and UPDATE because it changes the TTL")])
+    row(
+        "getex",
+        -2,
+        &[WRITE, FAST],
+        &[KeySpec::at(1, &[RW, ACCESS, UPDATE]).notes("RW and UPDATE because it changes the TTL")],
+    )
     .doc(GROUP, "6.2.0", "O(1)", "Returns the string value of a key and changes its time to live."),
     getex,
 );
@@ -86,14 +95,24 @@ pub(super) const GETSET: Command = Command::new(
 pub(super) const MGET: Command = Command::new(
     row("mget", -2, &[READONLY, FAST], &[KeySpec::range(1, -1, 1, &[RO, ACCESS])])
         .tips(&["request_policy:multi_shard"])
-        .doc(GROUP, "1.0.0", "O(N) where N is the number of keys.", "Returns the string values of several keys."),
+        .doc(
+            GROUP,
+            "1.0.0",
+            "O(N) where N is the number of keys.",
+            "Returns the string values of several keys.",
+        ),
     mget,
 );
 
 pub(super) const MSET: Command = Command::new(
     row("mset", -3, &[WRITE, DENYOOM], &[KeySpec::range(1, -1, 2, &[OW, UPDATE])])
         .tips(&["request_policy:multi_shard", "response_policy:all_succeeded"])
-        .doc(GROUP, "1.0.1", "O(N) where N is the number of keys.", "Sets the string values of several keys."),
+        .doc(
+            GROUP,
+            "1.0.1",
+            "O(N) where N is the number of keys.",
+            "Sets the string values of several keys.",
+        ),
     mset,
 );
 
@@ -207,7 +226,9 @@ fn getex(call: &mut Call<'_>) -> Outcome {
         }
     }
     reply_string(call, key)?;
-    let Some(deadline) = call.keys.find(key, Access::Silent).map(|entry| entry.deadline()) else { return DONE };
+    let Some(deadline) = call.keys.find(key, Access::Silent).map(|entry| entry.deadline()) else {
+        return DONE;
+    };
     let absolute = options.span.is_some_and(|(span, _)| span.is_absolute());
     match options.expiry(call.keys.now(), "getex")? {
         Some(Expiry::At(at)) if absolute && at <= call.keys.now() => {

@@ -56,9 +56,11 @@ fn operand(call: &mut Call<'_>, index: usize) -> Result<Vec<u8>, Error> {
 fn run(call: &mut Call<'_>) -> Outcome {
     let (a, b) = (operand(call, 1)?, operand(call, 2)?);
     let options = options(call)?;
-    lcs::check(a.len(), b.len(), call.settings().clients.proto_max_bulk_len as u64).map_err(|refused| match refused {
-        LcsError::StringTooLong => error::LCS_TOO_LONG,
-        LcsError::TableTooLarge => error::LCS_NO_MEMORY,
+    lcs::check(a.len(), b.len(), call.settings().clients.proto_max_bulk_len as u64).map_err(|refused| {
+        match refused {
+            LcsError::StringTooLong => error::LCS_TOO_LONG,
+            LcsError::TableTooLarge => error::LCS_NO_MEMORY,
+        }
     })?;
     if options.length {
         call.reply.int(lcs::length(&a, &b) as i64);

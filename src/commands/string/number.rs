@@ -28,7 +28,12 @@ pub(super) const INCRBY: Command = Command::new(
 );
 
 pub(super) const DECRBY: Command = Command::new(
-    row("decrby", 3, FLAGS, KEY).doc(GROUP, "1.0.0", "O(1)", "Takes a number from the integer value of a key."),
+    row("decrby", 3, FLAGS, KEY).doc(
+        GROUP,
+        "1.0.0",
+        "O(1)",
+        "Takes a number from the integer value of a key.",
+    ),
     |call| add(call, args::int(call.args[2])?.checked_neg().ok_or(error::DECR_OVERFLOW)?),
 );
 
@@ -46,9 +51,7 @@ fn add(call: &mut Call<'_>, by: i64) -> Outcome {
     let key = call.args[1];
     let old = match call.keys.find(key, Access::Write) {
         None => 0,
-        Some(entry) => {
-            entry.string().ok_or(WrongType)?.integer().ok_or(error::NOT_AN_INTEGER)?
-        }
+        Some(entry) => entry.string().ok_or(WrongType)?.integer().ok_or(error::NOT_AN_INTEGER)?,
     };
     let new = old.checked_add(by).ok_or(error::INCR_OVERFLOW)?;
     call.keys.set_integer(key, new);
@@ -59,7 +62,8 @@ fn add(call: &mut Call<'_>, by: i64) -> Outcome {
 
 fn add_float(call: &mut Call<'_>) -> Outcome {
     let key = call.args[1];
-    let number = |text: &[u8]| -> Result<LongDouble, Error> { LongDouble::parse(text).ok_or(error::NOT_A_FLOAT) };
+    let number =
+        |text: &[u8]| -> Result<LongDouble, Error> { LongDouble::parse(text).ok_or(error::NOT_A_FLOAT) };
     let old = match call.keys.find(key, Access::Write) {
         None => number(b"0")?,
         Some(entry) => number(&entry.string().ok_or(WrongType)?.to_vec())?,

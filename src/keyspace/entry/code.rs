@@ -78,16 +78,24 @@ impl Code {
             Code::StrInt24 => Shape::Int24,
             Code::StrInt64 => Shape::Int64,
             Code::StrHeap => Shape::Heap,
-            Code::ListApart | Code::SetIntsApart | Code::SetApart | Code::HashApart | Code::ZsetApart => Shape::Apart,
-            Code::ListLarge | Code::SetLarge | Code::HashLarge | Code::ZsetLarge | Code::StreamLarge => Shape::Large,
+            Code::ListApart | Code::SetIntsApart | Code::SetApart | Code::HashApart | Code::ZsetApart => {
+                Shape::Apart
+            }
+            Code::ListLarge | Code::SetLarge | Code::HashLarge | Code::ZsetLarge | Code::StreamLarge => {
+                Shape::Large
+            }
         }
     }
 
     pub(super) fn type_of(self) -> Type {
         match self {
-            Code::StrInline | Code::StrInlineRaw | Code::StrInt24 | Code::StrInt64 | Code::StrHeap => Type::String,
+            Code::StrInline | Code::StrInlineRaw | Code::StrInt24 | Code::StrInt64 | Code::StrHeap => {
+                Type::String
+            }
             Code::ListInline | Code::ListApart | Code::ListLarge => Type::List,
-            Code::SetIntsInline | Code::SetIntsApart | Code::SetInline | Code::SetApart | Code::SetLarge => Type::Set,
+            Code::SetIntsInline | Code::SetIntsApart | Code::SetInline | Code::SetApart | Code::SetLarge => {
+                Type::Set
+            }
             Code::HashInline | Code::HashApart | Code::HashLarge => Type::Hash,
             Code::ZsetInline | Code::ZsetApart | Code::ZsetLarge => Type::Zset,
             Code::StreamLarge => Type::Stream,
@@ -128,4 +136,3 @@ impl Code {
         }
     }
 }
-

@@ -93,12 +93,17 @@ impl Shape for Members {
 }
 
 /// A persistent hash table; see the head of this module.
-#[derive(Clone)]
 pub struct Table<S: Shape> {
     root: Child<S>,
 }
 
 const _: () = assert!(size_of::<Table<Members>>() == 32);
+
+impl<S: Shape> Clone for Table<S> {
+    fn clone(&self) -> Self {
+        Table { root: self.root.clone() }
+    }
+}
 
 impl<S: Shape> Default for Table<S> {
     fn default() -> Self {

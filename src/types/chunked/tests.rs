@@ -205,7 +205,9 @@ fn scan_all<const KEEP: u64>(
 
 fn scan_keeps_its_promise<const KEEP: u64>(count: usize) {
     let mut table = Table::<Bytes<KEEP>>::default();
-    (0..300).for_each(|n| drop(table.insert(&key(n), b"stays")));
+    for n in 0..300 {
+        table.insert(&key(n), b"stays");
+    }
     let mut next = 1000;
     let seen = scan_all(&mut table, count, |table| {
         // Grows to several times its size, then shrinks back, while it is scanned.
@@ -230,7 +232,9 @@ fn a_scan_sees_all_that_stays() {
 #[test]
 fn a_scan_visits_as_many_as_asked() {
     let mut table = Table::<Bytes<EVEN>>::default();
-    (0..3000).for_each(|n| drop(table.insert(&key(n), b"")));
+    for n in 0..3000 {
+        table.insert(&key(n), b"");
+    }
     let mut visited = 0;
     let cursor = table.scan(0, 10, |_, _| visited += 1);
     assert!((10..12).contains(&visited), "{visited}");
@@ -241,7 +245,9 @@ fn a_scan_visits_as_many_as_asked() {
 #[test]
 fn ranks_are_in_the_order_of_iteration() {
     let mut table = Table::<Bytes<EVEN>>::default();
-    (0..1000).for_each(|n| drop(table.insert(&key(n), b"v")));
+    for n in 0..1000 {
+        table.insert(&key(n), b"v");
+    }
     for (rank, element) in table.iter().enumerate() {
         assert_eq!(table.nth(rank), Some(element));
     }
@@ -254,7 +260,9 @@ fn random_elements_are_evenly_chosen() {
     fastrand::seed(3);
     let mut table = Table::<Bytes<EVEN>>::default();
     assert!(table.random().is_none());
-    (0..100).for_each(|n| drop(table.insert(&n.to_string().into_bytes(), b"")));
+    for n in 0..100 {
+        table.insert(&n.to_string().into_bytes(), b"");
+    }
     let mut hits = BTreeMap::new();
     for _ in 0..20_000 {
         *hits.entry(table.random().map(|(key, _)| key)).or_insert(0) += 1;

@@ -21,6 +21,16 @@ pub fn for_each(bytes: &[u8], mut visit: impl FnMut(u8)) {
     }
 }
 
+/// Raises each of `registers` to that of the log.
+pub fn merge(bytes: &[u8], registers: &mut [u8]) {
+    for (group, slots) in bytes[HEADER..SIZE].chunks_exact(3).zip(registers.chunks_exact_mut(4)) {
+        let group = load(group);
+        for (index, slot) in slots.iter_mut().enumerate() {
+            *slot = (*slot).max((group >> (6 * index) & MASK) as u8);
+        }
+    }
+}
+
 /// Raises a register to `run`; true if it was lower.
 pub fn raise(bytes: &mut [u8], register: usize, run: u8) -> bool {
     let old = load(&bytes[group(register)]) >> shift(register) & MASK;

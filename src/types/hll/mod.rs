@@ -107,14 +107,10 @@ impl<'a> Hll<'a> {
     ///
     /// If the log is corrupted, some registers may be raised already.
     pub fn merge_into(&self, registers: &mut Registers) -> Result<(), HllError> {
-        let mut slots = registers.values_mut().iter_mut();
         match self.encoding {
-            Encoding::Dense => dense::for_each(self.bytes, |value| {
-                if let Some(slot) = slots.next() {
-                    *slot = value.max(*slot);
-                }
-            }),
+            Encoding::Dense => dense::merge(self.bytes, registers.values_mut()),
             Encoding::Sparse => {
+                let mut slots = registers.values_mut().iter_mut();
                 for run in sparse::runs(self.bytes) {
                     let run = run?;
                     for slot in slots.by_ref().take(run.len.into()) {

@@ -307,7 +307,9 @@ impl List {
             }
             Form::Quick(quick) => quick.remove(element, end, most),
         };
-        self.shrink(limits);
+        if removed > 0 {
+            self.shrink(limits);
+        }
         removed
     }
 

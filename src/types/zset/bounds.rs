@@ -62,8 +62,6 @@ impl LexBound<'_> {
 /// A place between two entries: some prefix of the order lies before it.
 #[derive(Clone, Copy)]
 pub(super) enum Cut<'a> {
-    /// Before the entry of this score and member, be it there or not.
-    Entry(f64, &'a [u8]),
     /// Before the first score that a minimum admits.
     FromScore(ScoreBound),
     /// After the last score that a maximum admits.
@@ -79,7 +77,6 @@ impl Cut<'_> {
     #[inline]
     pub fn is_after<'m>(&self, score: f64, member: impl FnOnce() -> &'m [u8]) -> bool {
         match self {
-            Cut::Entry(at, name) => score < *at || (score == *at && member() < *name),
             Cut::FromScore(min) => !min.admits_as_min(score),
             Cut::ToScore(max) => max.admits_as_max(score),
             Cut::FromMember(min) => !min.admits_as_min(member()),

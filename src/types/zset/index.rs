@@ -59,8 +59,7 @@ impl Page {
     #[inline]
     fn lower_bound(&self, entry: u64, prefix_bits: u32) -> usize {
         let entries = self.entries();
-        let fraction = (entry << prefix_bits) >> 32;
-        let mut at = (fraction * entries.len() as u64 >> 32) as usize;
+        let mut at = expected_at(entries.len(), entry, prefix_bits);
         while at < entries.len() && entries[at] < entry {
             at += 1;
         }
@@ -105,6 +104,13 @@ impl Page {
             *self = Page::of(self.entries());
         }
     }
+}
+
+/// Where among `len` evenly spread entries of a page an entry should be.
+#[inline]
+fn expected_at(len: usize, entry: u64, prefix_bits: u32) -> usize {
+    let fraction = (entry << prefix_bits) >> 32;
+    (fraction * len as u64 >> 32) as usize
 }
 
 /// The smallest entry of a hash.
@@ -188,6 +194,16 @@ impl Index {
         if self.len < (self.pages.len() - 1) * (AVERAGE / 2) {
             self.merge();
         }
+    }
+
+    /// Loads what `relocate` and others will need for these hashes. The loads don't wait for one another.
+    pub fn warm(&self, hashes: &[u32]) {
+        let loaded = hashes.iter().fold(0, |loaded, &hash| {
+            let Place { page, prefix_bits } = self.place_of(hash);
+            let entries = self.pages.get(page).entries();
+            loaded ^ entries.get(expected_at(entries.len(), first_of(hash), prefix_bits)).copied().unwrap_or(0)
+        });
+        std::hint::black_box(loaded);
     }
 
     /// Follows a member from leaf to leaf.

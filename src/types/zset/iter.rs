@@ -5,7 +5,7 @@ use std::ops::Range;
 use smallvec::SmallVec;
 
 use super::leaf::Leaf;
-use super::tree::{Inner, Node, Store, Way};
+use super::tree::{Inner, Node, Store};
 
 /// Levels of inner nodes that need no allocation: enough for ten million leaves.
 const LEVELS: usize = 4;
@@ -28,11 +28,11 @@ impl<'a> Walk<'a> {
         if ranks.is_empty() {
             return walk;
         }
-        let mut way = Way::Rank(if reverse { ranks.end - 1 } else { ranks.start });
+        let mut rank = if reverse { ranks.end - 1 } else { ranks.start };
         let mut inner = root;
         loop {
-            let (at, _, rest) = inner.step(way);
-            way = rest;
+            let (at, before) = inner.child_with(rank);
+            rank -= before;
             walk.path.push((inner, at));
             match &inner.children[at] {
                 Node::Inner(child) => inner = child,
@@ -42,9 +42,7 @@ impl<'a> Walk<'a> {
                 }
             }
         }
-        if let Way::Rank(slot) = way {
-            walk.slot = slot;
-        }
+        walk.slot = rank;
         walk
     }
 

@@ -19,7 +19,7 @@ use super::slab::Slab;
 use super::index::Index;
 use super::iter::Walk;
 use super::leaf::{Leaf, Record, Room};
-use super::tree::{Child, Entry, Inner, Node, Position, Separator, Store, Way, hash_of};
+use super::tree::{Child, Entry, Inner, Node, Separator, Store, hash_of};
 
 /// A sorted set of any size.
 #[derive(Clone)]
@@ -77,32 +77,48 @@ impl Large {
 
     /// Gives a member another score.
     pub fn update(&mut self, member: &[u8], found: Found, score: f64) {
-        let Found { leaf, slot, score: old } = found;
-        let before = self.store.slot_at(leaf, Cut::Entry(score, member));
+        let leaf = self.store.leaves.get(found.leaf);
+        let before = leaf.lower_bound(score, member, &self.store.apart);
         // Among the others of its leaf, if it stays between two of them, so that no other leaf can be meant.
-        let to = before - usize::from(slot < before);
-        if to > 0 && to + 1 < self.store.leaves.get(leaf).len() {
-            self.store.leaves.get_mut(leaf).reorder(slot, to, score);
+        let to = before - usize::from(found.slot < before);
+        if to > 0 && to + 1 < leaf.len() {
+            self.store.leaves.get_mut(found.leaf).reorder(found.slot, to, score);
             return;
         }
-        self.take(hash_of(member), leaf, Way::Cut(Cut::Entry(old, member)));
-        self.insert(member, score);
+        self.remove_from_tree(member, found);
+        let record = Record::store(member, &mut self.store.apart);
+        let hash = hash_of(member);
+        let leaf = self.insert_in_tree(&Entry { score, member, hash, record });
+        // Its old leaf may be gone by now, but the index still names it.
+        self.store.index.relocate(hash, found.leaf, leaf);
     }
 
     /// Removes a member; answers its score.
     pub fn remove(&mut self, member: &[u8]) -> Option<f64> {
         let hash = hash_of(member);
-        let Found { leaf, score, .. } = self.find_hashed(hash, member)?;
-        self.take(hash, leaf, Way::Cut(Cut::Entry(score, member)));
-        Some(score)
+        let found = self.find_hashed(hash, member)?;
+        self.store.index.remove(hash, found.leaf);
+        self.remove_from_tree(member, found);
+        self.len -= 1;
+        self.shrink();
+        Some(found.score)
     }
 
     /// Removes the entry of a rank, which must exist; `visit` sees it first.
     pub fn remove_rank<T>(&mut self, rank: usize, visit: impl FnOnce(&[u8], f64) -> T) -> T {
-        let Position { leaf, slot, .. } = self.position(Way::Rank(rank));
+        let (leaf, slot) = self.place(rank);
         let (member, score) = self.store.entry(leaf, slot);
         let (hash, result) = (hash_of(member), visit(member, score));
-        self.take(hash, leaf, Way::Rank(rank));
+        self.store.index.remove(hash, leaf);
+        let mut rank = rank;
+        Inner::remove(&mut self.root, slot, &mut self.store, |inner| {
+            let (at, before) = inner.child_with(rank);
+            rank -= before;
+            at
+        });
+        self.lower_root();
+        self.len -= 1;
+        self.shrink();
         result
     }
 
@@ -116,19 +132,36 @@ impl Large {
         }
         if !ranks.is_empty() {
             Inner::remove_ranks(&mut self.root, ranks, &mut self.store);
+            self.lower_root();
             self.len = left;
-            self.shorten();
+            self.shrink();
         }
     }
 
+    /// Entries before a member that was found.
+    pub fn rank(&self, member: &[u8], found: Found) -> usize {
+        let (_, before) = self.descend(|inner| {
+            let at = inner.child_of(found.score, member);
+            (at, inner.before(at))
+        });
+        before + found.slot
+    }
+
     /// Entries before a cut.
-    pub fn rank(&self, cut: Cut) -> usize {
-        self.position(Way::Cut(cut)).rank
+    pub fn rank_of_cut(&self, cut: &Cut) -> usize {
+        if self.len == 0 {
+            return 0;
+        }
+        let (leaf, before) = self.descend(|inner| {
+            let at = inner.child_at(cut);
+            (at, inner.before(at))
+        });
+        before + self.store.slot_at(leaf, cut)
     }
 
     /// Member and score of a rank, which must exist.
     pub fn at(&self, rank: usize) -> (&[u8], f64) {
-        let Position { leaf, slot, .. } = self.position(Way::Rank(rank));
+        let (leaf, slot) = self.place(rank);
         self.store.entry(leaf, slot)
     }
 
@@ -172,13 +205,6 @@ impl Large {
         own + leaves.memory_bytes() + in_leaves + apart.memory_bytes() + in_apart + index.memory_bytes()
     }
 
-    fn take(&mut self, hash: u32, leaf: u32, way: Way) {
-        self.store.index.remove(hash, leaf);
-        Inner::remove(&mut self.root, way, &mut self.store);
-        self.len -= 1;
-        self.shorten();
-    }
-
     fn insert_in_tree(&mut self, entry: &Entry) -> u32 {
         let (leaf, split) = Inner::insert(&mut self.root, entry, &mut self.store);
         if let Some(upper) = split {
@@ -190,37 +216,50 @@ impl Large {
         leaf
     }
 
-    /// Takes levels away that have one node only, and memory that a much larger set once needed.
-    fn shorten(&mut self) {
+    fn remove_from_tree(&mut self, member: &[u8], found: Found) {
+        let choose = |inner: &Inner| inner.child_of(found.score, member);
+        Inner::remove(&mut self.root, found.slot, &mut self.store, choose);
+        self.lower_root();
+    }
+
+    /// Takes levels away that have one node only.
+    fn lower_root(&mut self) {
         while let [Node::Inner(only)] = &self.root.children[..] {
             self.root = Arc::clone(only);
         }
+    }
+
+    /// Gives back what a much larger set once needed, when little is left to build anew.
+    fn shrink(&mut self) {
         let (used, slots) = (self.store.leaves.used(), self.store.leaves.slots());
         if used < 4 && slots > 64 {
             *self = Large::build(self.walk(0..self.len, false));
         }
     }
 
+    /// Leaf and slot of a rank, which must exist.
+    fn place(&self, rank: usize) -> (u32, usize) {
+        let mut rest = rank;
+        let (leaf, before) = self.descend(|inner| {
+            let (at, before) = inner.child_with(rest);
+            rest -= before;
+            (at, before)
+        });
+        (leaf, rank - before)
+    }
+
+    /// Goes down to a leaf by choosing a child, and the entries before it, at each node; answers the leaf and
+    /// the entries before it. The tree is not empty.
     #[inline]
-    fn position(&self, mut way: Way) -> Position {
-        let mut rank = 0;
+    fn descend(&self, mut choose: impl FnMut(&Inner) -> (usize, usize)) -> (u32, usize) {
         let mut inner = &*self.root;
-        if inner.children.is_empty() {
-            return Position { rank, leaf: 0, slot: 0 };
-        }
+        let mut rank = 0;
         loop {
-            let (at, before, rest) = inner.step(way);
+            let (at, before) = choose(inner);
             rank += before;
-            way = rest;
             match &inner.children[at] {
                 Node::Inner(child) => inner = child,
-                Node::Leaf(leaf) => {
-                    let slot = match way {
-                        Way::Rank(slot) => slot,
-                        Way::Cut(cut) => self.store.slot_at(*leaf, cut),
-                    };
-                    return Position { rank: rank + slot, leaf: *leaf, slot };
-                }
+                Node::Leaf(leaf) => return (*leaf, rank),
             }
         }
     }

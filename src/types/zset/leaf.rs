@@ -84,11 +84,12 @@ pub(super) struct Leaf(Arc<[u8]>);
 
 impl Leaf {
     /// An empty leaf of at least `len` bytes, with room for `count` entries whose records take `data` bytes,
-    /// and for about one more.
-    fn with_room(count: usize, data: usize, len: usize) -> Leaf {
+    /// and for about `spare` more if there may be so many.
+    fn with_room(count: usize, data: usize, spare: usize, len: usize) -> Leaf {
         let average = data.div_ceil(count.max(1));
         let need = bytes_for(count, data);
-        let len = len.max(size_class(ARC + (need + SLOT + average).min(LEAF_BYTES).max(need)) - ARC);
+        let wanted = (need + spare * (SLOT + average)).min(LEAF_BYTES).max(need);
+        let len = len.max(size_class(ARC + wanted) - ARC);
         let slots = ((len - HEADER) / (SLOT + average)).max(count).min((len - HEADER - data) / SLOT);
         let mut leaf = Leaf(std::iter::repeat_n(0, len).collect());
         Header { count: 0, slots, heap: 0, dead: 0 }.write(leaf.bytes_mut());
@@ -97,7 +98,7 @@ impl Leaf {
 
     /// A leaf of one entry.
     pub fn of_one(score: f64, tag: u8, record: Record) -> Leaf {
-        let mut leaf = Leaf::with_room(1, record.bytes(), 0);
+        let mut leaf = Leaf::with_room(1, record.bytes(), 1, 0);
         leaf.put(0, score, tag, record);
         leaf
     }
@@ -163,7 +164,9 @@ impl Leaf {
             if bytes_for(count, data) > LEAF_BYTES {
                 return Room::None;
             }
-            self.rebuild(count, data, self.0.len());
+            // Where entries come and go, room for some more of them before the holes have to be closed again.
+            let spare = if header.dead > 0 { 1 + count / 16 } else { 1 };
+            self.rebuild(Leaf::with_room(count, data, spare, self.0.len()));
         }
         self.put(slot, score, tag, record);
         Room::Made
@@ -197,7 +200,7 @@ impl Leaf {
         header.count -= slots.len();
         header.write(bytes);
         if self.used() < self.0.len() / 3 * 2 {
-            self.rebuild(header.count, header.live(), 0);
+            self.rebuild(Leaf::with_room(header.count, header.live(), 1, 0));
         }
     }
 
@@ -255,10 +258,9 @@ impl Leaf {
         size_class(ARC + self.0.len())
     }
 
-    /// Moves everything into an allocation for `count` entries with `data` bytes of records, without holes.
-    fn rebuild(&mut self, count: usize, data: usize, len: usize) {
+    /// Moves everything into an empty leaf with enough room, without holes.
+    fn rebuild(&mut self, mut leaf: Leaf) {
         let old = self.header();
-        let mut leaf = Leaf::with_room(count, data, len);
         if old.dead > 0 {
             leaf.copy_from(self, 0..old.count);
             *self = leaf;
@@ -279,7 +281,7 @@ impl Leaf {
     /// A new leaf of some of the entries, with room for more.
     fn copy_of(&self, slots: Range<usize>, more: usize, more_data: usize) -> Leaf {
         let data: usize = slots.clone().map(|slot| self.record(slot).len()).sum();
-        let mut leaf = Leaf::with_room(slots.len() + more, data + more_data, 0);
+        let mut leaf = Leaf::with_room(slots.len() + more, data + more_data, 1, 0);
         leaf.copy_from(self, slots);
         leaf
     }

@@ -3,23 +3,21 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::tree::{Inner, Node, Store, Way, hash_of};
+use super::tree::{Inner, Node, Store, hash_of};
 
 impl Inner {
-    /// Removes the entry that the way leads to, which must be there, from the tree but not from the index.
-    pub fn remove(node: &mut Arc<Inner>, way: Way, store: &mut Store) {
+    /// Removes an entry from the tree but not from the index. `choose` leads to its leaf, child by child.
+    pub fn remove(node: &mut Arc<Inner>, slot: usize, store: &mut Store, mut choose: impl FnMut(&Inner) -> usize) {
+        Inner::remove_below(node, slot, store, &mut choose);
+    }
+
+    fn remove_below(node: &mut Arc<Inner>, slot: usize, store: &mut Store, choose: &mut impl FnMut(&Inner) -> usize) {
         let inner = Arc::make_mut(node);
-        let (at, _, way) = inner.step(way);
+        let at = choose(inner);
         inner.counts[at] -= 1;
         match &mut inner.children[at] {
-            Node::Inner(child) => Inner::remove(child, way, store),
-            Node::Leaf(leaf) => {
-                let slot = match way {
-                    Way::Rank(rank) => rank,
-                    Way::Cut(cut) => store.slot_at(*leaf, cut),
-                };
-                store.remove(*leaf, slot..slot + 1);
-            }
+            Node::Inner(child) => Inner::remove_below(child, slot, store, choose),
+            Node::Leaf(leaf) => store.remove(*leaf, slot..slot + 1),
         }
         inner.mend(at, store);
     }
@@ -58,7 +56,7 @@ impl Inner {
         if self.children.is_empty() {
             return;
         }
-        let (seam, ..) = self.step(Way::Rank(start.min(self.len() - 1)));
+        let (seam, _) = self.child_with(start.min(self.len() - 1));
         self.mend(seam, store);
         if let Some(before) = seam.checked_sub(1) {
             self.mend(before.min(self.children.len() - 1), store);

@@ -26,6 +26,8 @@ use std::cmp::Ordering;
 use std::ops::Range;
 use std::sync::Arc;
 
+use smallvec::SmallVec;
+
 use super::bounds::Cut;
 use super::slab::Slab;
 use super::index::Index;
@@ -95,23 +97,6 @@ pub(super) struct Inner {
     pub children: Vec<Node>,
 }
 
-/// Where an entry is, or would be.
-#[derive(Clone, Copy)]
-pub(super) struct Position {
-    pub rank: usize,
-    pub leaf: u32,
-    pub slot: usize,
-}
-
-/// How to find an entry from the root.
-#[derive(Clone, Copy)]
-pub(super) enum Way<'a> {
-    /// By its place among the entries below the node.
-    Rank(usize),
-    /// By the cut before it.
-    Cut(Cut<'a>),
-}
-
 /// An entry on its way in.
 pub(super) struct Entry<'a> {
     pub score: f64,
@@ -136,15 +121,12 @@ impl Inner {
         self.counts.iter().sum()
     }
 
-    /// The child that a cut falls into.
+    /// The child that an entry belongs to.
+    ///
+    /// Most separators are a score, so members are looked at only where the score is met.
     #[inline]
-    fn child_at(&self, cut: Cut) -> usize {
+    pub fn child_of(&self, score: f64, member: &[u8]) -> usize {
         let rest = self.separators.get(1..).unwrap_or_default();
-        let Cut::Entry(score, member) = cut else {
-            return rest.partition_point(|least| cut.is_after(least.score, || &least.member));
-        };
-        // Most separators are a score, so members are looked at only where the score is met. An entry equal
-        // to a separator is in the child that it begins.
         let at = rest.partition_point(|least| least.score < score);
         match rest.get(at) {
             Some(least) if least.score == score => {
@@ -154,23 +136,28 @@ impl Inner {
         }
     }
 
-    /// The child that the way leads to, the entries before that child, and the way from there.
+    /// The child that a cut falls into.
     #[inline]
-    pub fn step<'a>(&self, way: Way<'a>) -> (usize, usize, Way<'a>) {
-        match way {
-            Way::Cut(cut) => {
-                let child = self.child_at(cut);
-                (child, self.counts[..child].iter().sum(), way)
-            }
-            Way::Rank(rank) => {
-                let (mut child, mut before) = (0, 0);
-                while child + 1 < self.counts.len() && rank - before >= self.counts[child] {
-                    before += self.counts[child];
-                    child += 1;
-                }
-                (child, before, Way::Rank(rank - before))
-            }
+    pub fn child_at(&self, cut: &Cut) -> usize {
+        let rest = self.separators.get(1..).unwrap_or_default();
+        rest.partition_point(|least| cut.is_after(least.score, || &least.member))
+    }
+
+    /// The child in which a rank lies, and the entries before that child.
+    #[inline]
+    pub fn child_with(&self, rank: usize) -> (usize, usize) {
+        let (mut child, mut before) = (0, 0);
+        while child + 1 < self.counts.len() && rank - before >= self.counts[child] {
+            before += self.counts[child];
+            child += 1;
         }
+        (child, before)
+    }
+
+    /// The entries before a child.
+    #[inline]
+    pub fn before(&self, child: usize) -> usize {
+        self.counts[..child].iter().sum()
     }
 
     /// Inserts an entry below the node; answers its leaf, and a new right neighbour of the node if it split.
@@ -181,7 +168,7 @@ impl Inner {
             inner.insert_child(0, child);
             return (leaf, None);
         }
-        let at = inner.child_at(Cut::Entry(entry.score, entry.member));
+        let at = inner.child_of(entry.score, entry.member);
         let is_last = at + 1 == inner.children.len();
         inner.counts[at] += 1;
         let (leaf, split) = match &mut inner.children[at] {
@@ -252,13 +239,9 @@ impl Inner {
 
 impl Store {
     /// Where in a leaf a cut falls.
-    #[inline]
-    pub fn slot_at(&self, leaf: u32, cut: Cut) -> usize {
+    pub fn slot_at(&self, leaf: u32, cut: &Cut) -> usize {
         let leaf = self.leaves.get(leaf);
-        match cut {
-            Cut::Entry(score, member) => leaf.lower_bound(score, member, &self.apart),
-            _ => leaf.partition_point(|slot| cut.is_after(leaf.score(slot), || leaf.member(slot, &self.apart))),
-        }
+        leaf.partition_point(|slot| cut.is_after(leaf.score(slot), || leaf.member(slot, &self.apart)))
     }
 
     /// Member and score at a place.
@@ -276,7 +259,7 @@ impl Store {
 
     /// Inserts an entry into a leaf; answers the leaf that it came to, and the new one if the leaf split.
     fn insert(&mut self, leaf: u32, entry: &Entry, is_last: bool) -> (u32, Option<Child>) {
-        let slot = self.slot_at(leaf, Cut::Entry(entry.score, entry.member));
+        let slot = self.leaves.get(leaf).lower_bound(entry.score, entry.member, &self.apart);
         if self.put(leaf, slot, entry) {
             return (leaf, None);
         }
@@ -314,8 +297,10 @@ impl Store {
     /// Tells the index that entries which lie in leaf `at` belong no longer to leaf `from` but to `to`.
     pub fn relocate(&mut self, at: u32, slots: Range<usize>, from: u32, to: u32) {
         let leaf = self.leaves.get(at);
-        for slot in slots {
-            self.index.relocate(hash_of(leaf.member(slot, &self.apart)), from, to);
+        let hashes: SmallVec<[u32; 128]> = slots.map(|slot| hash_of(leaf.member(slot, &self.apart))).collect();
+        self.index.warm(&hashes);
+        for hash in hashes {
+            self.index.relocate(hash, from, to);
         }
     }
 }

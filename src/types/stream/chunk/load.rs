@@ -1,7 +1,7 @@
 //! Taking over a chunk from a file or a client: everything is checked before anything relies on it.
 
-use super::super::super::listpack::{Item, Iter, Listpack, ListpackError};
-use super::{Chunk, DELETED, SAME_FIELDS};
+use super::super::super::listpack::{Iter, Listpack, ListpackError};
+use super::{Chunk, DELETED, SAME_FIELDS, int};
 
 /// Why bytes are no chunk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,7 +23,7 @@ impl Chunk {
     pub fn from_listpack(bytes: Vec<u8>) -> Result<Self, ChunkError> {
         let listpack = Listpack::from_foreign(bytes).map_err(ChunkError::Listpack)?;
         let tombstones = Reader(listpack.iter()).check().ok_or(ChunkError::Entries)?;
-        let mut chunk = Self { listpack };
+        let mut chunk = Self { listpack, first_living: None };
         let master = chunk.master();
         if master.deleted != tombstones {
             let living = master.count + master.deleted - tombstones;
@@ -76,10 +76,7 @@ impl Reader<'_> {
     }
 
     fn int(&mut self) -> Option<i64> {
-        match self.0.next()? {
-            Item::Int(value) => Some(value),
-            Item::Bytes(_) => None,
-        }
+        int(self.0.next()?)
     }
 
     fn count(&mut self) -> Option<u64> {

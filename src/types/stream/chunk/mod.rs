@@ -15,6 +15,7 @@
 //! Every chunk that came from outside was checked as a whole, so reading needs no further checks.
 
 mod load;
+mod tombstone;
 mod walk;
 
 pub use load::ChunkError;
@@ -37,6 +38,9 @@ const WHOLE: &str = "a chunk has its master entry";
 #[derive(Clone, Debug)]
 pub struct Chunk {
     listpack: Listpack,
+    /// The first living entry, when tombstones before it are known of. So trimming entry by entry doesn't
+    /// walk over the same tombstones time and again.
+    first_living: Option<Pos>,
 }
 
 /// What the master entry says.
@@ -61,7 +65,7 @@ impl Chunk {
             listpack.push_back(field.as_ref());
         }
         listpack.push_back(0);
-        let mut chunk = Self { listpack };
+        let mut chunk = Self { listpack, first_living: None };
         chunk.append(id, id, fields);
         chunk
     }
@@ -121,47 +125,53 @@ impl Chunk {
         lp.replace(lp.as_ref().first().expect(WHOLE), living);
     }
 
-    /// Makes a living entry a tombstone.
-    pub fn delete(&mut self, position: Pos) {
-        self.mark_deleted(position);
-        self.count_deleted(1);
-    }
-
-    /// Makes entries tombstones as long as `wanted`, told how many died so far and the next ID, says so;
-    /// returns how many died.
-    pub fn delete_first(&mut self, master_id: StreamId, wanted: impl Fn(u64, StreamId) -> bool) -> u64 {
-        let mut positions = Vec::new();
-        let mut walk = self.walk(master_id);
-        while let Some(entry) = walk.next().filter(|entry| wanted(positions.len() as u64, entry.id())) {
-            if entry.is_living() {
-                positions.extend(walk.position());
-            }
-        }
-        for position in &positions {
-            self.mark_deleted(*position);
-        }
-        self.count_deleted(positions.len() as u64);
-        positions.len() as u64
-    }
-
-    /// The entries, tombstones included, in ascending order.
-    pub fn walk(&self, master_id: StreamId) -> Walk<'_> {
-        Walk::new(self.listpack.as_ref(), master_id, &self.master())
+    /// The entries from `start` on, and perhaps some before it, in ascending order. Tombstones are included
+    /// unless they are before all living entries.
+    pub fn walk_from(&self, master_id: StreamId, start: StreamId) -> Walk<'_> {
+        let listpack = self.listpack.as_ref();
+        let from = self.seek(master_id, start).unwrap_or(listpack.end());
+        Walk::new(master_id, &self.master(), listpack.iter_from(from))
     }
 
     /// The entries, tombstones included, in descending order.
     pub fn walk_back(&self, master_id: StreamId) -> WalkBack<'_> {
-        WalkBack::new(self.listpack.as_ref(), master_id, &self.master())
+        WalkBack::new(master_id, &self.master(), self.listpack.as_ref())
     }
 
     /// The ID of the last entry, be it a tombstone.
     pub fn last_id(&self, master_id: StreamId) -> Option<StreamId> {
-        self.walk_back(master_id).next().map(|entry| entry.id())
+        let mut walk = self.walk_back(master_id);
+        walk.advance().map(|()| walk.id())
     }
 
     /// Gives back memory kept for growing.
     pub fn release_slack(chunk: &mut Arc<Self>) {
         Arc::make_mut(chunk).listpack.shrink_to_fit();
+    }
+
+    /// A place from which a walk meets all living entries from `start` on: the first place, or the right one
+    /// if it is probably nearer to the end.
+    fn seek(&self, master_id: StreamId, start: StreamId) -> Option<Pos> {
+        if start <= master_id {
+            return self.first_place();
+        }
+        let mut walk = self.walk_back(master_id);
+        walk.advance()?;
+        let distance = |from: StreamId, to: StreamId| match walk.id().ms > master_id.ms {
+            true => to.ms.saturating_sub(from.ms),
+            false => to.seq.saturating_sub(from.seq),
+        };
+        if distance(master_id, start) < distance(start, walk.id()) {
+            return self.first_place();
+        }
+        let mut place = None;
+        while !walk.is_living() || walk.id() >= start {
+            place = Some(walk.position());
+            if walk.advance().is_none() {
+                break;
+            }
+        }
+        place
     }
 
     #[inline]
@@ -172,32 +182,21 @@ impl Chunk {
         let fields = count(items.next()) as usize;
         Master { count: living, deleted, fields, rest: items }
     }
+}
 
-    fn mark_deleted(&mut self, position: Pos) {
-        let flags = self.listpack.as_ref().at(position).integer().unwrap_or(0);
-        self.listpack.replace(position, flags | i64::from(DELETED));
-    }
-
-    fn count_deleted(&mut self, deleted: u64) {
-        let master = self.master();
-        let (living, dead) = (master.count - deleted, master.deleted + deleted);
-        self.set_counts(living, dead);
-    }
-
-    fn set_counts(&mut self, living: u64, deleted: u64) {
-        let lp = &mut self.listpack;
-        let first = lp.as_ref().first().expect(WHOLE);
-        lp.replace(first, living as i64);
-        lp.replace(lp.as_ref().next(first).expect(WHOLE), deleted as i64);
+/// An element that is an integer by its role.
+#[inline]
+fn int(item: Item<'_>) -> Option<i64> {
+    match item {
+        Item::Int(value) => Some(value),
+        Item::Bytes(_) => None,
     }
 }
 
+/// An element that is a number of things by its role.
 #[inline]
 fn count(item: Option<Item<'_>>) -> u64 {
-    match item {
-        Some(Item::Int(value)) => value as u64,
-        _ => 0,
-    }
+    item.and_then(int).unwrap_or(0) as u64
 }
 
 impl Master<'_> {

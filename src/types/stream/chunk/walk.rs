@@ -2,22 +2,16 @@
 
 use super::super::super::listpack::{Item, Iter, ListpackRef, Pos};
 use super::super::id::StreamId;
-use super::{DELETED, Master, SAME_FIELDS};
+use super::{DELETED, Master, SAME_FIELDS, int};
 
 /// An entry as it lies in its chunk.
 #[derive(Clone, Debug)]
 pub struct Entry<'a> {
     id: StreamId,
-    flags: u8,
-    /// Number of field-value pairs.
-    pairs: usize,
-    /// The elements from the first field on.
-    fields: Iter<'a>,
-    /// The elements from the first value on; from the first field on if fields and values alternate.
-    values: Iter<'a>,
+    fields: Fields<'a>,
 }
 
-/// The fields of an entry with their values.
+/// The fields of an entry with their values, in the order in which they were given.
 #[derive(Clone, Debug)]
 pub struct Fields<'a> {
     left: usize,
@@ -26,30 +20,36 @@ pub struct Fields<'a> {
     values: Iter<'a>,
 }
 
-/// The entries of a chunk in ascending order, tombstones included.
+/// Goes from entry to entry, tombstones included.
+///
+/// The entry it stands at is spread over its fields and only put together on demand: moving finished
+/// entries about would take longer than reading them.
 #[derive(Clone, Debug)]
-pub struct Walk<'a> {
-    source: Source<'a>,
-    /// Where the entry that came last begins.
-    entry_at: Option<Pos>,
-    next_at: Option<Pos>,
-}
-
-/// The entries of a chunk in descending order, tombstones included.
-#[derive(Clone, Debug)]
-pub struct WalkBack<'a> {
-    source: Source<'a>,
-    /// Position behind the entry to come.
-    end: Pos,
-}
-
-/// What all entries of a chunk share.
-#[derive(Clone, Debug)]
-struct Source<'a> {
-    listpack: ListpackRef<'a>,
+struct Cursor<'a> {
     master_id: StreamId,
     master_fields: usize,
+    /// The elements from the master's first field on.
     fields: Iter<'a>,
+    id: StreamId,
+    flags: u8,
+    pairs: usize,
+    values: Iter<'a>,
+}
+
+/// A walk from the first entry to the last, tombstones included; stands before the first one at first.
+#[derive(Clone, Debug)]
+pub struct Walk<'a> {
+    cursor: Cursor<'a>,
+    rest: Iter<'a>,
+}
+
+/// A walk from the last entry to the first, tombstones included; stands behind the last one at first.
+#[derive(Clone, Debug)]
+pub struct WalkBack<'a> {
+    cursor: Cursor<'a>,
+    listpack: ListpackRef<'a>,
+    /// Where the entry begins.
+    at: Pos,
 }
 
 impl<'a> Entry<'a> {
@@ -62,37 +62,19 @@ impl<'a> Entry<'a> {
     /// Number of fields.
     #[inline]
     pub fn len(&self) -> usize {
-        self.pairs
+        self.fields.left
     }
 
     /// Whether there are no fields.
     #[inline]
     pub fn is_empty(&self) -> bool {
-        self.pairs == 0
+        self.len() == 0
     }
 
-    /// The fields with their values, in the order in which they were given.
+    /// The fields with their values.
     #[inline]
     pub fn fields(&self) -> Fields<'a> {
-        let fields = self.has_master_fields().then(|| self.fields.clone());
-        Fields { left: self.pairs, fields, values: self.values.clone() }
-    }
-
-    /// Whether the entry isn't a tombstone.
-    #[inline]
-    pub(in super::super) fn is_living(&self) -> bool {
-        self.flags & DELETED == 0
-    }
-
-    #[inline]
-    fn has_master_fields(&self) -> bool {
-        self.flags & SAME_FIELDS != 0
-    }
-
-    /// Number of elements, the last of which tells the number of the others.
-    #[inline]
-    fn elements(&self) -> usize {
-        if self.has_master_fields() { 4 + self.pairs } else { 5 + 2 * self.pairs }
+        self.fields.clone()
     }
 }
 
@@ -116,93 +98,124 @@ impl<'a> Iterator for Fields<'a> {
 
 impl ExactSizeIterator for Fields<'_> {}
 
-impl<'a> Source<'a> {
-    fn new(listpack: ListpackRef<'a>, master_id: StreamId, master: &Master<'a>) -> Self {
-        Self { listpack, master_id, master_fields: master.fields, fields: master.rest.clone() }
+impl<'a> Cursor<'a> {
+    fn new(master_id: StreamId, master: &Master<'a>) -> Self {
+        Self {
+            master_id,
+            master_fields: master.fields,
+            fields: master.rest.clone(),
+            id: master_id,
+            flags: DELETED,
+            pairs: 0,
+            values: master.rest.clone(),
+        }
     }
 
-    /// The entry at a position.
+    /// Reads the entry of which `elements` are the first ones, up to its first value (or field before it).
     #[inline]
-    fn entry(&self, at: Pos) -> Option<Entry<'a>> {
-        let mut items = self.listpack.iter_from(at);
-        let flags = int(items.next()?)? as u8;
-        let ms = self.master_id.ms.wrapping_add(int(items.next()?)? as u64);
-        let seq = self.master_id.seq.wrapping_add(int(items.next()?)? as u64);
-        let (pairs, fields) = if flags & SAME_FIELDS != 0 {
-            (self.master_fields, self.fields.clone())
-        } else {
-            let pairs = int(items.next()?)? as usize;
-            (pairs, items.clone())
-        };
-        Some(Entry { id: StreamId::new(ms, seq), flags, pairs, fields, values: items })
+    fn read(&mut self, mut elements: Iter<'a>) -> Option<()> {
+        self.flags = int(elements.next()?)? as u8;
+        self.id.ms = self.master_id.ms.wrapping_add(int(elements.next()?)? as u64);
+        self.id.seq = self.master_id.seq.wrapping_add(int(elements.next()?)? as u64);
+        self.pairs = self.master_fields;
+        if self.flags & SAME_FIELDS == 0 {
+            self.pairs = int(elements.next()?)? as usize;
+        }
+        self.values = elements;
+        Some(())
     }
-}
 
-#[inline]
-fn int(item: Item<'_>) -> Option<i64> {
-    match item {
-        Item::Int(value) => Some(value),
-        Item::Bytes(_) => None,
+    /// Number of elements that are fields and values.
+    #[inline]
+    fn contents(&self) -> usize {
+        if self.flags & SAME_FIELDS == 0 { 2 * self.pairs } else { self.pairs }
+    }
+
+    #[inline]
+    fn entry(&self) -> Entry<'a> {
+        let fields = (self.flags & SAME_FIELDS != 0).then(|| self.fields.clone());
+        Entry { id: self.id, fields: Fields { left: self.pairs, fields, values: self.values.clone() } }
     }
 }
 
 impl<'a> Walk<'a> {
-    pub(super) fn new(listpack: ListpackRef<'a>, master_id: StreamId, master: &Master<'a>) -> Self {
-        let source = Source::new(listpack, master_id, master);
-        // The master entry ends with a zero.
-        let first = (0..master.fields + 4).try_fold(listpack.first(), |at, _| Some(listpack.next(at?)));
-        Self { source, entry_at: None, next_at: first.flatten() }
+    pub(super) fn new(master_id: StreamId, master: &Master<'a>, from: Iter<'a>) -> Self {
+        Self { cursor: Cursor::new(master_id, master), rest: from }
     }
 
-    /// Where the entry that came last is.
-    pub fn position(&self) -> Option<Pos> {
-        self.entry_at
+    /// Steps to the next entry; `None` when there is none.
+    #[inline]
+    pub fn advance(&mut self) -> Option<()> {
+        self.cursor.read(self.rest.clone())?;
+        self.rest = self.cursor.values.clone();
+        // After the values comes the number of pieces.
+        self.rest.nth(self.cursor.contents()).map(|_| ())
+    }
+
+    /// The ID of the entry.
+    #[inline]
+    pub fn id(&self) -> StreamId {
+        self.cursor.id
+    }
+
+    /// Whether the entry isn't a tombstone.
+    #[inline]
+    pub fn is_living(&self) -> bool {
+        self.cursor.flags & DELETED == 0
+    }
+
+    /// The entry.
+    #[inline]
+    pub fn entry(&self) -> Entry<'a> {
+        self.cursor.entry()
     }
 
     /// The ID to which the entries' IDs are relative.
-    pub fn master(&self) -> StreamId {
-        self.source.master_id
-    }
-}
-
-impl<'a> Iterator for Walk<'a> {
-    type Item = Entry<'a>;
-
-    #[inline]
-    fn next(&mut self) -> Option<Entry<'a>> {
-        let at = self.next_at?;
-        let entry = self.source.entry(at)?;
-        self.entry_at = self.next_at;
-        let mut next = at;
-        for _ in 1..entry.elements() {
-            next = self.source.listpack.next(next)?;
-        }
-        self.next_at = self.source.listpack.next(next);
-        Some(entry)
+    pub fn master_id(&self) -> StreamId {
+        self.cursor.master_id
     }
 }
 
 impl<'a> WalkBack<'a> {
-    pub(super) fn new(listpack: ListpackRef<'a>, master_id: StreamId, master: &Master<'a>) -> Self {
-        Self { source: Source::new(listpack, master_id, master), end: listpack.end() }
+    pub(super) fn new(master_id: StreamId, master: &Master<'a>, listpack: ListpackRef<'a>) -> Self {
+        Self { cursor: Cursor::new(master_id, master), listpack, at: listpack.end() }
     }
-}
 
-impl<'a> Iterator for WalkBack<'a> {
-    type Item = Entry<'a>;
-
+    /// Steps to the entry before; `None` when there is none.
     #[inline]
-    fn next(&mut self) -> Option<Entry<'a>> {
-        let listpack = self.source.listpack;
-        let mut at = listpack.prev(self.end)?;
-        let pieces = int(listpack.at(at))?;
+    pub fn advance(&mut self) -> Option<()> {
+        let mut at = self.listpack.prev(self.at)?;
+        let pieces = int(self.listpack.at(at))?;
         if pieces == 0 {
             return None;
         }
         for _ in 0..pieces {
-            at = listpack.prev(at)?;
+            at = self.listpack.prev(at)?;
         }
-        self.end = at;
-        self.source.entry(at)
+        self.at = at;
+        self.cursor.read(self.listpack.iter_from(at))
+    }
+
+    /// Where the entry is.
+    pub(super) fn position(&self) -> Pos {
+        self.at
+    }
+
+    /// The ID of the entry.
+    #[inline]
+    pub fn id(&self) -> StreamId {
+        self.cursor.id
+    }
+
+    /// Whether the entry isn't a tombstone.
+    #[inline]
+    pub fn is_living(&self) -> bool {
+        self.cursor.flags & DELETED == 0
+    }
+
+    /// The entry.
+    #[inline]
+    pub fn entry(&self) -> Entry<'a> {
+        self.cursor.entry()
     }
 }

@@ -305,15 +305,14 @@ impl Log {
         if found.next().is_none() {
             return false;
         }
-        let Some((master, position)) = found.position() else { return false };
+        let Some(master) = found.master_id() else { return false };
         let Some(chunk) = self.chunks.get_mut(&master) else { return false };
         self.length -= 1;
         if chunk.living() > 1 {
-            Arc::make_mut(chunk).delete(position);
+            Arc::make_mut(chunk).delete(master, id)
         } else {
-            self.chunks.remove(&master);
+            self.chunks.remove(&master).is_some()
         }
-        true
     }
 
     fn find_first_id(&mut self) {

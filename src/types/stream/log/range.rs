@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use super::super::chunk::{Chunk, Entry, Walk, WalkBack};
-use super::super::super::listpack::Pos;
 use super::super::id::StreamId;
 use super::super::tree::{Backward, Forward, Tree};
 
@@ -35,25 +34,27 @@ impl<'a> Range<'a> {
         Self { chunks, walk: None, start, end }
     }
 
-    /// The chunk of the entry that came last, and where in it the entry is.
-    pub(super) fn position(&self) -> Option<(StreamId, Pos)> {
-        let walk = self.walk.as_ref()?;
-        Some((walk.master(), walk.position()?))
+    /// The chunk of the entry that came last.
+    pub(super) fn master_id(&self) -> Option<StreamId> {
+        self.walk.as_ref().map(Walk::master_id)
     }
 }
 
 impl<'a> Iterator for Range<'a> {
     type Item = Entry<'a>;
 
+    #[inline]
     fn next(&mut self) -> Option<Entry<'a>> {
         loop {
             if let Some(walk) = &mut self.walk {
-                if let Some(entry) = walk.find(|entry| entry.is_living() && entry.id() >= self.start) {
-                    return (entry.id() <= self.end).then_some(entry);
+                while let Some(()) = walk.advance() {
+                    if walk.is_living() && walk.id() >= self.start {
+                        return (walk.id() <= self.end).then(|| walk.entry());
+                    }
                 }
             }
             let (master, chunk) = self.chunks.next()?;
-            self.walk = Some(chunk.walk(*master));
+            self.walk = Some(chunk.walk_from(*master, self.start));
         }
     }
 }
@@ -67,11 +68,14 @@ impl<'a> RangeBack<'a> {
 impl<'a> Iterator for RangeBack<'a> {
     type Item = Entry<'a>;
 
+    #[inline]
     fn next(&mut self) -> Option<Entry<'a>> {
         loop {
             if let Some(walk) = &mut self.walk {
-                if let Some(entry) = walk.find(|entry| entry.is_living() && entry.id() <= self.end) {
-                    return (entry.id() >= self.start).then_some(entry);
+                while let Some(()) = walk.advance() {
+                    if walk.is_living() && walk.id() <= self.end {
+                        return (walk.id() >= self.start).then(|| walk.entry());
+                    }
                 }
             }
             let (master, chunk) = self.chunks.next()?;
