@@ -34,12 +34,22 @@ pub struct Session {
     pub reply_mode: ReplyMode,
     /// CLIENT NO-TOUCH.
     pub no_touch: bool,
+    /// Which arguments of the running command are secrets.
+    pub redacted: Vec<usize>,
 }
 
 impl Session {
     /// The session of a connection that has just been accepted.
     pub fn new(client: Arc<Client>, settings: Arc<Settings>, authenticated: bool) -> Session {
-        Session { client, settings, db: 0, authenticated, reply_mode: ReplyMode::On, no_touch: false }
+        Session {
+            client,
+            settings,
+            db: 0,
+            authenticated,
+            reply_mode: ReplyMode::On,
+            no_touch: false,
+            redacted: Vec::new(),
+        }
     }
 
     /// Selects a database that is known to exist.

@@ -7,6 +7,7 @@ pub mod catalog;
 pub mod server;
 
 mod connection;
+mod help;
 mod string;
 
 pub use self::call::{Block, Call, Command, Compute, DONE, Install, Next, Outcome};
@@ -14,4 +15,4 @@ pub use self::catalog::{Catalog, Found, Listed};
 pub use self::server::Server;
 
 /// All families.
-pub const FAMILIES: &[&[Command]] = &[connection::COMMANDS, string::COMMANDS];
+pub const FAMILIES: &[&[Command]] = &[connection::COMMANDS, server::COMMANDS, string::COMMANDS];

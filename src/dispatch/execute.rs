@@ -3,7 +3,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use smallvec::SmallVec;
 
@@ -11,10 +11,12 @@ use super::admit::{Candidate, admit};
 use super::effects::settle;
 use crate::base::clock::unix_ms;
 use crate::client::Session;
-use crate::command::{Error, error};
+use crate::command::spec::Flags;
+use crate::command::{Error, Spec, error};
 use crate::commands::{Call, Found, Install, Listed, Next, Outcome, Server};
 use crate::config::{EventClasses, EvictionPolicy, Settings};
 use crate::keyspace::{Clock, Effects, Keyspace, Lfu, Plan, View};
+use crate::observe::{SlowEntry, clipped};
 use crate::resp::Reply;
 
 /// One request with what looking it up gave.
@@ -47,8 +49,14 @@ pub enum Done {
 pub struct Executor<'s> {
     server: &'s Arc<Server>,
     effects: Effects,
+    /// When the executor was made.
+    begun: Instant,
     /// When the previous command ended: the next one's time starts there.
     mark: Instant,
+    /// What the running command has taken before it was put off.
+    spent: Duration,
+    /// Commands that were counted.
+    commands: u64,
     now: i64,
 }
 
@@ -71,7 +79,16 @@ pub fn clock(now: i64, settings: &Settings, no_touch: bool) -> Clock {
 impl<'s> Executor<'s> {
     /// An executor whose clock is read now.
     pub fn new(server: &'s Arc<Server>) -> Executor<'s> {
-        Executor { server, effects: Effects::default(), mark: Instant::now(), now: unix_ms() }
+        let begun = Instant::now();
+        Executor {
+            server,
+            effects: Effects::default(),
+            begun,
+            mark: begun,
+            spent: Duration::ZERO,
+            commands: 0,
+            now: unix_ms(),
+        }
     }
 
     /// Runs one request. `everything` says that the gate is closed and ours.
@@ -95,13 +112,13 @@ impl<'s> Executor<'s> {
         if let Err(refusal) = admit(&candidate) {
             return self.refuse(Some(listed), &refusal, reply);
         }
-        if spec.flags.contains(crate::command::spec::Flags::EXCLUSIVE) && !everything {
+        if spec.flags.contains(Flags::EXCLUSIVE) && !everything {
             return Done::NeedsEverything;
         }
         session.client.last_command.store(listed.id as u32, Ordering::Relaxed);
         let from = reply.len();
         let outcome = self.call(listed, request, session, reply, everything, None);
-        self.finish(listed, outcome, from, session, reply)
+        self.finish(listed, request.args, outcome, from, session, reply)
     }
 
     /// Installs the result of [`Done::Compute`].
@@ -115,7 +132,7 @@ impl<'s> Executor<'s> {
         let Found::Command(listed) = request.found else { return Done::Replied };
         let from = reply.len();
         let outcome = self.call(listed, request, session, reply, false, Some(install));
-        self.finish(listed, outcome, from, session, reply)
+        self.finish(listed, request.args, outcome, from, session, reply)
     }
 
     fn call(
@@ -162,32 +179,64 @@ impl<'s> Executor<'s> {
         })
     }
 
-    /// Counts the command, settles its effects and turns an error into a reply.
+    /// Settles the command's effects, counts it unless it goes on, and turns an error into a reply.
     fn finish(
         &mut self,
         listed: &Listed,
+        args: &[&[u8]],
         outcome: Outcome,
         from: usize,
         session: &mut Session,
         reply: &mut Reply,
     ) -> Done {
         settle(self.server, &mut self.effects);
+        let took = self.lap();
+        self.spent += took;
         let failed = outcome.is_err();
         let done = match outcome {
+            // What goes on is counted when it ends.
+            Ok(Next::Later(work)) => return Done::Later(work),
+            Ok(Next::Compute(compute)) => return Done::Compute(compute),
+            Ok(Next::Block(block)) => return Done::Block(block),
             Ok(Next::Done) => Done::Replied,
-            Ok(Next::Later(work)) => Done::Later(work),
-            Ok(Next::Compute(compute)) => Done::Compute(compute),
             Ok(Next::Close) => Done::Close,
-            Ok(Next::Block(block)) => Done::Block(block),
             Err(failure) => {
                 reply.truncate(from);
                 self.error(&failure, reply);
                 Done::Replied
             }
         };
-        let took = self.lap();
-        self.server.stats.ran(listed.id, took, failed, session.settings.observe.latency_tracking);
+        self.count(listed, args, session, failed);
         done
+    }
+
+    /// Notes that work of a command that was put off is done; its reply is complete if there is nothing to install.
+    pub fn worked(&mut self, request: &Request<'_>, session: &mut Session, complete: bool) {
+        let took = self.lap();
+        self.spent += took;
+        if let (Found::Command(listed), true) = (request.found, complete) {
+            self.count(listed, request.args, session, false);
+        }
+    }
+
+    /// Counts a command that is complete.
+    #[inline]
+    fn count(&mut self, listed: &Listed, args: &[&[u8]], session: &mut Session, failed: bool) {
+        let took = std::mem::take(&mut self.spent);
+        self.commands += 1;
+        let observe = &session.settings.observe;
+        self.server.stats.ran(listed.id, took, failed, observe.latency_tracking);
+        let nanos = took.as_nanos() as u64;
+        if observe.slowlog_slower_than_us.is_some_and(|limit| nanos >= limit.saturating_mul(1000)) {
+            note_slow(self.server, &listed.command.spec, args, session, took);
+        }
+        if observe.latency_monitor_threshold_ms != 0 {
+            let fast = listed.command.spec.flags.contains(Flags::FAST);
+            note_latency(self.server, &session.settings, if fast { "fast-command" } else { "command" }, took);
+        }
+        if !session.redacted.is_empty() {
+            session.redacted.clear();
+        }
     }
 
     fn refuse(&mut self, listed: Option<&Listed>, refusal: &Error, reply: &mut Reply) -> Done {
@@ -206,7 +255,7 @@ impl<'s> Executor<'s> {
 
     /// Ends the measuring of a command and begins the next one's.
     #[inline]
-    pub fn lap(&mut self) -> std::time::Duration {
+    fn lap(&mut self) -> Duration {
         let mark = Instant::now();
         let took = mark - self.mark;
         self.mark = mark;
@@ -214,5 +263,39 @@ impl<'s> Executor<'s> {
             self.now = unix_ms();
         }
         took
+    }
+}
+
+impl Drop for Executor<'_> {
+    /// Counts the turn that ends here, if it ran anything.
+    fn drop(&mut self) {
+        if self.commands > 0 {
+            self.server.stats.turned(self.commands, self.mark - self.begun);
+        }
+    }
+}
+
+/// Notes a command in the slow log.
+#[cold]
+fn note_slow(server: &Server, spec: &Spec, args: &[&[u8]], session: &Session, took: Duration) {
+    if spec.flags.contains(Flags::SKIP_SLOWLOG) {
+        return;
+    }
+    let entry = SlowEntry {
+        id: 0,
+        time: unix_ms() / 1000,
+        usec: took.as_micros() as u64,
+        args: clipped(args, &session.redacted),
+        addr: session.client.addr.clone(),
+        client: session.client.names.lock().name.clone(),
+    };
+    server.slow_log.push(entry, session.settings.observe.slowlog_max_len);
+}
+
+/// Notes in the latency monitor that an event took this long, if that is as long as the monitor's threshold.
+pub fn note_latency(server: &Server, settings: &Settings, event: &'static str, took: Duration) {
+    let (threshold, took) = (settings.observe.latency_monitor_threshold_ms, took.as_millis() as u64);
+    if threshold != 0 && took >= threshold {
+        server.latency.note(event, took, unix_ms() / 1000);
     }
 }
