@@ -94,7 +94,7 @@ fn set(call: &mut Call<'_>) -> Outcome {
         }
     }
     if !complete {
-        return Err(error::wrong_arity(call.spec.name));
+        return Err(error::SYNTAX);
     }
     let server = call.server;
     let caller = Caller::Client { local: call.session.client.is_local(), loading: false };
