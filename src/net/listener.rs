@@ -138,7 +138,7 @@ impl Acceptor {
 }
 
 impl Listening for Acceptors {
-    fn move_to(&self, settings: &Settings) -> io::Result<()> {
+    fn rebind(&self, settings: &Settings) -> io::Result<()> {
         let Some(server) = self.server.upgrade() else { return Ok(()) };
         let mut acceptors = self.tcp.lock();
         let wanted = places(settings);

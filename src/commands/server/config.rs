@@ -137,7 +137,7 @@ fn act(server: &Server, prepared: &Prepared<'_>) -> Result<(), (&'static str, Ve
         server
             .listening
             .get()
-            .map_or(Ok(()), |listening| listening.move_to(settings))
+            .map_or(Ok(()), |listening| listening.rebind(settings))
             .map_err(|_| culprit)?;
     }
     if changes.has("dir") {

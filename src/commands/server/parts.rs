@@ -68,7 +68,7 @@ pub trait Listening: Send + Sync {
     ///
     /// # Errors
     /// Where it can't listen; then it listens where it did before.
-    fn move_to(&self, settings: &Settings) -> io::Result<()>;
+    fn rebind(&self, settings: &Settings) -> io::Result<()>;
 }
 
 /// How the process is asked to stop.
