@@ -9,7 +9,7 @@ use tokio::runtime::Runtime;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::base::clock;
-use crate::client::Registry;
+use crate::client::{BlockedClients, Registry};
 use crate::commands::server::{Identity, Shutdown};
 use crate::commands::{Catalog, Server};
 use crate::config::Config;
@@ -88,6 +88,7 @@ fn assemble(config: Config, log: Log, workers: usize) -> Result<Server, String> 
         stats: Stats::new(catalog.len(), threads),
         catalog,
         clients: Registry::default(),
+        blocked: BlockedClients::default(),
         identity: Identity {
             started: Instant::now(),
             started_unix: clock::unix_ms() / 1000,

@@ -8,10 +8,11 @@ pub mod server;
 
 mod connection;
 mod string;
+mod transaction;
 
 pub use self::call::{Block, Call, Command, Compute, DONE, Install, Next, Outcome};
 pub use self::catalog::{Catalog, Found, Listed};
 pub use self::server::Server;
 
 /// All families.
-pub const FAMILIES: &[&[Command]] = &[connection::COMMANDS, string::COMMANDS];
+pub const FAMILIES: &[&[Command]] = &[connection::COMMANDS, string::COMMANDS, transaction::COMMANDS];

@@ -8,6 +8,8 @@ use crate::commands::Server;
 
 /// What the checks look at.
 pub struct Candidate<'a> {
+    /// The flags of the command; for EXEC those of the queued commands as well.
+    pub flags: Flags,
     /// The command's row.
     pub spec: &'a Spec,
     /// How many arguments it has, the name included.
@@ -21,7 +23,7 @@ pub struct Candidate<'a> {
 type Check = fn(&Candidate<'_>) -> Option<Error>;
 
 /// The checks, in the order in which their errors win.
-const CHECKS: [Check; 3] = [arity, authentication, memory];
+const CHECKS: [Check; 4] = [arity, authentication, transaction, memory];
 
 /// Runs the checks.
 ///
@@ -44,8 +46,14 @@ fn authentication(candidate: &Candidate<'_>) -> Option<Error> {
 }
 
 #[inline]
+fn transaction(candidate: &Candidate<'_>) -> Option<Error> {
+    let refused = candidate.session.transaction.is_some() && candidate.flags.contains(Flags::NO_MULTI);
+    refused.then_some(error::NOT_IN_TRANSACTION)
+}
+
+#[inline]
 fn memory(candidate: &Candidate<'_>) -> Option<Error> {
-    if !candidate.spec.flags.contains(Flags::DENYOOM) {
+    if !candidate.flags.contains(Flags::DENYOOM) {
         return None;
     }
     let limit = candidate.session.settings.memory.maxmemory;

@@ -45,7 +45,7 @@ pub async fn housekeeping(server: Arc<Server>) {
 }
 
 /// Deletes what is due, shard by shard, until nothing is.
-async fn expire(server: &Server) {
+async fn expire(server: &Arc<Server>) {
     let settings = server.config.settings();
     let mut effects = Effects::default();
     for shard in 0..server.keyspace.shards() {

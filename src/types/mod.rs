@@ -2,6 +2,8 @@
 
 pub mod bitfield;
 pub mod bitmap;
+pub mod geo;
+pub mod hll;
 pub mod lcs;
 
 // TEMPORARY stubs

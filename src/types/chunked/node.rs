@@ -169,6 +169,23 @@ impl<S: Shape> Child<S> {
         }
     }
 
+    /// Allocations below, about.
+    pub fn allocations(&self) -> usize {
+        match self {
+            Child::Leaf(leaf) => leaf.allocations(),
+            Child::Branch(branch) => 2 + branch.node.children.iter().map(Child::allocations).sum::<usize>(),
+        }
+    }
+
+    /// Whether both are the same in memory.
+    pub fn is_same(&self, other: &Child<S>) -> bool {
+        match (self, other) {
+            (Child::Leaf(a), Child::Leaf(b)) => a.is_same(b),
+            (Child::Branch(a), Child::Branch(b)) => Arc::ptr_eq(&a.node, &b.node),
+            _ => false,
+        }
+    }
+
     /// Bytes that everything below occupies, without the child itself.
     pub fn memory(&self) -> usize {
         match self {

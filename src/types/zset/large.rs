@@ -320,9 +320,9 @@ impl Builder {
             level = Vec::new();
             while children.peek().is_some() {
                 let part: Vec<Child> = children.by_ref().take(Inner::FILLED).collect();
-                let separator = part[0].separator.clone();
-                let count = part.iter().map(|child| child.count).sum();
-                level.push(Child { separator, count, node: Node::Inner(Arc::new(Inner::of(part))) });
+                let inner = Inner::of(part);
+                let (separator, count) = (inner.separator(0), inner.len());
+                level.push(Child { separator, count, node: Node::Inner(Arc::new(inner)) });
             }
         }
         let store = Store { leaves: self.leaves, apart: self.apart, index: Index::build(self.pairs.into_iter()) };
