@@ -142,8 +142,9 @@ impl Hash {
         }
     }
 
-    /// Gives a field that is there another deadline or none.
+    /// Gives a field that is there another deadline or none, which 0 means too.
     fn change_deadline(&mut self, field: &[u8], deadline: Option<i64>) {
+        let deadline = deadline.filter(|&at| at > 0);
         match &mut self.0 {
             Form::Packed(_) => {}
             Form::Timed(listpack) => {

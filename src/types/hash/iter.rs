@@ -1,7 +1,7 @@
 //! The fields of a hash in the order of its form.
 
 use super::fields::{FieldValue, Fields};
-use super::{Form, timed};
+use super::{Form, has_passed, timed};
 use crate::types::chunked;
 use crate::types::listpack::{self, Item};
 
@@ -20,7 +20,7 @@ impl<'a> Entry<'a> {
     /// Whether its deadline lies before `now`.
     #[inline]
     pub fn is_expired(&self, now: i64) -> bool {
-        self.deadline.is_some_and(|at| at < now)
+        has_passed(self.deadline, now)
     }
 
     pub(super) fn large(field: &'a [u8], value: FieldValue<'a>) -> Self {

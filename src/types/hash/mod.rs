@@ -282,6 +282,9 @@ impl Hash {
 
     /// Adds a field while loading; tells whether it is new.
     pub fn load(&mut self, field: &[u8], value: &[u8], deadline: Option<i64>, limits: &HashLimits) -> bool {
+        if let Form::Large(table) = &mut self.0 {
+            return table.set(field, FieldValue { bytes: value, deadline });
+        }
         let new = self.put(field, value, false, limits);
         if let Some(at) = deadline {
             self.set_deadline(field, at, None, NEVER);
@@ -382,8 +385,14 @@ struct Found<'a> {
 
 impl Found<'_> {
     fn is_expired(&self, now: i64) -> bool {
-        self.deadline.is_some_and(|at| at < now)
+        has_passed(self.deadline, now)
     }
+}
+
+/// Whether a deadline lies before `now`.
+#[inline]
+fn has_passed(deadline: Option<i64>, now: i64) -> bool {
+    deadline.is_some_and(|at| at < now)
 }
 
 fn put_packed(listpack: &mut Listpack, field: &[u8], value: &[u8]) -> bool {

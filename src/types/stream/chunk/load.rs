@@ -1,6 +1,6 @@
 //! Taking over a chunk from a file or a client: everything is checked before anything relies on it.
 
-use super::super::super::listpack::{Iter, Listpack, ListpackError};
+use crate::types::listpack::{Iter, Listpack, ListpackError};
 use super::{Chunk, DELETED, SAME_FIELDS, int};
 
 /// Why bytes are no chunk.

@@ -1,6 +1,6 @@
 //! Deleting entries: they stay in their chunk, marked.
 
-use super::super::super::listpack::{ListpackRef, Pos};
+use crate::types::listpack::{ListpackRef, Pos};
 use super::super::id::StreamId;
 use super::{Chunk, DELETED, SAME_FIELDS, WHOLE, int};
 

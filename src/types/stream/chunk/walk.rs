@@ -1,6 +1,6 @@
 //! Reading a chunk, forward and backward.
 
-use super::super::super::listpack::{Item, Iter, ListpackRef, Pos};
+use crate::types::listpack::{Item, Iter, ListpackRef, Pos};
 use super::super::id::StreamId;
 use super::{DELETED, Master, SAME_FIELDS, int};
 
