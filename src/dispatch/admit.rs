@@ -1,6 +1,9 @@
 //! Admission: whether a command may run now. A list of small checks in Redis's order; each returns the error
 //! and none writes one.
 
+use std::sync::Arc;
+
+use super::memory::{Room, make_room};
 use crate::client::Session;
 use crate::command::spec::{Flags, Spec};
 use crate::command::{Error, error};
@@ -17,7 +20,7 @@ pub struct Candidate<'a> {
     /// The connection.
     pub session: &'a Session,
     /// The server.
-    pub server: &'a Server,
+    pub server: &'a Arc<Server>,
 }
 
 type Check = fn(&Candidate<'_>) -> Option<Error>;
@@ -56,6 +59,5 @@ fn memory(candidate: &Candidate<'_>) -> Option<Error> {
     if !candidate.flags.contains(Flags::DENYOOM) {
         return None;
     }
-    let limit = candidate.session.settings.memory.maxmemory;
-    (limit != 0 && crate::base::alloc::used() as u64 > limit).then_some(error::OOM)
+    (make_room(candidate.server, &candidate.session.settings) == Room::None).then_some(error::OOM)
 }

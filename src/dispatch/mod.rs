@@ -13,6 +13,7 @@ mod blocking;
 mod effects;
 mod execute;
 mod housekeeping;
+mod memory;
 mod turn;
 
 pub use self::effects::settle;

@@ -32,6 +32,7 @@ pub mod wait;
 pub mod watch;
 pub mod wheel;
 
+mod evict;
 mod expire;
 mod lock;
 mod scan;
@@ -43,6 +44,7 @@ use parking_lot::{Mutex, MutexGuard};
 
 pub use self::effects::{Effects, Event};
 pub use self::entry::{Entry, EntryRef};
+pub use self::evict::{Eviction, Measure};
 pub use self::expire::ExpiryReport;
 pub use self::gate::Gate;
 pub use self::guard::RefMut;

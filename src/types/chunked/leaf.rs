@@ -281,7 +281,10 @@ impl<S: Shape> Leaf<S> {
         // happening at every turn.
         let slack = if page.dead() > 0 { page.live() / 8 } else { 0 };
         let written = Written::with_room(page.len + slots, page.live() + bytes + slack, |to| {
-            if page.dead() == 0 && without.is_none() && slot_size(to.block.len()) == slot_size(page.block.len()) {
+            if page.dead() == 0
+                && without.is_none()
+                && slot_size(to.block.len()) == slot_size(page.block.len())
+            {
                 return to.copy_all(page);
             }
             for i in 0..page.len {

@@ -99,7 +99,9 @@ impl<S: Shape> Child<S> {
         let (mut child, mut level) = (self, 0);
         loop {
             match child {
-                Child::Leaf(leaf) => return leaf.insert(position_tag(position, parent_of(level)), key, value),
+                Child::Leaf(leaf) => {
+                    return leaf.insert(position_tag(position, parent_of(level)), key, value);
+                }
                 Child::Branch(branch) => {
                     branch.len += 1;
                     branch.summary = S::join(branch.summary, S::summary(value));

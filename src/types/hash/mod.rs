@@ -331,7 +331,8 @@ impl Hash {
             Form::Packed(listpack) => put_packed(listpack, field, value),
             Form::Timed(listpack) => timed::put(listpack, field, value, keep_deadline),
             Form::Large(table) => {
-                let deadline = if keep_deadline { table.get(field).and_then(|old| old.deadline) } else { None };
+                let deadline =
+                    if keep_deadline { table.get(field).and_then(|old| old.deadline) } else { None };
                 return table.set(field, FieldValue { bytes: value, deadline });
             }
         };

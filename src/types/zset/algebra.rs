@@ -81,7 +81,8 @@ impl<'a> Scored<'a> {
 pub fn union<'a>(inputs: &[Input<'a>], aggregate: Aggregate) -> Scored<'a> {
     let inputs = by_size(inputs);
     let largest = inputs.last().map_or(0, |input| input.source.len());
-    let mut scores: HashMap<Cow<'a, [u8]>, f64, Hashing> = HashMap::with_capacity_and_hasher(largest, Hashing::default());
+    let mut scores: HashMap<Cow<'a, [u8]>, f64, Hashing> =
+        HashMap::with_capacity_and_hasher(largest, Hashing::default());
     for Input { source, weight } in inputs {
         source.for_each(|member, score| {
             let score = zero_if_nan(score * weight);
@@ -182,8 +183,20 @@ impl Aggregate {
     fn of(self, score: f64, value: f64) -> f64 {
         match self {
             Aggregate::Sum => zero_if_nan(score + value),
-            Aggregate::Min => if value < score { value } else { score },
-            Aggregate::Max => if value > score { value } else { score },
+            Aggregate::Min => {
+                if value < score {
+                    value
+                } else {
+                    score
+                }
+            }
+            Aggregate::Max => {
+                if value > score {
+                    value
+                } else {
+                    score
+                }
+            }
         }
     }
 }

@@ -208,7 +208,8 @@ impl Index {
         let loaded = hashes.iter().fold(0, |loaded, &hash| {
             let Place { page, prefix_bits } = self.place_of(hash);
             let entries = self.pages.get(page).entries();
-            loaded ^ entries.get(expected_at(entries.len(), first_of(hash), prefix_bits)).copied().unwrap_or(0)
+            loaded
+                ^ entries.get(expected_at(entries.len(), first_of(hash), prefix_bits)).copied().unwrap_or(0)
         });
         std::hint::black_box(loaded);
     }

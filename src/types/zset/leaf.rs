@@ -48,7 +48,11 @@ pub(super) enum Record<'a> {
 impl<'a> Record<'a> {
     /// Puts the member where it belongs by its length.
     pub fn store(member: &'a [u8], apart: &mut Apart) -> Record<'a> {
-        if member.len() <= INLINE_MAX { Record::Inline(member) } else { Record::Apart(apart.insert(member.into())) }
+        if member.len() <= INLINE_MAX {
+            Record::Inline(member)
+        } else {
+            Record::Apart(apart.insert(member.into()))
+        }
     }
 
     fn bytes(self) -> usize {
@@ -194,7 +198,10 @@ impl Leaf {
         }
         let bytes = self.bytes_mut();
         for (column, width) in header.columns() {
-            bytes.copy_within(column + width * slots.end..column + width * header.count, column + width * slots.start);
+            bytes.copy_within(
+                column + width * slots.end..column + width * header.count,
+                column + width * slots.start,
+            );
         }
         header.count -= slots.len();
         header.write(bytes);
@@ -313,7 +320,10 @@ impl Leaf {
         header.heap += record.bytes();
         let bytes = self.bytes_mut();
         for (column, width) in header.columns() {
-            bytes.copy_within(column + width * slot..column + width * header.count, column + width * (slot + 1));
+            bytes.copy_within(
+                column + width * slot..column + width * header.count,
+                column + width * (slot + 1),
+            );
         }
         bytes[HEADER + slot] = tag;
         write_u16(bytes, header.offsets() + 2 * slot, header.heap);

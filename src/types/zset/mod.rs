@@ -34,7 +34,9 @@ mod tests;
 use std::sync::Arc;
 
 pub use self::add::{AddFlags, AddOutcome, NotANumber};
-pub use self::algebra::{Aggregate, Input, Scored, Source, difference, intersection, intersection_len, union};
+pub use self::algebra::{
+    Aggregate, Input, Scored, Source, difference, intersection, intersection_len, union,
+};
 pub use self::bounds::{LexBound, ScoreBound};
 pub use self::iter::Iter;
 pub use self::range::{Direction, End};
@@ -120,7 +122,8 @@ impl Zset {
             return Err(Malformed);
         }
         // Files list them in order or in reverse, which costs nothing to sort.
-        pairs.sort_by(|(member, score), (other, than)| score.total_cmp(than).then_with(|| member.cmp(other)));
+        let order = |score: f64, than: f64| score.partial_cmp(&than).expect("no score is NaN");
+        pairs.sort_by(|(member, score), (other, than)| order(*score, *than).then_with(|| member.cmp(other)));
         let set = Zset::from_sorted(pairs.iter().map(|(member, score)| (&member[..], *score)), limits);
         if set.has_duplicates() { Err(Malformed) } else { Ok(set) }
     }

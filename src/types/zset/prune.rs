@@ -7,11 +7,21 @@ use super::tree::{Child, Inner, Node, Store, hash_of};
 
 impl Inner {
     /// Removes an entry from the tree but not from the index. `choose` leads to its leaf, child by child.
-    pub fn remove(node: &mut Arc<Inner>, slot: usize, store: &mut Store, mut choose: impl FnMut(&Inner) -> usize) {
+    pub fn remove(
+        node: &mut Arc<Inner>,
+        slot: usize,
+        store: &mut Store,
+        mut choose: impl FnMut(&Inner) -> usize,
+    ) {
         Inner::remove_below(node, slot, store, &mut choose);
     }
 
-    fn remove_below(node: &mut Arc<Inner>, slot: usize, store: &mut Store, choose: &mut impl FnMut(&Inner) -> usize) {
+    fn remove_below(
+        node: &mut Arc<Inner>,
+        slot: usize,
+        store: &mut Store,
+        choose: &mut impl FnMut(&Inner) -> usize,
+    ) {
         let inner = Arc::make_mut(node);
         let at = choose(inner);
         inner.counts[at] -= 1;

@@ -77,7 +77,12 @@ pub(super) fn score_range(listpack: ListpackRef<'_>, min: ScoreBound, max: Score
 
 /// The ranks within bounds of the member, as Redis finds them from the one end or the other. Where scores
 /// differ, members are in no order, and what it finds depends on where it looks first.
-pub(super) fn lex_range(listpack: ListpackRef<'_>, min: LexBound, max: LexBound, reverse: bool) -> Range<usize> {
+pub(super) fn lex_range(
+    listpack: ListpackRef<'_>,
+    min: LexBound,
+    max: LexBound,
+    reverse: bool,
+) -> Range<usize> {
     let mut text = IntText::new();
     let mut from_min = |item: Item| min.admits_as_min(item.as_bytes(&mut text));
     let mut text = IntText::new();

@@ -29,9 +29,9 @@ use std::sync::Arc;
 use smallvec::SmallVec;
 
 use super::bounds::Cut;
-use super::slab::Slab;
 use super::index::Index;
 use super::leaf::{Apart, Leaf, Record, Room, partition_point, scores_below};
+use super::slab::Slab;
 use crate::base::hash::hash;
 
 /// A node with as many children splits.
@@ -311,7 +311,8 @@ impl Store {
     /// Tells the index that entries which lie in leaf `at` belong no longer to leaf `from` but to `to`.
     pub fn relocate(&mut self, at: u32, slots: Range<usize>, from: u32, to: u32) {
         let leaf = self.leaves.get(at);
-        let hashes: SmallVec<[u32; 128]> = slots.map(|slot| hash_of(leaf.member(slot, &self.apart))).collect();
+        let hashes: SmallVec<[u32; 128]> =
+            slots.map(|slot| hash_of(leaf.member(slot, &self.apart))).collect();
         self.index.warm(&hashes);
         for hash in hashes {
             self.index.relocate(hash, from, to);

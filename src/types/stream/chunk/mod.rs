@@ -23,10 +23,10 @@ pub use walk::{Entry, Fields, Walk, WalkBack};
 
 use std::sync::Arc;
 
-use crate::base::size_class::size_class;
-use crate::types::listpack::{Item, Iter, Listpack, Pos};
 use super::StreamLimits;
 use super::id::StreamId;
+use crate::base::size_class::size_class;
+use crate::types::listpack::{Item, Iter, Listpack, Pos};
 
 /// Flag of an entry that was deleted.
 const DELETED: u8 = 1;

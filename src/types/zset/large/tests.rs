@@ -30,7 +30,13 @@ fn check(large: &Large) {
     let apart = large.walk(0..large.len, false).filter(|(member, _)| member.len() > 24).count();
     assert_eq!(large.store.apart.used(), apart, "no member is lost");
     let mut indexed = 0;
-    assert_eq!(large.store.index.walk(0, |_, run| { indexed += run.len(); true }), None);
+    assert_eq!(
+        large.store.index.walk(0, |_, run| {
+            indexed += run.len();
+            true
+        }),
+        None
+    );
     assert_eq!(indexed, large.len, "the index holds what the tree holds");
 }
 
@@ -136,7 +142,11 @@ fn apply(large: &mut Large, model: &mut Model, op: &Op) {
                 *old = *score;
             }
         }
-        Op::Remove(member) => assert_eq!(large.remove(member), model.remove(member)),
+        Op::Remove(member) => {
+            let found = large.find(member);
+            assert_eq!(found.map(|found| found.score), model.remove(member));
+            found.map(|found| large.remove(member, found));
+        }
         Op::RemoveRank(rank) if !model.is_empty() => {
             let rank = rank % model.len();
             let (member, score) = sorted(model)[rank].clone();
