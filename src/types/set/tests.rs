@@ -171,6 +171,8 @@ fn forms_change_where_they_do_in_redis() {
     assert_eq!(encoding_of(&["1", "2"], &SMALL), "intset");
     assert_eq!(encoding_of(&["1", "b"], &SMALL), "listpack");
     assert_eq!(encoding_of(&["b", "1"], &SMALL), "listpack");
+    assert_eq!(encoding_of(&["b", "exact"], &SMALL), "listpack");
+    assert_eq!(encoding_of(&["1", "exact"], &SMALL), "listpack");
     assert_eq!(encoding_of(&["b", "longer"], &SMALL), "hashtable");
     assert_eq!(encoding_of(&["1", "longer"], &SMALL), "hashtable");
     // An integer may be longer than the listpack's members, which shows when it has to become one.

@@ -230,7 +230,7 @@ impl Zset {
 
     /// Visits members from a cursor on and returns the next cursor, 0 at the end. A small set is visited
     /// whole. Of a large one at least `count` are visited, if there are so many; whoever is there from the
-    /// first call to the last is visited, and once as long as the set doesn't come to be large meanwhile.
+    /// first call to the last is visited once, whatever is added, removed or changed meanwhile.
     pub fn scan<'a>(&'a self, cursor: u64, count: usize, mut visit: impl FnMut(Item<'a>, f64)) -> u64 {
         match &self.0 {
             Form::Small(listpack) => {
@@ -246,7 +246,7 @@ impl Zset {
     }
 
     /// Takes entries in order, without duplicates, into the form that fits them.
-    pub(crate) fn from_sorted<'m>(
+    pub fn from_sorted<'m>(
         entries: impl Iterator<Item = (&'m [u8], f64)> + Clone,
         limits: &ZsetLimits,
     ) -> Zset {
