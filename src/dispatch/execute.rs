@@ -13,7 +13,7 @@ use crate::base::clock::unix_ms;
 use crate::client::Session;
 use crate::command::{Error, error};
 use crate::commands::{Call, Found, Install, Listed, Next, Outcome, Server};
-use crate::config::{EventClasses, EvictionPolicy, Settings};
+use crate::config::{EvictionPolicy, Settings};
 use crate::keyspace::{Clock, Effects, Keyspace, Lfu, Plan, View};
 use crate::resp::Reply;
 
@@ -64,7 +64,6 @@ pub fn clock(now: i64, settings: &Settings, no_touch: bool) -> Clock {
         }),
         no_touch,
         events: settings.observe.keyspace_events.0,
-        expired_class: EventClasses::EXPIRED,
     }
 }
 
