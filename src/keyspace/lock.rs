@@ -72,7 +72,7 @@ impl Held<'_> {
     }
 
     #[inline]
-    pub(super) fn shard_if_held(&mut self, index: usize) -> Option<&mut Shard> {
+    fn shard_if_held(&mut self, index: usize) -> Option<&mut Shard> {
         match self {
             Held::One(held, guard) if *held == index => Some(guard),
             Held::Nothing | Held::One(..) => None,

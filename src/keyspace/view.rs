@@ -346,10 +346,9 @@ impl<'a> View<'a> {
         shard: usize,
         work: impl FnOnce(&mut Shard, &mut Effects) -> R,
     ) -> R {
-        match self.held.shard_if_held(shard) {
-            Some(held) => work(held, self.effects),
-            None if !matches!(self.held, Held::Nothing) => panic!("a walk beside locks of keys"),
-            None => work(&mut self.keyspace.lock(shard), self.effects),
+        match self.held {
+            Held::Nothing => work(&mut self.keyspace.lock(shard), self.effects),
+            _ => work(self.held.shard(shard), self.effects),
         }
     }
 }
