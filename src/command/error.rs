@@ -97,6 +97,20 @@ texts! {
     BUSY = "BUSY Redis is busy running a script. You can only call SCRIPT KILL or SHUTDOWN NOSAVE.";
     /// A key count of zero where one is needed.
     NUMKEYS_NOT_POSITIVE = "ERR numkeys should be greater than 0";
+    /// A command that MULTI can't queue.
+    NOT_IN_TRANSACTION = "ERR Command not allowed inside a transaction";
+    /// MULTI within MULTI.
+    NESTED_MULTI = "ERR MULTI calls can not be nested";
+    /// EXEC without MULTI.
+    EXEC_WITHOUT_MULTI = "ERR EXEC without MULTI";
+    /// DISCARD without MULTI.
+    DISCARD_WITHOUT_MULTI = "ERR DISCARD without MULTI";
+    /// WATCH within MULTI.
+    WATCH_IN_MULTI = "ERR WATCH inside MULTI is not allowed";
+    /// EXEC after a command was refused.
+    EXECABORT = "EXECABORT Transaction discarded because of previous errors.";
+    /// A blocked client whose key has gone or changed its type.
+    UNBLOCKED = "UNBLOCKED client unblocked via CLIENT UNBLOCK";
     /// LCS of a key that holds no string.
     LCS_NOT_STRINGS = "ERR The specified keys must contain string values";
     /// LCS with LEN and IDX.

@@ -10,6 +10,7 @@ mod connection;
 mod help;
 mod key;
 mod string;
+mod transaction;
 
 #[cfg(test)]
 mod testing;
@@ -19,4 +20,5 @@ pub use self::catalog::{Catalog, Found, Listed};
 pub use self::server::Server;
 
 /// All families.
-pub const FAMILIES: &[&[Command]] = &[connection::COMMANDS, key::COMMANDS, string::COMMANDS];
+pub const FAMILIES: &[&[Command]] =
+    &[connection::COMMANDS, key::COMMANDS, string::COMMANDS, transaction::COMMANDS];

@@ -6,7 +6,7 @@ use std::time::Instant;
 use tokio::sync::Notify;
 
 use super::Catalog;
-use crate::client::Registry;
+use crate::client::{BlockedClients, Registry};
 use crate::config::Config;
 use crate::keyspace::Keyspace;
 use crate::observe::Stats;
@@ -22,6 +22,8 @@ pub struct Server {
     pub catalog: Catalog,
     /// The connections.
     pub clients: Registry,
+    /// Those of them that are blocked on keys.
+    pub blocked: BlockedClients,
     /// The counters.
     pub stats: Stats,
     /// When the process started and who it is.

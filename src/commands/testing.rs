@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64};
 use std::time::Instant;
 
-use crate::client::{ClientFlags, Registry, Session};
+use crate::client::{BlockedClients, ClientFlags, Registry, Session};
 use crate::config::{Caller, Config, EvictionPolicy, LogLevel};
 use crate::keyspace::{Clock, Effects, Keyspace, Lfu, Plan, View};
 use crate::observe::{Stats, log::Log};
@@ -36,6 +36,7 @@ impl Rig {
             stats: Stats::new(catalog.len(), 1),
             catalog,
             clients: Registry::default(),
+            blocked: BlockedClients::default(),
             identity: Identity {
                 started: Instant::now(),
                 started_unix: 0,
@@ -121,9 +122,9 @@ impl Rig {
         let plan = match keys {
             _ if everything => Plan::Everything,
             Ok(()) => Plan::Keys(&hashes),
-            Err(_) => Plan::Nothing,
+            Err(_) => Plan::Keys(&[]),
         };
-        let held = server.keyspace.hold(&plan);
+        let held = server.keyspace.hold(plan);
         let keys = View::new(&server.keyspace, held, self.session.db, self.clock(), &mut self.effects);
         let (session, nested) = (&mut self.session, self.nested);
         let mut call =

@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use super::execute::clock;
+use super::memory::make_room;
 use super::settle;
 use crate::base::{alloc, clock::unix_ms};
 use crate::commands::Server;
@@ -31,6 +32,9 @@ pub async fn housekeeping(server: Arc<Server>) {
             () = server.shutdown.asked() => return,
         }
         let now = unix_ms();
+        if let Some(_pass) = server.keyspace.gate.enter_soon() {
+            make_room(&server, &server.config.settings());
+        }
         if server.active_expire.load(Ordering::Relaxed) {
             expire(&server).await;
         }
@@ -45,7 +49,7 @@ pub async fn housekeeping(server: Arc<Server>) {
 }
 
 /// Deletes what is due, shard by shard, until nothing is.
-async fn expire(server: &Server) {
+async fn expire(server: &Arc<Server>) {
     let settings = server.config.settings();
     let mut effects = Effects::default();
     for shard in 0..server.keyspace.shards() {

@@ -9,7 +9,7 @@ use crate::base::num::IntText;
 use super::effects::{Effects, Event};
 use super::entry::{Entry, EntryRef};
 use super::guard::RefMut;
-use super::lock::Held;
+use super::lock::{Held, Plan};
 use super::shard::Database;
 use super::table::Position;
 use super::value::{Ref, Stored, StrRef, Type, Value, WrongType};
@@ -89,6 +89,15 @@ impl<'a> View<'a> {
         effects: &'a mut Effects,
     ) -> View<'a> {
         View { keyspace, held, db, clock, effects, known: (std::ptr::null(), 0, 0) }
+    }
+
+    /// A view for a part of the command, with its effects: a command of a transaction or a script.
+    ///
+    /// # Panics
+    /// If the part needs a shard that this command doesn't hold.
+    pub fn lend(&mut self, db: usize, plan: Plan<'_>) -> View<'_> {
+        let held = self.held.lend(self.keyspace, plan);
+        View::new(self.keyspace, held, db, self.clock, self.effects)
     }
 
     /// Tells the hash of a key beforehand.
@@ -320,6 +329,11 @@ impl<'a> View<'a> {
     /// Registers a watcher of a key.
     pub fn watch(&mut self, key: &[u8], flag: &std::sync::Arc<super::watch::WatchFlag>) {
         self.place(key).database.watched.add(key, flag);
+    }
+
+    /// Takes a watcher of a key back.
+    pub fn unwatch(&mut self, key: &[u8], flag: &std::sync::Arc<super::watch::WatchFlag>) {
+        self.place(key).database.watched.remove(key, flag);
     }
 
     /// Registers a blocked client's ticket on a key.

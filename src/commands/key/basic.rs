@@ -62,7 +62,7 @@ pub(super) const TYPE: Command = Command::new(
 );
 
 pub(super) const DBSIZE: Command = Command::new(
-    row("dbsize", 1, &[READONLY, FAST], &[])
+    row("dbsize", 1, &[READONLY, FAST, ALL_KEYS], &[])
         .tips(&["request_policy:all_shards", "response_policy:agg_sum"])
         .doc("server", "1.0.0", "O(1)", "Returns the number of keys of the selected database."),
     dbsize,

@@ -19,14 +19,14 @@ use super::{GROUP, row};
 const MANY: usize = 4096;
 
 pub(super) const RANDOMKEY: Command = Command::new(
-    row("randomkey", 1, &[READONLY], &[])
+    row("randomkey", 1, &[READONLY, ALL_KEYS], &[])
         .tips(&["request_policy:all_shards", "response_policy:special", "nondeterministic_output"])
         .doc(GROUP, "1.0.0", "O(1)", "Returns a random key of the selected database."),
     randomkey,
 );
 
 pub(super) const KEYS: Command = Command::new(
-    row("keys", 2, &[READONLY], &[])
+    row("keys", 2, &[READONLY, ALL_KEYS], &[])
         .categories(&[Categories::KEYSPACE, Categories::DANGEROUS])
         .tips(&["request_policy:all_shards", "nondeterministic_output_order"])
         .doc(
@@ -39,7 +39,7 @@ pub(super) const KEYS: Command = Command::new(
 );
 
 pub(super) const SCAN: Command = Command::new(
-    row("scan", -2, &[READONLY], &[])
+    row("scan", -2, &[READONLY, ALL_KEYS], &[])
         .tips(&["nondeterministic_output", "request_policy:special", "response_policy:special"])
         .doc(
             GROUP,
