@@ -102,6 +102,16 @@ pub fn int_in(arg: &[u8], min: i64, max: i64) -> Result<i64, Error> {
     })
 }
 
+/// An argument as a cursor of SCAN and its kin. Like Redis it takes a sign and leading zeros.
+///
+/// # Errors
+/// `ERR invalid cursor`.
+pub fn cursor(arg: &[u8]) -> Result<u64, Error> {
+    let digits = arg.strip_prefix(b"+").unwrap_or(arg);
+    let number = std::str::from_utf8(digits).ok().filter(|text| !text.starts_with('+'));
+    number.and_then(|text| text.parse().ok()).ok_or(error::INVALID_CURSOR)
+}
+
 /// An argument as a double.
 ///
 /// # Errors

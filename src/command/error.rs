@@ -119,6 +119,20 @@ texts! {
     LCS_TOO_LONG = "ERR String too long for LCS";
     /// LCS whose table would be too large.
     LCS_NO_MEMORY = "ERR Insufficient memory, transient memory for LCS exceeds proto-max-bulk-len";
+    /// EXPIRE with NX and another condition.
+    NX_WITH_OTHERS = "ERR NX and XX, GT or LT options at the same time are not compatible";
+    /// EXPIRE with GT and LT.
+    GT_WITH_LT = "ERR GT and LT options at the same time are not compatible";
+    /// SCAN with an option of HSCAN.
+    NOVALUES = "ERR NOVALUES option can only be used in HSCAN";
+    /// SWAPDB whose first argument is no number of 32 bits.
+    INVALID_FIRST_DB = "ERR invalid first DB index";
+    /// SWAPDB whose second argument is no number of 32 bits.
+    INVALID_SECOND_DB = "ERR invalid second DB index";
+    /// OBJECT IDLETIME where access clocks hold LFU counters.
+    NO_IDLE_TIME = "ERR An LFU maxmemory policy is selected, idle time not tracked. Please note that when switching between policies at runtime LRU and LFU data will take some time to adjust.";
+    /// OBJECT FREQ where access clocks hold LRU seconds.
+    NO_FREQUENCY = "ERR An LFU maxmemory policy is not selected, access frequency not tracked. Please note that when switching between policies at runtime LRU and LFU data will take some time to adjust.";
     /// A handler panicked; the log has the details.
     INTERNAL = "ERR internal error, see the server log";
 }
@@ -131,6 +145,11 @@ pub fn wrong_arity(name: &str) -> Error {
 /// `ERR invalid expire time in 'x' command`.
 pub fn invalid_expire(name: &str) -> Error {
     Error::new(format!("ERR invalid expire time in '{name}' command"))
+}
+
+/// `ERR Unsupported option x`.
+pub fn unsupported_option(option: &[u8]) -> Error {
+    Error::new([b"ERR Unsupported option ", option].concat())
 }
 
 /// `ERR unknown command 'x', with args beginning with: 'a' 'b' `.

@@ -7,12 +7,18 @@ pub mod catalog;
 pub mod server;
 
 mod connection;
+mod help;
+mod key;
 mod string;
 mod transaction;
+
+#[cfg(test)]
+mod testing;
 
 pub use self::call::{Block, Call, Command, Compute, DONE, Install, Next, Outcome};
 pub use self::catalog::{Catalog, Found, Listed};
 pub use self::server::Server;
 
 /// All families.
-pub const FAMILIES: &[&[Command]] = &[connection::COMMANDS, string::COMMANDS, transaction::COMMANDS];
+pub const FAMILIES: &[&[Command]] =
+    &[connection::COMMANDS, key::COMMANDS, string::COMMANDS, transaction::COMMANDS];

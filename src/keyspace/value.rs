@@ -25,6 +25,13 @@ pub enum Type {
 }
 
 impl Type {
+    const ALL: [Type; 6] = [Type::String, Type::List, Type::Set, Type::Hash, Type::Zset, Type::Stream];
+
+    /// The type of a name in any case.
+    pub fn named(name: &[u8]) -> Option<Type> {
+        Type::ALL.into_iter().find(|kind| name.eq_ignore_ascii_case(kind.name().as_bytes()))
+    }
+
     /// The name that TYPE answers and SCAN's TYPE option takes.
     pub fn name(self) -> &'static str {
         match self {
