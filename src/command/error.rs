@@ -111,6 +111,32 @@ texts! {
     EXECABORT = "EXECABORT Transaction discarded because of previous errors.";
     /// A blocked client whose key has gone or changed its type.
     UNBLOCKED = "UNBLOCKED client unblocked via CLIENT UNBLOCK";
+    /// A count of zero where one at least is needed.
+    COUNT_NOT_POSITIVE = "ERR count should be greater than 0";
+    /// A random count beyond half of 64 bits.
+    OUT_OF_RANGE = "ERR value is out of range";
+    /// LIMIT below zero.
+    LIMIT_NEGATIVE = "ERR LIMIT can't be negative";
+    /// A weight that is no number.
+    WEIGHT_NOT_FLOAT = "ERR weight value is not a float";
+    /// An end of a range of scores that is no number.
+    NOT_A_SCORE_RANGE = "ERR min or max is not a float";
+    /// An end of a range of members without its mark.
+    NOT_A_LEX_RANGE = "ERR min or max not valid string range item";
+    /// A score, or a sum of scores, that is no number.
+    SCORE_NAN = "ERR resulting score is not a number (NaN)";
+    /// ZADD's NX with XX.
+    ZADD_NX_AND_XX = "ERR XX and NX options at the same time are not compatible";
+    /// ZADD's GT with LT, or one of them with NX.
+    ZADD_GT_LT_NX = "ERR GT, LT, and/or NX options at the same time are not compatible";
+    /// ZADD's INCR with several members.
+    ZADD_INCR_PAIRS = "ERR INCR option supports a single increment-element pair";
+    /// LIMIT of a range of ranks.
+    LIMIT_WITHOUT_BY = "ERR syntax error, LIMIT is only supported in combination with either BYSCORE or BYLEX";
+    /// WITHSCORES of a range of members.
+    WITHSCORES_BY_LEX = "ERR syntax error, WITHSCORES not supported in combination with BYLEX";
+    /// NOVALUES of another SCAN than HSCAN.
+    NOVALUES_ELSEWHERE = "ERR NOVALUES option can only be used in HSCAN";
     /// LCS of a key that holds no string.
     LCS_NOT_STRINGS = "ERR The specified keys must contain string values";
     /// LCS with LEN and IDX.
@@ -121,6 +147,11 @@ texts! {
     LCS_NO_MEMORY = "ERR Insufficient memory, transient memory for LCS exceeds proto-max-bulk-len";
     /// A handler panicked; the log has the details.
     INTERNAL = "ERR internal error, see the server log";
+}
+
+/// `ERR at least 1 input key is needed for 'x' command`.
+pub fn no_input_key(name: &str) -> Error {
+    Error::new(format!("ERR at least 1 input key is needed for '{name}' command"))
 }
 
 /// `ERR wrong number of arguments for 'x' command`.

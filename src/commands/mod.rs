@@ -6,13 +6,17 @@ pub mod call;
 pub mod catalog;
 pub mod server;
 
+pub mod blocking;
 mod connection;
+mod scan;
+mod store;
 mod string;
 mod transaction;
+mod zset;
 
 pub use self::call::{Block, Call, Command, Compute, DONE, Install, Next, Outcome};
 pub use self::catalog::{Catalog, Found, Listed};
 pub use self::server::Server;
 
 /// All families.
-pub const FAMILIES: &[&[Command]] = &[connection::COMMANDS, string::COMMANDS, transaction::COMMANDS];
+pub const FAMILIES: &[&[Command]] = &[connection::COMMANDS, string::COMMANDS, transaction::COMMANDS, zset::COMMANDS];
