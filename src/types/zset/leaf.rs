@@ -6,9 +6,9 @@
 //! ```
 //!
 //! The slots are in order of `(score, member)`, a column for each field, so that a search by score reads
-//! scores only and a search by hash reads tags only, beside the header. Records lie anywhere behind the slots; an offset counts
-//! from the *end* of the leaf, hence growing copies the records as they are. Removed records leave holes,
-//! which the next rebuild closes.
+//! scores only and a search by hash reads tags only, beside the header. Records lie anywhere behind the
+//! slots; an offset counts from the *end* of the leaf, hence growing copies the records as they are. Removed
+//! records leave holes, which the next rebuild closes.
 //!
 //! A leaf is as long as it needs to be, in the allocator's size classes, up to `LEAF_BYTES`; so a tree of
 //! half full leaves wastes no memory, and no entries move between neighbours to fill them.
@@ -24,8 +24,10 @@ use crate::base::size_class::size_class;
 
 /// Two counters before the bytes of an `Arc<[u8]>`.
 const ARC: usize = 16;
+/// The allocation of the longest leaf, a size class.
+const ALLOCATION: usize = if cfg!(test) { 192 } else { 3072 };
 /// The longest leaf.
-const LEAF_BYTES: usize = if cfg!(test) { 192 } else { 3072 } - ARC;
+const LEAF_BYTES: usize = ALLOCATION - ARC;
 /// The longest member that lies in a leaf.
 const INLINE_MAX: usize = if cfg!(test) { 24 } else { 512 };
 
@@ -71,7 +73,7 @@ impl<'a> Record<'a> {
 /// upper seven bits of a length and the top bit.
 const IS_APART: u8 = 0xff;
 
-/// A decoded record and its length.
+/// A decoded record.
 enum Stored<'a> {
     Inline(&'a [u8]),
     Apart(u32),

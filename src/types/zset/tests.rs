@@ -366,6 +366,16 @@ fn equal_scores_are_in_order_of_members() {
 }
 
 #[test]
+fn a_slice_has_the_form_that_fits_it() {
+    let large = filled(200, &NEVER);
+    let part = large.slice(50..60, &TINY);
+    assert_eq!((part.encoding(), all(&part)), ("listpack", all(&large)[50..60].to_vec()));
+    assert_eq!(large.slice(50..90, &TINY).encoding(), "skiplist");
+    assert!(large.slice(0..usize::MAX, &TINY).is_unchanged_since(&large), "the whole is shared");
+    assert!(large.slice(200..300, &TINY).is_empty());
+}
+
+#[test]
 fn samples_are_distinct_or_repeated() {
     for limits in [ALWAYS, NEVER] {
         let set = filled(90, &limits);
