@@ -114,7 +114,10 @@ pub fn int_in(arg: &[u8], min: i64, max: i64) -> Result<i64, Error> {
 /// # Errors
 /// `otherwise`, if it is anything else.
 pub fn positive(arg: &[u8], otherwise: Error) -> Result<usize, Error> {
-    num::parse_i64(arg).and_then(|count| usize::try_from(count).ok()).filter(|&count| count > 0).ok_or(otherwise)
+    num::parse_i64(arg)
+        .and_then(|count| usize::try_from(count).ok())
+        .filter(|&count| count > 0)
+        .ok_or(otherwise)
 }
 
 /// An argument as a double.

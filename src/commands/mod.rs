@@ -8,6 +8,7 @@ pub mod server;
 
 pub mod blocking;
 mod connection;
+mod geo;
 mod scan;
 mod store;
 mod string;
@@ -19,4 +20,5 @@ pub use self::catalog::{Catalog, Found, Listed};
 pub use self::server::Server;
 
 /// All families.
-pub const FAMILIES: &[&[Command]] = &[connection::COMMANDS, string::COMMANDS, transaction::COMMANDS, zset::COMMANDS];
+pub const FAMILIES: &[&[Command]] =
+    &[connection::COMMANDS, string::COMMANDS, transaction::COMMANDS, zset::COMMANDS, geo::COMMANDS];

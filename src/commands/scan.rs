@@ -28,7 +28,8 @@ impl<'a> ScanOptions<'a> {
         while !args.is_empty() {
             if args.len() > 1 && args.word("COUNT") {
                 let count = args::int(args.want()?)?;
-                options.count = usize::try_from(count).ok().filter(|&count| count > 0).ok_or(error::SYNTAX)?;
+                options.count =
+                    usize::try_from(count).ok().filter(|&count| count > 0).ok_or(error::SYNTAX)?;
             } else if args.len() > 1 && args.word("MATCH") {
                 options.pattern = Some(args.want()?).filter(|pattern| !glob::is_everything(pattern));
             } else if !other(&mut args)? {

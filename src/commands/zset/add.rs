@@ -1,5 +1,7 @@
 //! Adding members and changing scores: ZADD, ZINCRBY.
 
+use smallvec::SmallVec;
+
 use crate::command::row::*;
 use crate::command::{Args, Error, args, error};
 use crate::config::EventClasses;
@@ -69,22 +71,38 @@ fn options(args: &mut Args<'_>) -> (AddFlags, bool) {
     }
 }
 
+/// Members with their scores, read from a request.
+pub(in super::super) type Pairs<'a> = SmallVec<[(f64, &'a [u8]); 8]>;
+
 /// Adds pairs of score and member.
 fn add(call: &mut Call<'_>, flags: AddFlags, count_changed: bool, pairs: &[&[u8]]) -> Outcome {
-    let scores = pairs.iter().step_by(2).map(|score| args::float(score));
-    let scores = scores.collect::<Result<smallvec::SmallVec<[f64; 8]>, Error>>()?;
-    let members = || pairs.iter().skip(1).step_by(2);
+    let pairs = pairs.chunks_exact(2).map(|pair| Ok((args::float(pair[0])?, pair[1])));
+    let pairs = pairs.collect::<Result<Pairs<'_>, Error>>()?;
+    add_scored(call, flags, count_changed, &pairs)
+}
+
+/// Adds members with their scores to the sorted set at the first key, and replies as ZADD does.
+pub(in super::super) fn add_scored(
+    call: &mut Call<'_>,
+    flags: AddFlags,
+    count_changed: bool,
+    pairs: &[(f64, &[u8])],
+) -> Outcome {
     let (key, limits) = (call.args[1], limits(call.settings()));
     let mut zset = call.keys.write_or_new::<Zset>(key)?;
     if zset.is_fresh() && flags.xx {
         drop(zset);
-        if flags.incr { call.reply.null() } else { call.reply.int(0) }
+        if flags.incr {
+            call.reply.null()
+        } else {
+            call.reply.int(0)
+        }
         return DONE;
     }
-    zset.prepare(pairs[1].len(), scores.len(), &limits);
+    zset.prepare(pairs.first().map_or(0, |(_, member)| member.len()), pairs.len(), &limits);
     let (mut added, mut updated, mut score) = (0, 0, None);
     let mut not_a_number = false;
-    for (member, &given) in members().zip(&scores) {
+    for &(given, member) in pairs {
         match zset.add(member, given, flags, &limits) {
             Ok(AddOutcome::Added(now)) => (added, score) = (added + 1, Some(now)),
             Ok(AddOutcome::Updated(now)) => (updated, score) = (updated + 1, Some(now)),

@@ -15,10 +15,16 @@ use super::{GROUP, begin_members, limits, row, write_member};
 
 const KEYS: &[KeySpec] = &[KeySpec::counted(1, &[RO, ACCESS])];
 const STORE_KEYS: &[KeySpec] = &[KeySpec::at(1, &[OW, UPDATE]), KeySpec::counted(2, &[RO, ACCESS])];
-const COST: &str = "O(N*K)+O(M*log(M)) with N the size of the smallest input, K their number, M the size of the result.";
+const COST: &str =
+    "O(N*K)+O(M*log(M)) with N the size of the smallest input, K their number, M the size of the result.";
 
 pub(super) const ZUNION: Command = Command::new(
-    row("zunion", -3, &[READONLY, MOVABLEKEYS], KEYS).doc(GROUP, "6.2.0", COST, "Returns the union of sorted sets."),
+    row("zunion", -3, &[READONLY, MOVABLEKEYS], KEYS).doc(
+        GROUP,
+        "6.2.0",
+        COST,
+        "Returns the union of sorted sets.",
+    ),
     |call| run(call, Operation::Union, Target::Reply),
 );
 
@@ -185,9 +191,7 @@ impl Query {
         match self.operation {
             Operation::Union => union(&inputs, self.aggregate),
             Operation::Intersection => intersection(&inputs, self.aggregate),
-            Operation::Difference => {
-                difference(&inputs.iter().map(|input| input.source).collect::<Vec<_>>())
-            }
+            Operation::Difference => difference(&inputs.iter().map(|input| input.source).collect::<Vec<_>>()),
         }
     }
 

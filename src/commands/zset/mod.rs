@@ -1,6 +1,6 @@
 //! Sorted sets: members in the order of their scores.
 
-mod add;
+pub(super) mod add;
 mod algebra;
 mod pop;
 mod range;

@@ -77,10 +77,12 @@ pub(super) const ZREVRANGEBYLEX: Command = Command::new(
 );
 
 pub(super) const ZRANGESTORE: Command = Command::new(
-    row("zrangestore", -5, &[WRITE, DENYOOM], &[
-        KeySpec::at(1, &[OW, UPDATE]),
-        KeySpec::at(2, &[RO, ACCESS]),
-    ])
+    row(
+        "zrangestore",
+        -5,
+        &[WRITE, DENYOOM],
+        &[KeySpec::at(1, &[OW, UPDATE]), KeySpec::at(2, &[RO, ACCESS])],
+    )
     .doc(GROUP, "6.2.0", COST, "Stores members of a sorted set within a range as another sorted set."),
     store_range,
 );
@@ -206,7 +208,9 @@ fn reply_range(call: &mut Call<'_>, by: Option<By>, direction: Option<Direction>
     let (direction, with_scores) = (query.direction, query.with_scores);
     if later && zset.is_large() && ranks.len() > MANY {
         let zset = zset.to_owned();
-        return Ok(Next::Later(Box::new(move |reply| write_range(reply, &zset, ranks, direction, with_scores))));
+        return Ok(Next::Later(Box::new(move |reply| {
+            write_range(reply, &zset, ranks, direction, with_scores)
+        })));
     }
     write_range(call.reply, &zset, ranks, direction, with_scores);
     DONE

@@ -187,7 +187,9 @@ fn random(call: &mut Call<'_>) -> Outcome {
     };
     let wanted = usize::try_from(count.unsigned_abs()).unwrap_or(usize::MAX);
     let reply = &mut *call.reply;
-    let write = |reply: &mut _, member: Item<'_>, score: f64| write_member(reply, member, with_scores.then_some(score));
+    let write = |reply: &mut _, member: Item<'_>, score: f64| {
+        write_member(reply, member, with_scores.then_some(score))
+    };
     if count < 0 {
         begin_members(reply, wanted, with_scores);
         zset.sample_with_repeats(wanted, |member, score| write(reply, member, score));
@@ -214,7 +216,11 @@ fn scan(call: &mut Call<'_>) -> Outcome {
             if options.matches(member) {
                 reply.bulk(member);
                 digits.clear();
-                if precise { num::format_f64_17g(score, &mut digits) } else { num::format_f64(score, &mut digits) }
+                if precise {
+                    num::format_f64_17g(score, &mut digits)
+                } else {
+                    num::format_f64(score, &mut digits)
+                }
                 reply.bulk(&digits);
                 count += 2;
             }

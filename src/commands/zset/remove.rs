@@ -2,8 +2,8 @@
 
 use std::ops::Range;
 
-use crate::command::row::*;
 use crate::command::args;
+use crate::command::row::*;
 use crate::types::zset::{Direction, Zset};
 
 use super::super::{Call, Command, DONE, Outcome};
@@ -24,7 +24,12 @@ pub(super) const ZREM: Command = Command::new(
 );
 
 pub(super) const ZREMRANGEBYRANK: Command = Command::new(
-    row("zremrangebyrank", 4, &[WRITE], KEY).doc(GROUP, "2.0.0", COST, "Removes members within a range of ranks."),
+    row("zremrangebyrank", 4, &[WRITE], KEY).doc(
+        GROUP,
+        "2.0.0",
+        COST,
+        "Removes members within a range of ranks.",
+    ),
     |call| {
         let (start, stop) = (args::int(call.args[2])?, args::int(call.args[3])?);
         remove(call, "zremrangebyrank", |zset| ranks_of(start, stop, zset.len()))
