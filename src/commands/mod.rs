@@ -6,11 +6,16 @@ pub mod call;
 pub mod catalog;
 pub mod server;
 
+pub mod blocking;
 mod connection;
+mod geo;
 mod help;
 mod key;
+mod scan;
+mod store;
 mod string;
 mod transaction;
+mod zset;
 
 #[cfg(test)]
 mod testing;
@@ -20,5 +25,11 @@ pub use self::catalog::{Catalog, Found, Listed};
 pub use self::server::Server;
 
 /// All families.
-pub const FAMILIES: &[&[Command]] =
-    &[connection::COMMANDS, key::COMMANDS, string::COMMANDS, transaction::COMMANDS];
+pub const FAMILIES: &[&[Command]] = &[
+    connection::COMMANDS,
+    geo::COMMANDS,
+    key::COMMANDS,
+    string::COMMANDS,
+    transaction::COMMANDS,
+    zset::COMMANDS,
+];
