@@ -6,11 +6,15 @@ pub mod call;
 pub mod catalog;
 pub mod server;
 
+mod bitmap;
 mod connection;
+mod debug;
 mod help;
 mod key;
+mod memory;
 mod string;
 mod transaction;
+mod wait;
 
 #[cfg(test)]
 mod testing;
@@ -20,5 +24,14 @@ pub use self::catalog::{Catalog, Found, Listed};
 pub use self::server::Server;
 
 /// All families.
-pub const FAMILIES: &[&[Command]] =
-    &[connection::COMMANDS, key::COMMANDS, string::COMMANDS, transaction::COMMANDS];
+pub const FAMILIES: &[&[Command]] = &[
+    bitmap::COMMANDS,
+    connection::COMMANDS,
+    debug::COMMANDS,
+    key::COMMANDS,
+    memory::COMMANDS,
+    server::flush::COMMANDS,
+    string::COMMANDS,
+    transaction::COMMANDS,
+    wait::COMMANDS,
+];
