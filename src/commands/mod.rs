@@ -6,15 +6,19 @@ pub mod call;
 pub mod catalog;
 pub mod server;
 
+mod bitmap;
 pub mod blocking;
 mod connection;
+mod debug;
 mod geo;
 mod help;
 mod key;
+mod memory;
 mod scan;
 mod store;
 mod string;
 mod transaction;
+mod wait;
 mod zset;
 
 #[cfg(test)]
@@ -26,10 +30,15 @@ pub use self::server::Server;
 
 /// All families.
 pub const FAMILIES: &[&[Command]] = &[
+    bitmap::COMMANDS,
     connection::COMMANDS,
+    debug::COMMANDS,
     geo::COMMANDS,
     key::COMMANDS,
+    memory::COMMANDS,
+    server::flush::COMMANDS,
     string::COMMANDS,
     transaction::COMMANDS,
+    wait::COMMANDS,
     zset::COMMANDS,
 ];
