@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use super::registry::{Client, ClientFlags};
+use super::transaction::{self, Transaction, Watch};
 use crate::config::Settings;
 use crate::resp::Reply;
 
@@ -32,6 +33,10 @@ pub struct Session {
     pub authenticated: bool,
     /// Whether replies are sent.
     pub reply_mode: ReplyMode,
+    /// Commands queued since MULTI.
+    pub transaction: Option<Transaction>,
+    /// What WATCH watches.
+    pub watch: Watch,
     /// CLIENT NO-TOUCH.
     pub no_touch: bool,
     /// Which arguments of the running command are secrets.
@@ -47,6 +52,8 @@ impl Session {
             db: 0,
             authenticated,
             reply_mode: ReplyMode::On,
+            transaction: None,
+            watch: Watch::default(),
             no_touch: false,
             redacted: Vec::new(),
         }
@@ -56,6 +63,27 @@ impl Session {
     pub fn select(&mut self, db: usize) {
         self.db = db;
         self.client.db.store(db, Ordering::Relaxed);
+    }
+
+    /// Begins a transaction.
+    pub fn begin_transaction(&mut self) {
+        self.transaction = Some(Transaction::default());
+        transaction::mark(&self.client, true);
+    }
+
+    /// Ends the transaction, if there is one, and hands it over.
+    pub fn end_transaction(&mut self) -> Option<Transaction> {
+        let ended = self.transaction.take();
+        if ended.is_some() {
+            transaction::mark(&self.client, false);
+        }
+        ended
+    }
+
+    /// Stops watching; whoever calls this takes the keys' registrations back.
+    pub fn end_watch(&mut self) -> Watch {
+        self.client.transaction.1.store(0, Ordering::Relaxed);
+        std::mem::take(&mut self.watch)
     }
 
     /// Whether the client has subscriptions.

@@ -41,10 +41,18 @@ pub const ALLOW_BUSY: Flags = Flags::ALLOW_BUSY;
 pub const NO_ASYNC_LOADING: Flags = Flags::NO_ASYNC_LOADING;
 /// [`Flags::NO_MANDATORY_KEYS`]
 pub const NO_MANDATORY_KEYS: Flags = Flags::NO_MANDATORY_KEYS;
+/// [`Flags::PROTECTED`]
+pub const PROTECTED: Flags = Flags::PROTECTED;
 /// [`Flags::EXCLUSIVE`]
 pub const EXCLUSIVE: Flags = Flags::EXCLUSIVE;
 /// [`Flags::CROSS_PROTOCOL`]
 pub const CROSS_PROTOCOL: Flags = Flags::CROSS_PROTOCOL;
+/// [`Flags::IMMEDIATE`]
+pub const IMMEDIATE: Flags = Flags::IMMEDIATE;
+/// [`Flags::TRANSACTION`]
+pub const TRANSACTION: Flags = Flags::TRANSACTION;
+/// [`Flags::ALL_KEYS`]
+pub const ALL_KEYS: Flags = Flags::ALL_KEYS;
 /// [`Flags::PUBSUB`]
 pub const PUBSUB: Flags = Flags::PUBSUB;
 

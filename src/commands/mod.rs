@@ -2,17 +2,45 @@
 //!
 //! Adding a command touches three places: its row and handler here, its type if it needs one, its test.
 
+pub mod account;
 pub mod call;
 pub mod catalog;
 pub mod server;
 
+mod bitmap;
+pub mod blocking;
 mod connection;
+mod debug;
+mod geo;
 mod help;
+mod key;
+mod memory;
+mod scan;
+mod store;
 mod string;
+mod transaction;
+mod wait;
+mod zset;
+
+#[cfg(test)]
+mod testing;
 
 pub use self::call::{Block, Call, Command, Compute, DONE, Install, Next, Outcome};
 pub use self::catalog::{Catalog, Found, Listed};
 pub use self::server::Server;
 
 /// All families.
-pub const FAMILIES: &[&[Command]] = &[connection::COMMANDS, server::COMMANDS, string::COMMANDS];
+pub const FAMILIES: &[&[Command]] = &[
+    bitmap::COMMANDS,
+    connection::COMMANDS,
+    debug::COMMANDS,
+    geo::COMMANDS,
+    key::COMMANDS,
+    memory::COMMANDS,
+    server::COMMANDS,
+    server::flush::COMMANDS,
+    string::COMMANDS,
+    transaction::COMMANDS,
+    wait::COMMANDS,
+    zset::COMMANDS,
+];

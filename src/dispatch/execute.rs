@@ -10,13 +10,14 @@ use smallvec::SmallVec;
 use super::admit::{Candidate, admit};
 use super::effects::settle;
 use crate::base::clock::unix_ms;
-use crate::client::Session;
-use crate::command::spec::Flags;
-use crate::command::{Error, Spec, error};
-use crate::commands::{Call, Found, Install, Listed, Next, Outcome, Server};
-use crate::config::{EventClasses, EvictionPolicy, Settings};
+use crate::client::{Blocked, OwnedRequest, Session, Waiting};
+use crate::command::keys::InvalidKeys;
+use crate::command::spec::{Flags, Spec};
+use crate::command::{Error, error};
+use crate::commands::account::account;
+use crate::commands::{Block, Call, Compute, Found, Install, Listed, Next, Outcome, Server};
+use crate::config::{EvictionPolicy, Settings};
 use crate::keyspace::{Clock, Effects, Keyspace, Lfu, Plan, View};
-use crate::observe::{SlowEntry, clipped};
 use crate::resp::Reply;
 
 /// One request with what looking it up gave.
@@ -36,13 +37,36 @@ pub enum Done {
     /// Work that writes the reply, without locks and outside of the gate.
     Later(Box<dyn FnOnce(&mut Reply) + Send>),
     /// Work without locks and outside of the gate; its result is installed by [`Executor::install`].
-    Compute(crate::commands::Compute),
+    Compute(Compute),
     /// The connection closes when its replies are written.
     Close,
     /// The client is blocked.
-    Block(crate::commands::Block),
+    Block(Suspended),
     /// It needs every shard: run it again behind the closed gate.
     NeedsEverything,
+}
+
+/// A client that waits for its keys, and until when, in Unix ms.
+pub struct Suspended {
+    /// The client.
+    pub blocked: Arc<Blocked>,
+    /// When it gives up; none: never.
+    pub deadline: Option<i64>,
+}
+
+/// Registers a client as blocked.
+fn suspend(call: &Call<'_>, command: usize, block: &Block) -> Arc<Blocked> {
+    let waiting = Waiting {
+        db: call.keys.db(),
+        protocol: call.reply.protocol(),
+        request: OwnedRequest::new(call.args),
+        command,
+        keys: block.keys.clone(),
+        wants: block.wants,
+        wakes_on_loss: block.wakes_on_loss,
+        timeout_reply: block.timeout_reply,
+    };
+    call.server.blocked.add(&call.session.client, waiting)
 }
 
 /// What running commands needs besides the session: reused from turn to turn.
@@ -58,6 +82,22 @@ pub struct Executor<'s> {
     /// Commands that were counted.
     commands: u64,
     now: i64,
+    suspended: Option<Suspended>,
+    /// Whether it runs a command of a client that is blocked already.
+    retrying: bool,
+}
+
+/// What running a blocked client's command again came to.
+pub enum Rerun {
+    /// Its reply, and keys that got data by it.
+    Answered {
+        /// The reply's bytes.
+        reply: Vec<u8>,
+        /// Databases and keys.
+        ready: Vec<(usize, Box<[u8]>)>,
+    },
+    /// There was nothing for it.
+    StillBlocked,
 }
 
 /// The clock for commands at a moment, under given settings.
@@ -72,7 +112,20 @@ pub fn clock(now: i64, settings: &Settings, no_touch: bool) -> Clock {
         }),
         no_touch,
         events: settings.observe.keyspace_events.0,
-        expired_class: EventClasses::EXPIRED,
+    }
+}
+
+/// The flags that admission and locking look at: EXEC does what its queued commands do.
+#[inline]
+fn effective_flags(spec: &Spec, session: &Session) -> Flags {
+    match &session.transaction {
+        Some(transaction) if spec.flags.contains(Flags::TRANSACTION) => {
+            // Exactness within a transaction needs every shard.
+            let all_keys = transaction.flags.contains(Flags::ALL_KEYS);
+            let exclusive = if all_keys { Flags::EXCLUSIVE } else { Flags::empty() };
+            spec.flags | exclusive | transaction.flags & (Flags::DENYOOM | Flags::EXCLUSIVE)
+        }
+        _ => spec.flags,
     }
 }
 
@@ -88,6 +141,8 @@ impl<'s> Executor<'s> {
             spent: Duration::ZERO,
             commands: 0,
             now: unix_ms(),
+            suspended: None,
+            retrying: false,
         }
     }
 
@@ -101,18 +156,29 @@ impl<'s> Executor<'s> {
     ) -> Done {
         let listed = match request.found {
             Found::Command(listed) => listed,
-            Found::Unknown => return self.refuse(None, &error::unknown_command(request.args), reply),
+            Found::Unknown => {
+                return self.refuse(None, &error::unknown_command(request.args), session, reply);
+            }
             Found::UnknownSubcommand(listed) => {
                 let text = error::unknown_subcommand(listed.command.spec.name, request.args[1]);
-                return self.refuse(Some(listed), &text, reply);
+                return self.refuse(Some(listed), &text, session, reply);
             }
         };
         let spec = &listed.command.spec;
-        let candidate = Candidate { spec, arguments: request.args.len(), session, server: self.server };
+        let flags = effective_flags(spec, session);
+        let candidate =
+            Candidate { spec, flags, arguments: request.args.len(), session, server: self.server };
         if let Err(refusal) = admit(&candidate) {
-            return self.refuse(Some(listed), &refusal, reply);
+            return self.refuse(Some(listed), &refusal, session, reply);
         }
-        if spec.flags.contains(Flags::EXCLUSIVE) && !everything {
+        if let Some(transaction) =
+            session.transaction.as_mut().filter(|_| !spec.flags.contains(Flags::IMMEDIATE))
+        {
+            transaction.queue(listed.id, spec.flags, request.args, &session.client);
+            reply.simple("QUEUED");
+            return Done::Replied;
+        }
+        if flags.contains(Flags::EXCLUSIVE) && !everything {
             return Done::NeedsEverything;
         }
         session.client.last_command.store(listed.id as u32, Ordering::Relaxed);
@@ -135,6 +201,34 @@ impl<'s> Executor<'s> {
         self.finish(listed, request.args, outcome, from, session, reply)
     }
 
+    /// Runs the command of a blocked client again, on behalf of that client.
+    pub fn run_again(&mut self, blocked: &Blocked) -> Rerun {
+        let waits = &blocked.waits;
+        let mut session = Session::new(Arc::clone(&blocked.client), self.server.config.settings(), true);
+        session.db = waits.db;
+        let args = waits.request.args();
+        let listed = &self.server.catalog.all()[waits.command];
+        let request = Request { args: &args, found: Found::Command(listed), hash: None };
+        let mut reply = Reply::new(waits.protocol);
+        self.retrying = true;
+        let outcome = self.call(listed, &request, &mut session, &mut reply, false, None);
+        let ready = std::mem::take(&mut self.effects.ready);
+        settle(self.server, &mut self.effects);
+        let failed = outcome.is_err();
+        match outcome {
+            Ok(Next::Block(_)) => return Rerun::StillBlocked,
+            Ok(Next::Later(work)) => work(&mut reply),
+            Ok(_) => {}
+            Err(failure) => {
+                reply.clear();
+                self.error(&failure, &mut reply);
+            }
+        }
+        self.spent = self.lap();
+        self.count(listed, &args, &mut session, failed);
+        Rerun::Answered { reply: reply.take(), ready }
+    }
+
     fn call(
         &mut self,
         listed: &Listed,
@@ -147,17 +241,14 @@ impl<'s> Executor<'s> {
         let mut hashes: SmallVec<[u64; 16]> = SmallVec::new();
         let keyspace = &self.server.keyspace;
         let held = match (everything, request.hash) {
-            (true, _) => keyspace.hold(&Plan::Everything),
-            (false, Some(hash)) => keyspace.hold(&Plan::Keys(&[hash])),
+            (true, _) => keyspace.hold(Plan::Everything),
+            (false, Some(hash)) => keyspace.hold(Plan::Keys(&[hash])),
             (false, None) => {
                 // Arguments that contradict themselves lock nothing; the handler says what is wrong.
-                let found = listed.command.for_each_key(request.args, &mut |at| {
-                    hashes.push(Keyspace::hash(request.args[at]));
-                });
-                if found.is_err() {
+                if self.hash_keys(listed, request.args, session, &mut hashes).is_err() {
                     hashes.clear();
                 }
-                keyspace.hold(&Plan::Keys(&hashes))
+                keyspace.hold(Plan::Keys(&hashes))
             }
         };
         let clock = clock(self.now, &session.settings, session.no_touch);
@@ -173,10 +264,39 @@ impl<'s> Executor<'s> {
             None => (listed.command.run)(&mut call),
             Some(install) => install(&mut call),
         });
-        catch_unwind(run).unwrap_or_else(|_| {
+        let outcome = catch_unwind(run).unwrap_or_else(|_| {
             tracing::error!("panic in command '{}'", spec.name);
             Err(error::INTERNAL)
-        })
+        });
+        if let (Ok(Next::Block(block)), false) = (&outcome, self.retrying) {
+            // Still under the locks: whoever pushes next must find the client waiting.
+            let blocked = suspend(&call, listed.id, block);
+            block.keys.iter().for_each(|key| call.keys.wait(key, blocked.ticket));
+            self.suspended = Some(Suspended { blocked, deadline: block.deadline });
+        }
+        outcome
+    }
+
+    /// Hashes the keys that a command needs: those of its key specs; for EXEC those of all queued commands and
+    /// the watched ones.
+    fn hash_keys(
+        &self,
+        listed: &Listed,
+        args: &[&[u8]],
+        session: &Session,
+        hashes: &mut SmallVec<[u64; 16]>,
+    ) -> Result<(), InvalidKeys> {
+        if !listed.command.spec.flags.contains(Flags::TRANSACTION) {
+            return listed.command.for_each_key(args, &mut |at| hashes.push(Keyspace::hash(args[at])));
+        }
+        hashes.extend(session.watch.keys.iter().map(|(_, key)| Keyspace::hash(key)));
+        for (id, queued) in session.transaction.iter().flat_map(|transaction| &transaction.queued) {
+            let args = queued.args();
+            let command = self.server.catalog.all()[*id].command;
+            // A command that contradicts itself touches no key: it answers an error.
+            let _ = command.for_each_key(&args, &mut |at| hashes.push(Keyspace::hash(args[at])));
+        }
+        Ok(())
     }
 
     /// Settles the command's effects, counts it unless it goes on, and turns an error into a reply.
@@ -197,7 +317,9 @@ impl<'s> Executor<'s> {
             // What goes on is counted when it ends.
             Ok(Next::Later(work)) => return Done::Later(work),
             Ok(Next::Compute(compute)) => return Done::Compute(compute),
-            Ok(Next::Block(block)) => return Done::Block(block),
+            Ok(Next::Block(_)) => {
+                return Done::Block(self.suspended.take().expect("registered under the locks"));
+            }
             Ok(Next::Done) => Done::Replied,
             Ok(Next::Close) => Done::Close,
             Err(failure) => {
@@ -224,22 +346,19 @@ impl<'s> Executor<'s> {
     fn count(&mut self, listed: &Listed, args: &[&[u8]], session: &mut Session, failed: bool) {
         let took = std::mem::take(&mut self.spent);
         self.commands += 1;
-        let observe = &session.settings.observe;
-        self.server.stats.ran(listed.id, took, failed, observe.latency_tracking);
-        let nanos = took.as_nanos() as u64;
-        if observe.slowlog_slower_than_us.is_some_and(|limit| nanos >= limit.saturating_mul(1000)) {
-            note_slow(self.server, &listed.command.spec, args, session, took);
-        }
-        if observe.latency_monitor_threshold_ms != 0 {
-            let fast = listed.command.spec.flags.contains(Flags::FAST);
-            note_latency(self.server, &session.settings, if fast { "fast-command" } else { "command" }, took);
-        }
-        if !session.redacted.is_empty() {
-            session.redacted.clear();
-        }
+        account(self.server, listed, args, session, took, failed);
     }
 
-    fn refuse(&mut self, listed: Option<&Listed>, refusal: &Error, reply: &mut Reply) -> Done {
+    fn refuse(
+        &mut self,
+        listed: Option<&Listed>,
+        refusal: &Error,
+        session: &mut Session,
+        reply: &mut Reply,
+    ) -> Done {
+        if let Some(transaction) = &mut session.transaction {
+            transaction.refused = true;
+        }
         if let Some(listed) = listed {
             self.server.stats.rejected(listed.id);
         }
@@ -272,30 +391,5 @@ impl Drop for Executor<'_> {
         if self.commands > 0 {
             self.server.stats.turned(self.commands, self.mark - self.begun);
         }
-    }
-}
-
-/// Notes a command in the slow log.
-#[cold]
-fn note_slow(server: &Server, spec: &Spec, args: &[&[u8]], session: &Session, took: Duration) {
-    if spec.flags.contains(Flags::SKIP_SLOWLOG) {
-        return;
-    }
-    let entry = SlowEntry {
-        id: 0,
-        time: unix_ms() / 1000,
-        usec: took.as_micros() as u64,
-        args: clipped(args, &session.redacted),
-        addr: session.client.addr.clone(),
-        client: session.client.names.lock().name.clone(),
-    };
-    server.slow_log.push(entry, session.settings.observe.slowlog_max_len);
-}
-
-/// Notes in the latency monitor that an event took this long, if that is as long as the monitor's threshold.
-pub fn note_latency(server: &Server, settings: &Settings, event: &'static str, took: Duration) {
-    let (threshold, took) = (settings.observe.latency_monitor_threshold_ms, took.as_millis() as u64);
-    if threshold != 0 && took >= threshold {
-        server.latency.note(event, took, unix_ms() / 1000);
     }
 }

@@ -4,10 +4,12 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use super::execute::{clock, note_latency};
+use super::execute::clock;
+use super::memory::make_room;
 use super::settle;
 use crate::base::{alloc, clock::unix_ms};
 use crate::commands::Server;
+use crate::commands::account::note_latency;
 use crate::keyspace::Effects;
 use crate::observe::{Counter, Rate};
 
@@ -31,6 +33,9 @@ pub async fn housekeeping(server: Arc<Server>) {
             () = server.shutdown.asked() => return,
         }
         let (now, begun) = (unix_ms(), Instant::now());
+        if let Some(_pass) = server.keyspace.gate.enter_soon() {
+            make_room(&server, &server.config.settings());
+        }
         if server.active_expire.load(Ordering::Relaxed) {
             expire(&server).await;
         }
@@ -38,7 +43,7 @@ pub async fn housekeeping(server: Arc<Server>) {
             next_slow = now + SLOW_PERIOD_MS;
             rates.sample(&server, now);
             server.stats.peak_memory.fetch_max(alloc::used() as u64, Ordering::Relaxed);
-            server.keyspace.tidy_wheels(tidy % server.keyspace.shards(), now);
+            renew_deadlines(&server, tidy % server.keyspace.shards()).await;
             tidy += 1;
             server.stats.turned(0, begun.elapsed());
         }
@@ -47,7 +52,7 @@ pub async fn housekeeping(server: Arc<Server>) {
 }
 
 /// Deletes what is due, shard by shard, until nothing is.
-async fn expire(server: &Server) {
+async fn expire(server: &Arc<Server>) {
     let settings = server.config.settings();
     let mut effects = Effects::default();
     let mut spent = Duration::ZERO;
@@ -70,6 +75,19 @@ async fn expire(server: &Server) {
     }
     server.stats.add(Counter::ExpiryNanos, spent.as_nanos() as u64);
     note_latency(server, &settings, "expire-cycle", spent);
+}
+
+/// Clears what has piled up in the wheels of one shard, in short steps.
+async fn renew_deadlines(server: &Server, shard: usize) {
+    loop {
+        let Some(pass) = server.keyspace.gate.enter_soon() else { return };
+        let more = server.keyspace.renew_deadlines(shard, unix_ms());
+        drop(pass);
+        if !more {
+            return;
+        }
+        tokio::task::yield_now().await;
+    }
 }
 
 /// Figures per second, averaged over some samples.

@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use smallvec::SmallVec;
 
-use super::execute::{Done, Executor, Request};
+use super::execute::{Done, Executor, Request, Suspended};
 use crate::client::{ReplyMode, Session};
-use crate::commands::{Block, Found, Install, Server};
+use crate::commands::{Found, Install, Server};
 use crate::keyspace::Keyspace;
 use crate::resp::{Batch, Reply};
 
@@ -19,7 +19,7 @@ pub enum Stop {
     /// The next request needs the closed gate.
     NeedsEverything,
     /// The client waits for one of its keys.
-    Blocked(Block),
+    Blocked(Suspended),
     /// The connection closes when its replies are written.
     Close,
 }
@@ -86,9 +86,9 @@ impl Turn {
             }
             match done {
                 Done::NeedsEverything => return Stop::NeedsEverything,
-                Done::Block(block) => {
+                Done::Block(suspended) => {
                     self.next += 1;
-                    return Stop::Blocked(block);
+                    return Stop::Blocked(suspended);
                 }
                 Done::Close => {
                     self.replied(session, reply, from);
@@ -168,14 +168,24 @@ impl Turn {
 }
 
 /// Runs work that was put off; a computation gives what is to be installed.
-fn put_off(done: Done, reply: &mut Reply) -> Option<Install> {
+pub(super) fn put_off(done: Done, reply: &mut Reply) -> Option<Install> {
     match done {
         Done::Later(work) => {
-            tokio::task::block_in_place(|| work(reply));
+            unhurried(|| work(reply));
             None
         }
-        Done::Compute(compute) => Some(tokio::task::block_in_place(compute)),
+        Done::Compute(compute) => Some(unhurried(compute)),
         _ => None,
+    }
+}
+
+/// Runs long work so that another thread takes over the worker's connections meanwhile.
+fn unhurried<R>(work: impl FnOnce() -> R) -> R {
+    match tokio::runtime::Handle::try_current() {
+        Ok(handle) if handle.runtime_flavor() == tokio::runtime::RuntimeFlavor::MultiThread => {
+            tokio::task::block_in_place(work)
+        }
+        _ => work(),
     }
 }
 

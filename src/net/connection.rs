@@ -13,7 +13,7 @@ use super::socket::Socket;
 use crate::base::clock;
 use crate::client::{Client, ClientFlags, Session};
 use crate::commands::Server;
-use crate::dispatch::{Stop, Turn};
+use crate::dispatch::{Stop, Suspended, Turn};
 use crate::observe::Counter;
 use crate::resp::{Batch, Limits, Parser, Protocol, Reply};
 
@@ -67,6 +67,8 @@ impl Connection {
     pub async fn serve(mut self) {
         // Whatever ends a connection, a reset by the peer included, concerns nobody else.
         let _ = self.run().await;
+        let watch = self.session.end_watch();
+        self.server.keyspace.unwatch(&watch.keys, &watch.flag);
         self.server.clients.remove(self.session.client.id);
     }
 
@@ -179,7 +181,8 @@ impl Connection {
     fn over_query_limit(&self) -> bool {
         let limit = self.session.settings.clients.query_buffer_limit;
         let limit = if self.session.authenticated { limit } else { limit.min(1 << 20) };
-        self.input.len() > limit
+        let queued = self.session.transaction.as_ref().map_or(0, |transaction| transaction.bytes);
+        self.input.len() + queued > limit
     }
 
     async fn run_batch(&mut self) -> io::Result<Flow> {
@@ -196,10 +199,58 @@ impl Connection {
                         return Ok(Flow::Close);
                     }
                 }
-                Stop::Blocked(_) => return Ok(Flow::Close),
+                Stop::Blocked(suspended) => {
+                    let flow = self.wait_for_keys(&suspended).await;
+                    let waits = &suspended.blocked.waits;
+                    self.server.keyspace.stop_waiting(waits.db, &waits.keys, suspended.blocked.ticket);
+                    self.server.blocked.remove(&suspended.blocked);
+                    if flow? == Flow::Close {
+                        return Ok(Flow::Close);
+                    }
+                }
             }
         }
         Ok(Flow::GoOn)
+    }
+
+    /// Waits until a blocked client is answered, gives up, or goes away. What it sends meanwhile is kept.
+    async fn wait_for_keys(&mut self, suspended: &Suspended) -> io::Result<Flow> {
+        let Suspended { blocked, deadline } = suspended;
+        self.flush().await?;
+        let client = Arc::clone(&self.session.client);
+        loop {
+            let left = deadline.map(|deadline| (deadline - clock::unix_ms()).max(0) as u64);
+            let gives_up = tokio::time::sleep(Duration::from_millis(left.unwrap_or_default()));
+            let answer = tokio::select! {
+                biased;
+                answer = blocked.answered() => answer,
+                () = gives_up, if left.is_some() => {
+                    if !blocked.claim() {
+                        blocked.answered().await
+                    } else {
+                        (blocked.waits.timeout_reply)(&mut self.reply);
+                        return Ok(Flow::GoOn);
+                    }
+                }
+                () = client.outbox.woken() => {
+                    if client.is_killed() || self.server.shutdown.is_asked() {
+                        return Ok(Flow::Close);
+                    }
+                    self.flush().await?;
+                    continue;
+                }
+                read = self.socket.read_buf(&mut self.input) => {
+                    let read = read?;
+                    if read == 0 || self.over_query_limit() {
+                        return Ok(Flow::Close);
+                    }
+                    self.received(read);
+                    continue;
+                }
+            };
+            self.reply.raw(&answer);
+            return Ok(Flow::GoOn);
+        }
     }
 
     async fn run_exclusively(&mut self) -> Flow {

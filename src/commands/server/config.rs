@@ -134,11 +134,7 @@ fn act(server: &Server, prepared: &Prepared<'_>) -> Result<(), (&'static str, Ve
         _ => None,
     });
     if let Some(culprit) = listening {
-        server
-            .listening
-            .get()
-            .map_or(Ok(()), |listening| listening.rebind(settings))
-            .map_err(|_| culprit)?;
+        server.listening.get().map_or(Ok(()), |listening| listening.rebind(settings)).map_err(|_| culprit)?;
     }
     if changes.has("dir") {
         if let Err(failure) = std::env::set_current_dir(&settings.snapshots.dir) {

@@ -18,8 +18,8 @@ use crate::observe::info::{
 use crate::observe::latency::Sample;
 use crate::observe::{CommandTotals, Counter, Facts, Rate, SlowLogSummary, machine};
 
-/// What a key costs beside its own allocation: its share of buckets that are three quarters full.
-const TABLE_BYTES_PER_KEY: u64 = 12;
+/// A key's share of the table that finds it: slots of 8 bytes, about three quarters full.
+const TABLE_BYTES_PER_KEY: u64 = 11;
 
 impl Facts for Server {
     fn server(&self) -> ServerFacts {
@@ -41,9 +41,12 @@ impl Facts for Server {
     }
 
     fn clients(&self) -> ClientFacts {
+        let (blocking_keys, blocking_keys_on_loss) = self.blocked.keys();
         let mut facts = ClientFacts {
             connected: self.clients.len() as u64,
             max: self.config.settings().clients.maxclients.into(),
+            blocking_keys: blocking_keys as u64,
+            blocking_keys_on_loss: blocking_keys_on_loss as u64,
             ..ClientFacts::default()
         };
         self.clients.for_each(|client| {

@@ -4,6 +4,7 @@ mod cluster;
 mod command;
 mod config;
 mod facts;
+pub mod flush;
 mod info;
 mod latency;
 mod lolwut;

@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use tokio::sync::Notify;
 
-use crate::client::Registry;
+use crate::client::{BlockedClients, Registry};
 use crate::commands::Catalog;
 use crate::config::{Config, Settings};
 use crate::keyspace::Keyspace;
@@ -24,6 +24,8 @@ pub struct Server {
     pub catalog: Catalog,
     /// The connections.
     pub clients: Registry,
+    /// Those of them that are blocked on keys.
+    pub blocked: BlockedClients,
     /// The counters.
     pub stats: Stats,
     /// Commands that took long.

@@ -23,12 +23,17 @@ pub struct ClientFacts {
     pub watching: u64,
     /// Keys watched, counted once for each client.
     pub watched_keys: u64,
+    /// Keys that clients are blocked on.
+    pub blocking_keys: u64,
+    /// Those of them on which somebody also waits for their loss.
+    pub blocking_keys_on_loss: u64,
 }
 
 const fn row(name: &'static str, value: fn(&ClientFacts) -> Value) -> Row<ClientFacts> {
     Row::new(name, value)
 }
 
+/// The fields.
 pub const ROWS: &[Row<ClientFacts>] = &[
     row("connected_clients", |facts| Value::Count(facts.connected)).gauge("connected_clients"),
     row("cluster_connections", |_| Value::Count(0)).gauge("cluster_connections"),
@@ -43,6 +48,7 @@ pub const ROWS: &[Row<ClientFacts>] = &[
     row("watching_clients", |facts| Value::Count(facts.watching)).gauge("watching_clients"),
     row("clients_in_timeout_table", |_| Value::Count(0)).gauge("clients_in_timeout_table"),
     row("total_watched_keys", |facts| Value::Count(facts.watched_keys)).gauge("total_watched_keys"),
-    row("total_blocking_keys", |_| Value::Count(0)).gauge("total_blocking_keys"),
-    row("total_blocking_keys_on_nokey", |_| Value::Count(0)).gauge("total_blocking_keys_on_nokey"),
+    row("total_blocking_keys", |facts| Value::Count(facts.blocking_keys)).gauge("total_blocking_keys"),
+    row("total_blocking_keys_on_nokey", |facts| Value::Count(facts.blocking_keys_on_loss))
+        .gauge("total_blocking_keys_on_nokey"),
 ];

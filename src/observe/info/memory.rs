@@ -61,6 +61,7 @@ const fn row(name: &'static str, value: fn(&MemoryFacts) -> Value) -> Row<Memory
     Row::new(name, value)
 }
 
+/// The fields.
 pub const ROWS: &[Row<MemoryFacts>] = &[
     row("used_memory", |facts| Value::Count(facts.used)).gauge("memory_used_bytes"),
     row("used_memory_human", |facts| Value::Human(facts.used)),

@@ -30,6 +30,7 @@ const fn row(name: &'static str, value: fn(&PersistenceFacts) -> Value) -> Row<P
     Row::new(name, value)
 }
 
+/// The fields.
 pub const ROWS: &[Row<PersistenceFacts>] = &[
     row("loading", zero).gauge("loading_dump_file"),
     row("async_loading", zero).gauge("async_loading"),

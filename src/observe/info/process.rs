@@ -58,6 +58,7 @@ const fn server(name: &'static str, value: fn(&ServerFacts) -> Value) -> Row<Ser
     Row::new(name, value)
 }
 
+/// The fields of `# Server`.
 pub const SERVER_ROWS: &[Row<ServerFacts>] = &[
     server("redis_version", |_| text(crate::config::REDIS_VERSION)),
     server("redstart_version", |_| text(env!("CARGO_PKG_VERSION"))),
@@ -105,6 +106,7 @@ const fn cpu(name: &'static str, value: fn(&CpuFacts) -> Value) -> Row<CpuFacts>
     Row::new(name, value)
 }
 
+/// The fields of `# CPU`.
 pub const CPU_ROWS: &[Row<CpuFacts>] = &[
     cpu("used_cpu_sys", |facts| Value::Seconds(facts.own.system)).counter("cpu_sys_seconds_total"),
     cpu("used_cpu_user", |facts| Value::Seconds(facts.own.user)).counter("cpu_user_seconds_total"),

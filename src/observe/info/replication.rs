@@ -24,6 +24,7 @@ const fn row(name: &'static str, value: fn(&ReplicationFacts) -> Value) -> Row<R
     Row::new(name, value)
 }
 
+/// The fields.
 pub const ROWS: &[Row<ReplicationFacts>] =
     &[
         row("role", |_| Value::Text("master".into())),

@@ -84,6 +84,7 @@ const fn row(name: &'static str, value: fn(&StatsFacts) -> Value) -> Row<StatsFa
     Row::new(name, value)
 }
 
+/// The fields.
 pub const ROWS: &[Row<StatsFacts>] = &[
     row("total_connections_received", |facts| Value::Count(facts.connections))
         .counter("connections_received_total"),
@@ -161,6 +162,7 @@ pub const ROWS: &[Row<StatsFacts>] = &[
     row("acl_access_denied_channel", zero).counter("acl_access_denied_channel_total"),
 ];
 
+/// The fields of `# Debug`.
 pub const DEBUG_ROWS: &[Row<StatsFacts>] = &[
     row("eventloop_duration_aof_sum", zero),
     row("eventloop_duration_cron_sum", |facts| Value::Count(facts.housekeeping_usec)),

@@ -74,7 +74,7 @@ impl Page {
     fn run(&self, hash: u32, prefix_bits: u32) -> (usize, &[u64]) {
         let entries = self.entries();
         let start = self.lower_bound(first_of(hash), prefix_bits);
-        let len = entries[start..].iter().take_while(|&&entry| hash_of(entry) == hash).count();
+        let len = entries[start..].iter().take_while(|&&entry| hash_in(entry) == hash).count();
         (start, &entries[start..start + len])
     }
 
@@ -110,7 +110,7 @@ impl Page {
 #[inline]
 fn expected_at(len: usize, entry: u64, prefix_bits: u32) -> usize {
     let fraction = (entry << prefix_bits) >> 32;
-    (fraction * len as u64 >> 32) as usize
+    ((fraction * len as u64) >> 32) as usize
 }
 
 /// The smallest entry of a hash.
@@ -124,9 +124,16 @@ fn entry(hash: u32, leaf: u32) -> u64 {
     first_of(hash) | u64::from(leaf)
 }
 
+/// The hash of an entry.
 #[inline]
-fn hash_of(entry: u64) -> u32 {
+pub(super) fn hash_in(entry: u64) -> u32 {
     (entry >> 32) as u32
+}
+
+/// The leaf of an entry.
+#[inline]
+pub(super) fn leaf_in(entry: u64) -> u32 {
+    entry as u32
 }
 
 /// A page, and how many of the top bits of a hash are equal for all of it.
@@ -156,7 +163,7 @@ impl Index {
         let (mut rest, mut first) = (&entries[..], 0);
         loop {
             let next = index.after_page(first);
-            let count = next.map_or(rest.len(), |next| rest.partition_point(|&entry| hash_of(entry) < next));
+            let count = next.map_or(rest.len(), |next| rest.partition_point(|&entry| hash_in(entry) < next));
             let place = index.place_of(first);
             *index.pages.get_mut(place.page) = Page::of(&rest[..count]);
             rest = &rest[count..];
@@ -172,7 +179,7 @@ impl Index {
     pub fn candidates(&self, hash: u32) -> impl Iterator<Item = u32> {
         let Place { page, prefix_bits } = self.place_of(hash);
         let (_, run) = self.pages.get(page).run(hash, prefix_bits);
-        run.iter().map(|&entry| entry as u32)
+        run.iter().map(|&entry| leaf_in(entry))
     }
 
     /// Adds one entry.
@@ -201,7 +208,8 @@ impl Index {
         let loaded = hashes.iter().fold(0, |loaded, &hash| {
             let Place { page, prefix_bits } = self.place_of(hash);
             let entries = self.pages.get(page).entries();
-            loaded ^ entries.get(expected_at(entries.len(), first_of(hash), prefix_bits)).copied().unwrap_or(0)
+            loaded
+                ^ entries.get(expected_at(entries.len(), first_of(hash), prefix_bits)).copied().unwrap_or(0)
         });
         std::hint::black_box(loaded);
     }
@@ -212,7 +220,7 @@ impl Index {
         let page = self.pages.get_mut(page);
         let (start, run) = page.run(hash, prefix_bits);
         if let [only] = run {
-            debug_assert_eq!(*only as u32, from, "the index holds what the leaves hold");
+            debug_assert_eq!(leaf_in(*only), from, "the index holds what the leaves hold");
             page.words()[1 + start] = entry(hash, to);
         } else {
             page.remove(entry(hash, from), prefix_bits);
@@ -228,8 +236,8 @@ impl Index {
             let Place { page, prefix_bits } = self.place_of(from);
             let page = self.pages.get(page);
             let start = page.lower_bound(first_of(from), prefix_bits);
-            for run in page.entries()[start..].chunk_by(|a, b| hash_of(*a) == hash_of(*b)) {
-                let hash = hash_of(run[0]);
+            for run in page.entries()[start..].chunk_by(|a, b| hash_in(*a) == hash_in(*b)) {
+                let hash = hash_in(run[0]);
                 if !visit(hash, run) {
                     return hash.checked_add(1);
                 }
@@ -268,7 +276,7 @@ impl Index {
         let bits = pages.ilog2();
         let page = self.pages.get_mut(pages - (1 << bits));
         let entries = page.entries();
-        let middle = entries.partition_point(|&entry| hash_of(entry) << bits >> 31 == 0);
+        let middle = entries.partition_point(|&entry| hash_in(entry) << bits >> 31 == 0);
         let (lower, upper) = (Page::of(&entries[..middle]), Page::of(&entries[middle..]));
         *page = lower;
         self.pages.push(upper);
@@ -280,5 +288,99 @@ impl Index {
         let pages = self.pages.len();
         let lower = self.pages.get_mut(pages - (1 << pages.ilog2()));
         *lower = Page::of(&[lower.entries(), upper.entries()].concat());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn contents(index: &Index) -> Vec<u64> {
+        let mut all = Vec::new();
+        let end = index.walk(0, |_, run| {
+            all.extend_from_slice(run);
+            true
+        });
+        assert_eq!(end, None);
+        all
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
+        #[test]
+        fn behaves_as_a_sorted_multiset(
+            hashes in prop::collection::vec(prop_oneof![3 => any::<u32>(), 1 => 0u32..9], 0..300),
+            removals in prop::collection::vec(any::<prop::sample::Index>(), 0..300),
+            built in 0usize..300,
+        ) {
+            let pairs: Vec<(u32, u32)> = hashes.iter().enumerate().map(|(at, &hash)| (hash, at as u32 % 5)).collect();
+            let built = built.min(pairs.len());
+            let mut index = Index::build(pairs[..built].iter().copied());
+            let mut model: Vec<u64> = pairs.iter().map(|&(hash, leaf)| entry(hash, leaf)).collect();
+            for &(hash, leaf) in &pairs[built..] {
+                index.insert(hash, leaf);
+            }
+            model.sort_unstable();
+            prop_assert_eq!(contents(&index), model.clone());
+            let clone = index.clone();
+            let before = model.clone();
+            for (at, removal) in removals.iter().enumerate().take(before.len()) {
+                let gone = model.remove(removal.index(model.len()));
+                let (hash, leaf) = (hash_in(gone), leaf_in(gone));
+                if at % 3 == 0 {
+                    index.relocate(hash, leaf, leaf + 7);
+                    model.push(entry(hash, leaf + 7));
+                    model.sort_unstable();
+                } else {
+                    index.remove(hash, leaf);
+                }
+            }
+            prop_assert_eq!(contents(&index), model.clone());
+            prop_assert_eq!(contents(&clone), before);
+            let mut by_hash: BTreeMap<u32, Vec<u32>> = BTreeMap::new();
+            for entry in model {
+                by_hash.entry(hash_in(entry)).or_default().push(leaf_in(entry));
+            }
+            for hash in hashes {
+                let found: Vec<u32> = index.candidates(hash).collect();
+                prop_assert_eq!(found, by_hash.get(&hash).cloned().unwrap_or_default());
+            }
+        }
+    }
+
+    #[test]
+    fn pages_follow_the_entries() {
+        let mut index = Index::build(std::iter::empty());
+        let hashes: Vec<u32> = (0..1000u32).map(|n| n.wrapping_mul(0x9e37_79b9)).collect();
+        hashes.iter().for_each(|&hash| index.insert(hash, 1));
+        assert_eq!(index.pages.len(), 1000usize.div_ceil(AVERAGE));
+        let longest = index.pages.iter().map(|page| page.entries().len()).max();
+        assert!(longest <= Some(4 * AVERAGE), "{longest:?}");
+        hashes.iter().for_each(|&hash| index.remove(hash, 1));
+        assert_eq!(index.pages.len(), 1);
+    }
+
+    #[test]
+    fn a_walk_goes_on_where_it_stopped() {
+        let mut index = Index::build((0..100u32).map(|n| (n << 25 | 5, n)));
+        let mut seen = Vec::new();
+        let mut from = 0;
+        loop {
+            let next = index.walk(from, |hash, _| {
+                seen.push(hash);
+                seen.len() % 7 != 0
+            });
+            let Some(next) = next else { break };
+            from = next;
+            // Splits don't matter.
+            index.insert(from.wrapping_sub(1), 999);
+        }
+        seen.dedup();
+        assert_eq!(seen, (0..100u32).map(|n| n << 25 | 5).collect::<Vec<_>>());
     }
 }
