@@ -7,6 +7,11 @@ pub mod catalog;
 pub mod server;
 
 mod connection;
+mod hash;
+mod sample;
+mod scan;
+mod set;
+mod store;
 mod string;
 mod transaction;
 
@@ -15,4 +20,5 @@ pub use self::catalog::{Catalog, Found, Listed};
 pub use self::server::Server;
 
 /// All families.
-pub const FAMILIES: &[&[Command]] = &[connection::COMMANDS, string::COMMANDS, transaction::COMMANDS];
+pub const FAMILIES: &[&[Command]] =
+    &[connection::COMMANDS, hash::COMMANDS, set::COMMANDS, string::COMMANDS, transaction::COMMANDS];

@@ -1,11 +1,14 @@
 //! Active expiry: deleting keys when their time comes, in bounded steps.
 
 use super::effects::{Effects, Event};
-use super::view::Clock;
+use super::shard::Database;
+use super::view::{Clock, Place};
 use super::{Keyspace, Shard};
 
 /// How many items of the wheel one locked step looks at.
 const STEP: usize = 128;
+/// How many fields of hashes one locked step deletes.
+const FIELDS_PER_STEP: usize = 512;
 
 /// What a round of active expiry did.
 #[derive(Default, Clone, Copy)]
@@ -58,7 +61,8 @@ impl Keyspace {
     ) -> bool {
         let database = shard.db_mut(db);
         let mut fired: Vec<u64> = Vec::with_capacity(step);
-        let more = database.wheel.advance(clock.now, step, &mut |local| fired.push(local));
+        let mut more = database.wheel.advance(clock.now, step, &mut |local| fired.push(local));
+        let mut fields = FIELDS_PER_STEP;
         for local in fired {
             // An item whose key is gone finds nothing; one whose key lives longer by now goes back.
             let due = |deadline: i64| deadline <= clock.now;
@@ -79,9 +83,17 @@ impl Keyspace {
                 effects.garbage.push(entry.into_value());
             }
             let same = |entry: super::EntryRef<'_>| self.local(Keyspace::hash(entry.key())) == local;
-            let later = database.table.find_by(local, |entry| entry.deadline().is_some() && same(entry));
-            if let Some(deadline) = later.and_then(|at| database.table.entry(at).deadline()) {
-                database.wheel.insert(deadline, local);
+            let find = |database: &Database| {
+                database.table.find_by(local, |entry| entry.due().is_some() && same(entry))
+            };
+            if let Some(at) = find(database) {
+                let counts = self.counts(index);
+                let mut place = Place { database, counts, effects, clock, db, local };
+                fields -= place.expire_fields(at, fields);
+            }
+            if let Some(later) = find(database).and_then(|at| database.table.entry(at).due()) {
+                database.wheel.insert(later, local);
+                more |= due(later);
             }
         }
         self.counts(index).publish(db, database);
@@ -93,11 +105,11 @@ impl Keyspace {
         let mut locked = self.lock(shard);
         for db in 0..self.databases() {
             let database = locked.db_mut(db);
-            if database.wheel.len() > 2 * database.volatile + 4096 {
+            if database.wheel.len() > 2 * (database.volatile + database.timed) + 4096 {
                 let mut fresh = super::wheel::Wheel::new(now);
                 for entry in database.table.iter() {
-                    if let Some(deadline) = entry.deadline() {
-                        fresh.insert(deadline, self.local(Keyspace::hash(entry.key())));
+                    if let Some(due) = entry.due() {
+                        fresh.insert(due, self.local(Keyspace::hash(entry.key())));
                     }
                 }
                 database.wheel = fresh;

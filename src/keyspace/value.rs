@@ -91,6 +91,17 @@ impl Value {
             Value::Stream(stream) => stream.is_large(),
         }
     }
+
+    /// Whether `other`, shared from the same key earlier, shows that nothing has changed since. A type whose
+    /// versions can't be told apart counts as changed.
+    pub fn is_unchanged_since(&self, other: &Value) -> bool {
+        match (self, other) {
+            (Value::Set(now), Value::Set(then)) => now.is_unchanged_since(then),
+            (Value::Hash(now), Value::Hash(then)) => now.is_unchanged_since(then),
+            (Value::Zset(now), Value::Zset(then)) => now.is_unchanged_since(then),
+            _ => false,
+        }
+    }
 }
 
 /// An owned string.
@@ -180,6 +191,11 @@ pub trait Stored: Clone + Default {
     fn is_packed(&self) -> bool;
     /// Whether nothing is in it: a new one is then not stored.
     fn is_void(&self) -> bool;
+    /// When the first part of it expires by itself, in Unix ms.
+    #[inline]
+    fn next_expiry(&self) -> Option<i64> {
+        None
+    }
 }
 
 /// A reader's view of a collection, alive as long as its shard is locked.

@@ -140,7 +140,7 @@ impl<'a> View<'a> {
     }
 
     #[inline]
-    fn place(&mut self, key: &[u8]) -> Place<'_> {
+    pub(super) fn place(&mut self, key: &[u8]) -> Place<'_> {
         let hash = self.hash(key);
         let shard = self.keyspace.shard_of(hash);
         Place {
@@ -223,8 +223,11 @@ impl<'a> View<'a> {
                 if entry.as_ref().type_of() == Type::String {
                     entry.set_string(bytes);
                 } else {
-                    let old = entry.replace(Value::string(bytes.to_vec()));
+                    drop(entry);
+                    let old = place.database.replace(at, place.local, Value::string(bytes.to_vec()));
+                    place.publish();
                     place.effects.garbage.push(old);
+                    entry = place.database.table.open(at);
                 }
                 entry.set_clock(clock);
             }
@@ -259,10 +262,9 @@ impl<'a> View<'a> {
             Some(at) => {
                 place.expire(at, expiry);
                 let clock = place.fresh_clock();
-                let mut entry = place.database.table.open(at);
-                let old = entry.replace(value);
-                entry.set_clock(clock);
-                drop(entry);
+                let old = place.database.replace(at, place.local, value);
+                place.database.table.open(at).set_clock(clock);
+                place.publish();
                 place.effects.garbage.push(old);
             }
         }
@@ -355,16 +357,16 @@ impl<'a> View<'a> {
 /// Where a key belongs: its part of the database, and what a look-up there needs.
 pub(super) struct Place<'v> {
     pub(super) database: &'v mut Database,
-    counts: &'v Counts,
+    pub(super) counts: &'v Counts,
     pub(super) effects: &'v mut Effects,
-    clock: Clock,
-    db: usize,
-    local: u64,
+    pub(super) clock: Clock,
+    pub(super) db: usize,
+    pub(super) local: u64,
 }
 
 impl<'v> Place<'v> {
     #[inline]
-    fn find(&mut self, key: &[u8], access: Access) -> Option<Position> {
+    pub(super) fn find(&mut self, key: &[u8], access: Access) -> Option<Position> {
         let found = self.database.table.find(self.local, key);
         let live = found.filter(|&at| {
             self.database.table.entry(at).deadline().is_none_or(|deadline| deadline > self.clock.now)
