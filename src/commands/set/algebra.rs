@@ -196,8 +196,8 @@ fn sintercard(call: &mut Call<'_>) -> Outcome {
         if options.len() < 2 || !options.word("LIMIT") {
             return Err(error::SYNTAX);
         }
-        let given = args::int_in(options.want()?, 0, i64::MAX).map_err(|_| error::LIMIT_NEGATIVE)?;
-        limit = if given == 0 { usize::MAX } else { given as usize };
+        let given = args::count(options.want()?).map_err(|_| error::LIMIT_NEGATIVE)?;
+        limit = if given == 0 { usize::MAX } else { given };
     }
     let sources = Sources::read(call, &call.args[2..2 + keys], &[Type::Set])?;
     reply(call, Operation::Intersection, sources, move |sources, reply| {
