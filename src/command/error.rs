@@ -111,6 +111,52 @@ texts! {
     EXECABORT = "EXECABORT Transaction discarded because of previous errors.";
     /// A blocked client whose key has gone or changed its type.
     UNBLOCKED = "UNBLOCKED client unblocked via CLIENT UNBLOCK";
+    /// A count of zero where one at least is needed.
+    COUNT_NOT_POSITIVE = "ERR count should be greater than 0";
+    /// A number of random elements beyond what a reply may hold.
+    OUT_OF_RANGE = "ERR value is out of range";
+    /// SINTERCARD, ZINTERCARD with a LIMIT that is no number or below zero.
+    LIMIT_NEGATIVE = "ERR LIMIT can't be negative";
+    /// A weight that is no number.
+    WEIGHT_NOT_FLOAT = "ERR weight value is not a float";
+    /// An end of a range of scores that is no number.
+    NOT_A_SCORE_RANGE = "ERR min or max is not a float";
+    /// An end of a range of members without its mark.
+    NOT_A_LEX_RANGE = "ERR min or max not valid string range item";
+    /// A score, or a sum of scores, that is no number.
+    SCORE_NAN = "ERR resulting score is not a number (NaN)";
+    /// ZADD's NX with XX.
+    ZADD_NX_AND_XX = "ERR XX and NX options at the same time are not compatible";
+    /// ZADD's GT with LT, or one of them with NX.
+    ZADD_GT_LT_NX = "ERR GT, LT, and/or NX options at the same time are not compatible";
+    /// ZADD's INCR with several members.
+    ZADD_INCR_PAIRS = "ERR INCR option supports a single increment-element pair";
+    /// LIMIT of a range of ranks.
+    LIMIT_WITHOUT_BY = "ERR syntax error, LIMIT is only supported in combination with either BYSCORE or BYLEX";
+    /// WITHSCORES of a range of members.
+    WITHSCORES_BY_LEX = "ERR syntax error, WITHSCORES not supported in combination with BYLEX";
+    /// A distance in another unit than m, km, ft or mi.
+    GEO_UNIT = "ERR unsupported unit provided. please use M, KM, FT, MI";
+    /// A radius that is no number.
+    GEO_RADIUS_NOT_FLOAT = "ERR need numeric radius";
+    /// A radius below zero.
+    GEO_RADIUS_NEGATIVE = "ERR radius cannot be negative";
+    /// A width that is no number.
+    GEO_WIDTH_NOT_FLOAT = "ERR need numeric width";
+    /// A height that is no number.
+    GEO_HEIGHT_NOT_FLOAT = "ERR need numeric height";
+    /// A box with a side below zero.
+    GEO_BOX_NEGATIVE = "ERR height or width cannot be negative";
+    /// A search from a member that is not there.
+    GEO_NO_MEMBER = "ERR could not decode requested zset member";
+    /// COUNT of zero or less.
+    GEO_COUNT = "ERR COUNT must be > 0";
+    /// ANY without COUNT.
+    GEO_ANY_WITHOUT_COUNT = "ERR the ANY argument requires COUNT argument";
+    /// GEOSEARCHSTORE with options about the reply.
+    GEOSEARCHSTORE_WITH = "ERR GEOSEARCHSTORE is not compatible with WITHDIST, WITHHASH and WITHCOORD options";
+    /// GEORADIUS STORE with options about the reply.
+    GEORADIUS_STORE_WITH = "ERR STORE option in GEORADIUS is not compatible with WITHDIST, WITHHASH and WITHCOORD options";
     /// LCS of a key that holds no string.
     LCS_NOT_STRINGS = "ERR The specified keys must contain string values";
     /// LCS with LEN and IDX.
@@ -119,14 +165,22 @@ texts! {
     LCS_TOO_LONG = "ERR String too long for LCS";
     /// LCS whose table would be too large.
     LCS_NO_MEMORY = "ERR Insufficient memory, transient memory for LCS exceeds proto-max-bulk-len";
-    /// A number beyond what the command can do with it.
-    OUT_OF_RANGE = "ERR value is out of range";
-    /// SCAN, SSCAN or ZSCAN with NOVALUES.
-    NOVALUES_ELSEWHERE = "ERR NOVALUES option can only be used in HSCAN";
-    /// SINTERCARD, ZINTERCARD of more keys than there are arguments.
+    /// EXPIRE with NX and another condition.
+    NX_WITH_OTHERS = "ERR NX and XX, GT or LT options at the same time are not compatible";
+    /// EXPIRE with GT and LT.
+    GT_WITH_LT = "ERR GT and LT options at the same time are not compatible";
+    /// SCAN, SSCAN or ZSCAN with an option of HSCAN.
+    NOVALUES = "ERR NOVALUES option can only be used in HSCAN";
+    /// SWAPDB whose first argument is no number of 32 bits.
+    INVALID_FIRST_DB = "ERR invalid first DB index";
+    /// SWAPDB whose second argument is no number of 32 bits.
+    INVALID_SECOND_DB = "ERR invalid second DB index";
+    /// OBJECT IDLETIME where access clocks hold LFU counters.
+    NO_IDLE_TIME = "ERR An LFU maxmemory policy is selected, idle time not tracked. Please note that when switching between policies at runtime LRU and LFU data will take some time to adjust.";
+    /// OBJECT FREQ where access clocks hold LRU seconds.
+    NO_FREQUENCY = "ERR An LFU maxmemory policy is not selected, access frequency not tracked. Please note that when switching between policies at runtime LRU and LFU data will take some time to adjust.";
+    /// SINTERCARD of more keys than there are arguments.
     NUMKEYS_TOO_LARGE = "ERR Number of keys can't be greater than number of args";
-    /// SINTERCARD, ZINTERCARD with a LIMIT that is no number or below zero.
-    LIMIT_NEGATIVE = "ERR LIMIT can't be negative";
     /// HINCRBYFLOAT of a field that holds no number.
     HASH_NOT_A_FLOAT = "ERR hash value is not a float";
     /// HINCRBYFLOAT by what is no finite number.
@@ -145,6 +199,30 @@ texts! {
     INTERNAL = "ERR internal error, see the server log";
 }
 
+/// `ERR at least 1 input key is needed for 'x' command`.
+pub fn no_input_key(name: &str) -> Error {
+    Error::new(format!("ERR at least 1 input key is needed for '{name}' command"))
+}
+
+/// A position outside of what can be stored.
+pub fn invalid_position(longitude: f64, latitude: f64) -> Error {
+    Error::new(format!("ERR invalid longitude,latitude pair {longitude:.6},{latitude:.6}"))
+}
+
+/// GEOSEARCH without a centre, or with two.
+pub fn geo_needs_centre(name: &[u8]) -> Error {
+    let mut text = b"ERR exactly one of FROMMEMBER or FROMLONLAT can be specified for ".to_vec();
+    text.extend_from_slice(name);
+    Error::new(text)
+}
+
+/// GEOSEARCH without a shape, or with two.
+pub fn geo_needs_shape(name: &[u8]) -> Error {
+    let mut text = b"ERR exactly one of BYRADIUS and BYBOX can be specified for ".to_vec();
+    text.extend_from_slice(name);
+    Error::new(text)
+}
+
 /// `ERR wrong number of arguments for 'x' command`.
 pub fn wrong_arity(name: &str) -> Error {
     Error::new(format!("ERR wrong number of arguments for '{name}' command"))
@@ -153,6 +231,11 @@ pub fn wrong_arity(name: &str) -> Error {
 /// `ERR invalid expire time in 'x' command`.
 pub fn invalid_expire(name: &str) -> Error {
     Error::new(format!("ERR invalid expire time in '{name}' command"))
+}
+
+/// `ERR Unsupported option x`.
+pub fn unsupported_option(option: &[u8]) -> Error {
+    Error::new([b"ERR Unsupported option ", option].concat())
 }
 
 /// `ERR unknown command 'x', with args beginning with: 'a' 'b' `.

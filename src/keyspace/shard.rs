@@ -2,13 +2,13 @@
 
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
+use super::deadlines::Deadlines;
 use super::entry::Entry;
 use super::evict::Pool;
 use super::table::{Position, Table};
 use super::value::Value;
 use super::wait::Waiters;
 use super::watch::Watched;
-use super::wheel::Wheel;
 
 /// What one lock protects: a slice of each database.
 pub struct Shard {
@@ -20,7 +20,7 @@ pub struct Shard {
 /// A shard's part of one logical database.
 pub struct Database {
     pub(super) table: Table,
-    pub(super) wheel: Wheel,
+    pub(super) deadlines: Deadlines,
     /// Keys of this part that have a deadline.
     pub(super) volatile: usize,
     /// Hashes of this part with fields that have a deadline.
@@ -48,7 +48,7 @@ impl Shard {
     pub(super) fn swap(&mut self, a: usize, b: usize) {
         let [a, b] = self.databases.get_disjoint_mut([a, b]).expect("two different databases");
         std::mem::swap(&mut a.table, &mut b.table);
-        std::mem::swap(&mut a.wheel, &mut b.wheel);
+        std::mem::swap(&mut a.deadlines, &mut b.deadlines);
         std::mem::swap(&mut a.volatile, &mut b.volatile);
         std::mem::swap(&mut a.timed, &mut b.timed);
     }
@@ -58,7 +58,7 @@ impl Database {
     fn new(bits: u8, now: i64) -> Database {
         Database {
             table: Table::new(bits),
-            wheel: Wheel::new(now),
+            deadlines: Deadlines::new(now),
             volatile: 0,
             timed: 0,
             watched: Watched::default(),
@@ -72,12 +72,12 @@ impl Database {
         self.volatile += usize::from(view.deadline().is_some());
         self.timed += usize::from(view.field_deadline().is_some());
         if let Some(due) = view.due() {
-            self.wheel.insert(due, local);
+            self.deadlines.insert(due, local);
         }
         self.table.insert(local, entry)
     }
 
-    /// Takes an entry out. Its item in the wheel stays and finds nothing when it fires.
+    /// Takes an entry out. The item of its deadline stays and finds nothing when it fires.
     pub(super) fn remove(&mut self, at: Position) -> Entry {
         let entry = self.table.remove(at);
         self.volatile -= usize::from(entry.as_ref().deadline().is_some());
@@ -100,12 +100,12 @@ impl Database {
         self.timed -= usize::from(before.is_some());
         self.timed += usize::from(after.is_some());
         if let Some(after) = after.filter(|&after| before.is_none_or(|before| before > after)) {
-            self.wheel.insert(after, local);
+            self.deadlines.insert(after, local);
         }
     }
 
-    /// Sets or clears the deadline of an entry. The wheel needs a new item only when none fires in time:
-    /// when there was no deadline, or a later one.
+    /// Sets or clears the deadline of an entry. A new item is needed only when none fires in time: when there
+    /// was no deadline, or a later one.
     pub(super) fn set_deadline(&mut self, at: Position, local: u64, deadline: Option<i64>) {
         let old = self.table.entry(at).deadline();
         match (old, deadline) {
@@ -116,17 +116,37 @@ impl Database {
         self.table.open(at).set_deadline(deadline);
         if let Some(new) = deadline {
             if old.is_none_or(|old| old > new) {
-                self.wheel.insert(new, local);
+                self.deadlines.insert(new, local);
             }
         }
     }
 
-    /// Empties this part and returns its old table, to be freed outside the lock.
-    pub(super) fn clear(&mut self, shard_bits: u8, now: i64) -> Table {
-        self.wheel = Wheel::new(now);
+    /// Empties this part and returns what was in it, to be freed outside the lock.
+    pub(super) fn clear(&mut self, shard_bits: u8, now: i64) -> Remains {
         self.volatile = 0;
         self.timed = 0;
-        std::mem::replace(&mut self.table, Table::new(shard_bits))
+        Remains {
+            table: std::mem::replace(&mut self.table, Table::new(shard_bits)),
+            _deadlines: std::mem::replace(&mut self.deadlines, Deadlines::new(now)),
+        }
+    }
+}
+
+/// What a shard's part of a database held before it was emptied. Dropping it takes as long as there were keys.
+pub struct Remains {
+    table: Table,
+    _deadlines: Deadlines,
+}
+
+impl Remains {
+    /// How many keys there were.
+    pub fn len(&self) -> usize {
+        self.table.len()
+    }
+
+    /// Whether there was no key.
+    pub fn is_empty(&self) -> bool {
+        self.table.is_empty()
     }
 }
 

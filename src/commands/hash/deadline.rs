@@ -136,8 +136,11 @@ fn fields<'a>(args: &'a [&'a [u8]], bad_count: Error) -> Result<&'a [&'a [u8]], 
     if !word.eq_ignore_ascii_case(b"FIELDS") {
         return Err(error::FIELDS_MISSING);
     }
-    let count = args::int_in(count, 1, i64::MAX).map_err(|_| bad_count)?;
-    if count == fields.len() as i64 { Ok(fields) } else { Err(error::NUMFIELDS_MISMATCH) }
+    if args::positive(count, bad_count)? == fields.len() {
+        Ok(fields)
+    } else {
+        Err(error::NUMFIELDS_MISMATCH)
+    }
 }
 
 fn set(call: &mut Call<'_>, span: Span) -> Outcome {

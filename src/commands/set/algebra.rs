@@ -183,14 +183,9 @@ fn write_intersection(reply: &mut Reply, sources: &Sources) {
 }
 
 fn sintercard(call: &mut Call<'_>) -> Outcome {
-    let not_positive = |_| error::NUMKEYS_NOT_POSITIVE;
-    let keys = args::int_in(call.args[1], 1, i64::MAX).map_err(not_positive)? as usize;
-    let mut options = call.args_from(2).rest();
-    if keys > options.len() {
-        return Err(error::NUMKEYS_TOO_LARGE);
-    }
-    options = &options[keys..];
-    let mut options = args::Args::new(options);
+    let count = args::positive(call.args[1], error::NUMKEYS_NOT_POSITIVE)?;
+    let mut options = call.args_from(2);
+    let keys = options.take_many(count).ok_or(error::NUMKEYS_TOO_LARGE)?;
     let mut limit = usize::MAX;
     while !options.is_empty() {
         if options.len() < 2 || !options.word("LIMIT") {
@@ -199,7 +194,7 @@ fn sintercard(call: &mut Call<'_>) -> Outcome {
         let given = args::count(options.want()?).map_err(|_| error::LIMIT_NEGATIVE)?;
         limit = if given == 0 { usize::MAX } else { given };
     }
-    let sources = Sources::read(call, &call.args[2..2 + keys], &[Type::Set])?;
+    let sources = Sources::read(call, keys, &[Type::Set])?;
     reply(call, Operation::Intersection, sources, move |sources, reply| {
         let count = all_present(sources).map_or(0, |sets| set::intersect(&sets, limit, |_| ()));
         reply.int(count as i64);
