@@ -55,6 +55,20 @@ texts! {
     NOT_POSITIVE = "ERR value is out of range, must be positive";
     /// The value at the key is no number of the kind.
     HASH_NOT_AN_INTEGER = "ERR hash value is not an integer";
+    /// HINCRBYFLOAT of a field that holds no number.
+    HASH_NOT_A_FLOAT = "ERR hash value is not a float";
+    /// HINCRBYFLOAT by what is no finite number.
+    NAN_OR_INFINITY = "ERR value is NaN or Infinity";
+    /// HEXPIRE and its kin with a time below zero.
+    FIELD_EXPIRE_NEGATIVE = "ERR invalid expire time, must be >= 0";
+    /// HEXPIRE, HTTL and their kin without FIELDS.
+    FIELDS_MISSING = "ERR Mandatory argument FIELDS is missing or not at the right position";
+    /// HEXPIRE and its kin with a count of fields that is no number above zero.
+    NUMFIELDS_NOT_POSITIVE = "ERR Parameter `numFields` should be greater than 0";
+    /// The same of HTTL, HPERSIST and their kin.
+    FIELD_COUNT_NOT_POSITIVE = "ERR Number of fields must be a positive integer";
+    /// A count of fields that isn't how many there are.
+    NUMFIELDS_MISMATCH = "ERR The `numfields` parameter must match the number of arguments";
     /// RENAME, OBJECT and others on an absent key.
     NO_SUCH_KEY = "ERR no such key";
     /// A result beyond 64 bits.
@@ -97,6 +111,8 @@ texts! {
     BUSY = "BUSY Redis is busy running a script. You can only call SCRIPT KILL or SHUTDOWN NOSAVE.";
     /// A key count of zero where one is needed.
     NUMKEYS_NOT_POSITIVE = "ERR numkeys should be greater than 0";
+    /// SINTERCARD of more keys than there are arguments.
+    NUMKEYS_TOO_LARGE = "ERR Number of keys can't be greater than number of args";
     /// A command that MULTI can't queue.
     NOT_IN_TRANSACTION = "ERR Command not allowed inside a transaction";
     /// MULTI within MULTI.
@@ -179,22 +195,30 @@ texts! {
     NO_IDLE_TIME = "ERR An LFU maxmemory policy is selected, idle time not tracked. Please note that when switching between policies at runtime LRU and LFU data will take some time to adjust.";
     /// OBJECT FREQ where access clocks hold LRU seconds.
     NO_FREQUENCY = "ERR An LFU maxmemory policy is not selected, access frequency not tracked. Please note that when switching between policies at runtime LRU and LFU data will take some time to adjust.";
-    /// SINTERCARD of more keys than there are arguments.
-    NUMKEYS_TOO_LARGE = "ERR Number of keys can't be greater than number of args";
-    /// HINCRBYFLOAT of a field that holds no number.
-    HASH_NOT_A_FLOAT = "ERR hash value is not a float";
-    /// HINCRBYFLOAT by what is no finite number.
-    NAN_OR_INFINITY = "ERR value is NaN or Infinity";
-    /// HEXPIRE and its kin with a time below zero.
-    FIELD_EXPIRE_NEGATIVE = "ERR invalid expire time, must be >= 0";
-    /// HEXPIRE, HTTL and their kin without FIELDS.
-    FIELDS_MISSING = "ERR Mandatory argument FIELDS is missing or not at the right position";
-    /// HEXPIRE and its kin with a count of fields that is no number above zero.
-    NUMFIELDS_NOT_POSITIVE = "ERR Parameter `numFields` should be greater than 0";
-    /// The same of HTTL, HPERSIST and their kin.
-    FIELD_COUNT_NOT_POSITIVE = "ERR Number of fields must be a positive integer";
-    /// A count of fields that isn't how many there are.
-    NUMFIELDS_MISMATCH = "ERR The `numfields` parameter must match the number of arguments";
+    /// The number of a bit that is none, or lies beyond `proto-max-bulk-len`.
+    BIT_OFFSET = "ERR bit offset is not an integer or out of range";
+    /// SETBIT of something other than 0 and 1.
+    BIT_VALUE = "ERR bit is not an integer or out of range";
+    /// BITPOS of something other than 0 and 1.
+    BIT_ARGUMENT = "ERR The bit argument must be 1 or 0.";
+    /// BITOP NOT of several keys.
+    BITOP_NOT = "ERR BITOP NOT must be called with a single source key.";
+    /// A type of a field that is none.
+    BITFIELD_TYPE = "ERR Invalid bitfield type. Use something like i16 u8. Note that u64 is not supported but i64 is.";
+    /// BITFIELD OVERFLOW with an unknown word.
+    BITFIELD_OVERFLOW = "ERR Invalid OVERFLOW type specified";
+    /// BITFIELD_RO with more than GET.
+    BITFIELD_RO_WRITES = "ERR BITFIELD_RO only supports the GET subcommand";
+    /// A timeout that is no integer.
+    TIMEOUT_NOT_INTEGER = "ERR timeout is not an integer or out of range";
+    /// WAITAOF for the own AOF where there is none.
+    WAITAOF_WITHOUT_AOF = "ERR WAITAOF cannot be used when numlocal is set but appendonly is disabled.";
+    /// DEBUG PROTOCOL of an unknown type.
+    DEBUG_PROTOCOL = "ERR Wrong protocol type name. Please use one of the following: string|integer|double|bignum|null|array|set|map|attrib|push|verbatim|true|false";
+    /// DEBUG PROTOCOL of a type that only RESP3 has.
+    DEBUG_PROTOCOL_RESP2 = "ERR RESP2 is not supported by this command";
+    /// MEMORY PURGE that the allocator refused.
+    PURGE_FAILED = "ERR Error purging dirty pages";
     /// A handler panicked; the log has the details.
     INTERNAL = "ERR internal error, see the server log";
 }
@@ -238,6 +262,21 @@ pub fn unsupported_option(option: &[u8]) -> Error {
     Error::new([b"ERR Unsupported option ", option].concat())
 }
 
+/// `ERR x command not allowed. If the enable-x-command option is set to "local", ...`
+pub fn protected_command(name: &str) -> Error {
+    Error::new(format!(
+        "ERR {} command not allowed. If the enable-{name}-command option is set to \"local\", you can run it from \
+         a local connection, otherwise you need to set this option in the configuration file, and then restart the \
+         server.",
+        name.to_uppercase()
+    ))
+}
+
+/// A subcommand of DEBUG that Redis has and this server doesn't.
+pub fn debug_unsupported(name: &[u8]) -> Error {
+    Error::new([b"ERR DEBUG ", &*name.to_ascii_uppercase(), b" is not supported by Redstart"].concat())
+}
+
 /// `ERR unknown command 'x', with args beginning with: 'a' 'b' `.
 pub fn unknown_command(args: &[&[u8]]) -> Error {
     let mut text = b"ERR unknown command '".to_vec();
@@ -262,5 +301,15 @@ pub fn unknown_subcommand(container: &str, sub: &[u8]) -> Error {
     let mut text = b"ERR unknown subcommand '".to_vec();
     text.extend_from_slice(&sub[..sub.len().min(128)]);
     text.extend_from_slice(format!("'. Try {} HELP.", container.to_uppercase()).as_bytes());
+    Error::new(text)
+}
+
+/// `ERR unknown subcommand or wrong number of arguments for 'x'. Try CONTAINER HELP.`
+pub fn subcommand_syntax(args: &[&[u8]]) -> Error {
+    let mut text = b"ERR unknown subcommand or wrong number of arguments for '".to_vec();
+    text.extend_from_slice(&args[1][..args[1].len().min(128)]);
+    text.extend_from_slice(b"'. Try ");
+    text.extend_from_slice(&args[0].to_ascii_uppercase());
+    text.extend_from_slice(b" HELP.");
     Error::new(text)
 }

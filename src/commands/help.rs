@@ -1,12 +1,22 @@
-//! The answer to HELP of a container.
+//! The reply of HELP, the same in all containers.
 
-use crate::resp::Reply;
+use super::{Call, DONE, Outcome};
 
-/// Answers what a container can do: a line per subcommand, followed by indented lines of explanation.
-pub fn reply_help(reply: &mut Reply, name: &str, lines: &[&str]) {
-    reply.array(lines.len() + 3);
-    reply.simple(format!("{name} <subcommand> [<arg> [value] [opt] ...]. Subcommands are:"));
-    lines.iter().for_each(|line| reply.simple(line));
-    reply.simple("HELP");
-    reply.simple("    Print this help.");
+/// Answers HELP: each subcommand with its arguments, and what it does in one or more lines.
+pub fn answer(call: &mut Call<'_>, subcommands: &[(&str, &str)]) -> Outcome {
+    let container = call.args[0].to_ascii_uppercase();
+    let array = call.reply.defer();
+    call.reply
+        .simple([&container, &b" <subcommand> [<arg> [value] [opt] ...]. Subcommands are:"[..]].concat());
+    let mut lines = 1;
+    for (usage, meaning) in subcommands.iter().chain(&[("HELP", "Print this help.")]) {
+        call.reply.simple(usage);
+        for line in meaning.lines() {
+            call.reply.simple(format!("    {line}"));
+            lines += 1;
+        }
+        lines += 1;
+    }
+    call.reply.finish_array(array, lines);
+    DONE
 }

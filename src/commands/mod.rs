@@ -6,18 +6,22 @@ pub mod call;
 pub mod catalog;
 pub mod server;
 
+mod bitmap;
 pub mod blocking;
 mod connection;
+mod debug;
 mod geo;
 mod hash;
 mod help;
 mod key;
+mod memory;
 mod sample;
 mod scan;
 mod set;
 mod store;
 mod string;
 mod transaction;
+mod wait;
 mod zset;
 
 #[cfg(test)]
@@ -29,12 +33,17 @@ pub use self::server::Server;
 
 /// All families.
 pub const FAMILIES: &[&[Command]] = &[
+    bitmap::COMMANDS,
     connection::COMMANDS,
+    debug::COMMANDS,
     geo::COMMANDS,
     hash::COMMANDS,
     key::COMMANDS,
+    memory::COMMANDS,
+    server::flush::COMMANDS,
     set::COMMANDS,
     string::COMMANDS,
     transaction::COMMANDS,
+    wait::COMMANDS,
     zset::COMMANDS,
 ];

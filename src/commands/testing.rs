@@ -6,9 +6,10 @@ use std::time::Instant;
 
 use crate::client::{BlockedClients, ClientFlags, Registry, Session};
 use crate::config::{Caller, Config, EvictionPolicy, LogLevel};
-use crate::keyspace::{Clock, Effects, Keyspace, Lfu, Plan, View};
+use crate::keyspace::{Clock, Effects, Expiry, Keyspace, Lfu, Plan, Value, View};
 use crate::observe::{Stats, log::Log};
 use crate::resp::{Protocol, Reply};
+use crate::types::list::{End, List, ListLimits};
 
 use super::server::{Identity, Shutdown};
 use super::{Call, Catalog, Found, Install, Listed, Next, Server};
@@ -66,6 +67,19 @@ impl Rig {
         let pairs = [(directive.as_bytes(), value.as_bytes())];
         self.server.config.prepare(&pairs, caller).expect("a valid setting").commit();
         self.session.settings = self.server.config.settings();
+    }
+
+    /// Stores a list of `len` elements of one byte.
+    pub fn put_list(&mut self, key: &str, len: usize) {
+        let server = Arc::clone(&self.server);
+        let held = server.keyspace.hold(Plan::Everything);
+        let mut list = List::new();
+        list.push(End::Tail, std::iter::repeat_n(&b"a"[..], len), &ListLimits::default());
+        View::new(&server.keyspace, held, self.session.db, self.clock(), &mut self.effects).set(
+            key.as_bytes(),
+            Value::List(list),
+            Expiry::Clear,
+        );
     }
 
     /// Runs a command given as words; its reply with spaces for line ends.

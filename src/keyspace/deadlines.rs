@@ -72,21 +72,6 @@ impl Deadlines {
         renewal.fresh.advance(now, budget, fired) || more
     }
 
-    /// Items in the wheels, useful or not.
-    pub(super) fn len(&self) -> usize {
-        self.wheel.len() + self.renewal.as_ref().map_or(0, |renewal| renewal.fresh.len())
-    }
-
-    /// Whether there is no item.
-    pub(super) fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-
-    /// Bytes of the items.
-    pub(super) fn memory_bytes(&self) -> usize {
-        self.wheel.memory_bytes() + self.renewal.as_ref().map_or(0, |renewal| renewal.fresh.memory_bytes())
-    }
-
     /// Goes on with a renewal, by a number of buckets of `table`, in which `volatile` deadlines count; or
     /// begins one if it is worth it.
     pub(super) fn renew(&mut self, table: &Table, volatile: usize, now: i64, buckets: usize) -> Renewed {

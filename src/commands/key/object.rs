@@ -6,7 +6,7 @@ use crate::config::EvictionPolicy;
 use crate::keyspace::view::lru_seconds;
 use crate::keyspace::{Access, EntryRef, StrRef};
 
-use super::super::help::reply_help;
+use super::super::help;
 use super::super::{Call, Command, DONE, Outcome};
 use super::{GROUP, row};
 
@@ -41,7 +41,7 @@ pub(super) const OBJECT: Command = Command::container(
                 "O(1)",
                 "Lists the subcommands.",
             ),
-            help,
+            show_help,
         ),
     ],
 );
@@ -111,24 +111,29 @@ fn freq(call: &mut Call<'_>) -> Outcome {
     DONE
 }
 
-fn help(call: &mut Call<'_>) -> Outcome {
-    reply_help(
-        call.reply,
-        "OBJECT",
+fn show_help(call: &mut Call<'_>) -> Outcome {
+    help::answer(
+        call,
         &[
-            "ENCODING <key>",
-            "    Return the kind of internal representation used in order to store the value",
-            "    associated with a <key>.",
-            "FREQ <key>",
-            "    Return the access frequency index of the <key>. The returned integer is",
-            "    proportional to the logarithm of the recent access frequency of the key.",
-            "IDLETIME <key>",
-            "    Return the idle time of the <key>, that is the approximated number of",
-            "    seconds elapsed since the last access to the key.",
-            "REFCOUNT <key>",
-            "    Return the number of references of the value associated with the specified",
-            "    <key>.",
+            (
+                "ENCODING <key>",
+                "Return the kind of internal representation used in order to store the value\n\
+                 associated with a <key>.",
+            ),
+            (
+                "FREQ <key>",
+                "Return the access frequency index of the <key>. The returned integer is\n\
+                 proportional to the logarithm of the recent access frequency of the key.",
+            ),
+            (
+                "IDLETIME <key>",
+                "Return the idle time of the <key>, that is the approximated number of\n\
+                 seconds elapsed since the last access to the key.",
+            ),
+            (
+                "REFCOUNT <key>",
+                "Return the number of references of the value associated with the specified\n<key>.",
+            ),
         ],
-    );
-    DONE
+    )
 }

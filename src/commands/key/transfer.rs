@@ -104,24 +104,31 @@ fn move_(call: &mut Call<'_>) -> Outcome {
     if from == to {
         return Err(error::SAME_OBJECT);
     }
-    let moved = call.keys.exists(key, Access::Write) && {
+    let moves = call.keys.exists(key, Access::Write) && {
         call.keys.select(to);
         let free = !call.keys.exists(key, Access::Write);
         call.keys.select(from);
         free
     };
-    if moved && let Some(lifted) = call.keys.lift(key) {
-        call.keys.touch(key);
-        call.keys.select(to);
-        call.keys.put_down(key, lifted);
-        call.keys.select(from);
-        call.keys.event(key, EventClasses::GENERIC, "move_from");
-        call.keys.select(to);
-        call.keys.changed(key, EventClasses::GENERIC, "move_to");
-        call.keys.select(from);
+    if moves {
+        carry_over(call, key, to);
     }
-    call.reply.int(moved.into());
+    call.reply.int(moves.into());
     DONE
+}
+
+/// Carries a key that exists to another database, where it doesn't.
+fn carry_over(call: &mut Call<'_>, key: &[u8], to: usize) {
+    let from = call.keys.db();
+    let Some(lifted) = call.keys.lift(key) else { return };
+    call.keys.select(to);
+    call.keys.put_down(key, lifted);
+    call.keys.select(from);
+    call.keys.touch(key);
+    call.keys.event(key, EventClasses::GENERIC, "move_from");
+    call.keys.select(to);
+    call.keys.changed(key, EventClasses::GENERIC, "move_to");
+    call.keys.select(from);
 }
 
 struct CopyOptions {
