@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, AtomicUsize};
 use std::time::{Duration, Instant};
 
 use tokio::runtime::Runtime;
@@ -99,6 +99,7 @@ fn assemble(config: Config, log: Log, workers: usize) -> Result<Server, String> 
         dirty: AtomicU64::new(0),
         active_expire: AtomicBool::new(true),
         last_save: AtomicI64::new(clock::unix_ms() / 1000),
+        list_packed_threshold: AtomicUsize::new(0),
         config,
         log,
     })

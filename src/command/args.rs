@@ -50,6 +50,13 @@ impl<'a> Args<'a> {
         self.take().ok_or(error::SYNTAX)
     }
 
+    /// Takes the next `count` arguments, if there are so many.
+    pub fn take_many(&mut self, count: usize) -> Option<&'a [&'a [u8]]> {
+        let (taken, rest) = self.rest.split_at_checked(count)?;
+        self.rest = rest;
+        Some(taken)
+    }
+
     /// Takes the next argument if it is this word.
     pub fn word(&mut self, word: &str) -> bool {
         let matches = self.peek().is_some_and(|next| next.eq_ignore_ascii_case(word.as_bytes()));
@@ -88,18 +95,26 @@ pub fn int(arg: &[u8]) -> Result<i64, Error> {
 /// An argument as an integer within limits.
 ///
 /// # Errors
-/// `ERR value is out of range, must be positive` below zero when `min` is 0; else `ERR value is out of range, value
-/// must between min and max`; not an integer.
+/// `ERR value is out of range, value must between min and max`; not an integer.
 pub fn int_in(arg: &[u8], min: i64, max: i64) -> Result<i64, Error> {
     let value = int(arg)?;
-    if (min..=max).contains(&value) {
-        return Ok(value);
-    }
-    Err(if min == 0 && max == i64::MAX {
-        error::NOT_POSITIVE
-    } else {
-        Error::new(format!("ERR value is out of range, value must between {min} and {max}"))
-    })
+    if (min..=max).contains(&value) { Ok(value) } else { Err(error::out_of_range(min, max)) }
+}
+
+/// An argument as an integer within limits.
+///
+/// # Errors
+/// `otherwise`, whatever is wrong.
+pub fn int_within(arg: &[u8], min: i64, max: i64, otherwise: &Error) -> Result<i64, Error> {
+    num::parse_i64(arg).filter(|value| (min..=max).contains(value)).ok_or_else(|| otherwise.clone())
+}
+
+/// An argument as a count.
+///
+/// # Errors
+/// `ERR value is out of range, must be positive`, also if it is no integer.
+pub fn positive(arg: &[u8]) -> Result<usize, Error> {
+    int_within(arg, 0, i64::MAX, &error::NOT_POSITIVE).map(|value| value as usize)
 }
 
 /// An argument as a double.

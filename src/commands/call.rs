@@ -11,6 +11,7 @@ use crate::command::{Args, Error, Spec};
 use crate::config::Settings;
 use crate::keyspace::{Keyspace, Plan, StrRef, Type, View};
 use crate::resp::Reply;
+use crate::types::listpack::Item;
 
 use super::server::Server;
 
@@ -25,6 +26,8 @@ pub struct Command {
     pub subcommands: &'static [Command],
     /// Finds keys that the key specs can't describe: indices into the arguments.
     pub find_keys: Option<FindKeys>,
+    /// Tells whether a request also touches keys that its arguments don't name.
+    pub touches_unnamed: Option<TouchesUnnamed>,
 }
 
 /// A handler: it reads `call.args`, works on `call.keys` and writes to `call.reply`.
@@ -32,6 +35,9 @@ pub type Handler = fn(&mut Call<'_>) -> Outcome;
 
 /// Finds keys by looking at the arguments, the name being the first.
 pub type FindKeys = fn(&[&[u8]]) -> Result<Vec<usize>, InvalidKeys>;
+
+/// Tells from the arguments whether keys are touched that they don't name, so that every shard is needed.
+pub type TouchesUnnamed = fn(&[&[u8]]) -> bool;
 
 /// What a handler returns: an error is answered as an error reply, whatever it wrote before is dropped.
 pub type Outcome = Result<Next, Error>;
@@ -121,7 +127,7 @@ impl<'a> Call<'a> {
         let mut hashes: SmallVec<[u64; 16]> = SmallVec::new();
         // A command that contradicts itself touches no key: it answers an error.
         let _ = command.for_each_key(args, &mut |at| hashes.push(Keyspace::hash(args[at])));
-        let everything = command.spec.flags.intersects(Flags::EXCLUSIVE | Flags::ALL_KEYS);
+        let everything = command.flags_for(args).intersects(Flags::EXCLUSIVE | Flags::ALL_KEYS);
         let plan = if everything { Plan::Everything } else { Plan::Keys(&hashes) };
         let from = self.reply.len();
         let mut part = Call {
@@ -165,10 +171,19 @@ pub fn write_string(reply: &mut Reply, string: StrRef<'_>) {
     }
 }
 
+/// Answers an element of a collection as a bulk.
+#[inline]
+pub fn write_item(reply: &mut Reply, item: Item<'_>) {
+    match item {
+        Item::Int(n) => reply.bulk_int(n),
+        Item::Bytes(bytes) => reply.bulk(bytes),
+    }
+}
+
 impl Command {
     /// A command without subcommands.
     pub const fn new(spec: Spec, run: Handler) -> Command {
-        Command { spec, run, subcommands: &[], find_keys: None }
+        Command { spec, run, subcommands: &[], find_keys: None, touches_unnamed: None }
     }
 
     /// A container of subcommands.
@@ -178,6 +193,7 @@ impl Command {
             run: |call| Err(crate::command::error::wrong_arity(call.spec.name)),
             subcommands,
             find_keys: None,
+            touches_unnamed: None,
         }
     }
 
@@ -185,6 +201,21 @@ impl Command {
     pub const fn find_keys(mut self, find: FindKeys) -> Command {
         self.find_keys = Some(find);
         self
+    }
+
+    /// Adds what tells whether a request touches keys that its arguments don't name.
+    pub const fn touches_unnamed(mut self, tell: TouchesUnnamed) -> Command {
+        self.touches_unnamed = Some(tell);
+        self
+    }
+
+    /// The flags under which a request runs: those of the row, and `EXCLUSIVE` if its keys can't be known beforehand.
+    #[inline]
+    pub fn flags_for(&self, args: &[&[u8]]) -> Flags {
+        match self.touches_unnamed {
+            Some(tell) if tell(args) => self.spec.flags | Flags::EXCLUSIVE,
+            _ => self.spec.flags,
+        }
     }
 
     /// Calls `found` with the index of each key in `args`.

@@ -2,11 +2,15 @@
 //!
 //! Adding a command touches three places: its row and handler here, its type if it needs one, its test.
 
+pub mod blocking;
 pub mod call;
 pub mod catalog;
 pub mod server;
 
 mod connection;
+mod hyperloglog;
+mod list;
+mod sort;
 mod string;
 mod transaction;
 
@@ -15,4 +19,4 @@ pub use self::catalog::{Catalog, Found, Listed};
 pub use self::server::Server;
 
 /// All families.
-pub const FAMILIES: &[&[Command]] = &[connection::COMMANDS, string::COMMANDS, transaction::COMMANDS];
+pub const FAMILIES: &[&[Command]] = &[connection::COMMANDS, hyperloglog::COMMANDS, list::COMMANDS, sort::COMMANDS, string::COMMANDS, transaction::COMMANDS];

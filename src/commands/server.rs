@@ -1,6 +1,6 @@
 //! The parts of the server, put together once at start-up.
 
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, AtomicUsize};
 use std::time::Instant;
 
 use tokio::sync::Notify;
@@ -38,6 +38,9 @@ pub struct Server {
     pub active_expire: AtomicBool,
     /// The time of the last save, in Unix seconds.
     pub last_save: AtomicI64,
+    /// DEBUG QUICKLIST-PACKED-THRESHOLD: bytes from which on an element of a list gets a chunk of its own; 0
+    /// leaves that to `list-max-listpack-size`.
+    pub list_packed_threshold: AtomicUsize,
 }
 
 /// What tells this process from others.

@@ -4,11 +4,12 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use super::blocking::serve_ready;
 use super::execute::clock;
 use super::settle;
 use crate::base::{alloc, clock::unix_ms};
 use crate::commands::Server;
-use crate::keyspace::Effects;
+use crate::keyspace::{Effects, Held};
 use crate::observe::Counter;
 
 /// How often deadlines are looked at.
@@ -54,6 +55,9 @@ async fn expire(server: &Arc<Server>) {
             let Some(pass) = server.keyspace.gate.enter_soon() else { return };
             let clock = clock(unix_ms(), &settings, true);
             let report = server.keyspace.expire_due(shard, clock, EXPIRY_BUDGET, &mut effects);
+            if !effects.ready.is_empty() {
+                serve_ready(server, &mut Held::Nothing, clock, &mut effects);
+            }
             drop(pass);
             settle(server, &mut effects);
             if !report.more {

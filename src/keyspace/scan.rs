@@ -119,6 +119,7 @@ impl View<'_> {
     /// Exchanges two databases. The view must hold everything.
     pub fn swap(&mut self, a: usize, b: usize) {
         let keyspace = self.keyspace();
+        let mut ready: Vec<(usize, Box<[u8]>)> = Vec::new();
         for index in 0..keyspace.shards() {
             self.with_shard(index, |shard| {
                 shard.swap(a, b);
@@ -129,9 +130,11 @@ impl View<'_> {
                         [one, other].iter().any(|database| database.table.find(local, key).is_some())
                     });
                     keyspace.counts(index).publish(db, database);
+                    ready.extend(database.waiters.keys().map(|key| (db, key.into())));
                 }
             });
         }
+        self.effects.ready.extend(ready);
     }
 }
 

@@ -11,6 +11,9 @@ use super::wheel::Wheel;
 /// What one lock protects: a slice of each database.
 pub struct Shard {
     databases: Box<[Database]>,
+    /// How many commands have let go of this shard only to take it again at once: meanwhile no other command may
+    /// have it; see [`Keyspace::widen`](super::Keyspace::widen).
+    pub(super) reserved: u32,
 }
 
 /// A shard's part of one logical database.
@@ -25,7 +28,7 @@ pub struct Database {
 
 impl Shard {
     pub(super) fn new(bits: u8, databases: usize, now: i64) -> Shard {
-        Shard { databases: (0..databases).map(|_| Database::new(bits, now)).collect() }
+        Shard { databases: (0..databases).map(|_| Database::new(bits, now)).collect(), reserved: 0 }
     }
 
     #[inline]

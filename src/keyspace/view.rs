@@ -333,14 +333,9 @@ impl<'a> View<'a> {
         self.place(key).database.waiters.add(key, ticket);
     }
 
-    /// Removes a blocked client's ticket from a key.
-    pub fn stop_waiting(&mut self, key: &[u8], ticket: u64) {
-        self.place(key).database.waiters.remove(key, ticket);
-    }
-
-    /// The oldest ticket on a key that is younger than `after`.
-    pub fn next_waiter(&mut self, key: &[u8], after: Option<u64>) -> Option<u64> {
-        self.place(key).database.waiters.next(key, after)
+    /// Ends the view and gives back what it was made of.
+    pub fn into_parts(self) -> (Held<'a>, &'a mut Effects) {
+        (self.held, self.effects)
     }
 
     /// Lets `work` have a shard that is held, or locks it for that long.
@@ -389,6 +384,9 @@ impl<'v> Place<'v> {
         let entry = self.database.remove(at);
         let key = entry.as_ref().key();
         self.database.watched.touch(key);
+        if self.database.waiters.is_waited_for(key) {
+            self.effects.ready.push((self.db, key.into()));
+        }
         if self.clock.events & self.clock.expired_class != 0 {
             let event =
                 Event { class: self.clock.expired_class, name: "expired", db: self.db, key: key.into() };
