@@ -38,30 +38,20 @@ const SPARE_THREADS: usize = 16;
 /// Runs a server with this configuration until it is asked to stop.
 pub fn run(config: Config) -> ExitCode {
     let settings = config.settings();
-    let log = Log::start(settings.log.level, settings.log.file.clone());
-    let pid = std::process::id();
-    tracing::info!("oO0OoO0OoO0Oo Redis is starting oO0OoO0OoO0Oo");
-    tracing::info!("Redis version=7.4.1, bits=64, commit=00000000, modified=0, pid={pid}, just started");
-    if std::env::args_os().len() > 1 {
-        tracing::info!("Configuration loaded");
-    } else {
-        tracing::warn!(
-            "Warning: no config file specified, using the default config. In order to specify a config file use redis-server /path/to/redis.conf"
-        );
-    }
     if let Err(error) = std::env::set_current_dir(&settings.snapshots.dir) {
         eprintln!("Can't chdir to '{}': {error}", settings.snapshots.dir.display());
         return ExitCode::FAILURE;
     }
     // Two at least, so that a long command never strands everybody.
     let workers = std::thread::available_parallelism().map_or(2, usize::from).max(2);
-    let server = match assemble(config, log, workers) {
-        Ok(server) => Arc::new(server),
+    let server = match assemble(config, workers) {
+        Ok(server) => server,
         Err(error) => {
             eprintln!("{error}");
             return ExitCode::FAILURE;
         }
     };
+    announce();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(workers)
         .max_blocking_threads(SPARE_THREADS)
@@ -77,13 +67,31 @@ pub fn run(config: Config) -> ExitCode {
     }
 }
 
-fn assemble(config: Config, log: Log, workers: usize) -> Result<Server, String> {
+fn announce() {
+    let pid = std::process::id();
+    tracing::info!("oO0OoO0OoO0Oo Redis is starting oO0OoO0OoO0Oo");
+    tracing::info!("Redis version=7.4.1, bits=64, commit=00000000, modified=0, pid={pid}, just started");
+    if std::env::args_os().len() > 1 {
+        tracing::info!("Configuration loaded");
+    } else {
+        tracing::warn!(
+            "Warning: no config file specified, using the default config. In order to specify a config file use redis-server /path/to/redis.conf"
+        );
+    }
+}
+
+/// Puts the parts together for a number of worker threads; nothing runs yet but the log.
+///
+/// # Errors
+/// A `rename-command` that names no command, or one that is taken.
+pub fn assemble(config: Config, workers: usize) -> Result<Arc<Server>, String> {
     let settings = config.settings();
+    let log = Log::start(settings.log.level, settings.log.file.clone());
     let catalog = Catalog::new(config.renames()).map_err(str::to_owned)?;
     let threads = workers + SPARE_THREADS;
     // About sixteen shards per worker: contention stays rare, idle memory small.
     let bits = (workers * 16).next_power_of_two().trailing_zeros().min(12) as u8;
-    Ok(Server {
+    Ok(Arc::new(Server {
         keyspace: Keyspace::new(bits, settings.process.databases as usize, threads),
         stats: Stats::new(catalog.len(), threads),
         catalog,
@@ -102,7 +110,7 @@ fn assemble(config: Config, log: Log, workers: usize) -> Result<Server, String> 
         list_packed_threshold: AtomicUsize::new(0),
         config,
         log,
-    })
+    }))
 }
 
 /// 40 hexadecimal digits.

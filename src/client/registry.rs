@@ -1,5 +1,6 @@
 //! The registry of all connections and the part of each that others see.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 
@@ -123,6 +124,13 @@ impl Client {
     #[inline]
     pub fn is_killed(&self) -> bool {
         self.killed.load(Ordering::Acquire)
+    }
+
+    /// Whether it came over loopback or the unix socket.
+    pub fn is_local(&self) -> bool {
+        let ip = self.addr.rsplit_once(':').map_or("", |(ip, _)| ip.trim_matches(['[', ']']));
+        self.flags().contains(ClientFlags::UNIX_SOCKET)
+            || ip.parse::<IpAddr>().is_ok_and(|ip| ip.to_canonical().is_loopback())
     }
 
     /// Seconds since it connected.

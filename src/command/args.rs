@@ -50,7 +50,7 @@ impl<'a> Args<'a> {
         self.take().ok_or(error::SYNTAX)
     }
 
-    /// Takes the next `count` arguments, if there are so many.
+    /// Takes this many arguments, if there are that many.
     pub fn take_many(&mut self, count: usize) -> Option<&'a [&'a [u8]]> {
         let (taken, rest) = self.rest.split_at_checked(count)?;
         self.rest = rest;
@@ -101,20 +101,23 @@ pub fn int_in(arg: &[u8], min: i64, max: i64) -> Result<i64, Error> {
     if (min..=max).contains(&value) { Ok(value) } else { Err(error::out_of_range(min, max)) }
 }
 
-/// An argument as an integer within limits.
+/// An argument as a number of things, which may be none.
 ///
 /// # Errors
-/// `otherwise`, whatever is wrong.
-pub fn int_within(arg: &[u8], min: i64, max: i64, otherwise: &Error) -> Result<i64, Error> {
-    num::parse_i64(arg).filter(|value| (min..=max).contains(value)).ok_or_else(|| otherwise.clone())
+/// `otherwise`, if it is anything else.
+pub fn count(arg: &[u8], otherwise: Error) -> Result<usize, Error> {
+    num::parse_i64(arg).and_then(|count| usize::try_from(count).ok()).ok_or(otherwise)
 }
 
-/// An argument as a count.
+/// An argument as a number of things, one at least.
 ///
 /// # Errors
-/// `ERR value is out of range, must be positive`, also if it is no integer.
-pub fn positive(arg: &[u8]) -> Result<usize, Error> {
-    int_within(arg, 0, i64::MAX, &error::NOT_POSITIVE).map(|value| value as usize)
+/// `otherwise`, if it is anything else.
+pub fn positive(arg: &[u8], otherwise: Error) -> Result<usize, Error> {
+    num::parse_i64(arg)
+        .and_then(|count| usize::try_from(count).ok())
+        .filter(|&count| count > 0)
+        .ok_or(otherwise)
 }
 
 /// An argument as a double.

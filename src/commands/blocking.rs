@@ -19,7 +19,7 @@ pub enum Unblock {
 ///
 /// # Errors
 /// The number is none, is negative, or lies beyond 64 bits of ms.
-pub fn deadline_after_seconds(timeout: &[u8], now: i64) -> Result<Option<i64>, Error> {
+pub fn deadline(timeout: &[u8], now: i64) -> Result<Option<i64>, Error> {
     // Whether it is a number is decided in the precision that Redis reads it in; a double is enough to count ms.
     LongDouble::parse(timeout).ok_or(error::TIMEOUT_NOT_FLOAT)?;
     let seconds = parse_f64_lenient(timeout).map_or(0.0, |number| number.value);
@@ -34,7 +34,7 @@ pub fn deadline_after_seconds(timeout: &[u8], now: i64) -> Result<Option<i64>, E
 ///
 /// # Errors
 /// The number is no integer, is negative, or too large.
-pub fn deadline_after_ms(timeout: &[u8], now: i64) -> Result<Option<i64>, Error> {
+pub fn deadline_ms(timeout: &[u8], now: i64) -> Result<Option<i64>, Error> {
     deadline_after(parse_i64(timeout).ok_or(error::TIMEOUT_NOT_INTEGER)?, now)
 }
 
@@ -79,7 +79,7 @@ mod tests {
     const NOW: i64 = 1_700_000_000_000;
 
     fn seconds(timeout: &str) -> Result<Option<i64>, Error> {
-        deadline_after_seconds(timeout.as_bytes(), NOW)
+        deadline(timeout.as_bytes(), NOW)
     }
 
     #[test]
@@ -109,7 +109,7 @@ mod tests {
 
     #[test]
     fn milliseconds_are_integers() {
-        let ms = |timeout: &str| deadline_after_ms(timeout.as_bytes(), NOW);
+        let ms = |timeout: &str| deadline_ms(timeout.as_bytes(), NOW);
         assert_eq!(ms("0"), Ok(None));
         assert_eq!(ms("7"), Ok(Some(NOW + 7)));
         assert_eq!(ms("-1"), Err(error::TIMEOUT_NEGATIVE));

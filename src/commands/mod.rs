@@ -7,16 +7,44 @@ pub mod call;
 pub mod catalog;
 pub mod server;
 
+mod bitmap;
 mod connection;
+mod debug;
+mod geo;
+mod help;
 mod hyperloglog;
+mod key;
 mod list;
+mod memory;
+mod scan;
 mod sort;
+mod store;
 mod string;
 mod transaction;
+mod wait;
+mod zset;
+
+#[cfg(test)]
+mod testing;
 
 pub use self::call::{Block, Call, Command, Compute, DONE, Install, Next, Outcome};
 pub use self::catalog::{Catalog, Found, Listed};
 pub use self::server::Server;
 
 /// All families.
-pub const FAMILIES: &[&[Command]] = &[connection::COMMANDS, hyperloglog::COMMANDS, list::COMMANDS, sort::COMMANDS, string::COMMANDS, transaction::COMMANDS];
+pub const FAMILIES: &[&[Command]] = &[
+    bitmap::COMMANDS,
+    connection::COMMANDS,
+    debug::COMMANDS,
+    geo::COMMANDS,
+    hyperloglog::COMMANDS,
+    key::COMMANDS,
+    list::COMMANDS,
+    memory::COMMANDS,
+    server::flush::COMMANDS,
+    sort::COMMANDS,
+    string::COMMANDS,
+    transaction::COMMANDS,
+    wait::COMMANDS,
+    zset::COMMANDS,
+];

@@ -1,6 +1,9 @@
 //! Admission: whether a command may run now. A list of small checks in Redis's order; each returns the error
 //! and none writes one.
 
+use std::sync::Arc;
+
+use super::memory::{Room, make_room};
 use crate::client::Session;
 use crate::command::spec::{Flags, Spec};
 use crate::command::{Error, error};
@@ -17,13 +20,13 @@ pub struct Candidate<'a> {
     /// The connection.
     pub session: &'a Session,
     /// The server.
-    pub server: &'a Server,
+    pub server: &'a Arc<Server>,
 }
 
 type Check = fn(&Candidate<'_>) -> Option<Error>;
 
 /// The checks, in the order in which their errors win.
-const CHECKS: [Check; 4] = [arity, authentication, transaction, memory];
+const CHECKS: [Check; 5] = [arity, protection, authentication, transaction, memory];
 
 /// Runs the checks.
 ///
@@ -37,6 +40,16 @@ pub fn admit(candidate: &Candidate<'_>) -> Result<(), Error> {
 #[inline]
 fn arity(candidate: &Candidate<'_>) -> Option<Error> {
     (!candidate.spec.admits(candidate.arguments)).then(|| error::wrong_arity(candidate.spec.name))
+}
+
+#[inline]
+fn protection(candidate: &Candidate<'_>) -> Option<Error> {
+    if !candidate.spec.flags.contains(Flags::PROTECTED) {
+        return None;
+    }
+    let session = candidate.session;
+    let allowed = session.settings.security.debug_command.to(session.client.is_local());
+    (!allowed).then(|| error::protected_command(candidate.spec.name))
 }
 
 #[inline]
@@ -56,6 +69,5 @@ fn memory(candidate: &Candidate<'_>) -> Option<Error> {
     if !candidate.flags.contains(Flags::DENYOOM) {
         return None;
     }
-    let limit = candidate.session.settings.memory.maxmemory;
-    (limit != 0 && crate::base::alloc::used() as u64 > limit).then_some(error::OOM)
+    (make_room(candidate.server, &candidate.session.settings) == Room::None).then_some(error::OOM)
 }

@@ -16,7 +16,7 @@ use crate::command::keys::InvalidKeys;
 use crate::command::spec::Flags;
 use crate::command::{Error, error};
 use crate::commands::{Block, Call, Command, Compute, Found, Install, Listed, Next, Outcome, Server};
-use crate::config::{EventClasses, EvictionPolicy, Settings};
+use crate::config::{EvictionPolicy, Settings};
 use crate::keyspace::{Clock, Effects, Keyspace, Lfu, Plan, View};
 use crate::resp::Reply;
 
@@ -100,7 +100,6 @@ pub fn clock(now: i64, settings: &Settings, no_touch: bool) -> Clock {
         }),
         no_touch,
         events: settings.observe.keyspace_events.0,
-        expired_class: EventClasses::EXPIRED,
     }
 }
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::blocking::serve_ready;
 use super::execute::clock;
+use super::memory::make_room;
 use super::settle;
 use crate::base::{alloc, clock::unix_ms};
 use crate::commands::Server;
@@ -32,6 +33,9 @@ pub async fn housekeeping(server: Arc<Server>) {
             () = server.shutdown.asked() => return,
         }
         let now = unix_ms();
+        if let Some(_pass) = server.keyspace.gate.enter_soon() {
+            make_room(&server, &server.config.settings());
+        }
         if server.active_expire.load(Ordering::Relaxed) {
             expire(&server).await;
         }
@@ -39,7 +43,7 @@ pub async fn housekeeping(server: Arc<Server>) {
             next_slow = now + SLOW_PERIOD_MS;
             rates.sample(&server, now);
             server.stats.peak_memory.fetch_max(alloc::used() as u64, Ordering::Relaxed);
-            server.keyspace.tidy_wheels(tidy % server.keyspace.shards(), now);
+            renew_deadlines(&server, tidy % server.keyspace.shards()).await;
             tidy += 1;
         }
     }
@@ -65,6 +69,19 @@ async fn expire(server: &Arc<Server>) {
             }
             tokio::task::yield_now().await;
         }
+    }
+}
+
+/// Clears what has piled up in the wheels of one shard, in short steps.
+async fn renew_deadlines(server: &Server, shard: usize) {
+    loop {
+        let Some(pass) = server.keyspace.gate.enter_soon() else { return };
+        let more = server.keyspace.renew_deadlines(shard, unix_ms());
+        drop(pass);
+        if !more {
+            return;
+        }
+        tokio::task::yield_now().await;
     }
 }
 

@@ -13,9 +13,12 @@ mod blocking;
 mod effects;
 mod execute;
 mod housekeeping;
+mod local;
+mod memory;
 mod turn;
 
 pub use self::effects::settle;
 pub use self::execute::{Suspended, clock};
 pub use self::housekeeping::housekeeping;
+pub use self::local::Local;
 pub use self::turn::{Stop, Turn};

@@ -170,14 +170,24 @@ impl Turn {
 }
 
 /// Runs work that was put off; a computation gives what is to be installed.
-fn put_off(done: Done, reply: &mut Reply) -> Option<Install> {
+pub(super) fn put_off(done: Done, reply: &mut Reply) -> Option<Install> {
     match done {
         Done::Later(work) => {
-            tokio::task::block_in_place(|| work(reply));
+            unhurried(|| work(reply));
             None
         }
-        Done::Compute(compute) => Some(tokio::task::block_in_place(compute)),
+        Done::Compute(compute) => Some(unhurried(compute)),
         _ => None,
+    }
+}
+
+/// Runs long work so that another thread takes over the worker's connections meanwhile.
+fn unhurried<R>(work: impl FnOnce() -> R) -> R {
+    match tokio::runtime::Handle::try_current() {
+        Ok(handle) if handle.runtime_flavor() == tokio::runtime::RuntimeFlavor::MultiThread => {
+            tokio::task::block_in_place(work)
+        }
+        _ => work(),
     }
 }
 

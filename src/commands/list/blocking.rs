@@ -9,7 +9,7 @@ use crate::keyspace::Type;
 use crate::resp::Reply;
 use crate::types::list::End;
 
-use super::super::blocking::deadline_after_seconds;
+use super::super::blocking::deadline;
 use super::super::{Block, Call, Command, DONE, Outcome};
 use super::moving::{KEYS, ends, move_one};
 use super::pop::{MultiPop, pop_one};
@@ -73,7 +73,7 @@ pub(super) const BRPOPLPUSH: Command = Command::new(
 
 fn pop(call: &mut Call<'_>, end: End) -> Outcome {
     let [_, keys @ .., timeout] = call.args else { return Err(error::SYNTAX) };
-    let deadline = deadline_after_seconds(timeout, call.keys.now())?;
+    let deadline = deadline(timeout, call.keys.now())?;
     let name = |reply: &mut Reply, key: &[u8]| {
         reply.array(2);
         reply.bulk(key);
@@ -88,7 +88,7 @@ fn pop(call: &mut Call<'_>, end: End) -> Outcome {
 
 fn multi_pop(call: &mut Call<'_>) -> Outcome {
     let wanted = MultiPop::parse(call.args_from(2))?;
-    let deadline = deadline_after_seconds(call.args[1], call.keys.now())?;
+    let deadline = deadline(call.args[1], call.keys.now())?;
     match wanted.pop(call)? {
         Some(next) => Ok(next),
         None => wait(call, wanted.keys, deadline),
@@ -96,7 +96,7 @@ fn multi_pop(call: &mut Call<'_>) -> Outcome {
 }
 
 fn move_when_there(call: &mut Call<'_>, ends: (End, End), timeout: &[u8]) -> Outcome {
-    let deadline = deadline_after_seconds(timeout, call.keys.now())?;
+    let deadline = deadline(timeout, call.keys.now())?;
     if move_one(call, ends)? {
         return DONE;
     }

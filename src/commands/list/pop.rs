@@ -56,7 +56,7 @@ fn pop(call: &mut Call<'_>, end: End) -> Outcome {
             DONE
         }
         [_, _, count] => {
-            let count = args::positive(count)?;
+            let count = args::count(count, error::NOT_POSITIVE)?;
             Ok(pop_some(call, key, end, count, |_, _| ())?.unwrap_or_else(|| {
                 call.reply.null_array();
                 Next::Done
@@ -86,15 +86,15 @@ impl<'a> MultiPop<'a> {
     /// Reads the arguments from the number of keys on.
     pub fn parse(mut args: Args<'a>) -> Result<MultiPop<'a>, Error> {
         let keys =
-            args.want().map(|arg| args::int_within(arg, 1, i64::MAX, &error::NUMKEYS_NOT_POSITIVE))??;
-        let keys = usize::try_from(keys).ok().and_then(|keys| args.take_many(keys)).ok_or(error::SYNTAX)?;
+            args::positive(args.want()?, error::NUMKEYS_NOT_POSITIVE)?;
+        let keys = args.take_many(keys).ok_or(error::SYNTAX)?;
         let end = end(args.want()?)?;
         let mut count = None;
         while !args.is_empty() {
             if count.is_some() || args.len() < 2 || !args.word("COUNT") {
                 return Err(error::SYNTAX);
             }
-            count = Some(args::int_within(args.want()?, 1, i64::MAX, &error::COUNT_NOT_POSITIVE)? as usize);
+            count = Some(args::positive(args.want()?, error::COUNT_NOT_POSITIVE)?);
         }
         Ok(MultiPop { keys, end, count: count.unwrap_or(1) })
     }

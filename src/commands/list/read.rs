@@ -114,7 +114,7 @@ struct Search {
 impl Search {
     fn parse(call: &Call<'_>) -> Result<Search, Error> {
         let mut search = Search { from: End::Head, skip: 0, count: None, most: usize::MAX };
-        let unlimited = |limit: i64| if limit == 0 { usize::MAX } else { limit as usize };
+        let unlimited = |limit: usize| if limit == 0 { usize::MAX } else { limit };
         let mut args = call.args_from(3);
         while !args.is_empty() {
             if args.len() < 2 {
@@ -124,10 +124,10 @@ impl Search {
                 search.from = if rank < 0 { End::Tail } else { End::Head };
                 search.skip = rank.unsigned_abs().checked_sub(1).ok_or(error::RANK_ZERO)? as usize;
             } else if args.word("COUNT") {
-                let count = args::int_within(args.want()?, 0, i64::MAX, &error::COUNT_NEGATIVE)?;
+                let count = args::count(args.want()?, error::COUNT_NEGATIVE)?;
                 search.count = Some(unlimited(count));
             } else if args.word("MAXLEN") {
-                let most = args::int_within(args.want()?, 0, i64::MAX, &error::MAXLEN_NEGATIVE)?;
+                let most = args::count(args.want()?, error::MAXLEN_NEGATIVE)?;
                 search.most = unlimited(most);
             } else {
                 return Err(error::SYNTAX);

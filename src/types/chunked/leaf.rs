@@ -138,6 +138,7 @@ impl<S: Shape> Leaf<S> {
                 }
                 let place = self.write_record(key, value, size);
                 page::set_slot(Arc::make_mut(&mut self.block), i, tag, place);
+                self.compact();
             }
         }
         if summary_stays {
@@ -157,8 +158,8 @@ impl<S: Shape> Leaf<S> {
         self.len -= 1;
         if self.len == 0 {
             *self = Leaf::default();
-        } else if self.page().dead() * 4 > self.block.len() {
-            self.rebuild(0, 0, None);
+        } else {
+            self.compact();
         }
         if had_summary {
             self.sum_up();
@@ -273,6 +274,13 @@ impl<S: Shape> Leaf<S> {
         }
     }
 
+    /// Writes a new block if a quarter of this one is dead.
+    fn compact(&mut self) {
+        if self.page().dead() * 4 > self.block.len() {
+            self.rebuild(0, 0, None);
+        }
+    }
+
     /// Writes a new block without dead records, with room for `slots` more slots and `bytes` more of
     /// records. The record of `without`, given up before, is not copied.
     fn rebuild(&mut self, slots: usize, bytes: usize, without: Option<usize>) {
@@ -281,7 +289,10 @@ impl<S: Shape> Leaf<S> {
         // happening at every turn.
         let slack = if page.dead() > 0 { page.live() / 8 } else { 0 };
         let written = Written::with_room(page.len + slots, page.live() + bytes + slack, |to| {
-            if page.dead() == 0 && without.is_none() && slot_size(to.block.len()) == slot_size(page.block.len()) {
+            if page.dead() == 0
+                && without.is_none()
+                && slot_size(to.block.len()) == slot_size(page.block.len())
+            {
                 return to.copy_all(page);
             }
             for i in 0..page.len {

@@ -1,7 +1,6 @@
 //! Intersection, union and difference.
 //!
-//! The results have the forms that Redis gives them. Keys that don't exist are the caller's: an empty set in
-//! an intersection empties it, in a union and among the sets to subtract it can be left out.
+//! The results have the forms that Redis gives them. Keys that don't exist can be given as empty sets.
 
 use super::{Form, Packed, Set, SetLimits};
 use crate::types::listpack::{Item, Listpack};
@@ -62,15 +61,16 @@ pub fn union(sets: &[&Set], limits: &SetLimits) -> Set {
 /// removed from a copy of the first; Redis's estimate of the work decides, since the form of the result
 /// depends on it. Where it doesn't, a clone of the first set makes the second way the cheaper one.
 pub fn difference(first: &Set, others: &[&Set], limits: &SetLimits) -> Set {
+    let others: Vec<&Set> = others.iter().copied().filter(|set| !set.is_empty()).collect();
     let to_remove = others.iter().fold(0usize, |sum, set| sum.saturating_add(set.len()));
     if to_remove <= first.len() && is_surely_large(first, to_remove, limits) {
-        return without(first.clone(), others);
+        return without(first.clone(), &others);
     }
     let looking_up = first.len().saturating_mul(1 + others.len()) / 2;
     if looking_up <= first.len().saturating_add(to_remove) {
-        lacking(first, others, limits)
+        lacking(first, &others, limits)
     } else {
-        without(union(&[first], limits), others)
+        without(union(&[first], limits), &others)
     }
 }
 

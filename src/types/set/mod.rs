@@ -340,10 +340,12 @@ impl Set {
 
 /// The intset as a listpack, if it and a member of `len` bytes stay within the limits.
 fn listpack_of(ints: &IntSet, len: usize, limits: &SetLimits) -> Option<Listpack> {
-    let ends = [ints.min(), ints.max()].map(|end| end.map_or((0, 0), |n| {
-        let text = Item::Int(n).to_vec();
-        (text.len(), encoded_len(&text))
-    }));
+    let ends = [ints.min(), ints.max()].map(|end| {
+        end.map_or((0, 0), |n| {
+            let text = Item::Int(n).to_vec();
+            (text.len(), encoded_len(&text))
+        })
+    });
     // No integer between the two takes more than both.
     let longest = ends[0].0.max(ends[1].0);
     let bytes = ends[0].1.max(ends[1].1).saturating_mul(ints.len()).saturating_add(len);

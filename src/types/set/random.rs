@@ -37,7 +37,9 @@ impl Set {
     pub fn sample<'a>(&'a self, count: usize, mut visit: impl FnMut(Item<'a>)) {
         let ranks = distinct_ranks(self.len(), count);
         match &self.0 {
-            Form::Ints(ints) => ranks.iter().filter_map(|&rank| ints.get(rank)).map(Item::Int).for_each(visit),
+            Form::Ints(ints) => {
+                ranks.iter().filter_map(|&rank| ints.get(rank)).map(Item::Int).for_each(visit);
+            }
             Form::Large(table) if count < table.len() / WALK_SHARE => {
                 let members = ranks.iter().filter_map(|&rank| table.nth(rank));
                 members.for_each(|(member, ())| visit(Item::Bytes(member)));

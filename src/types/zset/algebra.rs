@@ -81,7 +81,8 @@ impl<'a> Scored<'a> {
 pub fn union<'a>(inputs: &[Input<'a>], aggregate: Aggregate) -> Scored<'a> {
     let inputs = by_size(inputs);
     let largest = inputs.last().map_or(0, |input| input.source.len());
-    let mut scores: HashMap<Cow<'a, [u8]>, f64, Hashing> = HashMap::with_capacity_and_hasher(largest, Hashing::default());
+    let mut scores: HashMap<Cow<'a, [u8]>, f64, Hashing> =
+        HashMap::with_capacity_and_hasher(largest, Hashing::default());
     for Input { source, weight } in inputs {
         source.for_each(|member, score| {
             let score = zero_if_nan(score * weight);
@@ -131,7 +132,11 @@ pub fn difference<'a>(inputs: &[Source<'a>]) -> Scored<'a> {
     } else {
         // Many small sets to subtract: cheaper to have them as one.
         let mut gone: HashSet<Cow<'a, [u8]>, Hashing> = HashSet::default();
-        others.iter().for_each(|other| other.for_each(|member, _| drop(gone.insert(text_of(member)))));
+        for other in others {
+            other.for_each(|member, _| {
+                gone.insert(text_of(member));
+            });
+        }
         first.for_each(|member, score| {
             let text = text_of(member);
             if !gone.contains(&text) {
@@ -165,7 +170,8 @@ fn by_size<'a>(inputs: &[Input<'a>]) -> Vec<Input<'a>> {
     inputs
 }
 
-fn text_of(member: Item<'_>) -> Cow<'_, [u8]> {
+/// A member's bytes, borrowed where they lie somewhere as bytes.
+pub(super) fn text_of(member: Item<'_>) -> Cow<'_, [u8]> {
     match member {
         Item::Bytes(bytes) => Cow::Borrowed(bytes),
         Item::Int(_) => Cow::Owned(member.to_vec()),
@@ -182,8 +188,20 @@ impl Aggregate {
     fn of(self, score: f64, value: f64) -> f64 {
         match self {
             Aggregate::Sum => zero_if_nan(score + value),
-            Aggregate::Min => if value < score { value } else { score },
-            Aggregate::Max => if value > score { value } else { score },
+            Aggregate::Min => {
+                if value < score {
+                    value
+                } else {
+                    score
+                }
+            }
+            Aggregate::Max => {
+                if value > score {
+                    value
+                } else {
+                    score
+                }
+            }
         }
     }
 }

@@ -16,11 +16,11 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::bounds::Cut;
-use super::slab::Slab;
 use super::index::{Index, hash_in, leaf_in};
-use super::walk::Walk;
-use super::leaf::{Leaf, Record, Room};
+use super::leaf::{Apart, Leaf, Record, Room};
+use super::slab::Slab;
 use super::tree::{Child, Entry, Inner, Node, Separator, Store, hash_of};
+use super::walk::Walk;
 
 /// A sorted set of any size.
 #[derive(Clone)]
@@ -286,7 +286,7 @@ impl Large {
 #[derive(Default)]
 struct Builder {
     leaves: Slab<Leaf>,
-    apart: super::leaf::Apart,
+    apart: Apart,
     /// `(hash, leaf)` of all entries.
     pairs: Vec<(u32, u32)>,
     /// The finished leaves.
@@ -342,7 +342,8 @@ impl Builder {
                 level.push(Child { separator, count, node: Node::Inner(Arc::new(inner)) });
             }
         }
-        let store = Store { leaves: self.leaves, apart: self.apart, index: Index::build(self.pairs.into_iter()) };
+        let store =
+            Store { leaves: self.leaves, apart: self.apart, index: Index::build(self.pairs.into_iter()) };
         Large { root: Arc::new(Inner::of(level)), store, len }
     }
 }

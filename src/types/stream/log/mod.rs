@@ -322,3 +322,6 @@ impl Log {
         self.counters.first_id = self.first().map_or(StreamId::MIN, |entry| entry.id());
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -63,7 +63,10 @@ fn apply(tree: &mut Tree<u32, u32>, model: &mut Model, step: &Step, serial: u32)
         Step::RemoveFirst(many) => {
             for _ in 0..many {
                 let first = tree.first().map(|(key, _)| *key);
-                assert_eq!(first.and_then(|key| tree.remove(&key)), model.pop_first().map(|(_, value)| value));
+                assert_eq!(
+                    first.and_then(|key| tree.remove(&key)),
+                    model.pop_first().map(|(_, value)| value)
+                );
             }
         }
         Step::RemoveStretch(from, many) => {
@@ -77,7 +80,10 @@ fn apply(tree: &mut Tree<u32, u32>, model: &mut Model, step: &Step, serial: u32)
         Step::Change(near) => {
             let key = u32::from(near);
             assert_eq!(tree.get(&key), model.get(&key));
-            assert_eq!(tree.get_mut(&key).map(|value| *value += 1), model.get_mut(&key).map(|value| *value += 1));
+            assert_eq!(
+                tree.get_mut(&key).map(|value| *value += 1),
+                model.get_mut(&key).map(|value| *value += 1)
+            );
             let last = tree.last_mut().map(|(key, value)| {
                 *value ^= 1;
                 *key
@@ -146,4 +152,27 @@ fn stragglers_do_not_keep_the_tree_large() {
     }
     let (entries, depth) = tree.root.as_ref().expect("it has entries").check(None, None);
     assert_eq!((entries, depth), (1000, 2));
+}
+
+#[test]
+fn joined_branches_keep_what_came_below_their_bounds() {
+    let mut tree = Tree::default();
+    // A full branch of 64 full leaves, and one of 10.
+    for key in 0..64 * 64 + 64 * 10 {
+        tree.insert(key, ());
+    }
+    let right = 64 * 64;
+    // The second branch loses its first leaf; then comes a key that belongs where that was.
+    for key in right..right + 64 {
+        tree.remove(&key);
+    }
+    tree.insert(right + 4, ());
+    // With the first branch thinned out, a removal in the second one joins them.
+    for key in 0..64 * 40 {
+        tree.remove(&key);
+    }
+    tree.remove(&(right + 639));
+    let (entries, depth) = tree.root.as_ref().expect("it has entries").check(None, None);
+    assert_eq!((entries, depth), (64 * 24 + 1 + 64 * 9 - 1, 2));
+    assert!(tree.contains(&(right + 4)));
 }
