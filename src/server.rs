@@ -1,21 +1,26 @@
 //! Putting the server together, running it until it is asked to stop.
 
+mod clients;
+mod end;
+
 use std::process::ExitCode;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64};
-use std::time::{Duration, Instant};
+use std::sync::{Arc, OnceLock};
+use std::time::Instant;
 
 use tokio::runtime::Runtime;
-use tokio::signal::unix::{SignalKind, signal};
 
+use self::clients::adjust_maxclients;
+use self::end::{Signals, wait_for_the_end, write_pid_file};
 use crate::base::clock;
-use crate::client::Registry;
+use crate::client::{BlockedClients, Pause, Registry};
 use crate::commands::server::{Identity, Shutdown};
 use crate::commands::{Catalog, Server};
 use crate::config::Config;
 use crate::keyspace::Keyspace;
 use crate::net;
 use crate::observe::{Stats, log::Log};
+use crate::pubsub::Broker;
 
 /// What `--help` prints.
 pub const USAGE: &str = "\
@@ -38,7 +43,44 @@ const SPARE_THREADS: usize = 16;
 /// Runs a server with this configuration until it is asked to stop.
 pub fn run(config: Config) -> ExitCode {
     let settings = config.settings();
-    let log = Log::start(settings.log.level, settings.log.file.clone());
+    if let Err(error) = std::env::set_current_dir(&settings.snapshots.dir) {
+        eprintln!("Can't chdir to '{}': {error}", settings.snapshots.dir.display());
+        return ExitCode::FAILURE;
+    }
+    // Two at least, so that a long command never strands everybody.
+    let workers = std::thread::available_parallelism().map_or(2, usize::from).max(2);
+    let server = match assemble(config, workers) {
+        Ok(server) => server,
+        Err(error) => {
+            eprintln!("{error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    announce();
+    if let Err(code) = adjust_maxclients(&server.config) {
+        return code;
+    }
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(workers)
+        .max_blocking_threads(SPARE_THREADS)
+        .thread_name("redstart")
+        .enable_all()
+        .build();
+    match runtime {
+        Ok(runtime) => {
+            let code = serve(&runtime, &server);
+            // A command that still runs is not waited for.
+            runtime.shutdown_background();
+            code
+        }
+        Err(error) => {
+            tracing::warn!("Can't start the worker threads: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn announce() {
     let pid = std::process::id();
     tracing::info!("oO0OoO0OoO0Oo Redis is starting oO0OoO0OoO0Oo");
     tracing::info!("Redis version=7.4.1, bits=64, commit=00000000, modified=0, pid={pid}, just started");
@@ -49,45 +91,28 @@ pub fn run(config: Config) -> ExitCode {
             "Warning: no config file specified, using the default config. In order to specify a config file use redis-server /path/to/redis.conf"
         );
     }
-    if let Err(error) = std::env::set_current_dir(&settings.snapshots.dir) {
-        eprintln!("Can't chdir to '{}': {error}", settings.snapshots.dir.display());
-        return ExitCode::FAILURE;
-    }
-    // Two at least, so that a long command never strands everybody.
-    let workers = std::thread::available_parallelism().map_or(2, usize::from).max(2);
-    let server = match assemble(config, log, workers) {
-        Ok(server) => Arc::new(server),
-        Err(error) => {
-            eprintln!("{error}");
-            return ExitCode::FAILURE;
-        }
-    };
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(workers)
-        .max_blocking_threads(SPARE_THREADS)
-        .thread_name("redstart")
-        .enable_all()
-        .build();
-    match runtime {
-        Ok(runtime) => serve(&runtime, &server),
-        Err(error) => {
-            tracing::warn!("Can't start the worker threads: {error}");
-            ExitCode::FAILURE
-        }
-    }
 }
 
-fn assemble(config: Config, log: Log, workers: usize) -> Result<Server, String> {
+/// Puts the parts together for a number of worker threads; nothing runs yet but the log.
+///
+/// # Errors
+/// A `rename-command` that names no command, or one that is taken.
+pub fn assemble(config: Config, workers: usize) -> Result<Arc<Server>, String> {
     let settings = config.settings();
+    let log = Log::start(settings.log.level, settings.log.file.clone());
     let catalog = Catalog::new(config.renames()).map_err(str::to_owned)?;
     let threads = workers + SPARE_THREADS;
     // About sixteen shards per worker: contention stays rare, idle memory small.
     let bits = (workers * 16).next_power_of_two().trailing_zeros().min(12) as u8;
-    Ok(Server {
+    Ok(Arc::new(Server {
         keyspace: Keyspace::new(bits, settings.process.databases as usize, threads),
         stats: Stats::new(catalog.len(), threads),
         catalog,
         clients: Registry::default(),
+        blocked: BlockedClients::default(),
+        pause: Pause::default(),
+        pubsub: Arc::new(Broker::new()),
+        listening: OnceLock::new(),
         identity: Identity {
             started: Instant::now(),
             started_unix: clock::unix_ms() / 1000,
@@ -100,7 +125,7 @@ fn assemble(config: Config, log: Log, workers: usize) -> Result<Server, String> 
         last_save: AtomicI64::new(clock::unix_ms() / 1000),
         config,
         log,
-    })
+    }))
 }
 
 /// 40 hexadecimal digits.
@@ -112,13 +137,10 @@ fn serve(runtime: &Runtime, server: &Arc<Server>) -> ExitCode {
     runtime.block_on(async {
         let settings = server.config.settings();
         tracing::info!("Running mode=standalone, port={}.", settings.network.port);
-        let listeners = match net::bind(&settings) {
-            Ok(listeners) => listeners,
-            Err(_) => {
-                tracing::warn!("Failed listening on port {} (tcp), aborting.", settings.network.port);
-                return ExitCode::FAILURE;
-            }
-        };
+        // From here on, so that a signal during the start isn't lost.
+        let signals = Signals::listen();
+        let Ok(listeners) = net::bind(&settings) else { return ExitCode::FAILURE };
+        write_pid_file(&settings);
         tracing::info!("Server initialized");
         let (tcp, unix) = listeners.summary();
         if tcp > 0 {
@@ -128,37 +150,7 @@ fn serve(runtime: &Runtime, server: &Arc<Server>) -> ExitCode {
             tracing::info!("Ready to accept connections unix");
         }
         tokio::spawn(crate::dispatch::housekeeping(Arc::clone(server)));
-        listeners.accept(Arc::clone(server)).await;
-        wait_for_the_end(server).await;
-        tracing::info!("User requested shutdown...");
-        drain(server).await;
-        tracing::warn!("Redis is now ready to exit, bye bye...");
-        ExitCode::SUCCESS
+        listeners.accept(server);
+        wait_for_the_end(server, signals).await
     })
-}
-
-async fn wait_for_the_end(server: &Server) {
-    let (Ok(mut terminate), Ok(mut interrupt)) =
-        (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
-    else {
-        // Without signal handlers the default action ends the process.
-        return server.shutdown.asked().await;
-    };
-    tokio::select! {
-        _ = terminate.recv() => tracing::info!("Received SIGTERM scheduling shutdown..."),
-        _ = interrupt.recv() => tracing::info!("Received SIGINT scheduling shutdown..."),
-        () = server.shutdown.asked() => return,
-    }
-    server.shutdown.ask();
-}
-
-/// Lets connections write the replies of commands that have run.
-async fn drain(server: &Server) {
-    for client in server.clients.all() {
-        client.outbox.wake();
-    }
-    let until = Instant::now() + Duration::from_secs(1);
-    while !server.clients.is_empty() && Instant::now() < until {
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
 }

@@ -9,6 +9,7 @@ pub mod glob;
 pub mod hash;
 pub mod lzf;
 pub mod num;
+pub mod open_files;
 pub mod reaper;
 pub mod size_class;
 pub mod worker;

@@ -64,7 +64,13 @@ impl Client {
         write!(line, " tot-mem={}", self.memory_with(&names) + running.arguments)?;
         let events = if unsent > 0 { "rw" } else { "r" };
         write!(line, " events={events} cmd={command} user={} redir=-1", names.user)?;
-        write!(line, " resp={} lib-name={} lib-ver={}", self.resp.load(Relaxed), names.lib_name, names.lib_ver)
+        write!(
+            line,
+            " resp={} lib-name={} lib-ver={}",
+            self.resp.load(Relaxed),
+            names.lib_name,
+            names.lib_ver
+        )
     }
 
     fn letters(&self) -> String {
@@ -78,7 +84,7 @@ impl Client {
     }
 
     /// Bytes that the connection takes, its buffers included.
-    pub fn memory(&self) -> usize {
+    pub fn memory_bytes(&self) -> usize {
         self.memory_with(&self.names.lock())
     }
 
@@ -113,7 +119,10 @@ mod tests {
                         ssub=0 multi=-1 watch=0 qbuf=0 qbuf-free=0 argv-mem=0 multi-mem=0 rbs=0 rbp=0 obl=0 oll=0 \
                         omem=0 tot-mem=";
         assert!(line.starts_with(expected), "{line}");
-        assert!(line.ends_with(" events=r cmd=NULL user=default redir=-1 resp=2 lib-name= lib-ver="), "{line}");
+        assert!(
+            line.ends_with(" events=r cmd=NULL user=default redir=-1 resp=2 lib-name= lib-ver="),
+            "{line}"
+        );
     }
 
     #[test]

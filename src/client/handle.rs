@@ -1,5 +1,6 @@
 //! The part of a connection that others see: what it is, what it does, and the ways to reach it.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 
@@ -217,6 +218,25 @@ impl Client {
             .find(|&why| why as u8 == self.ending.load(Ordering::Acquire))
     }
 
+    /// Notes what was received, and how long the read buffer is now. Only its own task does.
+    #[inline]
+    pub fn received(&self, bytes: usize, buffered: usize) {
+        self.last_seen_ms.store(clock::monotonic_ms(), Ordering::Relaxed);
+        self.bytes_in.store(self.bytes_in.load(Ordering::Relaxed) + bytes as u64, Ordering::Relaxed);
+        if buffered > self.query.peak.load(Ordering::Relaxed) {
+            self.query.peak.store(buffered, Ordering::Relaxed);
+        }
+    }
+
+    /// Notes what was sent at once. Only its own task does.
+    #[inline]
+    pub fn sent(&self, bytes: usize) {
+        self.bytes_out.store(self.bytes_out.load(Ordering::Relaxed) + bytes as u64, Ordering::Relaxed);
+        if bytes > self.reply.peak.load(Ordering::Relaxed) {
+            self.reply.peak.store(bytes, Ordering::Relaxed);
+        }
+    }
+
     /// The class whose output limits hold for it.
     pub fn class(&self) -> OutputClass {
         let subscribed = self.flags().contains(ClientFlags::PUBSUB);
@@ -232,6 +252,17 @@ impl Client {
     /// Ends the connection if more waits to be sent than its class may have, at once or for too long.
     pub fn check_output(&self, now_ms: i64) {
         self.check_bytes(self.output_bytes(), now_ms);
+    }
+
+    /// Ends the connection if what is about to be sent, with what waits behind it, is more than its class may
+    /// have; tells whether it has been ended.
+    #[inline]
+    pub fn refuses_to_send(&self, bytes: usize) -> bool {
+        let unsent = bytes + self.outbox.bytes();
+        if unsent > OUTPUT_FREE {
+            self.check_bytes(unsent - OUTPUT_FREE, clock::monotonic_ms());
+        }
+        self.is_ended()
     }
 
     fn check_bytes(&self, used: usize, now_ms: i64) {
@@ -271,6 +302,13 @@ impl Client {
     pub(super) fn ask_to_release(&self) {
         self.set_flags(ClientFlags::RELEASE, true);
         self.outbox.wake();
+    }
+
+    /// Whether it came over loopback or the unix socket.
+    pub fn is_local(&self) -> bool {
+        let ip = self.addr.rsplit_once(':').map_or("", |(ip, _)| ip.trim_matches(['[', ']']));
+        self.flags().contains(ClientFlags::UNIX_SOCKET)
+            || ip.parse::<IpAddr>().is_ok_and(|ip| ip.to_canonical().is_loopback())
     }
 
     /// Seconds since it connected.

@@ -66,6 +66,11 @@ impl Registry {
         self.clients.iter().filter(|client| client.flags().contains(ClientFlags::BLOCKED)).count()
     }
 
+    /// Looks at all connections, in no order.
+    pub fn for_each(&self, mut look: impl FnMut(&Client)) {
+        self.clients.iter().for_each(|client| look(&client));
+    }
+
     /// All connections, in the order of connecting.
     pub fn all(&self) -> Vec<Arc<Client>> {
         let mut all: Vec<_> = self.clients.iter().map(|client| Arc::clone(&client)).collect();
@@ -79,7 +84,8 @@ impl Registry {
         let now = clock::monotonic_ms();
         for client in &self.clients {
             let silent = now - client.last_seen_ms.load(Ordering::Relaxed);
-            if timeout_ms > 0 && silent > timeout_ms && !client.flags().intersects(ClientFlags::MAY_BE_SILENT) {
+            if timeout_ms > 0 && silent > timeout_ms && !client.flags().intersects(ClientFlags::MAY_BE_SILENT)
+            {
                 client.end(Ending::Idle);
             } else {
                 client.check_output(now);

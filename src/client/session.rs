@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use super::handle::{Client, ClientFlags};
+use super::transaction::{self, Transaction, Watch};
 use crate::config::Settings;
 use crate::pubsub::{Broker, Kind, Subscriptions};
 use crate::resp::Reply;
@@ -33,8 +34,14 @@ pub struct Session {
     pub authenticated: bool,
     /// Whether replies are sent.
     pub reply_mode: ReplyMode,
+    /// Commands queued since MULTI.
+    pub transaction: Option<Transaction>,
+    /// What WATCH watches.
+    pub watch: Watch,
     /// CLIENT NO-TOUCH.
     pub no_touch: bool,
+    /// Whether the connection closes when its replies are written.
+    pub closing: bool,
     /// Whether the command that runs replies by pushes, which CLIENT REPLY doesn't silence.
     pub pushes: bool,
     /// What it is subscribed to; none: it isn't a subscriber.
@@ -50,7 +57,10 @@ impl Session {
             db: 0,
             authenticated,
             reply_mode: ReplyMode::On,
+            transaction: None,
+            watch: Watch::default(),
             no_touch: false,
+            closing: false,
             pushes: false,
             subscriptions: None,
         }
@@ -63,10 +73,37 @@ impl Session {
         !self.authenticated && self.settings.security.requirepass.is_some()
     }
 
+    /// Whether it speaks RESP3.
+    #[inline]
+    pub fn is_resp3(&self) -> bool {
+        self.client.resp.load(Ordering::Relaxed) == 3
+    }
+
     /// Selects a database that is known to exist.
     pub fn select(&mut self, db: usize) {
         self.db = db;
         self.client.db.store(db, Ordering::Relaxed);
+    }
+
+    /// Begins a transaction.
+    pub fn begin_transaction(&mut self) {
+        self.transaction = Some(Transaction::default());
+        transaction::mark(&self.client, true);
+    }
+
+    /// Ends the transaction, if there is one, and hands it over.
+    pub fn end_transaction(&mut self) -> Option<Transaction> {
+        let ended = self.transaction.take();
+        if ended.is_some() {
+            transaction::mark(&self.client, false);
+        }
+        ended
+    }
+
+    /// Stops watching; whoever calls this takes the keys' registrations back.
+    pub fn end_watch(&mut self) -> Watch {
+        self.client.transaction.1.store(0, Ordering::Relaxed);
+        std::mem::take(&mut self.watch)
     }
 
     /// Whether the client has subscriptions.
@@ -76,7 +113,11 @@ impl Session {
     }
 
     /// Changes what the client is subscribed to; what others see of it follows.
-    pub fn subscriptions<R>(&mut self, broker: &Arc<Broker>, change: impl FnOnce(&mut Subscriptions) -> R) -> R {
+    pub fn subscriptions<R>(
+        &mut self,
+        broker: &Arc<Broker>,
+        change: impl FnOnce(&mut Subscriptions) -> R,
+    ) -> R {
         let subscriptions = self.subscriptions.get_or_insert_with(|| {
             let subscriber: Arc<Client> = Arc::clone(&self.client);
             Box::new(Subscriptions::new(Arc::clone(broker), subscriber))

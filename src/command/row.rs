@@ -45,6 +45,14 @@ pub const NO_MANDATORY_KEYS: Flags = Flags::NO_MANDATORY_KEYS;
 pub const EXCLUSIVE: Flags = Flags::EXCLUSIVE;
 /// [`Flags::CROSS_PROTOCOL`]
 pub const CROSS_PROTOCOL: Flags = Flags::CROSS_PROTOCOL;
+/// [`Flags::IMMEDIATE`]
+pub const IMMEDIATE: Flags = Flags::IMMEDIATE;
+/// [`Flags::TRANSACTION`]
+pub const TRANSACTION: Flags = Flags::TRANSACTION;
+/// [`Flags::ALL_KEYS`]
+pub const ALL_KEYS: Flags = Flags::ALL_KEYS;
+/// [`Flags::SUBSCRIBER`]
+pub const SUBSCRIBER: Flags = Flags::SUBSCRIBER;
 /// [`Flags::PUBSUB`]
 pub const PUBSUB: Flags = Flags::PUBSUB;
 

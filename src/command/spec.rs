@@ -4,7 +4,7 @@ use super::keys::KeySpec;
 
 bitflags::bitflags! {
     /// What a command does and where it may run. Names as in COMMAND INFO, in lower case.
-    #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+    #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
     pub struct Flags: u32 {
         /// May change data.
         const WRITE = 1;
@@ -52,6 +52,14 @@ bitflags::bitflags! {
         const CROSS_PROTOCOL = 1 << 21;
         /// Needs the closed gate: works on all keys at one instant.
         const EXCLUSIVE = 1 << 22;
+        /// Runs at once within MULTI instead of being queued.
+        const IMMEDIATE = 1 << 23;
+        /// Runs what MULTI has queued: its keys are theirs.
+        const TRANSACTION = 1 << 24;
+        /// Looks at keys that no key spec names: exact within EXEC and scripts, where it needs every shard.
+        const ALL_KEYS = 1 << 25;
+        /// Also for subscribers that speak RESP2.
+        const SUBSCRIBER = 1 << 26;
     }
 }
 

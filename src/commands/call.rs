@@ -1,13 +1,17 @@
 //! What a handler gets and what it gives back.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use crate::client::Session;
-use crate::command::keys::InvalidKeys;
+use smallvec::SmallVec;
+
+use crate::command::keys::{InvalidKeys, KeyFlags};
+use crate::command::spec::Flags;
 use crate::command::{Args, Error, Spec};
 use crate::config::Settings;
-use crate::keyspace::{StrRef, View};
-use crate::resp::Reply;
+use crate::keyspace::{Keyspace, Plan, StrRef, Type, View};
+use crate::resp::{Protocol, Reply};
 
 use super::server::Server;
 
@@ -62,6 +66,10 @@ pub struct Block {
     pub keys: Vec<Vec<u8>>,
     /// When it gives up, in Unix ms; none: never.
     pub deadline: Option<i64>,
+    /// The type that a key must have to be worth another try.
+    pub wants: Type,
+    /// Whether another try is also worth it when a key has gone or has another type: it answers an error.
+    pub wakes_on_loss: bool,
     /// What it is answered then.
     pub timeout_reply: fn(&mut Reply),
 }
@@ -95,6 +103,57 @@ impl<'a> Call<'a> {
     #[inline]
     pub fn args_from(&self, from: usize) -> Args<'a> {
         Args::new(&self.args[from..])
+    }
+
+    /// Has the client wait for its keys; within a transaction or a script it gives up at once.
+    pub fn block(&mut self, block: Block) -> Outcome {
+        if self.nested {
+            (block.timeout_reply)(self.reply);
+            return DONE;
+        }
+        Ok(Next::Block(block))
+    }
+
+    /// Runs a command as a part of this one, under its locks, and writes its reply. Nothing is put off.
+    ///
+    /// # Errors
+    /// What the command answers; nothing of its reply is left then.
+    pub fn run_nested(&mut self, command: &'static Command, args: &[&[u8]]) -> Result<(), Error> {
+        let mut hashes: SmallVec<[u64; 16]> = SmallVec::new();
+        // A command that contradicts itself touches no key: it answers an error.
+        let _ = command.for_each_key(args, &mut |at| hashes.push(Keyspace::hash(args[at])));
+        let everything = command.spec.flags.intersects(Flags::EXCLUSIVE | Flags::ALL_KEYS);
+        let plan = if everything { Plan::Everything } else { Plan::Keys(&hashes) };
+        let from = self.reply.len();
+        let mut part = Call {
+            args,
+            spec: &command.spec,
+            keys: self.keys.lend(self.session.db, plan),
+            reply: self.reply,
+            session: self.session,
+            server: self.server,
+            nested: true,
+        };
+        let mut outcome = (command.run)(&mut part);
+        while let Ok(Next::Compute(compute)) = outcome {
+            outcome = compute()(&mut part);
+        }
+        drop(part);
+        match outcome {
+            Ok(Next::Later(work)) => work(self.reply),
+            Ok(_) => {}
+            Err(error) => {
+                self.reply.truncate(from);
+                return Err(error);
+            }
+        }
+        Ok(())
+    }
+
+    /// Speaks another protocol from here on.
+    pub fn speak(&mut self, protocol: Protocol) {
+        self.reply.set_protocol(protocol);
+        self.session.client.resp.store(protocol as u8, Ordering::Relaxed);
     }
 
     /// Whether work on large values may be put off until the locks are released.
@@ -144,6 +203,7 @@ impl Command {
             find(args)?.into_iter().for_each(found);
             return Ok(());
         }
-        self.spec.keys.iter().try_for_each(|keys| keys.for_each(args, found))
+        let mut keys = self.spec.keys.iter().filter(|keys| !keys.flags.contains(KeyFlags::NOT_KEY));
+        keys.try_for_each(|keys| keys.for_each(args, found))
     }
 }

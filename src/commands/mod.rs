@@ -7,11 +7,15 @@ pub mod catalog;
 pub mod server;
 
 mod connection;
+mod help;
+mod pubsub;
 mod string;
+mod transaction;
 
 pub use self::call::{Block, Call, Command, Compute, DONE, Install, Next, Outcome};
 pub use self::catalog::{Catalog, Found, Listed};
 pub use self::server::Server;
 
 /// All families.
-pub const FAMILIES: &[&[Command]] = &[connection::COMMANDS, string::COMMANDS];
+pub const FAMILIES: &[&[Command]] =
+    &[connection::COMMANDS, string::COMMANDS, transaction::COMMANDS, pubsub::COMMANDS];

@@ -1,16 +1,19 @@
 //! The parts of the server, put together once at start-up.
 
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64};
+use std::io;
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
 use tokio::sync::Notify;
 
 use super::Catalog;
-use crate::client::Registry;
-use crate::config::Config;
+use crate::client::{BlockedClients, Client, Pause, Registry};
+use crate::config::{Config, Settings};
 use crate::keyspace::Keyspace;
 use crate::observe::Stats;
 use crate::observe::log::Log;
+use crate::pubsub::Broker;
 
 /// What handlers and tasks share. Each part guards itself; this only holds them together.
 pub struct Server {
@@ -22,6 +25,14 @@ pub struct Server {
     pub catalog: Catalog,
     /// The connections.
     pub clients: Registry,
+    /// Those of them that are blocked on keys.
+    pub blocked: BlockedClients,
+    /// CLIENT PAUSE.
+    pub pause: Pause,
+    /// Publish and subscribe.
+    pub pubsub: Arc<Broker>,
+    /// The listening sockets, once they are bound.
+    pub listening: OnceLock<Box<dyn Listening>>,
     /// The counters.
     pub stats: Stats,
     /// When the process started and who it is.
@@ -36,6 +47,24 @@ pub struct Server {
     pub active_expire: AtomicBool,
     /// The time of the last save, in Unix seconds.
     pub last_save: AtomicI64,
+}
+
+impl Server {
+    /// The full name of the last command that a client ran.
+    pub fn command_name(&self, client: &Client) -> Option<&'static str> {
+        let id = client.last_command.load(Ordering::Relaxed);
+        self.catalog.get(id as usize).map(|listed| listed.command.spec.name)
+    }
+}
+
+/// The listening sockets, as CONFIG SET reaches them.
+pub trait Listening: Send + Sync {
+    /// Listens on the port and addresses that the settings name and no longer on others. If that fails, all
+    /// stays as it was. Called from within the runtime.
+    ///
+    /// # Errors
+    /// Why an address can't be listened on.
+    fn rebind(&self, settings: &Settings) -> io::Result<()>;
 }
 
 /// What tells this process from others.
@@ -60,13 +89,13 @@ pub struct Shutdown {
 impl Shutdown {
     /// Asks the process to stop.
     pub fn ask(&self) {
-        self.asked.store(true, std::sync::atomic::Ordering::Release);
+        self.asked.store(true, Ordering::Release);
         self.notify.notify_waiters();
     }
 
     /// Whether the process is stopping.
     pub fn is_asked(&self) -> bool {
-        self.asked.load(std::sync::atomic::Ordering::Acquire)
+        self.asked.load(Ordering::Acquire)
     }
 
     /// Waits until the process is asked to stop.

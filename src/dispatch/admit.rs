@@ -1,6 +1,9 @@
 //! Admission: whether a command may run now. A list of small checks in Redis's order; each returns the error
 //! and none writes one.
 
+use std::sync::Arc;
+
+use super::memory::{Room, make_room};
 use crate::client::Session;
 use crate::command::spec::{Flags, Spec};
 use crate::command::{Error, error};
@@ -8,6 +11,8 @@ use crate::commands::Server;
 
 /// What the checks look at.
 pub struct Candidate<'a> {
+    /// The flags of the command; for EXEC those of the queued commands as well.
+    pub flags: Flags,
     /// The command's row.
     pub spec: &'a Spec,
     /// How many arguments it has, the name included.
@@ -15,13 +20,13 @@ pub struct Candidate<'a> {
     /// The connection.
     pub session: &'a Session,
     /// The server.
-    pub server: &'a Server,
+    pub server: &'a Arc<Server>,
 }
 
 type Check = fn(&Candidate<'_>) -> Option<Error>;
 
 /// The checks, in the order in which their errors win.
-const CHECKS: [Check; 3] = [arity, authentication, memory];
+const CHECKS: [Check; 5] = [arity, authentication, transaction, memory, subscriber];
 
 /// Runs the checks.
 ///
@@ -39,15 +44,29 @@ fn arity(candidate: &Candidate<'_>) -> Option<Error> {
 
 #[inline]
 fn authentication(candidate: &Candidate<'_>) -> Option<Error> {
-    let open = candidate.session.authenticated || candidate.spec.flags.contains(Flags::NO_AUTH);
-    (!open).then_some(error::NOAUTH)
+    let closed = candidate.session.must_authenticate() && !candidate.spec.flags.contains(Flags::NO_AUTH);
+    closed.then_some(error::NOAUTH)
+}
+
+#[inline]
+fn transaction(candidate: &Candidate<'_>) -> Option<Error> {
+    let refused = candidate.session.transaction.is_some() && candidate.flags.contains(Flags::NO_MULTI);
+    refused.then_some(error::NOT_IN_TRANSACTION)
 }
 
 #[inline]
 fn memory(candidate: &Candidate<'_>) -> Option<Error> {
-    if !candidate.spec.flags.contains(Flags::DENYOOM) {
+    if !candidate.flags.contains(Flags::DENYOOM) {
         return None;
     }
-    let limit = candidate.session.settings.memory.maxmemory;
-    (limit != 0 && crate::base::alloc::used() as u64 > limit).then_some(error::OOM)
+    (make_room(candidate.server, &candidate.session.settings) == Room::None).then_some(error::OOM)
+}
+
+/// In RESP2 a subscriber couldn't tell replies from messages.
+#[inline]
+fn subscriber(candidate: &Candidate<'_>) -> Option<Error> {
+    let session = candidate.session;
+    let refused =
+        session.is_subscribed() && !session.is_resp3() && !candidate.flags.contains(Flags::SUBSCRIBER);
+    refused.then(|| error::subscribers_only(candidate.spec.name))
 }

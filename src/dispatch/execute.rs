@@ -10,9 +10,11 @@ use smallvec::SmallVec;
 use super::admit::{Candidate, admit};
 use super::effects::settle;
 use crate::base::clock::unix_ms;
-use crate::client::Session;
+use crate::client::{Blocked, OwnedRequest, Session, Waiting};
+use crate::command::keys::InvalidKeys;
+use crate::command::spec::{Flags, Spec};
 use crate::command::{Error, error};
-use crate::commands::{Call, Found, Install, Listed, Next, Outcome, Server};
+use crate::commands::{Block, Call, Compute, Found, Install, Listed, Next, Outcome, Server};
 use crate::config::{EventClasses, EvictionPolicy, Settings};
 use crate::keyspace::{Clock, Effects, Keyspace, Lfu, Plan, View};
 use crate::resp::Reply;
@@ -34,13 +36,38 @@ pub enum Done {
     /// Work that writes the reply, without locks and outside of the gate.
     Later(Box<dyn FnOnce(&mut Reply) + Send>),
     /// Work without locks and outside of the gate; its result is installed by [`Executor::install`].
-    Compute(crate::commands::Compute),
+    Compute(Compute),
     /// The connection closes when its replies are written.
     Close,
     /// The client is blocked.
-    Block(crate::commands::Block),
+    Block(Suspended),
     /// It needs every shard: run it again behind the closed gate.
     NeedsEverything,
+    /// CLIENT PAUSE holds it back: run it again when the pause is over, or install this then.
+    Paused(Option<Install>),
+}
+
+/// A client that waits for its keys, and until when, in Unix ms.
+pub struct Suspended {
+    /// The client.
+    pub blocked: Arc<Blocked>,
+    /// When it gives up; none: never.
+    pub deadline: Option<i64>,
+}
+
+/// Registers a client as blocked.
+fn suspend(call: &Call<'_>, command: usize, block: &Block) -> Arc<Blocked> {
+    let waiting = Waiting {
+        db: call.keys.db(),
+        protocol: call.reply.protocol(),
+        request: OwnedRequest::new(call.args),
+        command,
+        keys: block.keys.clone(),
+        wants: block.wants,
+        wakes_on_loss: block.wakes_on_loss,
+        timeout_reply: block.timeout_reply,
+    };
+    call.server.blocked.add(&call.session.client, waiting)
 }
 
 /// What running commands needs besides the session: reused from turn to turn.
@@ -50,6 +77,22 @@ pub struct Executor<'s> {
     /// When the previous command ended: the next one's time starts there.
     mark: Instant,
     now: i64,
+    suspended: Option<Suspended>,
+    /// Whether it runs a command of a client that is blocked already.
+    retrying: bool,
+}
+
+/// What running a blocked client's command again came to.
+pub enum Rerun {
+    /// Its reply, and keys that got data by it.
+    Answered {
+        /// The reply's bytes.
+        reply: Vec<u8>,
+        /// Databases and keys.
+        ready: Vec<(usize, Box<[u8]>)>,
+    },
+    /// There was nothing for it.
+    StillBlocked,
 }
 
 /// The clock for commands at a moment, under given settings.
@@ -63,15 +106,41 @@ pub fn clock(now: i64, settings: &Settings, no_touch: bool) -> Clock {
             decay_minutes: settings.memory.lfu_decay_minutes,
         }),
         no_touch,
+        keep_expired: false,
         events: settings.observe.keyspace_events.0,
         expired_class: EventClasses::EXPIRED,
+    }
+}
+
+/// What EXEC takes over from its queued commands.
+const INHERITED: Flags =
+    Flags::DENYOOM.union(Flags::EXCLUSIVE).union(Flags::WRITE).union(Flags::MAY_REPLICATE);
+
+/// The flags that admission and locking look at: EXEC does what its queued commands do.
+#[inline]
+fn effective_flags(spec: &Spec, session: &Session) -> Flags {
+    match &session.transaction {
+        Some(transaction) if spec.flags.contains(Flags::TRANSACTION) => {
+            // Exactness within a transaction needs every shard.
+            let all_keys = transaction.flags.contains(Flags::ALL_KEYS);
+            let exclusive = if all_keys { Flags::EXCLUSIVE } else { Flags::empty() };
+            spec.flags | exclusive | transaction.flags & INHERITED
+        }
+        _ => spec.flags,
     }
 }
 
 impl<'s> Executor<'s> {
     /// An executor whose clock is read now.
     pub fn new(server: &'s Arc<Server>) -> Executor<'s> {
-        Executor { server, effects: Effects::default(), mark: Instant::now(), now: unix_ms() }
+        Executor {
+            server,
+            effects: Effects::default(),
+            mark: Instant::now(),
+            now: unix_ms(),
+            suspended: None,
+            retrying: false,
+        }
     }
 
     /// Runs one request. `everything` says that the gate is closed and ours.
@@ -84,20 +153,56 @@ impl<'s> Executor<'s> {
     ) -> Done {
         let listed = match request.found {
             Found::Command(listed) => listed,
-            Found::Unknown => return self.refuse(None, &error::unknown_command(request.args), reply),
+            Found::Unknown => {
+                return self.refuse(None, &error::unknown_command(request.args), session, reply);
+            }
             Found::UnknownSubcommand(listed) => {
                 let text = error::unknown_subcommand(listed.command.spec.name, request.args[1]);
-                return self.refuse(Some(listed), &text, reply);
+                return self.refuse(Some(listed), &text, session, reply);
             }
         };
         let spec = &listed.command.spec;
-        let candidate = Candidate { spec, arguments: request.args.len(), session, server: self.server };
-        if let Err(refusal) = admit(&candidate) {
-            return self.refuse(Some(listed), &refusal, reply);
+        if spec.flags.contains(Flags::CROSS_PROTOCOL) {
+            return self.execute(listed, request, session, reply, everything);
         }
-        if spec.flags.contains(crate::command::spec::Flags::EXCLUSIVE) && !everything {
+        let flags = effective_flags(spec, session);
+        let candidate =
+            Candidate { spec, flags, arguments: request.args.len(), session, server: self.server };
+        if let Err(refusal) = admit(&candidate) {
+            return self.refuse(Some(listed), &refusal, session, reply);
+        }
+        if self.is_held_back(flags) {
+            return Done::Paused(None);
+        }
+        if let Some(transaction) =
+            session.transaction.as_mut().filter(|_| !spec.flags.contains(Flags::IMMEDIATE))
+        {
+            transaction.queue(listed.id, spec.flags, request.args, &session.client);
+            reply.simple("QUEUED");
+            return Done::Replied;
+        }
+        if flags.contains(Flags::EXCLUSIVE) && !everything {
             return Done::NeedsEverything;
         }
+        self.execute(listed, request, session, reply, everything)
+    }
+
+    /// Whether CLIENT PAUSE holds back commands with these flags.
+    #[inline]
+    fn is_held_back(&self, flags: Flags) -> bool {
+        self.server.pause.holds_back(flags.intersects(Flags::WRITE | Flags::MAY_REPLICATE))
+    }
+
+    /// Runs a command that has been admitted.
+    #[inline]
+    fn execute(
+        &mut self,
+        listed: &Listed,
+        request: &Request<'_>,
+        session: &mut Session,
+        reply: &mut Reply,
+        everything: bool,
+    ) -> Done {
         session.client.last_command.store(listed.id as u32, Ordering::Relaxed);
         let from = reply.len();
         let outcome = self.call(listed, request, session, reply, everything, None);
@@ -113,9 +218,37 @@ impl<'s> Executor<'s> {
         install: Install,
     ) -> Done {
         let Found::Command(listed) = request.found else { return Done::Replied };
+        if self.is_held_back(listed.command.spec.flags) {
+            return Done::Paused(Some(install));
+        }
         let from = reply.len();
         let outcome = self.call(listed, request, session, reply, false, Some(install));
         self.finish(listed, outcome, from, session, reply)
+    }
+
+    /// Runs the command of a blocked client again, on behalf of that client.
+    pub fn run_again(&mut self, blocked: &Blocked) -> Rerun {
+        let waits = &blocked.waits;
+        let mut session = Session::new(Arc::clone(&blocked.client), self.server.config.settings(), true);
+        session.db = waits.db;
+        let args = waits.request.args();
+        let listed = &self.server.catalog.all()[waits.command];
+        let request = Request { args: &args, found: Found::Command(listed), hash: None };
+        let mut reply = Reply::new(waits.protocol);
+        self.retrying = true;
+        let outcome = self.call(listed, &request, &mut session, &mut reply, false, None);
+        let ready = std::mem::take(&mut self.effects.ready);
+        settle(self.server, &mut self.effects);
+        match outcome {
+            Ok(Next::Block(_)) => return Rerun::StillBlocked,
+            Ok(Next::Later(work)) => work(&mut reply),
+            Ok(_) => {}
+            Err(failure) => {
+                reply.clear();
+                self.error(&failure, &mut reply);
+            }
+        }
+        Rerun::Answered { reply: reply.take(), ready }
     }
 
     fn call(
@@ -130,25 +263,23 @@ impl<'s> Executor<'s> {
         let mut hashes: SmallVec<[u64; 16]> = SmallVec::new();
         let keyspace = &self.server.keyspace;
         let held = match (everything, request.hash) {
-            (true, _) => keyspace.hold(&Plan::Everything),
-            (false, Some(hash)) => keyspace.hold(&Plan::Keys(&[hash])),
+            (true, _) => keyspace.hold(Plan::Everything),
+            (false, Some(hash)) => keyspace.hold(Plan::Keys(&[hash])),
             (false, None) => {
                 // Arguments that contradict themselves lock nothing; the handler says what is wrong.
-                let found = listed.command.for_each_key(request.args, &mut |at| {
-                    hashes.push(Keyspace::hash(request.args[at]));
-                });
-                if found.is_err() {
+                if self.hash_keys(listed, request.args, session, &mut hashes).is_err() {
                     hashes.clear();
                 }
-                keyspace.hold(&Plan::Keys(&hashes))
+                keyspace.hold(Plan::Keys(&hashes))
             }
         };
-        let clock = clock(self.now, &session.settings, session.no_touch);
+        let spec = &listed.command.spec;
+        let mut clock = clock(self.now, &session.settings, session.no_touch);
+        clock.keep_expired = self.server.pause.is_on();
         let mut keys = View::new(keyspace, held, session.db, clock, &mut self.effects);
         if let (Some(hash), Some(at)) = (request.hash, listed.single_key) {
             keys.know(request.args[at], hash);
         }
-        let spec = &listed.command.spec;
         let mut call =
             Call { args: request.args, spec, keys, reply, session, server: self.server, nested: false };
         // A panic must not take the server down: the locks are not poisoned, the client is told.
@@ -156,10 +287,39 @@ impl<'s> Executor<'s> {
             None => (listed.command.run)(&mut call),
             Some(install) => install(&mut call),
         });
-        catch_unwind(run).unwrap_or_else(|_| {
+        let outcome = catch_unwind(run).unwrap_or_else(|_| {
             tracing::error!("panic in command '{}'", spec.name);
             Err(error::INTERNAL)
-        })
+        });
+        if let (Ok(Next::Block(block)), false) = (&outcome, self.retrying) {
+            // Still under the locks: whoever pushes next must find the client waiting.
+            let blocked = suspend(&call, listed.id, block);
+            block.keys.iter().for_each(|key| call.keys.wait(key, blocked.ticket));
+            self.suspended = Some(Suspended { blocked, deadline: block.deadline });
+        }
+        outcome
+    }
+
+    /// Hashes the keys that a command needs: those of its key specs; for EXEC those of all queued commands and
+    /// the watched ones.
+    fn hash_keys(
+        &self,
+        listed: &Listed,
+        args: &[&[u8]],
+        session: &Session,
+        hashes: &mut SmallVec<[u64; 16]>,
+    ) -> Result<(), InvalidKeys> {
+        if !listed.command.spec.flags.contains(Flags::TRANSACTION) {
+            return listed.command.for_each_key(args, &mut |at| hashes.push(Keyspace::hash(args[at])));
+        }
+        hashes.extend(session.watch.keys.iter().map(|(_, key)| Keyspace::hash(key)));
+        for (id, queued) in session.transaction.iter().flat_map(|transaction| &transaction.queued) {
+            let args = queued.args();
+            let command = self.server.catalog.all()[*id].command;
+            // A command that contradicts itself touches no key: it answers an error.
+            let _ = command.for_each_key(&args, &mut |at| hashes.push(Keyspace::hash(args[at])));
+        }
+        Ok(())
     }
 
     /// Counts the command, settles its effects and turns an error into a reply.
@@ -174,11 +334,12 @@ impl<'s> Executor<'s> {
         settle(self.server, &mut self.effects);
         let failed = outcome.is_err();
         let done = match outcome {
+            Ok(Next::Done) if session.closing => Done::Close,
             Ok(Next::Done) => Done::Replied,
             Ok(Next::Later(work)) => Done::Later(work),
             Ok(Next::Compute(compute)) => Done::Compute(compute),
             Ok(Next::Close) => Done::Close,
-            Ok(Next::Block(block)) => Done::Block(block),
+            Ok(Next::Block(_)) => Done::Block(self.suspended.take().expect("registered under the locks")),
             Err(failure) => {
                 reply.truncate(from);
                 self.error(&failure, reply);
@@ -190,7 +351,16 @@ impl<'s> Executor<'s> {
         done
     }
 
-    fn refuse(&mut self, listed: Option<&Listed>, refusal: &Error, reply: &mut Reply) -> Done {
+    fn refuse(
+        &mut self,
+        listed: Option<&Listed>,
+        refusal: &Error,
+        session: &mut Session,
+        reply: &mut Reply,
+    ) -> Done {
+        if let Some(transaction) = &mut session.transaction {
+            transaction.refused = true;
+        }
         if let Some(listed) = listed {
             self.server.stats.rejected(listed.id);
         }

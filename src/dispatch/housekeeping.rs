@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use super::execute::clock;
+use super::memory::make_room;
 use super::settle;
 use crate::base::{alloc, clock::unix_ms};
 use crate::commands::Server;
@@ -18,12 +19,16 @@ const EXPIRY_BUDGET: usize = 2048;
 /// How often the slow things are looked at.
 const SLOW_PERIOD_MS: i64 = 100;
 
+/// So many clients are looked after at every opportunity.
+const FEW_CLIENTS: usize = 200;
+
 /// Runs until the server stops.
 pub async fn housekeeping(server: Arc<Server>) {
     let mut ticker = tokio::time::interval(EXPIRY_PERIOD);
     ticker.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let mut rates = Rates::new(&server);
     let mut next_slow = 0;
+    let mut next_clients = 0;
     let mut tidy = 0;
     loop {
         tokio::select! {
@@ -31,7 +36,10 @@ pub async fn housekeeping(server: Arc<Server>) {
             () = server.shutdown.asked() => return,
         }
         let now = unix_ms();
-        if server.active_expire.load(Ordering::Relaxed) {
+        if let Some(_pass) = server.keyspace.gate.enter_soon() {
+            make_room(&server, &server.config.settings());
+        }
+        if server.active_expire.load(Ordering::Relaxed) && !server.pause.is_on() {
             expire(&server).await;
         }
         if now >= next_slow {
@@ -40,12 +48,25 @@ pub async fn housekeeping(server: Arc<Server>) {
             server.stats.peak_memory.fetch_max(alloc::used() as u64, Ordering::Relaxed);
             server.keyspace.tidy_wheels(tidy % server.keyspace.shards(), now);
             tidy += 1;
+            tend_clients(&server, now, &mut next_clients);
         }
     }
 }
 
+/// Looks after clients: at once if they are few, else once a second.
+fn tend_clients(server: &Server, now: i64, next: &mut i64) {
+    if now < *next {
+        return;
+    }
+    *next = now + if server.clients.len() <= FEW_CLIENTS { SLOW_PERIOD_MS } else { 1000 };
+    let version = server.config.version();
+    let settings = server.config.settings();
+    server.clients.limits.refresh(version, &settings.clients);
+    server.clients.tend(i64::from(settings.network.timeout_s) * 1000);
+}
+
 /// Deletes what is due, shard by shard, until nothing is.
-async fn expire(server: &Server) {
+async fn expire(server: &Arc<Server>) {
     let settings = server.config.settings();
     let mut effects = Effects::default();
     for shard in 0..server.keyspace.shards() {

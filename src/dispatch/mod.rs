@@ -9,12 +9,16 @@
 //! needs to wait (the closed gate, blocked keys), [`Turn::run`] stops and tells the connection's task why.
 
 mod admit;
+mod blocking;
 mod effects;
 mod execute;
 mod housekeeping;
+mod local;
+mod memory;
 mod turn;
 
 pub use self::effects::settle;
-pub use self::execute::{Request, clock};
+pub use self::execute::{Suspended, clock};
 pub use self::housekeeping::housekeeping;
-pub use self::turn::{Stop, Turn};
+pub use self::local::Local;
+pub use self::turn::{Stop, TURN_REPLY, Turn};

@@ -4,22 +4,31 @@ use std::sync::Arc;
 
 use smallvec::SmallVec;
 
-use super::execute::{Done, Executor, Request};
+use super::execute::{Done, Executor, Request, Suspended};
 use crate::client::{ReplyMode, Session};
-use crate::commands::{Block, Found, Install, Server};
+use crate::commands::{Found, Install, Server};
 use crate::keyspace::Keyspace;
 use crate::resp::{Batch, Reply};
+
+/// A turn stops when its replies are this long, in bytes, so that a pipeline doesn't pile them up.
+pub const TURN_REPLY: usize = 256 * 1024;
+/// The same for clients that have yet to authenticate.
+const TURN_REPLY_UNAUTHENTICATED: usize = 16 * 1024;
 
 /// Why a turn stopped.
 pub enum Stop {
     /// All requests are done.
     Drained,
+    /// The replies are long enough to be written first.
+    Full,
+    /// CLIENT PAUSE holds the next request back.
+    Paused,
     /// The gate is closed: come back when it is open.
     GateClosed,
     /// The next request needs the closed gate.
     NeedsEverything,
-    /// The client waits for one of its keys.
-    Blocked(Block),
+    /// The client waits for one of its keys; [`Turn::replied`] follows its answer.
+    Blocked(Suspended),
     /// The connection closes when its replies are written.
     Close,
 }
@@ -57,7 +66,11 @@ impl Turn {
         let Some(mut pass) = gate.enter_soon() else { return Stop::GateClosed };
         let requests = self.prefetch(server, session, batch, input);
         let mut executor = Executor::new(server);
+        let full = if session.must_authenticate() { TURN_REPLY_UNAUTHENTICATED } else { TURN_REPLY };
         for (found, hash) in requests {
+            if session.client.is_ended() {
+                return Stop::Close;
+            }
             let args = arguments(batch, self.next, input);
             let request = Request { args: &args, found, hash };
             let from = reply.len();
@@ -86,15 +99,19 @@ impl Turn {
             }
             match done {
                 Done::NeedsEverything => return Stop::NeedsEverything,
-                Done::Block(block) => {
-                    self.next += 1;
-                    return Stop::Blocked(block);
+                Done::Paused(install) => {
+                    self.installing = install;
+                    return Stop::Paused;
                 }
+                Done::Block(suspended) => return Stop::Blocked(suspended),
                 Done::Close => {
                     self.replied(session, reply, from);
                     return Stop::Close;
                 }
                 _ => self.replied(session, reply, from),
+            }
+            if reply.len() >= full {
+                return Stop::Full;
             }
         }
         Stop::Drained
@@ -115,6 +132,9 @@ impl Turn {
         let from = reply.len();
         let done = Executor::new(server).run(&request, session, reply, true);
         drop(closed);
+        if let Done::Paused(_) = done {
+            return Some(Stop::Paused);
+        }
         let close = matches!(done, Done::Close);
         let _ = put_off(done, reply);
         self.replied(session, reply, from);
@@ -148,34 +168,51 @@ impl Turn {
         requests
     }
 
-    /// A request is done: its reply stays or goes, as CLIENT REPLY said.
+    /// The request is done: its reply, from a length of all replies on, stays or goes, as CLIENT REPLY said; what
+    /// the client has sent to itself follows.
     #[inline]
-    fn replied(&mut self, session: &mut Session, reply: &mut Reply, from: usize) {
+    pub fn replied(&mut self, session: &mut Session, reply: &mut Reply, from: usize) {
         self.next += 1;
-        match session.reply_mode {
-            ReplyMode::On => {}
-            ReplyMode::Off => reply.truncate(from),
-            ReplyMode::SkipNext => {
-                reply.truncate(from);
-                session.reply_mode = ReplyMode::Skipping;
-            }
-            ReplyMode::Skipping => {
-                reply.truncate(from);
-                session.reply_mode = ReplyMode::On;
-            }
+        if session.reply_mode != ReplyMode::On {
+            self.silence(session, reply, from);
         }
+        if session.is_subscribed() {
+            session.drain_outbox(reply);
+        }
+    }
+
+    #[cold]
+    fn silence(&self, session: &mut Session, reply: &mut Reply, from: usize) {
+        if !std::mem::take(&mut session.pushes) {
+            reply.truncate(from);
+        }
+        session.reply_mode = match session.reply_mode {
+            ReplyMode::SkipNext => ReplyMode::Skipping,
+            ReplyMode::Skipping => ReplyMode::On,
+            other => other,
+        };
     }
 }
 
 /// Runs work that was put off; a computation gives what is to be installed.
-fn put_off(done: Done, reply: &mut Reply) -> Option<Install> {
+pub(super) fn put_off(done: Done, reply: &mut Reply) -> Option<Install> {
     match done {
         Done::Later(work) => {
-            tokio::task::block_in_place(|| work(reply));
+            unhurried(|| work(reply));
             None
         }
-        Done::Compute(compute) => Some(tokio::task::block_in_place(compute)),
+        Done::Compute(compute) => Some(unhurried(compute)),
         _ => None,
+    }
+}
+
+/// Runs long work so that another thread takes over the worker's connections meanwhile.
+fn unhurried<R>(work: impl FnOnce() -> R) -> R {
+    match tokio::runtime::Handle::try_current() {
+        Ok(handle) if handle.runtime_flavor() == tokio::runtime::RuntimeFlavor::MultiThread => {
+            tokio::task::block_in_place(work)
+        }
+        _ => work(),
     }
 }
 

@@ -73,17 +73,18 @@ impl<T: Stored> DerefMut for RefMut<'_, T> {
 
 impl<T: Stored> Drop for RefMut<'_, T> {
     fn drop(&mut self) {
-        let empty = self.is_empty();
+        let void = self.is_void();
+        let gone = void && !T::KEPT_WHEN_VOID;
         let packed = self.is_packed();
         match &mut self.source {
-            Source::Moved(at, _) | Source::InPlace(at) if empty => {
+            Source::Moved(at, _) | Source::InPlace(at) if gone => {
                 let entry: Entry = self.place.database.remove(*at);
                 self.place.publish();
                 self.place.effects.garbage.push(entry.into_value());
             }
             Source::Moved(at, value) => self.place.database.table.open(*at).put(std::mem::take(value)),
             Source::InPlace(at) if packed => self.place.database.table.open(*at).repack::<T>(),
-            Source::Fresh(key, value) if !empty => {
+            Source::Fresh(key, value) if !void => {
                 let entry = Entry::with_collection(key, std::mem::take(value), self.place.fresh_clock());
                 self.place.insert(entry);
             }

@@ -32,15 +32,19 @@ pub mod wait;
 pub mod watch;
 pub mod wheel;
 
+mod evict;
 mod expire;
 mod lock;
 mod scan;
+
+use std::sync::Arc;
 
 use crossbeam_utils::CachePadded;
 use parking_lot::{Mutex, MutexGuard};
 
 pub use self::effects::{Effects, Event};
 pub use self::entry::{Entry, EntryRef};
+pub use self::evict::{Eviction, Measure};
 pub use self::expire::ExpiryReport;
 pub use self::gate::Gate;
 pub use self::guard::RefMut;
@@ -155,6 +159,31 @@ impl Keyspace {
             let _locked = self.lock(index);
             cell.counts.reset();
         }
+    }
+
+    /// Takes a watcher's keys back, each under its own lock.
+    pub fn unwatch(&self, keys: &[(usize, Box<[u8]>)], flag: &Arc<watch::WatchFlag>) {
+        for (db, key) in keys {
+            let mut shard = self.lock(self.shard_of(Self::hash(key)));
+            shard.db_mut(*db).watched.remove(key, flag);
+        }
+    }
+
+    /// Takes a blocked client's ticket back from its keys, each under its own lock.
+    pub fn stop_waiting(&self, db: usize, keys: &[Vec<u8>], ticket: u64) {
+        for key in keys {
+            let mut shard = self.lock(self.shard_of(Self::hash(key)));
+            shard.db_mut(db).waiters.remove(key, ticket);
+        }
+    }
+
+    /// The type of the value at a key and the oldest ticket on the key that is younger than `after`.
+    pub fn next_waiter(&self, db: usize, key: &[u8], after: Option<u64>) -> (Option<Type>, Option<u64>) {
+        let hash = Self::hash(key);
+        let shard = self.lock(self.shard_of(hash));
+        let database = shard.db(db);
+        let at = database.table.find(self.local(hash), key);
+        (at.map(|at| database.table.entry(at).type_of()), database.waiters.next(key, after))
     }
 
     /// Sends values to the background thread that frees them, or frees them here when that is quick.

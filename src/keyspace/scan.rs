@@ -122,9 +122,12 @@ impl View<'_> {
         for index in 0..keyspace.shards() {
             self.with_shard(index, |shard| {
                 shard.swap(a, b);
-                for db in [a, b] {
-                    let database = shard.db(db);
-                    database.watched.touch_where(|_| true);
+                let [one, other] = [a, b].map(|db| shard.db(db));
+                for (db, database) in [(a, one), (b, other)] {
+                    database.watched.touch_where(|key| {
+                        let local = keyspace.local(Keyspace::hash(key));
+                        [one, other].iter().any(|database| database.table.find(local, key).is_some())
+                    });
                     keyspace.counts(index).publish(db, database);
                 }
             });

@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use super::entry::Entry;
+use super::evict::Pool;
 use super::table::{Position, Table};
 use super::wait::Waiters;
 use super::watch::Watched;
@@ -11,6 +12,8 @@ use super::wheel::Wheel;
 /// What one lock protects: a slice of each database.
 pub struct Shard {
     databases: Box<[Database]>,
+    /// Candidates for eviction.
+    pub(super) pool: Pool,
 }
 
 /// A shard's part of one logical database.
@@ -25,7 +28,7 @@ pub struct Database {
 
 impl Shard {
     pub(super) fn new(bits: u8, databases: usize, now: i64) -> Shard {
-        Shard { databases: (0..databases).map(|_| Database::new(bits, now)).collect() }
+        Shard { databases: (0..databases).map(|_| Database::new(bits, now)).collect(), pool: Pool::default() }
     }
 
     #[inline]
@@ -166,6 +169,10 @@ impl Counts {
 
     pub(super) fn count_expired(&self) {
         bump(&self.expired);
+    }
+
+    pub(super) fn count_evicted(&self) {
+        bump(&self.evicted);
     }
 
     pub(super) fn publish(&self, db: usize, database: &Database) {

@@ -474,6 +474,13 @@ impl Table {
         }
     }
 
+    /// The first entry from a place in hash order on, round the end, that `matches`.
+    pub fn next_where(&self, from: u64, matches: impl Fn(&EntryRef<'_>) -> bool) -> Option<EntryRef<'_>> {
+        let first = self.segment_of(from)?;
+        let segments = self.segments[first..].iter().chain(&self.segments[..first]);
+        segments.flat_map(Segment::slots).map(peek).find(matches)
+    }
+
     /// All entries, in no particular order.
     pub fn iter(&self) -> impl Iterator<Item = EntryRef<'_>> + '_ {
         self.segments.iter().flat_map(Segment::slots).map(peek)

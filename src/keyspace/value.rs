@@ -170,14 +170,16 @@ pub enum Form {
 pub trait Stored: Clone + Default {
     /// The type it is.
     const TYPE: Type;
+    /// Whether a key stays when nothing is left in its collection.
+    const KEPT_WHEN_VOID: bool = false;
     /// The bytes, if the form is a packed one; the value itself if not.
     fn into_packed(self) -> Result<(Form, Vec<u8>), Self>;
     /// Takes bytes of `into_packed` back.
     fn from_packed(form: Form, bytes: Vec<u8>) -> Self;
     /// Whether a large value has come to a packed form, so that the entry should take it in.
     fn is_packed(&self) -> bool;
-    /// Whether nothing is in it, so that its key should go.
-    fn is_empty(&self) -> bool;
+    /// Whether nothing is in it: a new one is then not stored.
+    fn is_void(&self) -> bool;
 }
 
 /// A reader's view of a collection, alive as long as its shard is locked.

@@ -9,7 +9,7 @@ use crate::base::num::IntText;
 use super::effects::{Effects, Event};
 use super::entry::{Entry, EntryRef};
 use super::guard::RefMut;
-use super::lock::Held;
+use super::lock::{Held, Plan};
 use super::shard::Database;
 use super::table::Position;
 use super::value::{Ref, Stored, StrRef, Type, Value, WrongType};
@@ -48,6 +48,8 @@ pub struct Clock {
     pub lfu: Option<Lfu>,
     /// Whether the client asked not to touch access clocks.
     pub no_touch: bool,
+    /// Whether reading leaves keys that have expired where they are: they count as absent all the same.
+    pub keep_expired: bool,
     /// Classes of keyspace events that somebody listens to.
     pub events: u32,
     /// The class bit of "expired" events.
@@ -86,6 +88,15 @@ impl<'a> View<'a> {
         effects: &'a mut Effects,
     ) -> View<'a> {
         View { keyspace, held, db, clock, effects, known: (std::ptr::null(), 0, 0) }
+    }
+
+    /// A view for a part of the command, with its effects: a command of a transaction or a script.
+    ///
+    /// # Panics
+    /// If the part needs a shard that this command doesn't hold.
+    pub fn lend(&mut self, db: usize, plan: Plan<'_>) -> View<'_> {
+        let held = self.held.lend(self.keyspace, plan);
+        View::new(self.keyspace, held, db, self.clock, self.effects)
     }
 
     /// Tells the hash of a key beforehand.
@@ -314,6 +325,11 @@ impl<'a> View<'a> {
         self.place(key).database.watched.add(key, flag);
     }
 
+    /// Takes a watcher of a key back.
+    pub fn unwatch(&mut self, key: &[u8], flag: &std::sync::Arc<super::watch::WatchFlag>) {
+        self.place(key).database.watched.remove(key, flag);
+    }
+
     /// Registers a blocked client's ticket on a key.
     pub fn wait(&mut self, key: &[u8], ticket: u64) {
         self.place(key).database.waiters.add(key, ticket);
@@ -355,10 +371,13 @@ impl<'v> Place<'v> {
         let live = found.filter(|&at| {
             self.database.table.entry(at).deadline().is_none_or(|deadline| deadline > self.clock.now)
         });
-        if let (Some(at), None) = (found, live) {
+        let reads = matches!(access, Access::Read | Access::Ask);
+        if let (Some(at), None) = (found, live)
+            && !(reads && self.clock.keep_expired)
+        {
             self.delete_expired(at);
         }
-        if matches!(access, Access::Read | Access::Ask) {
+        if reads {
             self.counts.looked_up(live.is_some());
         }
         if let Some(at) = live {

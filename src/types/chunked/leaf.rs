@@ -80,6 +80,16 @@ impl<S: Shape> Leaf<S> {
         page.live() + page.len * slot_size(page.block.len())
     }
 
+    /// Allocations that it consists of.
+    pub fn allocations(&self) -> usize {
+        1 + self.apart.as_ref().map_or(0, |apart| 2 + 2 * apart.len())
+    }
+
+    /// Whether both are the same in memory.
+    pub fn is_same(&self, other: &Leaf<S>) -> bool {
+        Arc::ptr_eq(&self.block, &other.block) && self.len == other.len
+    }
+
     /// Bytes that it occupies in memory.
     pub fn memory(&self) -> usize {
         let block = if self.block.is_empty() { 0 } else { size_class(ARC + self.block.len()) };
@@ -271,7 +281,10 @@ impl<S: Shape> Leaf<S> {
         // happening at every turn.
         let slack = if page.dead() > 0 { page.live() / 8 } else { 0 };
         let written = Written::with_room(page.len + slots, page.live() + bytes + slack, |to| {
-            if page.dead() == 0 && without.is_none() && slot_size(to.block.len()) == slot_size(page.block.len()) {
+            if page.dead() == 0
+                && without.is_none()
+                && slot_size(to.block.len()) == slot_size(page.block.len())
+            {
                 return to.copy_all(page);
             }
             for i in 0..page.len {

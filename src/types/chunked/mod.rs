@@ -41,10 +41,13 @@ pub use self::iter::Iter;
 pub use self::record::{read_varint, varint_size, write_varint};
 pub use self::sample::distinct_ranks;
 
+use self::iter::Leaves;
 use self::leaf::Leaf;
 use self::node::Child;
 use crate::base::hash::hash;
-use crate::base::size_class::size_class;
+
+/// A table of more allocations than this is better freed elsewhere than under a lock.
+const SLOW_TO_FREE: usize = 64;
 
 /// What the elements of a table carry besides their key.
 pub trait Shape: 'static {
@@ -234,9 +237,35 @@ impl<S: Shape> Table<S> {
         iter::scan(&self.root, cursor, count, visit)
     }
 
-    /// Bytes in memory, by jemalloc's size classes; takes time in proportion to the leaves.
+    /// Bytes in the allocator beside the `Table` itself. Of a very large table only a part is looked at.
     pub fn memory_bytes(&self) -> usize {
-        size_class(size_of::<Self>()) + self.root.memory()
+        const LEAVES: usize = 1024;
+        if self.len() <= LEAVES * leaf::FULL_LEN {
+            return self.root.memory();
+        }
+        let (mut bytes, mut elements) = (0, 0);
+        for leaf in Leaves::all(&self.root).take(LEAVES) {
+            // A leaf, and the room for it in its node.
+            bytes += leaf.memory() + size_of::<Child<S>>();
+            elements += leaf.len();
+        }
+        (bytes as f64 / elements.max(1) as f64 * self.len() as f64) as usize
+    }
+
+    /// Allocations, about.
+    pub fn allocations(&self) -> usize {
+        const FILLED: usize = leaf::FULL_LEN * 2 / 3;
+        if self.len() <= SLOW_TO_FREE * FILLED { self.root.allocations() } else { self.len() / FILLED }
+    }
+
+    /// Whether freeing it takes some time.
+    pub fn is_slow_to_free(&self) -> bool {
+        self.allocations() > SLOW_TO_FREE
+    }
+
+    /// Whether `other`, a clone made earlier, is what this table still is.
+    pub fn is_same(&self, other: &Table<S>) -> bool {
+        self.root.is_same(&other.root)
     }
 
     /// Adds an element whose key is not here.

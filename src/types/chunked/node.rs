@@ -99,7 +99,9 @@ impl<S: Shape> Child<S> {
         let (mut child, mut level) = (self, 0);
         loop {
             match child {
-                Child::Leaf(leaf) => return leaf.insert(position_tag(position, parent_of(level)), key, value),
+                Child::Leaf(leaf) => {
+                    return leaf.insert(position_tag(position, parent_of(level)), key, value);
+                }
                 Child::Branch(branch) => {
                     branch.len += 1;
                     branch.summary = S::join(branch.summary, S::summary(value));
@@ -166,6 +168,23 @@ impl<S: Shape> Child<S> {
             && let [Child::Leaf(leaf)] = &branch.node.children[..]
         {
             *self = Child::Leaf(if level == 0 { leaf.clone() } else { leaf.at_level(level - 1) });
+        }
+    }
+
+    /// Allocations below, about.
+    pub fn allocations(&self) -> usize {
+        match self {
+            Child::Leaf(leaf) => leaf.allocations(),
+            Child::Branch(branch) => 2 + branch.node.children.iter().map(Child::allocations).sum::<usize>(),
+        }
+    }
+
+    /// Whether both are the same in memory.
+    pub fn is_same(&self, other: &Child<S>) -> bool {
+        match (self, other) {
+            (Child::Leaf(a), Child::Leaf(b)) => a.is_same(b),
+            (Child::Branch(a), Child::Branch(b)) => Arc::ptr_eq(&a.node, &b.node),
+            _ => false,
         }
     }
 

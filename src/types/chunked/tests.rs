@@ -145,10 +145,15 @@ fn run<const KEEP: u64>(ops: &[Op]) {
                 let due = |value: &[u8]| value.first() >= Some(from);
                 let before = model.values().filter(|value| due(value)).count();
                 let mut removed = 0;
-                table.extract(|most| most >= *from, due, *budget, |key| {
-                    assert!(due(&model.remove(key).expect("it was here")));
-                    removed += 1;
-                });
+                table.extract(
+                    |most| most >= *from,
+                    due,
+                    *budget,
+                    |key| {
+                        assert!(due(&model.remove(key).expect("it was here")));
+                        removed += 1;
+                    },
+                );
                 assert_eq!(removed, before.min(*budget));
             }
             Op::Clone => clones.push((table.clone(), model.clone())),
@@ -161,7 +166,10 @@ fn run<const KEEP: u64>(ops: &[Op]) {
         for n in 0..400 {
             assert_eq!(clone.get(&key(n)), then.get(&key(n)).map(|value| &value[..]));
         }
-        assert_eq!(clone.summary(), then.values().filter_map(|value| value.first()).max().copied().unwrap_or(0));
+        assert_eq!(
+            clone.summary(),
+            then.values().filter_map(|value| value.first()).max().copied().unwrap_or(0)
+        );
     }
 }
 
@@ -212,7 +220,11 @@ fn scan_keeps_its_promise<const KEEP: u64>(count: usize) {
     let seen = scan_all(&mut table, count, |table| {
         // Grows to several times its size, then shrinks back, while it is scanned.
         for n in next..next + 60 {
-            if n < 4000 { table.insert(&key(n), b"comes") } else { table.remove(&key(n - 3000)) };
+            if n < 4000 {
+                table.insert(&key(n), b"comes")
+            } else {
+                table.remove(&key(n - 3000))
+            };
         }
         next += 60;
     });

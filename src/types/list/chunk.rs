@@ -87,7 +87,7 @@ impl<'a> ChunkRef<'a> {
         }
     }
 
-    /// Whether it has no element; a list holds no such chunk but for an empty listpack of its own.
+    /// Whether it has no element, as only the one chunk of an empty list has not.
     pub fn is_empty(self) -> bool {
         self.len() == 0
     }

@@ -88,7 +88,10 @@ mod tests {
 
     #[test]
     fn negative_sizes_are_kilobytes_and_others_elements() {
-        assert_eq!([-1, -2, -5, -6, i32::MIN].map(fill), [4096, 8192, 65_536, 65_536, 65_536].map(Fill::Bytes));
+        assert_eq!(
+            [-1, -2, -5, -6, i32::MIN].map(fill),
+            [4096, 8192, 65_536, 65_536, 65_536].map(Fill::Bytes)
+        );
         assert_eq!([0, 1, 128].map(fill), [1, 1, 128].map(Fill::Elements));
         assert!(!fill(-2).is_exceeded(8192, 60_000) && fill(-2).is_exceeded(8193, 1));
         assert!(!fill(3).is_exceeded(8192, 3) && fill(3).is_exceeded(8193, 3) && fill(3).is_exceeded(8, 4));

@@ -150,7 +150,8 @@ impl List {
             bytes += chunk.memory_bytes();
             elements += chunk.len();
         }
-        let chunks = if elements == 0 { 0 } else { (bytes as f64 / elements as f64 * self.len() as f64) as usize };
+        let chunks =
+            if elements == 0 { 0 } else { (bytes as f64 / elements as f64 * self.len() as f64) as usize };
         chunks + rope::Rope::node_bytes(quick.rope.chunks())
     }
 

@@ -68,6 +68,29 @@ fn one_chunk_above_half_the_limit_stays_a_quicklist() {
 }
 
 #[test]
+fn a_quicklist_keeps_its_limit_and_leaves_by_the_present_one() {
+    let mut list = numbers(5, &limits(4));
+    for n in 5..12 {
+        push(&mut list, End::Tail, n.to_string().as_bytes(), &limits(100));
+    }
+    assert!(list.chunks().map(ChunkRef::len).eq([4, 4, 4]));
+    list.discard(End::Tail, 8, &limits(8));
+    assert_eq!((list.encoding(), list.len()), ("listpack", 4));
+}
+
+#[test]
+fn a_removal_of_nothing_leaves_the_form() {
+    let small = limits(4);
+    let mut list = numbers(5, &small);
+    list.discard(End::Tail, 1, &small);
+    assert_eq!(list.encoding(), "quicklist");
+    assert_eq!(list.remove(b"none", 0, &limits(100)), 0);
+    assert_eq!(list.encoding(), "quicklist");
+    assert_eq!(list.remove(b"3", 0, &limits(100)), 1);
+    assert_eq!(list.encoding(), "listpack");
+}
+
+#[test]
 fn a_failed_insert_or_set_makes_room_all_the_same() {
     let limits = limits(-1);
     let large = [b'x'; 5000];
@@ -116,7 +139,8 @@ fn a_builder_chooses_the_form_by_the_whole_limit() {
 #[test]
 fn ranges_are_clamped() {
     for list in [numbers(10, &limits(-1)), numbers(10, &limits(3))] {
-        let range = |start, stop| list.range(start, stop).map(|item| item.integer().expect("a number")).collect();
+        let range =
+            |start, stop| list.range(start, stop).map(|item| item.integer().expect("a number")).collect();
         let of = |range: std::ops::Range<i64>| range.collect::<Vec<_>>();
         for ((start, stop), wanted) in [
             ((0, -1), of(0..10)),
@@ -275,7 +299,7 @@ fn apply(list: &mut List, model: &mut Model, limits: &ListLimits, op: Op) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(200))]
+    #![proptest_config(ProptestConfig::with_cases(100))]
 
     /// Limits so small that every form, split and merge occurs; clones must stay what they were.
     #[test]

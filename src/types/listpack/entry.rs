@@ -151,7 +151,8 @@ impl<'a> Encoded<'a> {
     #[inline]
     fn string(body: &'a [u8]) -> Self {
         let mut head = [0; 9];
-        let len = u32::try_from(body.len()).expect("an element is shorter than 4 GiB");
+        // What is longer than the field can tell fits into no listpack, and so is found in none.
+        let len = u32::try_from(body.len()).unwrap_or(u32::MAX);
         let head_len = match len {
             0..=63 => {
                 head[0] = 0x80 | len as u8;
@@ -266,8 +267,13 @@ pub(super) fn size_at(rest: &[u8]) -> Option<usize> {
 /// Bytes of the whole entry at the head of `rest`.
 #[inline]
 pub(super) fn span_at(rest: &[u8]) -> Option<usize> {
-    let size = size_at(rest)?;
-    Some(size + back_len_size(size))
+    // Walking a listpack is a chain of these; for the short encodings the back length is one byte.
+    match *rest.first()? {
+        0..0x80 => Some(2),
+        first @ 0x80..0xC0 => Some(2 + usize::from(first & 0x3F)),
+        0xC0..0xE0 => Some(3),
+        _ => size_at(rest).map(|size| size + back_len_size(size)),
+    }
 }
 
 /// The element at the head of `rest` and the size of its encoding.

@@ -75,7 +75,17 @@ fn back_lengths_change_where_the_format_says() {
     for (len, back) in [(125, 1), (126, 2), (16_377, 2), (16_378, 3), (2_097_145, 3), (2_097_146, 4)] {
         let element = vec![b'x'; len];
         let head = encoded_len(&element) - len - back;
-        assert_eq!(head, if len < 64 { 1 } else if len < 4096 { 2 } else { 5 }, "{len}");
+        assert_eq!(
+            head,
+            if len < 64 {
+                1
+            } else if len < 4096 {
+                2
+            } else {
+                5
+            },
+            "{len}"
+        );
         let listpack = packed(&[b"a", &element, b"b"]);
         assert_is(&listpack, &[b"a".to_vec(), element, b"b".to_vec()]);
     }
@@ -153,7 +163,8 @@ fn finds_only_where_it_looks() {
 #[test]
 fn items_are_their_text() {
     let mut text = IntText::new();
-    for (item, bytes) in [(Item::Int(-12), &b"-12"[..]), (Item::Bytes(b"xy"), b"xy"), (Item::Bytes(b""), b"")] {
+    for (item, bytes) in [(Item::Int(-12), &b"-12"[..]), (Item::Bytes(b"xy"), b"xy"), (Item::Bytes(b""), b"")]
+    {
         assert_eq!(item.as_bytes(&mut text), bytes);
         assert_eq!((item.len(), item.is_empty()), (bytes.len(), bytes.is_empty()));
         assert!(item.eq_bytes(bytes) && !item.eq_bytes(b"-012"));

@@ -19,7 +19,7 @@ pub mod id;
 mod log;
 mod tree;
 
-pub use super::listpack::Item;
+pub use crate::types::listpack::Item;
 pub use chunk::ChunkError;
 pub use group::{
     AutoClaim, AutoClaimed, Claim, Claimed, ClaimedEntry, Consumer, Group, GroupError, GroupLoader, History,
@@ -127,7 +127,12 @@ impl Stream {
     /// Whether freeing takes long enough to be left to a background thread.
     pub fn is_large(&self) -> bool {
         const LARGE: usize = 64;
-        self.log.chunk_count() > LARGE || self.weight() > LARGE
+        self.weight() > LARGE
+    }
+
+    /// The name of the encoding: streams have but one.
+    pub fn encoding(&self) -> &'static str {
+        "stream"
     }
 }
 

@@ -74,7 +74,7 @@ impl Page {
     fn run(&self, hash: u32, prefix_bits: u32) -> (usize, &[u64]) {
         let entries = self.entries();
         let start = self.lower_bound(first_of(hash), prefix_bits);
-        let len = entries[start..].iter().take_while(|&&entry| hash_of(entry) == hash).count();
+        let len = entries[start..].iter().take_while(|&&entry| hash_in(entry) == hash).count();
         (start, &entries[start..start + len])
     }
 
@@ -124,9 +124,16 @@ fn entry(hash: u32, leaf: u32) -> u64 {
     first_of(hash) | u64::from(leaf)
 }
 
+/// The hash of an entry.
 #[inline]
-fn hash_of(entry: u64) -> u32 {
+pub(super) fn hash_in(entry: u64) -> u32 {
     (entry >> 32) as u32
+}
+
+/// The leaf of an entry.
+#[inline]
+pub(super) fn leaf_in(entry: u64) -> u32 {
+    entry as u32
 }
 
 /// A page, and how many of the top bits of a hash are equal for all of it.
@@ -156,7 +163,7 @@ impl Index {
         let (mut rest, mut first) = (&entries[..], 0);
         loop {
             let next = index.after_page(first);
-            let count = next.map_or(rest.len(), |next| rest.partition_point(|&entry| hash_of(entry) < next));
+            let count = next.map_or(rest.len(), |next| rest.partition_point(|&entry| hash_in(entry) < next));
             let place = index.place_of(first);
             *index.pages.get_mut(place.page) = Page::of(&rest[..count]);
             rest = &rest[count..];
@@ -172,7 +179,7 @@ impl Index {
     pub fn candidates(&self, hash: u32) -> impl Iterator<Item = u32> {
         let Place { page, prefix_bits } = self.place_of(hash);
         let (_, run) = self.pages.get(page).run(hash, prefix_bits);
-        run.iter().map(|&entry| entry as u32)
+        run.iter().map(|&entry| leaf_in(entry))
     }
 
     /// Adds one entry.
@@ -201,7 +208,8 @@ impl Index {
         let loaded = hashes.iter().fold(0, |loaded, &hash| {
             let Place { page, prefix_bits } = self.place_of(hash);
             let entries = self.pages.get(page).entries();
-            loaded ^ entries.get(expected_at(entries.len(), first_of(hash), prefix_bits)).copied().unwrap_or(0)
+            loaded
+                ^ entries.get(expected_at(entries.len(), first_of(hash), prefix_bits)).copied().unwrap_or(0)
         });
         std::hint::black_box(loaded);
     }
@@ -212,7 +220,7 @@ impl Index {
         let page = self.pages.get_mut(page);
         let (start, run) = page.run(hash, prefix_bits);
         if let [only] = run {
-            debug_assert_eq!(*only as u32, from, "the index holds what the leaves hold");
+            debug_assert_eq!(leaf_in(*only), from, "the index holds what the leaves hold");
             page.words()[1 + start] = entry(hash, to);
         } else {
             page.remove(entry(hash, from), prefix_bits);
@@ -228,8 +236,8 @@ impl Index {
             let Place { page, prefix_bits } = self.place_of(from);
             let page = self.pages.get(page);
             let start = page.lower_bound(first_of(from), prefix_bits);
-            for run in page.entries()[start..].chunk_by(|a, b| hash_of(*a) == hash_of(*b)) {
-                let hash = hash_of(run[0]);
+            for run in page.entries()[start..].chunk_by(|a, b| hash_in(*a) == hash_in(*b)) {
+                let hash = hash_in(run[0]);
                 if !visit(hash, run) {
                     return hash.checked_add(1);
                 }
@@ -268,7 +276,7 @@ impl Index {
         let bits = pages.ilog2();
         let page = self.pages.get_mut(pages - (1 << bits));
         let entries = page.entries();
-        let middle = entries.partition_point(|&entry| hash_of(entry) << bits >> 31 == 0);
+        let middle = entries.partition_point(|&entry| hash_in(entry) << bits >> 31 == 0);
         let (lower, upper) = (Page::of(&entries[..middle]), Page::of(&entries[middle..]));
         *page = lower;
         self.pages.push(upper);

@@ -1,111 +1,64 @@
-//! Walks through a run of ranks of a large sorted set, in either direction.
+//! The members of a run of ranks, whatever form the set has.
 
 use std::ops::Range;
 
-use smallvec::SmallVec;
+use super::walk::Walk;
+use super::{Direction, Form, small};
+use crate::types::listpack::{self, Item};
 
-use super::leaf::Leaf;
-use super::tree::{Inner, Node, Store};
+/// Members with their scores; made by [`Zset::iter`](super::Zset::iter).
+pub struct Iter<'a>(Source<'a>);
 
-/// Levels of inner nodes that need no allocation: enough for ten million leaves.
-const LEVELS: usize = 4;
-
-/// The entries of a run of ranks; it borrows a set, which costs nothing to clone beforehand.
-pub(super) struct Walk<'a> {
-    store: &'a Store,
-    /// From the root down: a node and which of its children the walk is in.
-    path: SmallVec<[(&'a Inner, usize); LEVELS]>,
-    leaf: Option<&'a Leaf>,
-    slot: usize,
-    left: usize,
-    reverse: bool,
+enum Source<'a> {
+    Forward { items: listpack::Iter<'a>, left: usize },
+    Reverse { items: listpack::Iter<'a>, left: usize },
+    Large(Walk<'a>),
 }
 
-impl<'a> Walk<'a> {
-    /// `ranks` lies within the set; in reverse the highest rank comes first.
-    pub fn new(root: &'a Inner, store: &'a Store, ranks: Range<usize>, reverse: bool) -> Walk<'a> {
-        let mut walk = Walk { store, path: SmallVec::new(), leaf: None, slot: 0, left: ranks.len(), reverse };
-        if ranks.is_empty() {
-            return walk;
-        }
-        let mut rank = if reverse { ranks.end - 1 } else { ranks.start };
-        let mut inner = root;
-        loop {
-            let (at, before) = inner.child_with(rank);
-            rank -= before;
-            walk.path.push((inner, at));
-            match &inner.children[at] {
-                Node::Inner(child) => inner = child,
-                Node::Leaf(leaf) => {
-                    walk.leaf = Some(store.leaves.get(*leaf));
-                    break;
-                }
-            }
-        }
-        walk.slot = rank;
-        walk
-    }
-
-    /// Goes to the next entry in the walk's direction, which must exist.
-    #[inline]
-    fn advance(&mut self, leaf: &Leaf) {
-        if self.reverse {
-            match self.slot.checked_sub(1) {
-                Some(slot) => self.slot = slot,
-                None => self.next_leaf(),
-            }
+impl<'a> Iter<'a> {
+    /// `ranks` lies within the set.
+    pub(super) fn new(form: &'a Form, ranks: Range<usize>, direction: Direction) -> Iter<'a> {
+        let is_reverse = direction == Direction::Reverse;
+        let listpack = match form {
+            Form::Large(large) => return Iter(Source::Large(large.walk(ranks, is_reverse))),
+            Form::Small(listpack) => listpack.as_ref(),
+        };
+        let at = |rank: usize| listpack.seek(2 * rank as i64).unwrap_or(listpack.end());
+        let left = ranks.len();
+        Iter(if is_reverse {
+            Source::Reverse { items: listpack.iter_before(at(ranks.end)), left }
         } else {
-            self.slot += 1;
-            if self.slot == leaf.len() {
-                self.next_leaf();
-            }
-        }
-    }
-
-    #[cold]
-    fn next_leaf(&mut self) {
-        // Up to the first node with another child in this direction, ...
-        while let Some((inner, at)) = self.path.pop() {
-            let next = if self.reverse { at.checked_sub(1) } else { Some(at + 1) };
-            let Some(next) = next.filter(|&next| next < inner.children.len()) else { continue };
-            self.path.push((inner, next));
-            break;
-        }
-        // ... and down along the near edge.
-        while let Some(&(inner, at)) = self.path.last() {
-            match &inner.children[at] {
-                Node::Inner(child) => {
-                    let at = if self.reverse { child.children.len() - 1 } else { 0 };
-                    self.path.push((child, at));
-                }
-                Node::Leaf(leaf) => {
-                    let leaf = self.store.leaves.get(*leaf);
-                    self.slot = if self.reverse { leaf.len() - 1 } else { 0 };
-                    self.leaf = Some(leaf);
-                    return;
-                }
-            }
-        }
+            Source::Forward { items: listpack.iter_from(at(ranks.start)), left }
+        })
     }
 }
 
-impl<'a> Iterator for Walk<'a> {
-    type Item = (&'a [u8], f64);
+impl<'a> Iterator for Iter<'a> {
+    type Item = (Item<'a>, f64);
 
     #[inline]
     fn next(&mut self) -> Option<Self::Item> {
-        self.left = self.left.checked_sub(1)?;
-        let leaf = self.leaf?;
-        let entry = (leaf.member(self.slot, &self.store.apart), leaf.score(self.slot));
-        if self.left > 0 {
-            self.advance(leaf);
+        match &mut self.0 {
+            Source::Large(walk) => walk.next().map(|(member, score)| (Item::Bytes(member), score)),
+            Source::Forward { items, left } => {
+                *left = left.checked_sub(1)?;
+                Some((items.next()?, small::score_of(items.next()?)))
+            }
+            Source::Reverse { items, left } => {
+                *left = left.checked_sub(1)?;
+                let score = small::score_of(items.next_back()?);
+                Some((items.next_back()?, score))
+            }
         }
-        Some(entry)
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
-        (self.left, Some(self.left))
+        let left = match &self.0 {
+            Source::Large(walk) => walk.len(),
+            Source::Forward { left, .. } | Source::Reverse { left, .. } => *left,
+        };
+        (left, Some(left))
     }
 }
 
-impl ExactSizeIterator for Walk<'_> {}
+impl ExactSizeIterator for Iter<'_> {}

@@ -11,15 +11,16 @@
 //! touched. Finding a rank goes down the tree by counts. Every part is made of shared chunks, so a clone
 //! costs a few references, and a writer copies the chunks that it touches while a clone is alive.
 
+use std::collections::HashSet;
 use std::ops::Range;
 use std::sync::Arc;
 
 use super::bounds::Cut;
-use super::slab::Slab;
-use super::index::Index;
-use super::iter::Walk;
+use super::index::{Index, hash_in, leaf_in};
 use super::leaf::{Leaf, Record, Room};
+use super::slab::Slab;
 use super::tree::{Child, Entry, Inner, Node, Separator, Store, hash_of};
+use super::walk::Walk;
 
 /// A sorted set of any size.
 #[derive(Clone)]
@@ -53,17 +54,31 @@ impl Large {
 
     /// Looks a member up.
     pub fn find(&self, member: &[u8]) -> Option<Found> {
-        self.find_hashed(hash_of(member), member)
-    }
-
-    #[inline]
-    fn find_hashed(&self, hash: u32, member: &[u8]) -> Option<Found> {
         let Store { leaves, apart, index } = &self.store;
+        let hash = hash_of(member);
         index.candidates(hash).find_map(|leaf| {
             let bytes = leaves.get(leaf);
             let slot = bytes.find(hash as u8, member, apart)?;
             Some(Found { leaf, slot, score: bytes.score(slot) })
         })
+    }
+
+    /// Whether a member is there twice, which only entries from outside can bring about.
+    pub fn has_duplicates(&self) -> bool {
+        let mut found = false;
+        self.store.index.walk(0, |_, run| {
+            found = run.len() > 1 && self.has_equals(run);
+            !found
+        });
+        found
+    }
+
+    /// Whether two members of one hash are the same.
+    fn has_equals(&self, run: &[u64]) -> bool {
+        let mut seen = HashSet::new();
+        let mut again = false;
+        self.visit_run(run, |member, _| again |= !seen.insert(member));
+        again
     }
 
     /// Adds a member that is not there.
@@ -93,15 +108,12 @@ impl Large {
         self.store.index.relocate(hash, found.leaf, leaf);
     }
 
-    /// Removes a member; answers its score.
-    pub fn remove(&mut self, member: &[u8]) -> Option<f64> {
-        let hash = hash_of(member);
-        let found = self.find_hashed(hash, member)?;
-        self.store.index.remove(hash, found.leaf);
+    /// Removes a member that was found.
+    pub fn remove(&mut self, member: &[u8], found: Found) {
+        self.store.index.remove(hash_of(member), found.leaf);
         self.remove_from_tree(member, found);
         self.len -= 1;
         self.shrink();
-        Some(found.score)
     }
 
     /// Removes the entry of a rank, which must exist; `visit` sees it first.
@@ -172,23 +184,28 @@ impl Large {
 
     /// Visits at least `count` entries in the order of their hashes, from the hash `cursor` on; answers the
     /// cursor to go on from, 0 at the end. Who is there from the first call to the last is visited once.
-    pub fn scan(&self, cursor: u32, count: usize, mut visit: impl FnMut(&[u8], f64)) -> u32 {
-        let Store { leaves, apart, index } = &self.store;
+    pub fn scan<'a>(&'a self, cursor: u32, count: usize, mut visit: impl FnMut(&'a [u8], f64)) -> u32 {
         let mut seen = 0;
-        let next = index.walk(cursor, |hash, run| {
-            for same_leaf in run.chunk_by(|a, b| a == b) {
-                let leaf = leaves.get(same_leaf[0] as u32);
-                for slot in leaf.tagged(hash as u8) {
-                    let member = leaf.member(slot, apart);
-                    if hash_of(member) == hash {
-                        visit(member, leaf.score(slot));
-                    }
-                }
-            }
+        let next = self.store.index.walk(cursor, |_, run| {
+            self.visit_run(run, &mut visit);
             seen += run.len();
             seen < count
         });
         next.unwrap_or(0)
+    }
+
+    /// Visits the members of one hash.
+    fn visit_run<'a>(&'a self, run: &[u64], mut visit: impl FnMut(&'a [u8], f64)) {
+        let Store { leaves, apart, .. } = &self.store;
+        for same_leaf in run.chunk_by(|a, b| a == b) {
+            let (hash, leaf) = (hash_in(same_leaf[0]), leaves.get(leaf_in(same_leaf[0])));
+            for slot in leaf.tagged(hash as u8) {
+                let member = leaf.member(slot, apart);
+                if hash_of(member) == hash {
+                    visit(member, leaf.score(slot));
+                }
+            }
+        }
     }
 
     /// Chunks there are to free.
@@ -320,12 +337,13 @@ impl Builder {
             level = Vec::new();
             while children.peek().is_some() {
                 let part: Vec<Child> = children.by_ref().take(Inner::FILLED).collect();
-                let separator = part[0].separator.clone();
-                let count = part.iter().map(|child| child.count).sum();
-                level.push(Child { separator, count, node: Node::Inner(Arc::new(Inner::of(part))) });
+                let inner = Inner::of(part);
+                let (separator, count) = (inner.separator(0), inner.len());
+                level.push(Child { separator, count, node: Node::Inner(Arc::new(inner)) });
             }
         }
-        let store = Store { leaves: self.leaves, apart: self.apart, index: Index::build(self.pairs.into_iter()) };
+        let store =
+            Store { leaves: self.leaves, apart: self.apart, index: Index::build(self.pairs.into_iter()) };
         Large { root: Arc::new(Inner::of(level)), store, len }
     }
 }

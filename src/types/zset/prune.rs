@@ -3,15 +3,25 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::tree::{Inner, Node, Store, hash_of};
+use super::tree::{Child, Inner, Node, Store, hash_of};
 
 impl Inner {
     /// Removes an entry from the tree but not from the index. `choose` leads to its leaf, child by child.
-    pub fn remove(node: &mut Arc<Inner>, slot: usize, store: &mut Store, mut choose: impl FnMut(&Inner) -> usize) {
+    pub fn remove(
+        node: &mut Arc<Inner>,
+        slot: usize,
+        store: &mut Store,
+        mut choose: impl FnMut(&Inner) -> usize,
+    ) {
         Inner::remove_below(node, slot, store, &mut choose);
     }
 
-    fn remove_below(node: &mut Arc<Inner>, slot: usize, store: &mut Store, choose: &mut impl FnMut(&Inner) -> usize) {
+    fn remove_below(
+        node: &mut Arc<Inner>,
+        slot: usize,
+        store: &mut Store,
+        choose: &mut impl FnMut(&Inner) -> usize,
+    ) {
         let inner = Arc::make_mut(node);
         let at = choose(inner);
         inner.counts[at] -= 1;
@@ -43,16 +53,12 @@ impl Inner {
                 }
             }
         }
-        inner.drop_empty(ranks.start, store);
+        inner.close_gap(ranks.start, store);
     }
 
-    /// Takes out the children that have become empty, and mends those on either side of the gap.
-    fn drop_empty(&mut self, start: usize, store: &mut Store) {
-        let mut counts = self.counts.iter();
-        self.children.retain(|_| counts.next() != Some(&0));
-        let mut counts = self.counts.iter();
-        self.separators.retain(|_| counts.next() != Some(&0));
-        self.counts.retain(|&count| count != 0);
+    /// Mends the children on either side of the gap that a removed run of ranks has left.
+    fn close_gap(&mut self, start: usize, store: &mut Store) {
+        self.drop_empty();
         if self.children.is_empty() {
             return;
         }
@@ -81,20 +87,19 @@ impl Inner {
 
     /// Joins a child with the next, if both fit into one.
     fn join(&mut self, at: usize, store: &mut Store) -> bool {
-        let [left, right] = &mut self.children[at..at + 2] else { return false };
-        match (left, right) {
+        match (&self.children[at], &self.children[at + 1]) {
             (Node::Leaf(left), Node::Leaf(right)) => match store.join(*left, *right) {
-                Some(kept) => *left = kept,
+                Some(kept) => self.children[at] = Node::Leaf(kept),
                 None => return false,
             },
-            (Node::Inner(left), Node::Inner(right)) if left.can_join(right) => {
-                let next = Arc::unwrap_or_clone(std::mem::take(right));
-                Arc::make_mut(left).append(next, self.separators[at + 1].clone());
-            }
+            (Node::Inner(left), Node::Inner(right)) if left.can_join(right) => {}
             _ => return false,
         }
-        let gone = self.remove_child(at + 1);
-        self.counts[at] += gone.count;
+        let Child { separator, count, node } = self.remove_child(at + 1);
+        if let (Node::Inner(left), Node::Inner(right)) = (&mut self.children[at], node) {
+            Arc::make_mut(left).append(Arc::unwrap_or_clone(right), separator);
+        }
+        self.counts[at] += count;
         true
     }
 }

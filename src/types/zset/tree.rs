@@ -29,9 +29,9 @@ use std::sync::Arc;
 use smallvec::SmallVec;
 
 use super::bounds::Cut;
-use super::slab::Slab;
 use super::index::Index;
-use super::leaf::{Apart, Leaf, Record, Room};
+use super::leaf::{Apart, Leaf, Record, Room, partition_point, scores_below};
+use super::slab::Slab;
 use crate::base::hash::hash;
 
 /// A node with as many children splits.
@@ -53,10 +53,9 @@ pub(super) struct Store {
 }
 
 /// The least key of a child, cut short.
-#[derive(Clone)]
 pub(super) struct Separator {
-    score: f64,
-    member: Box<[u8]>,
+    pub score: f64,
+    pub member: Box<[u8]>,
 }
 
 impl Separator {
@@ -67,12 +66,6 @@ impl Separator {
             _ => 1 + low.iter().zip(member).take_while(|(a, b)| a == b).count(),
         };
         Separator { score, member: member[..len.min(member.len())].into() }
-    }
-
-    /// Whether an entry lies in or after the child that the separator begins.
-    #[inline]
-    pub fn is_at_most(&self, score: f64, member: &[u8]) -> bool {
-        self.score < score || (self.score == score && *self.member <= *member)
     }
 }
 
@@ -93,7 +86,10 @@ pub(super) struct Child {
 #[derive(Clone, Default)]
 pub(super) struct Inner {
     pub counts: Vec<usize>,
-    pub separators: Vec<Separator>,
+    /// The separators' scores, ...
+    scores: Vec<f64>,
+    /// ... and what they have of members, mostly nothing.
+    members: Vec<Box<[u8]>>,
     pub children: Vec<Node>,
 }
 
@@ -121,26 +117,23 @@ impl Inner {
         self.counts.iter().sum()
     }
 
-    /// The child that an entry belongs to.
-    ///
-    /// Most separators are a score, so members are looked at only where the score is met.
+    /// The child that an entry belongs to. Members are looked at only where the score is met.
     #[inline]
     pub fn child_of(&self, score: f64, member: &[u8]) -> usize {
-        let rest = self.separators.get(1..).unwrap_or_default();
-        let at = rest.partition_point(|least| least.score < score);
-        match rest.get(at) {
-            Some(least) if least.score == score => {
-                at + rest[at..].partition_point(|least| least.is_at_most(score, member))
-            }
-            _ => at,
+        let scores = self.scores.get(1..).unwrap_or_default();
+        let at = scores_below(scores.len(), score, |at| scores[at]);
+        if scores.get(at) != Some(&score) {
+            return at;
         }
+        // Equal to the separator is in the child that it begins.
+        partition_point(at..scores.len(), |at| scores[at] == score && *self.members[at + 1] <= *member)
     }
 
     /// The child that a cut falls into.
     #[inline]
     pub fn child_at(&self, cut: &Cut) -> usize {
-        let rest = self.separators.get(1..).unwrap_or_default();
-        rest.partition_point(|least| cut.is_after(least.score, || &least.member))
+        let count = self.scores.len().saturating_sub(1);
+        partition_point(0..count, |at| cut.is_after(self.scores[at + 1], || &self.members[at + 1]))
     }
 
     /// The child in which a rank lies, and the entries before that child.
@@ -184,12 +177,14 @@ impl Inner {
 
     pub fn insert_child(&mut self, at: usize, child: Child) {
         self.counts.insert(at, child.count);
-        self.separators.insert(at, child.separator);
+        self.scores.insert(at, child.separator.score);
+        self.members.insert(at, child.separator.member);
         self.children.insert(at, child.node);
     }
 
     pub fn remove_child(&mut self, at: usize) -> Child {
-        Child { separator: self.separators.remove(at), count: self.counts.remove(at), node: self.children.remove(at) }
+        let separator = Separator { score: self.scores.remove(at), member: self.members.remove(at) };
+        Child { separator, count: self.counts.remove(at), node: self.children.remove(at) }
     }
 
     /// Gives the upper children to a new neighbour if there are too many. Where entries come in order, the
@@ -202,18 +197,26 @@ impl Inner {
         let at = if grows_at_end { len - len / 8 - 1 } else { len / 2 };
         let upper = Inner {
             counts: self.counts.split_off(at),
-            separators: self.separators.split_off(at),
+            scores: self.scores.split_off(at),
+            members: self.members.split_off(at),
             children: self.children.split_off(at),
         };
-        let separator = upper.separators[0].clone();
+        let separator = upper.separator(0);
         Some(Child { separator, count: upper.len(), node: Node::Inner(Arc::new(upper)) })
+    }
+
+    /// A copy of the separator before a child.
+    pub fn separator(&self, at: usize) -> Separator {
+        Separator { score: self.scores[at], member: self.members[at].clone() }
     }
 
     /// Appends the children of the right neighbour, which began with `separator`.
     pub fn append(&mut self, mut next: Inner, separator: Separator) {
-        next.separators[0] = separator;
+        next.scores[0] = separator.score;
+        next.members[0] = separator.member;
         self.counts.append(&mut next.counts);
-        self.separators.append(&mut next.separators);
+        self.scores.append(&mut next.scores);
+        self.members.append(&mut next.members);
         self.children.append(&mut next.children);
     }
 
@@ -225,9 +228,20 @@ impl Inner {
         self.children.len() + other.children.len() <= FANOUT / 4 * 3
     }
 
+    /// Takes out the children without entries.
+    pub fn drop_empty(&mut self) {
+        let mut counts = self.counts.iter();
+        self.scores.retain(|_| counts.next() != Some(&0));
+        let mut counts = self.counts.iter();
+        self.members.retain(|_| counts.next() != Some(&0));
+        let mut counts = self.counts.iter();
+        self.children.retain(|_| counts.next() != Some(&0));
+        self.counts.retain(|&count| count != 0);
+    }
+
     /// Bytes of the node and all nodes below, without leaves.
     pub fn memory_bytes(&self) -> usize {
-        let names: usize = self.separators.iter().map(|least| least.member.len()).sum();
+        let names: usize = self.members.iter().map(|member| member.len()).sum();
         let below = self.children.iter().map(|child| match child {
             Node::Inner(inner) => inner.memory_bytes(),
             Node::Leaf(_) => 0,
@@ -297,7 +311,8 @@ impl Store {
     /// Tells the index that entries which lie in leaf `at` belong no longer to leaf `from` but to `to`.
     pub fn relocate(&mut self, at: u32, slots: Range<usize>, from: u32, to: u32) {
         let leaf = self.leaves.get(at);
-        let hashes: SmallVec<[u32; 128]> = slots.map(|slot| hash_of(leaf.member(slot, &self.apart))).collect();
+        let hashes: SmallVec<[u32; 128]> =
+            slots.map(|slot| hash_of(leaf.member(slot, &self.apart))).collect();
         self.index.warm(&hashes);
         for hash in hashes {
             self.index.relocate(hash, from, to);

@@ -1,7 +1,7 @@
 //! Taking over a chunk from a file or a client: everything is checked before anything relies on it.
 
-use super::super::super::listpack::{Iter, Listpack, ListpackError};
 use super::{Chunk, DELETED, SAME_FIELDS, int};
+use crate::types::listpack::{Iter, Listpack, ListpackError};
 
 /// Why bytes are no chunk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

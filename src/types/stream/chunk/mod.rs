@@ -23,9 +23,10 @@ pub use walk::{Entry, Fields, Walk, WalkBack};
 
 use std::sync::Arc;
 
-use super::super::listpack::{Item, Iter, Listpack, Pos};
 use super::StreamLimits;
 use super::id::StreamId;
+use crate::base::size_class::size_class;
+use crate::types::listpack::{Item, Iter, Listpack, Pos};
 
 /// Flag of an entry that was deleted.
 const DELETED: u8 = 1;
@@ -57,12 +58,13 @@ struct Master<'a> {
 impl Chunk {
     /// A chunk of one entry, whose ID is the master ID. Its buffer holds `capacity` bytes at once.
     pub fn new<T: AsRef<[u8]>>(id: StreamId, fields: &[T], capacity: usize) -> Self {
+        let fields = fields.chunks_exact(2);
         let mut listpack = Listpack::with_capacity(capacity);
         listpack.push_back(0);
         listpack.push_back(0);
-        listpack.push_back((fields.len() / 2) as i64);
-        for field in fields.iter().step_by(2) {
-            listpack.push_back(field.as_ref());
+        listpack.push_back(fields.len() as i64);
+        for field in fields.clone() {
+            listpack.push_back(field[0].as_ref());
         }
         listpack.push_back(0);
         let mut chunk = Self { listpack, first_living: None };
@@ -100,25 +102,31 @@ impl Chunk {
         limits.max_entries == 0 || master.count + master.deleted < limits.max_entries
     }
 
-    /// Adds an entry of alternating fields and values.
-    pub fn append<T: AsRef<[u8]>>(&mut self, master_id: StreamId, id: StreamId, fields: &[T]) {
+    /// Adds an entry of fields, each with its value.
+    pub fn append<T: AsRef<[u8]>>(
+        &mut self,
+        master_id: StreamId,
+        id: StreamId,
+        fields: std::slice::ChunksExact<'_, T>,
+    ) {
         let master = self.master();
         let living = master.count as i64 + 1;
-        let same = master.has_fields(fields);
+        let same = master.has_fields(fields.clone());
+        let pairs = fields.len();
         let lp = &mut self.listpack;
         lp.push_back(i64::from(if same { SAME_FIELDS } else { 0 }));
         lp.push_back(id.ms.wrapping_sub(master_id.ms) as i64);
         lp.push_back(id.seq.wrapping_sub(master_id.seq) as i64);
-        let pairs = fields.len() / 2;
         if same {
-            for value in fields.iter().skip(1).step_by(2) {
-                lp.push_back(value.as_ref());
+            for field in fields {
+                lp.push_back(field[1].as_ref());
             }
             lp.push_back((3 + pairs) as i64);
         } else {
             lp.push_back(pairs as i64);
-            for part in &fields[..2 * pairs] {
-                lp.push_back(part.as_ref());
+            for field in fields {
+                lp.push_back(field[0].as_ref());
+                lp.push_back(field[1].as_ref());
             }
             lp.push_back((4 + 2 * pairs) as i64);
         }
@@ -146,7 +154,9 @@ impl Chunk {
 
     /// Gives back memory kept for growing.
     pub fn release_slack(chunk: &mut Arc<Self>) {
-        Arc::make_mut(chunk).listpack.shrink_to_fit();
+        if chunk.listpack.allocated() > size_class(chunk.listpack.byte_len()) {
+            Arc::make_mut(chunk).listpack.shrink_to_fit();
+        }
     }
 
     /// A place from which a walk meets all living entries from `start` on: the first place, or the right one
@@ -200,9 +210,9 @@ fn count(item: Option<Item<'_>>) -> u64 {
 }
 
 impl Master<'_> {
-    fn has_fields<T: AsRef<[u8]>>(&self, fields: &[T]) -> bool {
-        fields.len() / 2 == self.fields
-            && fields.iter().step_by(2).zip(self.rest.clone()).all(|(field, item)| item.eq_bytes(field.as_ref()))
+    fn has_fields<T: AsRef<[u8]>>(&self, fields: std::slice::ChunksExact<'_, T>) -> bool {
+        let names = self.rest.clone();
+        fields.len() == self.fields && names.zip(fields).all(|(name, field)| name.eq_bytes(field[0].as_ref()))
     }
 }
 

@@ -1,8 +1,8 @@
 //! Deleting entries: they stay in their chunk, marked.
 
-use super::super::super::listpack::{ListpackRef, Pos};
 use super::super::id::StreamId;
 use super::{Chunk, DELETED, SAME_FIELDS, WHOLE, int};
+use crate::types::listpack::{ListpackRef, Pos};
 
 /// Where an entry is and what is needed to judge it.
 struct Place {

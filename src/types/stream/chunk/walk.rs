@@ -1,8 +1,8 @@
 //! Reading a chunk, forward and backward.
 
-use super::super::super::listpack::{Item, Iter, ListpackRef, Pos};
 use super::super::id::StreamId;
 use super::{DELETED, Master, SAME_FIELDS, int};
+use crate::types::listpack::{Item, Iter, ListpackRef, Pos};
 
 /// An entry as it lies in its chunk.
 #[derive(Clone, Debug)]

@@ -269,3 +269,6 @@ impl Group {
         assert_eq!(owned, self.pending.len());
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -22,6 +22,8 @@ pub use super::chunk::{Entry, Fields};
 use super::id::{NewId, StreamId};
 use super::tree::Tree;
 
+/// Most bytes that a chunk gets beforehand.
+const MAX_PREALLOCATED: usize = 4096;
 /// Most bytes of fields and values in one entry.
 const MAX_PAYLOAD: usize = 1 << 30;
 
@@ -141,6 +143,7 @@ impl Log {
         limits: &StreamLimits,
         now: i64,
     ) -> Result<StreamId, AppendError> {
+        debug_assert!(fields.len() % 2 == 0);
         let id = self.new_id(id, now)?;
         let payload = fields.iter().map(|part| part.as_ref().len()).sum();
         if payload > MAX_PAYLOAD {
@@ -148,14 +151,14 @@ impl Log {
         }
         match self.chunks.last_mut() {
             Some((master, chunk)) if chunk.has_room(payload, limits) => {
-                Arc::make_mut(chunk).append(*master, id, fields);
+                Arc::make_mut(chunk).append(*master, id, fields.chunks_exact(2));
             }
             full => {
-                // The next chunk will probably get as large as this one.
                 let mut capacity = 0;
                 if let Some((_, chunk)) = full {
                     Chunk::release_slack(chunk);
-                    capacity = chunk.bytes().len();
+                    // The next chunk will probably get as large as this one.
+                    capacity = chunk.bytes().len().min(MAX_PREALLOCATED);
                 }
                 // Only after XSETID went below a tombstone can there be a chunk of this name.
                 let replaced = self.chunks.insert(id, Arc::new(Chunk::new(id, fields, capacity)));
@@ -319,3 +322,6 @@ impl Log {
         self.counters.first_id = self.first().map_or(StreamId::MIN, |entry| entry.id());
     }
 }
+
+#[cfg(test)]
+mod tests;

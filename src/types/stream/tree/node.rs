@@ -178,8 +178,7 @@ impl<K: Ord + Clone, V: Clone> Branch<K, V> {
         }
         let keep = if at_edge && at == MAX { MAX } else { MAX / 2 };
         let mut right = Self { firsts: self.firsts.split_off(keep), children: self.children.split_off(keep) };
-        let (side, at) =
-            if at <= keep && keep < MAX { (&mut *self, at) } else { (&mut right, at - keep) };
+        let (side, at) = if at <= keep && keep < MAX { (&mut *self, at) } else { (&mut right, at - keep) };
         side.firsts.insert(at, bound);
         side.children.insert(at, child);
         Inserted::Split(right.firsts[0].clone(), Arc::new(Node::Branch(right)))

@@ -63,7 +63,10 @@ fn apply(tree: &mut Tree<u32, u32>, model: &mut Model, step: &Step, serial: u32)
         Step::RemoveFirst(many) => {
             for _ in 0..many {
                 let first = tree.first().map(|(key, _)| *key);
-                assert_eq!(first.and_then(|key| tree.remove(&key)), model.pop_first().map(|(_, value)| value));
+                assert_eq!(
+                    first.and_then(|key| tree.remove(&key)),
+                    model.pop_first().map(|(_, value)| value)
+                );
             }
         }
         Step::RemoveStretch(from, many) => {
@@ -77,7 +80,10 @@ fn apply(tree: &mut Tree<u32, u32>, model: &mut Model, step: &Step, serial: u32)
         Step::Change(near) => {
             let key = u32::from(near);
             assert_eq!(tree.get(&key), model.get(&key));
-            assert_eq!(tree.get_mut(&key).map(|value| *value += 1), model.get_mut(&key).map(|value| *value += 1));
+            assert_eq!(
+                tree.get_mut(&key).map(|value| *value += 1),
+                model.get_mut(&key).map(|value| *value += 1)
+            );
             let last = tree.last_mut().map(|(key, value)| {
                 *value ^= 1;
                 *key

@@ -24,37 +24,52 @@ fn entries(large: &Large) -> Vec<(Vec<u8>, f64)> {
 fn check(large: &Large) {
     let mut leaves = HashSet::new();
     let mut depths = HashSet::new();
-    assert_eq!(check_node(large, &large.root, (None, None), 0, &mut leaves, &mut depths), large.len);
+    assert_eq!(check_node(large, &large.root, (&None, &None), 0, &mut leaves, &mut depths), large.len);
     assert!(depths.len() <= 1, "all leaves are equally deep");
     assert_eq!(leaves.len(), large.store.leaves.used(), "no leaf is lost");
     let apart = large.walk(0..large.len, false).filter(|(member, _)| member.len() > 24).count();
     assert_eq!(large.store.apart.used(), apart, "no member is lost");
     let mut indexed = 0;
-    assert_eq!(large.store.index.walk(0, |_, run| { indexed += run.len(); true }), None);
+    assert_eq!(
+        large.store.index.walk(0, |_, run| {
+            indexed += run.len();
+            true
+        }),
+        None
+    );
     assert_eq!(indexed, large.len, "the index holds what the tree holds");
 }
 
-type Limit<'a> = Option<&'a Separator>;
+/// A separator's score and member.
+type Limit = Option<(f64, Vec<u8>)>;
+
+fn limit(inner: &Inner, at: usize) -> Limit {
+    let separator = inner.separator(at);
+    Some((separator.score, separator.member.into()))
+}
+
+fn is_at_most(limit: &Limit, score: f64, member: &[u8]) -> bool {
+    limit.as_ref().is_some_and(|(least, name)| *least < score || (*least == score && **name <= *member))
+}
 
 fn check_node(
     large: &Large,
     inner: &Inner,
-    (low, high): (Limit, Limit),
+    (low, high): (&Limit, &Limit),
     depth: usize,
     leaves: &mut HashSet<u32>,
     depths: &mut HashSet<usize>,
 ) -> usize {
     assert_eq!(inner.counts.len(), inner.children.len());
-    assert_eq!(inner.separators.len(), inner.children.len());
     for at in 0..inner.children.len() {
-        let least = if at == 0 { low } else { Some(&inner.separators[at]) };
-        let bound = inner.separators.get(at + 1).or(high);
+        let least = if at == 0 { low.clone() } else { limit(inner, at) };
+        let bound = if at + 1 < inner.children.len() { limit(inner, at + 1) } else { high.clone() };
         let count = match &inner.children[at] {
-            Node::Inner(child) => check_node(large, child, (least, bound), depth + 1, leaves, depths),
+            Node::Inner(child) => check_node(large, child, (&least, &bound), depth + 1, leaves, depths),
             Node::Leaf(leaf) => {
                 depths.insert(depth);
                 assert!(leaves.insert(*leaf), "a leaf has one parent");
-                check_leaf(large, *leaf, (least, bound))
+                check_leaf(large, *leaf, (&least, &bound))
             }
         };
         assert_eq!(inner.counts[at], count);
@@ -63,12 +78,12 @@ fn check_node(
     inner.len()
 }
 
-fn check_leaf(large: &Large, number: u32, (low, high): (Limit, Limit)) -> usize {
+fn check_leaf(large: &Large, number: u32, (low, high): (&Limit, &Limit)) -> usize {
     let leaf = large.store.leaves.get(number);
     for slot in 0..leaf.len() {
         let (member, score) = large.store.entry(number, slot);
-        assert!(low.is_none_or(|least| least.is_at_most(score, member)));
-        assert!(high.is_none_or(|bound| !bound.is_at_most(score, member)));
+        assert!(low.is_none() || is_at_most(low, score, member));
+        assert!(!is_at_most(high, score, member));
         let found = large.find(member).expect("the index leads to every member");
         assert_eq!((found.leaf, found.slot), (number, slot));
     }
@@ -127,7 +142,11 @@ fn apply(large: &mut Large, model: &mut Model, op: &Op) {
                 *old = *score;
             }
         }
-        Op::Remove(member) => assert_eq!(large.remove(member), model.remove(member)),
+        Op::Remove(member) => {
+            let found = large.find(member);
+            assert_eq!(found.map(|found| found.score), model.remove(member));
+            found.map(|found| large.remove(member, found));
+        }
         Op::RemoveRank(rank) if !model.is_empty() => {
             let rank = rank % model.len();
             let (member, score) = sorted(model)[rank].clone();

@@ -1,0 +1,153 @@
+//! Clients blocked on keys: what each waits for, and who may end its waiting.
+//!
+//! A blocked client holds a ticket, registered with its keys in the keyspace. Whoever ends the waiting, a push
+//! that serves it, its own timeout, CLIENT UNBLOCK, claims it first; only one of them can. The client's own
+//! task then takes the reply and takes its ticket back from the keys.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+
+use dashmap::DashMap;
+use parking_lot::Mutex;
+use tokio::sync::Notify;
+
+use super::handle::{Client, ClientFlags};
+use super::request::OwnedRequest;
+use crate::keyspace::Type;
+use crate::resp::{Protocol, Reply};
+
+/// What a client waits for.
+pub struct Waiting {
+    /// The database of its keys.
+    pub db: usize,
+    /// The protocol of its reply.
+    pub protocol: Protocol,
+    /// What it asked for, to be run again when a key is signalled.
+    pub request: OwnedRequest,
+    /// The catalog number of the command.
+    pub command: usize,
+    /// The keys it waits for.
+    pub keys: Vec<Vec<u8>>,
+    /// The type that a key must have to be worth running the command.
+    pub wants: Type,
+    /// Whether it is also run when a key has gone or has another type: it then answers an error.
+    pub wakes_on_loss: bool,
+    /// What it is answered when it gives up.
+    pub timeout_reply: fn(&mut Reply),
+}
+
+/// One blocked client.
+pub struct Blocked {
+    /// Its place in the order of arrival.
+    pub ticket: u64,
+    /// Who it is.
+    pub client: Arc<Client>,
+    /// What it waits for.
+    pub waits: Waiting,
+    claimed: AtomicBool,
+    answer: Mutex<Option<Vec<u8>>>,
+    done: Notify,
+}
+
+impl Blocked {
+    /// Takes the right to end the waiting; false if somebody else has it.
+    pub fn claim(&self) -> bool {
+        // Acquire and release: whoever claims sees what an earlier holder did before giving the claim back.
+        self.claimed.compare_exchange(false, true, Ordering::AcqRel, Ordering::Relaxed).is_ok()
+    }
+
+    /// Gives the right back: there was nothing for the client.
+    pub fn give_back(&self) {
+        self.claimed.store(false, Ordering::Release);
+    }
+
+    /// Whether its waiting is over or about to be.
+    pub fn is_claimed(&self) -> bool {
+        self.claimed.load(Ordering::Acquire)
+    }
+
+    /// Ends the waiting with the bytes of a reply. The caller has claimed it.
+    pub fn answer(&self, reply: Vec<u8>) {
+        *self.answer.lock() = Some(reply);
+        self.done.notify_one();
+    }
+
+    /// Waits for [`Blocked::answer`].
+    pub async fn answered(&self) -> Vec<u8> {
+        loop {
+            if let Some(answer) = self.answer.lock().take() {
+                return answer;
+            }
+            self.done.notified().await;
+        }
+    }
+}
+
+/// All blocked clients.
+#[derive(Default)]
+pub struct BlockedClients {
+    by_ticket: DashMap<u64, Arc<Blocked>>,
+    next: AtomicU64,
+    /// How many of them wake when a key is lost.
+    on_loss: AtomicUsize,
+    /// Held by whoever serves: one at a time, so that clients are served in the order of their tickets.
+    serving: Mutex<()>,
+}
+
+impl BlockedClients {
+    /// Registers a client under a new ticket.
+    pub fn add(&self, client: &Arc<Client>, waits: Waiting) -> Arc<Blocked> {
+        let ticket = self.next.fetch_add(1, Ordering::Relaxed) + 1;
+        client.set_flags(ClientFlags::BLOCKED, true);
+        self.on_loss.fetch_add(waits.wakes_on_loss.into(), Ordering::Relaxed);
+        let blocked = Arc::new(Blocked {
+            ticket,
+            client: Arc::clone(client),
+            waits,
+            claimed: AtomicBool::new(false),
+            answer: Mutex::new(None),
+            done: Notify::new(),
+        });
+        self.by_ticket.insert(ticket, Arc::clone(&blocked));
+        blocked
+    }
+
+    /// Forgets a client; its own task does this, once.
+    pub fn remove(&self, blocked: &Blocked) {
+        if self.by_ticket.remove(&blocked.ticket).is_some() {
+            self.on_loss.fetch_sub(blocked.waits.wakes_on_loss.into(), Ordering::Relaxed);
+            blocked.client.set_flags(ClientFlags::BLOCKED, false);
+        }
+    }
+
+    /// The client of a ticket.
+    pub fn get(&self, ticket: u64) -> Option<Arc<Blocked>> {
+        self.by_ticket.get(&ticket).map(|blocked| Arc::clone(&blocked))
+    }
+
+    /// The blocked client of a connection's number.
+    pub fn of_client(&self, id: u64) -> Option<Arc<Blocked>> {
+        self.by_ticket.iter().find(|blocked| blocked.client.id == id).map(|blocked| Arc::clone(&blocked))
+    }
+
+    /// How many clients are blocked.
+    pub fn len(&self) -> usize {
+        self.by_ticket.len()
+    }
+
+    /// Whether nobody is blocked.
+    pub fn is_empty(&self) -> bool {
+        self.by_ticket.is_empty()
+    }
+
+    /// Whether anybody wakes when a key is lost.
+    pub fn any_on_loss(&self) -> bool {
+        self.on_loss.load(Ordering::Relaxed) != 0
+    }
+
+    /// Keeps everybody else from serving while `serve` runs.
+    pub fn in_order<R>(&self, serve: impl FnOnce() -> R) -> R {
+        let _one_at_a_time = self.serving.lock();
+        serve()
+    }
+}

@@ -1,0 +1,105 @@
+//! A client inside the process: runs requests on the road that all commands take, without a socket.
+
+use std::sync::Arc;
+
+use super::execute::{Done, Executor, Request};
+use super::turn::put_off;
+use crate::client::{ClientFlags, Session};
+use crate::commands::Server;
+use crate::resp::{Protocol, Reply};
+
+/// See the head of this file. It belongs to one thread; many may work side by side.
+pub struct Local {
+    server: Arc<Server>,
+    session: Session,
+    reply: Reply,
+}
+
+impl Local {
+    /// A client of a server, allowed everything, speaking RESP2.
+    pub fn new(server: Arc<Server>) -> Local {
+        let client = server.clients.add("127.0.0.1:0".into(), "127.0.0.1:0".into(), -1, ClientFlags::empty());
+        let session = Session::new(client, server.config.settings(), true);
+        Local { server, session, reply: Reply::new(Protocol::Resp2) }
+    }
+
+    /// Runs one request and returns the bytes of its reply; empty if the client would be blocked.
+    pub fn run(&mut self, args: &[&[u8]]) -> &[u8] {
+        self.session.settings = self.server.config.settings();
+        self.reply.clear();
+        let request = Request { args, found: self.server.catalog.find(args), hash: None };
+        let mut done = {
+            let _pass = self.server.keyspace.gate.enter_soon();
+            Executor::new(&self.server).run(&request, &mut self.session, &mut self.reply, false)
+        };
+        loop {
+            done = match done {
+                Done::NeedsEverything => loop {
+                    if let Some(_closed) = self.server.keyspace.gate.try_close() {
+                        break Executor::new(&self.server).run(
+                            &request,
+                            &mut self.session,
+                            &mut self.reply,
+                            true,
+                        );
+                    }
+                    std::thread::yield_now();
+                },
+                Done::Block(suspended) => {
+                    let (blocked, keyspace) = (&suspended.blocked, &self.server.keyspace);
+                    keyspace.stop_waiting(blocked.waits.db, &blocked.waits.keys, blocked.ticket);
+                    self.server.blocked.remove(blocked);
+                    break;
+                }
+                later => match put_off(later, &mut self.reply) {
+                    None => break,
+                    Some(install) => {
+                        let mut executor = Executor::new(&self.server);
+                        executor.install(&request, &mut self.session, &mut self.reply, install)
+                    }
+                },
+            };
+        }
+        self.reply.as_bytes()
+    }
+}
+
+impl Drop for Local {
+    fn drop(&mut self) {
+        let watch = self.session.end_watch();
+        self.server.keyspace.unwatch(&watch.keys, &watch.flag);
+        self.server.clients.remove(self.session.client.id);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Local;
+    use crate::config::Config;
+    use crate::server::assemble;
+
+    fn local() -> Local {
+        Local::new(assemble(Config::new(), 2).expect("the defaults are valid"))
+    }
+
+    #[test]
+    fn runs_commands_and_transactions() {
+        let mut client = local();
+        assert_eq!(client.run(&[b"SET", b"k", b"41"]), b"+OK\r\n");
+        assert_eq!(client.run(&[b"MULTI"]), b"+OK\r\n");
+        assert_eq!(client.run(&[b"INCR", b"k"]), b"+QUEUED\r\n");
+        assert_eq!(client.run(&[b"GET", b"k"]), b"+QUEUED\r\n");
+        assert_eq!(client.run(&[b"EXEC"]), b"*2\r\n:42\r\n$2\r\n42\r\n");
+    }
+
+    #[test]
+    fn a_watched_key_that_changes_ends_the_transaction() {
+        let mut client = local();
+        let mut other = Local::new(client.server.clone());
+        client.run(&[b"WATCH", b"k"]);
+        other.run(&[b"SET", b"k", b"v"]);
+        client.run(&[b"MULTI"]);
+        client.run(&[b"PING"]);
+        assert_eq!(client.run(&[b"EXEC"]), b"*-1\r\n");
+    }
+}
