@@ -50,6 +50,13 @@ impl<'a> Args<'a> {
         self.take().ok_or(error::SYNTAX)
     }
 
+    /// Takes this many arguments, if there are that many.
+    pub fn take_many(&mut self, count: usize) -> Option<&'a [&'a [u8]]> {
+        let (taken, rest) = self.rest.split_at_checked(count)?;
+        self.rest = rest;
+        Some(taken)
+    }
+
     /// Takes the next argument if it is this word.
     pub fn word(&mut self, word: &str) -> bool {
         let matches = self.peek().is_some_and(|next| next.eq_ignore_ascii_case(word.as_bytes()));
@@ -100,6 +107,17 @@ pub fn int_in(arg: &[u8], min: i64, max: i64) -> Result<i64, Error> {
     } else {
         Error::new(format!("ERR value is out of range, value must between {min} and {max}"))
     })
+}
+
+/// An argument as a number of things, one at least.
+///
+/// # Errors
+/// `otherwise`, if it is anything else.
+pub fn positive(arg: &[u8], otherwise: Error) -> Result<usize, Error> {
+    num::parse_i64(arg)
+        .and_then(|count| usize::try_from(count).ok())
+        .filter(|&count| count > 0)
+        .ok_or(otherwise)
 }
 
 /// An argument as a double.

@@ -111,6 +111,54 @@ texts! {
     EXECABORT = "EXECABORT Transaction discarded because of previous errors.";
     /// A blocked client whose key has gone or changed its type.
     UNBLOCKED = "UNBLOCKED client unblocked via CLIENT UNBLOCK";
+    /// A count of zero where one at least is needed.
+    COUNT_NOT_POSITIVE = "ERR count should be greater than 0";
+    /// A random count beyond half of 64 bits.
+    OUT_OF_RANGE = "ERR value is out of range";
+    /// LIMIT below zero.
+    LIMIT_NEGATIVE = "ERR LIMIT can't be negative";
+    /// A weight that is no number.
+    WEIGHT_NOT_FLOAT = "ERR weight value is not a float";
+    /// An end of a range of scores that is no number.
+    NOT_A_SCORE_RANGE = "ERR min or max is not a float";
+    /// An end of a range of members without its mark.
+    NOT_A_LEX_RANGE = "ERR min or max not valid string range item";
+    /// A score, or a sum of scores, that is no number.
+    SCORE_NAN = "ERR resulting score is not a number (NaN)";
+    /// ZADD's NX with XX.
+    ZADD_NX_AND_XX = "ERR XX and NX options at the same time are not compatible";
+    /// ZADD's GT with LT, or one of them with NX.
+    ZADD_GT_LT_NX = "ERR GT, LT, and/or NX options at the same time are not compatible";
+    /// ZADD's INCR with several members.
+    ZADD_INCR_PAIRS = "ERR INCR option supports a single increment-element pair";
+    /// LIMIT of a range of ranks.
+    LIMIT_WITHOUT_BY = "ERR syntax error, LIMIT is only supported in combination with either BYSCORE or BYLEX";
+    /// WITHSCORES of a range of members.
+    WITHSCORES_BY_LEX = "ERR syntax error, WITHSCORES not supported in combination with BYLEX";
+    /// NOVALUES of another SCAN than HSCAN.
+    NOVALUES_ELSEWHERE = "ERR NOVALUES option can only be used in HSCAN";
+    /// A distance in another unit than m, km, ft or mi.
+    GEO_UNIT = "ERR unsupported unit provided. please use M, KM, FT, MI";
+    /// A radius that is no number.
+    GEO_RADIUS_NOT_FLOAT = "ERR need numeric radius";
+    /// A radius below zero.
+    GEO_RADIUS_NEGATIVE = "ERR radius cannot be negative";
+    /// A width that is no number.
+    GEO_WIDTH_NOT_FLOAT = "ERR need numeric width";
+    /// A height that is no number.
+    GEO_HEIGHT_NOT_FLOAT = "ERR need numeric height";
+    /// A box with a side below zero.
+    GEO_BOX_NEGATIVE = "ERR height or width cannot be negative";
+    /// A search from a member that is not there.
+    GEO_NO_MEMBER = "ERR could not decode requested zset member";
+    /// COUNT of zero or less.
+    GEO_COUNT = "ERR COUNT must be > 0";
+    /// ANY without COUNT.
+    GEO_ANY_WITHOUT_COUNT = "ERR the ANY argument requires COUNT argument";
+    /// GEOSEARCHSTORE with options about the reply.
+    GEOSEARCHSTORE_WITH = "ERR GEOSEARCHSTORE is not compatible with WITHDIST, WITHHASH and WITHCOORD options";
+    /// GEORADIUS STORE with options about the reply.
+    GEORADIUS_STORE_WITH = "ERR STORE option in GEORADIUS is not compatible with WITHDIST, WITHHASH and WITHCOORD options";
     /// LCS of a key that holds no string.
     LCS_NOT_STRINGS = "ERR The specified keys must contain string values";
     /// LCS with LEN and IDX.
@@ -119,6 +167,44 @@ texts! {
     LCS_TOO_LONG = "ERR String too long for LCS";
     /// LCS whose table would be too large.
     LCS_NO_MEMORY = "ERR Insufficient memory, transient memory for LCS exceeds proto-max-bulk-len";
+    /// EXPIRE with NX and another condition.
+    NX_WITH_OTHERS = "ERR NX and XX, GT or LT options at the same time are not compatible";
+    /// EXPIRE with GT and LT.
+    GT_WITH_LT = "ERR GT and LT options at the same time are not compatible";
+    /// SCAN with an option of HSCAN.
+    NOVALUES = "ERR NOVALUES option can only be used in HSCAN";
+    /// SWAPDB whose first argument is no number of 32 bits.
+    INVALID_FIRST_DB = "ERR invalid first DB index";
+    /// SWAPDB whose second argument is no number of 32 bits.
+    INVALID_SECOND_DB = "ERR invalid second DB index";
+    /// OBJECT IDLETIME where access clocks hold LFU counters.
+    NO_IDLE_TIME = "ERR An LFU maxmemory policy is selected, idle time not tracked. Please note that when switching between policies at runtime LRU and LFU data will take some time to adjust.";
+    /// OBJECT FREQ where access clocks hold LRU seconds.
+    NO_FREQUENCY = "ERR An LFU maxmemory policy is not selected, access frequency not tracked. Please note that when switching between policies at runtime LRU and LFU data will take some time to adjust.";
+    /// The number of a bit that is none, or lies beyond `proto-max-bulk-len`.
+    BIT_OFFSET = "ERR bit offset is not an integer or out of range";
+    /// SETBIT of something other than 0 and 1.
+    BIT_VALUE = "ERR bit is not an integer or out of range";
+    /// BITPOS of something other than 0 and 1.
+    BIT_ARGUMENT = "ERR The bit argument must be 1 or 0.";
+    /// BITOP NOT of several keys.
+    BITOP_NOT = "ERR BITOP NOT must be called with a single source key.";
+    /// A type of a field that is none.
+    BITFIELD_TYPE = "ERR Invalid bitfield type. Use something like i16 u8. Note that u64 is not supported but i64 is.";
+    /// BITFIELD OVERFLOW with an unknown word.
+    BITFIELD_OVERFLOW = "ERR Invalid OVERFLOW type specified";
+    /// BITFIELD_RO with more than GET.
+    BITFIELD_RO_WRITES = "ERR BITFIELD_RO only supports the GET subcommand";
+    /// A timeout that is no integer.
+    TIMEOUT_NOT_INTEGER = "ERR timeout is not an integer or out of range";
+    /// WAITAOF for the own AOF where there is none.
+    WAITAOF_WITHOUT_AOF = "ERR WAITAOF cannot be used when numlocal is set but appendonly is disabled.";
+    /// DEBUG PROTOCOL of an unknown type.
+    DEBUG_PROTOCOL = "ERR Wrong protocol type name. Please use one of the following: string|integer|double|bignum|null|array|set|map|attrib|push|verbatim|true|false";
+    /// DEBUG PROTOCOL of a type that only RESP3 has.
+    DEBUG_PROTOCOL_RESP2 = "ERR RESP2 is not supported by this command";
+    /// MEMORY PURGE that the allocator refused.
+    PURGE_FAILED = "ERR Error purging dirty pages";
     /// A handler panicked; the log has the details.
     INTERNAL = "ERR internal error, see the server log";
 }
@@ -182,15 +268,33 @@ pub fn subscribers_only(name: &str) -> Error {
     ))
 }
 
-/// `ERR unknown subcommand or wrong number of arguments for 'x'. Try CONTAINER HELP.`
-pub fn subcommand_syntax(container: &str, sub: &[u8]) -> Error {
-    let end = format!("'. Try {} HELP.", container.to_uppercase());
-    quoting("ERR unknown subcommand or wrong number of arguments for '", &sub[..sub.len().min(128)], &end)
-}
-
 /// An argument between two texts.
 fn quoting(before: &str, arg: &[u8], after: &str) -> Error {
     Error::new([before.as_bytes(), arg, after.as_bytes()].concat())
+}
+
+/// `ERR at least 1 input key is needed for 'x' command`.
+pub fn no_input_key(name: &str) -> Error {
+    Error::new(format!("ERR at least 1 input key is needed for '{name}' command"))
+}
+
+/// A position outside of what can be stored.
+pub fn invalid_position(longitude: f64, latitude: f64) -> Error {
+    Error::new(format!("ERR invalid longitude,latitude pair {longitude:.6},{latitude:.6}"))
+}
+
+/// GEOSEARCH without a centre, or with two.
+pub fn geo_needs_centre(name: &[u8]) -> Error {
+    let mut text = b"ERR exactly one of FROMMEMBER or FROMLONLAT can be specified for ".to_vec();
+    text.extend_from_slice(name);
+    Error::new(text)
+}
+
+/// GEOSEARCH without a shape, or with two.
+pub fn geo_needs_shape(name: &[u8]) -> Error {
+    let mut text = b"ERR exactly one of BYRADIUS and BYBOX can be specified for ".to_vec();
+    text.extend_from_slice(name);
+    Error::new(text)
 }
 
 /// `ERR wrong number of arguments for 'x' command`.
@@ -201,6 +305,26 @@ pub fn wrong_arity(name: &str) -> Error {
 /// `ERR invalid expire time in 'x' command`.
 pub fn invalid_expire(name: &str) -> Error {
     Error::new(format!("ERR invalid expire time in '{name}' command"))
+}
+
+/// `ERR Unsupported option x`.
+pub fn unsupported_option(option: &[u8]) -> Error {
+    Error::new([b"ERR Unsupported option ", option].concat())
+}
+
+/// `ERR x command not allowed. If the enable-x-command option is set to "local", ...`
+pub fn protected_command(name: &str) -> Error {
+    Error::new(format!(
+        "ERR {} command not allowed. If the enable-{name}-command option is set to \"local\", you can run it from \
+         a local connection, otherwise you need to set this option in the configuration file, and then restart the \
+         server.",
+        name.to_uppercase()
+    ))
+}
+
+/// A subcommand of DEBUG that Redis has and this server doesn't.
+pub fn debug_unsupported(name: &[u8]) -> Error {
+    Error::new([b"ERR DEBUG ", &*name.to_ascii_uppercase(), b" is not supported by Redstart"].concat())
 }
 
 /// `ERR unknown command 'x', with args beginning with: 'a' 'b' `.
@@ -227,5 +351,15 @@ pub fn unknown_subcommand(container: &str, sub: &[u8]) -> Error {
     let mut text = b"ERR unknown subcommand '".to_vec();
     text.extend_from_slice(&sub[..sub.len().min(128)]);
     text.extend_from_slice(format!("'. Try {} HELP.", container.to_uppercase()).as_bytes());
+    Error::new(text)
+}
+
+/// `ERR unknown subcommand or wrong number of arguments for 'x'. Try CONTAINER HELP.`
+pub fn subcommand_syntax(args: &[&[u8]]) -> Error {
+    let mut text = b"ERR unknown subcommand or wrong number of arguments for '".to_vec();
+    text.extend_from_slice(&args[1][..args[1].len().min(128)]);
+    text.extend_from_slice(b"'. Try ");
+    text.extend_from_slice(&args[0].to_ascii_uppercase());
+    text.extend_from_slice(b" HELP.");
     Error::new(text)
 }

@@ -46,7 +46,7 @@ bitflags::bitflags! {
         const NO_ASYNC_LOADING = 1 << 18;
         /// Has no key that must be given.
         const NO_MANDATORY_KEYS = 1 << 19;
-        /// Only from a sentinel's point of view.
+        /// Refused unless the directive `enable-x-command` allows it.
         const PROTECTED = 1 << 20;
         /// The first words of a HTTP request: the connection is closed.
         const CROSS_PROTOCOL = 1 << 21;

@@ -6,16 +6,41 @@ pub mod call;
 pub mod catalog;
 pub mod server;
 
+mod bitmap;
+pub mod blocking;
 mod connection;
+mod debug;
+mod geo;
 mod help;
+mod key;
+mod memory;
 mod pubsub;
+mod scan;
+mod store;
 mod string;
 mod transaction;
+mod wait;
+mod zset;
+
+#[cfg(test)]
+mod testing;
 
 pub use self::call::{Block, Call, Command, Compute, DONE, Install, Next, Outcome};
 pub use self::catalog::{Catalog, Found, Listed};
 pub use self::server::Server;
 
 /// All families.
-pub const FAMILIES: &[&[Command]] =
-    &[connection::COMMANDS, string::COMMANDS, transaction::COMMANDS, pubsub::COMMANDS];
+pub const FAMILIES: &[&[Command]] = &[
+    bitmap::COMMANDS,
+    connection::COMMANDS,
+    debug::COMMANDS,
+    geo::COMMANDS,
+    key::COMMANDS,
+    memory::COMMANDS,
+    pubsub::COMMANDS,
+    server::flush::COMMANDS,
+    string::COMMANDS,
+    transaction::COMMANDS,
+    wait::COMMANDS,
+    zset::COMMANDS,
+];

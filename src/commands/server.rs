@@ -1,5 +1,7 @@
 //! The parts of the server, put together once at start-up.
 
+pub mod flush;
+
 use std::io;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};

@@ -15,7 +15,7 @@ use crate::command::keys::InvalidKeys;
 use crate::command::spec::{Flags, Spec};
 use crate::command::{Error, error};
 use crate::commands::{Block, Call, Compute, Found, Install, Listed, Next, Outcome, Server};
-use crate::config::{EventClasses, EvictionPolicy, Settings};
+use crate::config::{EvictionPolicy, Settings};
 use crate::keyspace::{Clock, Effects, Keyspace, Lfu, Plan, View};
 use crate::resp::Reply;
 
@@ -108,7 +108,6 @@ pub fn clock(now: i64, settings: &Settings, no_touch: bool) -> Clock {
         no_touch,
         keep_expired: false,
         events: settings.observe.keyspace_events.0,
-        expired_class: EventClasses::EXPIRED,
     }
 }
 

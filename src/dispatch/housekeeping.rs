@@ -46,7 +46,7 @@ pub async fn housekeeping(server: Arc<Server>) {
             next_slow = now + SLOW_PERIOD_MS;
             rates.sample(&server, now);
             server.stats.peak_memory.fetch_max(alloc::used() as u64, Ordering::Relaxed);
-            server.keyspace.tidy_wheels(tidy % server.keyspace.shards(), now);
+            renew_deadlines(&server, tidy % server.keyspace.shards()).await;
             tidy += 1;
             tend_clients(&server, now, &mut next_clients);
         }
@@ -82,6 +82,19 @@ async fn expire(server: &Arc<Server>) {
             }
             tokio::task::yield_now().await;
         }
+    }
+}
+
+/// Clears what has piled up in the wheels of one shard, in short steps.
+async fn renew_deadlines(server: &Server, shard: usize) {
+    loop {
+        let Some(pass) = server.keyspace.gate.enter_soon() else { return };
+        let more = server.keyspace.renew_deadlines(shard, unix_ms());
+        drop(pass);
+        if !more {
+            return;
+        }
+        tokio::task::yield_now().await;
     }
 }
 

@@ -2,12 +2,12 @@
 
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
+use super::deadlines::Deadlines;
 use super::entry::Entry;
 use super::evict::Pool;
 use super::table::{Position, Table};
 use super::wait::Waiters;
 use super::watch::Watched;
-use super::wheel::Wheel;
 
 /// What one lock protects: a slice of each database.
 pub struct Shard {
@@ -19,7 +19,7 @@ pub struct Shard {
 /// A shard's part of one logical database.
 pub struct Database {
     pub(super) table: Table,
-    pub(super) wheel: Wheel,
+    pub(super) deadlines: Deadlines,
     /// Keys of this part that have a deadline.
     pub(super) volatile: usize,
     pub(super) watched: Watched,
@@ -45,7 +45,7 @@ impl Shard {
     pub(super) fn swap(&mut self, a: usize, b: usize) {
         let [a, b] = self.databases.get_disjoint_mut([a, b]).expect("two different databases");
         std::mem::swap(&mut a.table, &mut b.table);
-        std::mem::swap(&mut a.wheel, &mut b.wheel);
+        std::mem::swap(&mut a.deadlines, &mut b.deadlines);
         std::mem::swap(&mut a.volatile, &mut b.volatile);
     }
 }
@@ -54,7 +54,7 @@ impl Database {
     fn new(bits: u8, now: i64) -> Database {
         Database {
             table: Table::new(bits),
-            wheel: Wheel::new(now),
+            deadlines: Deadlines::new(now),
             volatile: 0,
             watched: Watched::default(),
             waiters: Waiters::default(),
@@ -65,12 +65,12 @@ impl Database {
     pub(super) fn insert(&mut self, local: u64, entry: Entry) -> Position {
         if let Some(deadline) = entry.as_ref().deadline() {
             self.volatile += 1;
-            self.wheel.insert(deadline, local);
+            self.deadlines.insert(deadline, local);
         }
         self.table.insert(local, entry)
     }
 
-    /// Takes an entry out. Its item in the wheel stays and finds nothing when it fires.
+    /// Takes an entry out. The item of its deadline stays and finds nothing when it fires.
     pub(super) fn remove(&mut self, at: Position) -> Entry {
         let entry = self.table.remove(at);
         if entry.as_ref().deadline().is_some() {
@@ -79,8 +79,8 @@ impl Database {
         entry
     }
 
-    /// Sets or clears the deadline of an entry. The wheel needs a new item only when none fires in time:
-    /// when there was no deadline, or a later one.
+    /// Sets or clears the deadline of an entry. A new item is needed only when none fires in time: when there
+    /// was no deadline, or a later one.
     pub(super) fn set_deadline(&mut self, at: Position, local: u64, deadline: Option<i64>) {
         let old = self.table.entry(at).deadline();
         match (old, deadline) {
@@ -91,16 +91,36 @@ impl Database {
         self.table.open(at).set_deadline(deadline);
         if let Some(new) = deadline {
             if old.is_none_or(|old| old > new) {
-                self.wheel.insert(new, local);
+                self.deadlines.insert(new, local);
             }
         }
     }
 
-    /// Empties this part and returns its old table, to be freed outside the lock.
-    pub(super) fn clear(&mut self, shard_bits: u8, now: i64) -> Table {
-        self.wheel = Wheel::new(now);
+    /// Empties this part and returns what was in it, to be freed outside the lock.
+    pub(super) fn clear(&mut self, shard_bits: u8, now: i64) -> Remains {
         self.volatile = 0;
-        std::mem::replace(&mut self.table, Table::new(shard_bits))
+        Remains {
+            table: std::mem::replace(&mut self.table, Table::new(shard_bits)),
+            _deadlines: std::mem::replace(&mut self.deadlines, Deadlines::new(now)),
+        }
+    }
+}
+
+/// What a shard's part of a database held before it was emptied. Dropping it takes as long as there were keys.
+pub struct Remains {
+    table: Table,
+    _deadlines: Deadlines,
+}
+
+impl Remains {
+    /// How many keys there were.
+    pub fn len(&self) -> usize {
+        self.table.len()
+    }
+
+    /// Whether there was no key.
+    pub fn is_empty(&self) -> bool {
+        self.table.is_empty()
     }
 }
 

@@ -13,15 +13,20 @@ use super::lock::{Held, Plan};
 use super::shard::Database;
 use super::table::Position;
 use super::value::{Ref, Stored, StrRef, Type, Value, WrongType};
-use super::{Counts, Keyspace};
+use super::{Counts, Keyspace, Shard};
+use crate::config::EventClasses;
 
 /// How a look-up counts.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Access {
     /// Reading the value: counts a hit or a miss and touches the access clock.
     Read,
+    /// The same even for a client that asked not to touch access clocks: TOUCH.
+    Touch,
     /// Asking about the key: counts a hit or a miss.
     Ask,
+    /// Looking at how the key is kept: the same, but nobody hears of a miss.
+    Inspect,
     /// On the way to a change: touches the access clock.
     Write,
     /// Leaves no trace.
@@ -52,8 +57,6 @@ pub struct Clock {
     pub keep_expired: bool,
     /// Classes of keyspace events that somebody listens to.
     pub events: u32,
-    /// The class bit of "expired" events.
-    pub expired_class: u32,
 }
 
 /// The constants of LFU counting.
@@ -125,6 +128,11 @@ impl<'a> View<'a> {
         self.clock.now
     }
 
+    /// The time and the switches under which the command runs.
+    pub fn clock(&self) -> Clock {
+        self.clock
+    }
+
     /// The keyspace behind the view, for what takes its own locks shard by shard.
     pub fn keyspace(&self) -> &'a Keyspace {
         self.keyspace
@@ -142,7 +150,7 @@ impl<'a> View<'a> {
     }
 
     #[inline]
-    fn place(&mut self, key: &[u8]) -> Place<'_> {
+    pub(super) fn place(&mut self, key: &[u8]) -> Place<'_> {
         let hash = self.hash(key);
         let shard = self.keyspace.shard_of(hash);
         Place {
@@ -346,10 +354,17 @@ impl<'a> View<'a> {
     }
 
     /// Lets `work` have a shard that is held, or locks it for that long.
-    pub(super) fn with_shard<R>(&mut self, shard: usize, work: impl FnOnce(&mut super::Shard) -> R) -> R {
-        match self.held.shard_if_held(shard) {
-            Some(held) => work(held),
-            None => work(&mut self.keyspace.lock(shard)),
+    ///
+    /// # Panics
+    /// If only other shards are held: taking one more could wait for somebody who waits for those.
+    pub(super) fn with_shard<R>(
+        &mut self,
+        shard: usize,
+        work: impl FnOnce(&mut Shard, &mut Effects) -> R,
+    ) -> R {
+        match self.held {
+            Held::Nothing => work(&mut self.keyspace.lock(shard), self.effects),
+            _ => work(self.held.shard(shard), self.effects),
         }
     }
 }
@@ -366,45 +381,55 @@ pub(super) struct Place<'v> {
 
 impl<'v> Place<'v> {
     #[inline]
-    fn find(&mut self, key: &[u8], access: Access) -> Option<Position> {
+    pub(super) fn find(&mut self, key: &[u8], access: Access) -> Option<Position> {
         let found = self.database.table.find(self.local, key);
         let live = found.filter(|&at| {
             self.database.table.entry(at).deadline().is_none_or(|deadline| deadline > self.clock.now)
         });
-        let reads = matches!(access, Access::Read | Access::Ask);
+        let reads = !matches!(access, Access::Write | Access::Silent);
         if let (Some(at), None) = (found, live)
             && !(reads && self.clock.keep_expired)
         {
-            self.delete_expired(at);
+            self.database.expire(at, self.db, &self.clock, self.counts, self.effects);
         }
         if reads {
             self.counts.looked_up(live.is_some());
         }
-        if let Some(at) = live {
-            if matches!(access, Access::Read | Access::Write) && !self.clock.no_touch {
-                let mut entry = self.database.table.open(at);
-                let touched = self.clock.touched(entry.as_ref().clock());
-                entry.set_clock(touched);
+        match live {
+            Some(at) => self.touch(at, access),
+            None if matches!(access, Access::Read | Access::Touch | Access::Ask) => {
+                self.note(EventClasses::KEY_MISS, "keymiss", key);
             }
+            None => {}
         }
         live
     }
 
-    fn delete_expired(&mut self, at: Position) {
-        let entry = self.database.remove(at);
-        let key = entry.as_ref().key();
-        self.database.watched.touch(key);
-        if self.clock.events & self.clock.expired_class != 0 {
-            let event =
-                Event { class: self.clock.expired_class, name: "expired", db: self.db, key: key.into() };
-            self.effects.events.push(event);
+    /// Sets the access clock of an entry, if the access does.
+    #[inline]
+    fn touch(&mut self, at: Position, access: Access) {
+        let touches = match access {
+            Access::Read | Access::Write => !self.clock.no_touch,
+            Access::Touch => true,
+            Access::Ask | Access::Inspect | Access::Silent => false,
+        };
+        if touches {
+            let mut entry = self.database.table.open(at);
+            let touched = self.clock.touched(entry.as_ref().clock());
+            entry.set_clock(touched);
         }
-        self.counts.count_expired();
-        self.publish();
-        self.effects.garbage.push(entry.into_value());
+    }
+
+    /// Notes a keyspace event, if anybody listens to its class.
+    #[inline]
+    fn note(&mut self, class: u32, name: &'static str, key: &[u8]) {
+        if self.clock.events & class != 0 {
+            self.effects.events.push(Event { class, name, db: self.db, key: key.into() });
+        }
     }
 
     pub(super) fn insert(&mut self, entry: Entry) {
+        self.note(EventClasses::NEW, "new", entry.as_ref().key());
         self.database.insert(self.local, entry);
         self.publish();
     }

@@ -13,7 +13,7 @@ pub(super) fn pause(call: &mut Call<'_>) -> Outcome {
         [_, _, _, mode] if mode.eq_ignore_ascii_case(b"all") => Paused::All,
         [_, _, _, mode] if mode.eq_ignore_ascii_case(b"write") => Paused::Writes,
         [_, _, _, _] => return Err(error::PAUSE_MODE),
-        _ => return Err(error::subcommand_syntax("client", call.args[1])),
+        _ => return Err(error::subcommand_syntax(call.args)),
     };
     call.server.pause.begin(what, end_of(call.args[2])?);
     call.reply.ok();
@@ -44,7 +44,7 @@ pub(super) fn unblock(call: &mut Call<'_>) -> Outcome {
         [_, _, _, reason] if reason.eq_ignore_ascii_case(b"timeout") => false,
         [_, _, _, reason] if reason.eq_ignore_ascii_case(b"error") => true,
         [_, _, _, _] => return Err(error::UNBLOCK_REASON),
-        _ => return Err(error::subcommand_syntax("client", call.args[1])),
+        _ => return Err(error::subcommand_syntax(call.args)),
     };
     let id = args::int(call.args[2])?;
     let target = u64::try_from(id).ok().and_then(|id| call.server.blocked.of_client(id));

@@ -68,7 +68,7 @@ fn channels(call: &mut Call<'_>, kind: Kind) -> Outcome {
     let pattern = match *call.args {
         [_, _] => None,
         [_, _, pattern] => Some(pattern),
-        _ => return Err(error::subcommand_syntax("pubsub", call.args[1])),
+        _ => return Err(error::subcommand_syntax(call.args)),
     };
     let array = call.reply.defer();
     let mut count = 0;
