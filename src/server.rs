@@ -154,3 +154,6 @@ fn serve(runtime: &Runtime, server: &Arc<Server>) -> ExitCode {
         wait_for_the_end(server, signals).await
     })
 }
+
+#[cfg(test)]
+mod tests;

@@ -5,8 +5,8 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use super::handle::{Client, ClientFlags, Names};
 
-/// What a connection's task takes besides its buffers, in bytes; a test in `net` holds it against the truth.
-pub const TASK_BYTES: usize = 1024;
+/// What a connection's task takes besides its buffers, in bytes; a test of `server` holds it against the truth.
+pub const TASK_BYTES: usize = 2048;
 /// About what one subscription takes, in bytes.
 const SUBSCRIPTION_BYTES: usize = 64;
 

@@ -40,6 +40,8 @@ pub const FAMILIES: &[&[Command]] = &[
     pubsub::COMMANDS,
     server::flush::COMMANDS,
     string::COMMANDS,
+    #[cfg(test)]
+    testing::COMMANDS,
     transaction::COMMANDS,
     wait::COMMANDS,
     zset::COMMANDS,

@@ -13,8 +13,8 @@ use crate::resp::{Protocol, Reply};
 use crate::types::list::{End, List, ListLimits};
 
 use super::server::{Identity, Shutdown};
-use super::{Call, Catalog, Found, Install, Listed, Next, Server};
-use crate::command::spec::Flags;
+use super::{Call, Catalog, Command, Found, Install, Listed, Next, Server};
+use crate::command::row::*;
 
 /// A server of four shards with one client.
 pub(super) struct Rig {
@@ -187,3 +187,22 @@ impl Rig {
         std::mem::take(&mut self.effects.dirty)
     }
 }
+
+/// Commands that only tests have.
+pub(super) const COMMANDS: &[Command] = &[
+    Command::new(Spec::new("panic", 2).flags(&[WRITE]).keys(&[KeySpec::at(1, &[OW, UPDATE])]), |call| {
+        call.reply.array(2);
+        call.keys.set_string(call.args[1], b"half done", Expiry::Clear);
+        panic!("as the test wants it");
+    }),
+    Command::new(Spec::new("panicall", 1).flags(&[WRITE, EXCLUSIVE]), |_| panic!("as the test wants it")),
+    Command::new(Spec::new("paniclater", 1), |_| {
+        Ok(Next::Later(Box::new(|reply| {
+            reply.array(2);
+            panic!("as the test wants it");
+        })))
+    }),
+    Command::new(Spec::new("paniccompute", 1), |_| {
+        Ok(Next::Compute(Box::new(|| panic!("as the test wants it"))))
+    }),
+];

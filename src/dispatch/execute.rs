@@ -150,6 +150,11 @@ impl<'s> Executor<'s> {
         reply: &mut Reply,
         everything: bool,
     ) -> Done {
+        let last = match request.found {
+            Found::Command(listed) => listed.id as u32,
+            Found::Unknown | Found::UnknownSubcommand(_) => u32::MAX,
+        };
+        session.client.last_command.store(last, Ordering::Relaxed);
         let listed = match request.found {
             Found::Command(listed) => listed,
             Found::Unknown => {
@@ -202,7 +207,6 @@ impl<'s> Executor<'s> {
         reply: &mut Reply,
         everything: bool,
     ) -> Done {
-        session.client.last_command.store(listed.id as u32, Ordering::Relaxed);
         let from = reply.len();
         let outcome = self.call(listed, request, session, reply, everything, None);
         self.finish(listed, outcome, from, session, reply)

@@ -1,11 +1,13 @@
 //! One turn of a connection: a batch of parsed requests, run in order.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use smallvec::SmallVec;
 
 use super::execute::{Done, Executor, Request, Suspended};
 use crate::client::{ReplyMode, Session};
+use crate::command::error;
 use crate::commands::{Found, Install, Server};
 use crate::keyspace::Keyspace;
 use crate::resp::{Batch, Reply};
@@ -194,16 +196,23 @@ impl Turn {
     }
 }
 
-/// Runs work that was put off; a computation gives what is to be installed.
+/// Runs work that was put off; a computation gives what is to be installed. A panic in it ends only the command.
 pub(super) fn put_off(done: Done, reply: &mut Reply) -> Option<Install> {
-    match done {
+    let from = reply.len();
+    let run = AssertUnwindSafe(|| match done {
         Done::Later(work) => {
             unhurried(|| work(reply));
             None
         }
         Done::Compute(compute) => Some(unhurried(compute)),
         _ => None,
-    }
+    });
+    catch_unwind(run).unwrap_or_else(|_| {
+        tracing::error!("panic in the work of a command that had released its locks");
+        reply.truncate(from);
+        reply.error(error::INTERNAL.text());
+        None
+    })
 }
 
 /// Runs long work so that another thread takes over the worker's connections meanwhile.

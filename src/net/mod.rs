@@ -6,4 +6,6 @@ mod listener;
 mod socket;
 mod write;
 
+pub use self::connection::Connection;
 pub use self::listener::{Listeners, bind};
+pub use self::socket::Socket;
