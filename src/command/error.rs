@@ -4,6 +4,9 @@ use std::borrow::Cow;
 
 use crate::keyspace::WrongType;
 
+/// Longest code of an error, in bytes.
+const CODE_MAX: usize = 31;
+
 /// An error reply: its text with the code in front, without `-` and line end.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Error(Cow<'static, [u8]>);
@@ -24,9 +27,10 @@ impl Error {
         &self.0
     }
 
-    /// The code: the first word of the text.
+    /// The code: the first word of the text; `ERR` if it has no code or none of a sensible length.
     pub fn code(&self) -> &[u8] {
-        self.0.split(|&byte| byte == b' ').next().unwrap_or_default()
+        let space = self.0.iter().take(CODE_MAX).position(|&byte| byte == b' ');
+        space.map_or(b"ERR", |end| &self.0[..end])
     }
 }
 
@@ -181,6 +185,24 @@ texts! {
     LCS_TOO_LONG = "ERR String too long for LCS";
     /// LCS whose table would be too large.
     LCS_NO_MEMORY = "ERR Insufficient memory, transient memory for LCS exceeds proto-max-bulk-len";
+    /// COMMAND GETKEYS of a command that doesn't exist.
+    INVALID_COMMAND = "ERR Invalid command specified";
+    /// COMMAND GETKEYS of a command without keys.
+    NO_KEY_ARGUMENTS = "ERR The command has no key arguments";
+    /// COMMAND GETKEYS of a command with too few or too many arguments.
+    WRONG_NUMBER_OF_ARGUMENTS = "ERR Invalid number of arguments specified for command";
+    /// COMMAND GETKEYS of arguments among which no key can be found.
+    INVALID_ARGUMENTS = "ERR Invalid arguments specified for command";
+    /// CLUSTER, READONLY and others without cluster mode.
+    CLUSTER_DISABLED = "ERR This instance has cluster support disabled";
+    /// SLOWLOG GET with a count below -1.
+    SLOWLOG_COUNT = "ERR count should be greater than or equal to -1";
+    /// REPLICAOF with a port outside 0 to 65535.
+    INVALID_PRIMARY_PORT = "ERR Invalid master port";
+    /// REPLICAOF of a server.
+    NO_REPLICATION = "ERR This version of Redstart doesn't replicate: only REPLICAOF NO ONE is possible";
+    /// MODULE LOAD and its kin.
+    NO_MODULES = "ERR Redstart doesn't load modules";
     /// EXPIRE with NX and another condition.
     NX_WITH_OTHERS = "ERR NX and XX, GT or LT options at the same time are not compatible";
     /// EXPIRE with GT and LT.
@@ -312,4 +334,9 @@ pub fn subcommand_syntax(args: &[&[u8]]) -> Error {
     text.extend_from_slice(&args[0].to_ascii_uppercase());
     text.extend_from_slice(b" HELP.");
     Error::new(text)
+}
+
+/// `ERR No samples available for event 'x'`.
+pub fn no_latency_samples(event: &[u8]) -> Error {
+    Error::new([b"ERR No samples available for event '", event, b"'"].concat())
 }

@@ -2,6 +2,7 @@
 //!
 //! Adding a command touches three places: its row and handler here, its type if it needs one, its test.
 
+pub mod account;
 pub mod call;
 pub mod catalog;
 pub mod server;
@@ -40,6 +41,7 @@ pub const FAMILIES: &[&[Command]] = &[
     hash::COMMANDS,
     key::COMMANDS,
     memory::COMMANDS,
+    server::COMMANDS,
     server::flush::COMMANDS,
     set::COMMANDS,
     string::COMMANDS,
