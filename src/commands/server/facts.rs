@@ -109,7 +109,7 @@ impl Facts for Server {
             output_per_s: rate(Rate::NetOutput),
             rejected: total(Counter::RejectedConnections),
             expired: self.keyspace.total(Counts::expired),
-            expired_fields: 0,
+            expired_fields: self.keyspace.total(Counts::expired_fields),
             expire_pauses: total(Counter::ExpiryPauses),
             expire_usec: total(Counter::ExpiryNanos) / 1000,
             evicted: self.keyspace.total(Counts::evicted),
@@ -171,6 +171,7 @@ impl Facts for Server {
         let facts = |db| DatabaseFacts {
             keys: self.keyspace.len(db) as u64,
             expires: self.keyspace.volatile(db) as u64,
+            subexpiry: self.keyspace.timed(db) as u64,
             ..DatabaseFacts::default()
         };
         (0..self.keyspace.databases()).map(facts).collect()
