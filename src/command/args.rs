@@ -50,6 +50,13 @@ impl<'a> Args<'a> {
         self.take().ok_or(error::SYNTAX)
     }
 
+    /// Takes this many arguments, if there are that many.
+    pub fn take_many(&mut self, count: usize) -> Option<&'a [&'a [u8]]> {
+        let (taken, rest) = self.rest.split_at_checked(count)?;
+        self.rest = rest;
+        Some(taken)
+    }
+
     /// Takes the next argument if it is this word.
     pub fn word(&mut self, word: &str) -> bool {
         let matches = self.peek().is_some_and(|next| next.eq_ignore_ascii_case(word.as_bytes()));
@@ -102,14 +109,15 @@ pub fn int_in(arg: &[u8], min: i64, max: i64) -> Result<i64, Error> {
     })
 }
 
-/// An argument as a cursor of SCAN and its kin. Like Redis it takes a sign and leading zeros.
+/// An argument as a number of things, one at least.
 ///
 /// # Errors
-/// `ERR invalid cursor`.
-pub fn cursor(arg: &[u8]) -> Result<u64, Error> {
-    let digits = arg.strip_prefix(b"+").unwrap_or(arg);
-    let number = std::str::from_utf8(digits).ok().filter(|text| !text.starts_with('+'));
-    number.and_then(|text| text.parse().ok()).ok_or(error::INVALID_CURSOR)
+/// `otherwise`, if it is anything else.
+pub fn positive(arg: &[u8], otherwise: Error) -> Result<usize, Error> {
+    num::parse_i64(arg)
+        .and_then(|count| usize::try_from(count).ok())
+        .filter(|&count| count > 0)
+        .ok_or(otherwise)
 }
 
 /// An argument as a double.

@@ -111,6 +111,54 @@ texts! {
     EXECABORT = "EXECABORT Transaction discarded because of previous errors.";
     /// A blocked client whose key has gone or changed its type.
     UNBLOCKED = "UNBLOCKED client unblocked via CLIENT UNBLOCK";
+    /// A count of zero where one at least is needed.
+    COUNT_NOT_POSITIVE = "ERR count should be greater than 0";
+    /// A random count beyond half of 64 bits.
+    OUT_OF_RANGE = "ERR value is out of range";
+    /// LIMIT below zero.
+    LIMIT_NEGATIVE = "ERR LIMIT can't be negative";
+    /// A weight that is no number.
+    WEIGHT_NOT_FLOAT = "ERR weight value is not a float";
+    /// An end of a range of scores that is no number.
+    NOT_A_SCORE_RANGE = "ERR min or max is not a float";
+    /// An end of a range of members without its mark.
+    NOT_A_LEX_RANGE = "ERR min or max not valid string range item";
+    /// A score, or a sum of scores, that is no number.
+    SCORE_NAN = "ERR resulting score is not a number (NaN)";
+    /// ZADD's NX with XX.
+    ZADD_NX_AND_XX = "ERR XX and NX options at the same time are not compatible";
+    /// ZADD's GT with LT, or one of them with NX.
+    ZADD_GT_LT_NX = "ERR GT, LT, and/or NX options at the same time are not compatible";
+    /// ZADD's INCR with several members.
+    ZADD_INCR_PAIRS = "ERR INCR option supports a single increment-element pair";
+    /// LIMIT of a range of ranks.
+    LIMIT_WITHOUT_BY = "ERR syntax error, LIMIT is only supported in combination with either BYSCORE or BYLEX";
+    /// WITHSCORES of a range of members.
+    WITHSCORES_BY_LEX = "ERR syntax error, WITHSCORES not supported in combination with BYLEX";
+    /// NOVALUES of another SCAN than HSCAN.
+    NOVALUES_ELSEWHERE = "ERR NOVALUES option can only be used in HSCAN";
+    /// A distance in another unit than m, km, ft or mi.
+    GEO_UNIT = "ERR unsupported unit provided. please use M, KM, FT, MI";
+    /// A radius that is no number.
+    GEO_RADIUS_NOT_FLOAT = "ERR need numeric radius";
+    /// A radius below zero.
+    GEO_RADIUS_NEGATIVE = "ERR radius cannot be negative";
+    /// A width that is no number.
+    GEO_WIDTH_NOT_FLOAT = "ERR need numeric width";
+    /// A height that is no number.
+    GEO_HEIGHT_NOT_FLOAT = "ERR need numeric height";
+    /// A box with a side below zero.
+    GEO_BOX_NEGATIVE = "ERR height or width cannot be negative";
+    /// A search from a member that is not there.
+    GEO_NO_MEMBER = "ERR could not decode requested zset member";
+    /// COUNT of zero or less.
+    GEO_COUNT = "ERR COUNT must be > 0";
+    /// ANY without COUNT.
+    GEO_ANY_WITHOUT_COUNT = "ERR the ANY argument requires COUNT argument";
+    /// GEOSEARCHSTORE with options about the reply.
+    GEOSEARCHSTORE_WITH = "ERR GEOSEARCHSTORE is not compatible with WITHDIST, WITHHASH and WITHCOORD options";
+    /// GEORADIUS STORE with options about the reply.
+    GEORADIUS_STORE_WITH = "ERR STORE option in GEORADIUS is not compatible with WITHDIST, WITHHASH and WITHCOORD options";
     /// LCS of a key that holds no string.
     LCS_NOT_STRINGS = "ERR The specified keys must contain string values";
     /// LCS with LEN and IDX.
@@ -159,6 +207,30 @@ texts! {
     PURGE_FAILED = "ERR Error purging dirty pages";
     /// A handler panicked; the log has the details.
     INTERNAL = "ERR internal error, see the server log";
+}
+
+/// `ERR at least 1 input key is needed for 'x' command`.
+pub fn no_input_key(name: &str) -> Error {
+    Error::new(format!("ERR at least 1 input key is needed for '{name}' command"))
+}
+
+/// A position outside of what can be stored.
+pub fn invalid_position(longitude: f64, latitude: f64) -> Error {
+    Error::new(format!("ERR invalid longitude,latitude pair {longitude:.6},{latitude:.6}"))
+}
+
+/// GEOSEARCH without a centre, or with two.
+pub fn geo_needs_centre(name: &[u8]) -> Error {
+    let mut text = b"ERR exactly one of FROMMEMBER or FROMLONLAT can be specified for ".to_vec();
+    text.extend_from_slice(name);
+    Error::new(text)
+}
+
+/// GEOSEARCH without a shape, or with two.
+pub fn geo_needs_shape(name: &[u8]) -> Error {
+    let mut text = b"ERR exactly one of BYRADIUS and BYBOX can be specified for ".to_vec();
+    text.extend_from_slice(name);
+    Error::new(text)
 }
 
 /// `ERR wrong number of arguments for 'x' command`.

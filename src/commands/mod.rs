@@ -2,6 +2,7 @@
 //!
 //! Adding a command touches three places: its row and handler here, its type if it needs one, its test.
 
+pub mod blocking;
 pub mod call;
 pub mod catalog;
 pub mod server;
@@ -9,12 +10,16 @@ pub mod server;
 mod bitmap;
 mod connection;
 mod debug;
+mod geo;
 mod help;
 mod key;
 mod memory;
+mod scan;
+mod store;
 mod string;
 mod transaction;
 mod wait;
+mod zset;
 
 #[cfg(test)]
 mod testing;
@@ -28,10 +33,12 @@ pub const FAMILIES: &[&[Command]] = &[
     bitmap::COMMANDS,
     connection::COMMANDS,
     debug::COMMANDS,
+    geo::COMMANDS,
     key::COMMANDS,
     memory::COMMANDS,
     server::flush::COMMANDS,
     string::COMMANDS,
     transaction::COMMANDS,
     wait::COMMANDS,
+    zset::COMMANDS,
 ];

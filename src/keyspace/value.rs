@@ -87,6 +87,17 @@ impl Value {
         }
     }
 
+    /// Whether `other`, shared from the same key earlier, shows that nothing has changed since. A type whose
+    /// versions can't be told apart counts as changed.
+    pub fn is_unchanged_since(&self, other: &Value) -> bool {
+        match (self, other) {
+            (Value::Set(now), Value::Set(then)) => now.is_unchanged_since(then),
+            (Value::Hash(now), Value::Hash(then)) => now.is_unchanged_since(then),
+            (Value::Zset(now), Value::Zset(then)) => now.is_unchanged_since(then),
+            _ => false,
+        }
+    }
+
     /// Whether freeing it takes long enough to leave it to the background thread.
     pub fn is_large(&self) -> bool {
         match self {

@@ -8,10 +8,11 @@ use std::sync::Arc;
 
 use crate::base::glob;
 use crate::command::row::*;
-use crate::command::{Error, args, error};
+use crate::command::{Error, error};
 use crate::keyspace::{Effects, EntryRef, Held, Type, View};
 use crate::resp::Reply;
 
+use super::super::scan::cursor;
 use super::super::{Call, Command, DONE, Next, Outcome};
 use super::{GROUP, row};
 
@@ -143,7 +144,7 @@ struct Scan {
 }
 
 fn scan_options(call: &Call<'_>) -> Result<Scan, Error> {
-    let cursor = args::cursor(call.args[1])?;
+    let cursor = cursor(call.args[1])?;
     let (mut count, mut pattern, mut kind) = (10, None, Kind::Any);
     let mut args = call.args_from(2);
     while !args.is_empty() {

@@ -70,9 +70,7 @@ impl<'a, S: Shape> Iterator for Iter<'a, S> {
     #[inline]
     fn next(&mut self) -> Option<Self::Item> {
         loop {
-            if let Some(leaf) = self.leaf
-                && self.at < leaf.len()
-            {
+            if let Some(leaf) = self.leaf.filter(|leaf| self.at < leaf.len()) {
                 let element = leaf.get(self.at);
                 self.at += 1;
                 self.left -= 1;

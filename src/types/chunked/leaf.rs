@@ -138,6 +138,7 @@ impl<S: Shape> Leaf<S> {
                 }
                 let place = self.write_record(key, value, size);
                 page::set_slot(Arc::make_mut(&mut self.block), i, tag, place);
+                self.compact();
             }
         }
         if summary_stays {
@@ -157,8 +158,8 @@ impl<S: Shape> Leaf<S> {
         self.len -= 1;
         if self.len == 0 {
             *self = Leaf::default();
-        } else if self.page().dead() * 4 > self.block.len() {
-            self.rebuild(0, 0, None);
+        } else {
+            self.compact();
         }
         if had_summary {
             self.sum_up();
@@ -270,6 +271,13 @@ impl<S: Shape> Leaf<S> {
                     self.apart = None;
                 }
             }
+        }
+    }
+
+    /// Writes a new block if a quarter of this one is dead.
+    fn compact(&mut self) {
+        if self.page().dead() * 4 > self.block.len() {
+            self.rebuild(0, 0, None);
         }
     }
 

@@ -245,8 +245,8 @@ impl<S: Shape> Table<S> {
         }
         let (mut bytes, mut elements) = (0, 0);
         for leaf in Leaves::all(&self.root).take(LEAVES) {
-            // A leaf, and the room for it in its node.
-            bytes += leaf.memory() + size_of::<Child<S>>();
+            // A leaf, and the room for it in its node, some of which is unused.
+            bytes += leaf.memory() + size_of::<Child<S>>() * 5 / 4;
             elements += leaf.len();
         }
         (bytes as f64 / elements.max(1) as f64 * self.len() as f64) as usize

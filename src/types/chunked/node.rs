@@ -6,9 +6,9 @@
 //! and the children stand in a vector without gaps.
 //!
 //! ```text
-//! spots     0    8    16   24   32                   56   63
-//! starts    1    1    1         1                    1
-//! children  leaf node leaf(16)  leaf(24)             leaf(8)      (spans drawn to scale of 8)
+//! first spot   0       32      40      44      46      47      48
+//! covers       32      8       4       2       1       1       16
+//! child        leaf    leaf    leaf    leaf    node    leaf    leaf
 //! ```
 //!
 //! A leaf's tags are the sixteen bits of the position from its parent's level on, so splitting within a
@@ -16,7 +16,9 @@
 
 use std::sync::Arc;
 
-use super::leaf::Leaf;
+use smallvec::SmallVec;
+
+use super::leaf::{FULL_LEN, Leaf};
 use super::{Shape, position_tag};
 use crate::base::size_class::size_class;
 
@@ -94,7 +96,7 @@ impl<S: Shape> Child<S> {
         }
     }
 
-    /// Adds an element whose key is not below. The child, at `level` if it is a node, is not full.
+    /// Adds an element whose key is not below. The child is the root, and not a full leaf.
     pub fn insert(&mut self, position: u64, key: &[u8], value: S::Value<'_>) {
         let (mut child, mut level) = (self, 0);
         loop {
@@ -138,16 +140,20 @@ impl<S: Shape> Child<S> {
     /// `budget` of them, and gives their keys to `removed`.
     pub fn extract(&mut self, level: u32, budget: &mut usize, extract: &mut Extract<'_, S>) {
         let branch = match self {
-            Child::Leaf(leaf) => return extract.from_leaf(leaf, budget),
+            Child::Leaf(leaf) => return extract.take_from(leaf, budget),
             Child::Branch(branch) => branch,
         };
         let node = Arc::make_mut(&mut branch.node);
-        for child in &mut node.children {
+        let mut changed = 0u64;
+        for (at, child) in ones(node.starts).zip(&mut node.children) {
             if *budget > 0 && (extract.worth)(child.summary()) {
                 child.extract(level + 1, budget, extract);
+                changed |= 1 << at;
             }
         }
-        node.join_all();
+        for at in ones(changed) {
+            node.join_buddies(node.spot(at));
+        }
         branch.len = node.children.iter().map(Child::len).sum();
         branch.summary = node.sum_up();
         self.flatten(level);
@@ -155,18 +161,18 @@ impl<S: Shape> Child<S> {
 
     /// Turns a full leaf that has no parent into the only child of a node.
     pub fn grow_root(&mut self) {
-        if let Child::Leaf(leaf) = self
-            && leaf.is_full()
-        {
-            *self = Child::Branch(Branch::over(std::mem::take(leaf)));
+        match self {
+            Child::Leaf(leaf) if leaf.is_full() => {
+                *self = Child::Branch(Branch::over(std::mem::take(leaf)));
+            }
+            _ => {}
         }
     }
 
     /// Turns a node at `level` with a single leaf into that leaf.
     fn flatten(&mut self, level: u32) {
-        if let Child::Branch(branch) = self
-            && let [Child::Leaf(leaf)] = &branch.node.children[..]
-        {
+        let Child::Branch(branch) = self else { return };
+        if let [Child::Leaf(leaf)] = &branch.node.children[..] {
             *self = Child::Leaf(if level == 0 { leaf.clone() } else { leaf.at_level(level - 1) });
         }
     }
@@ -252,8 +258,8 @@ impl<S: Shape> Node<S> {
     }
 
     /// Joins the child at `spot` with its buddy, the other half of a range twice as long, while both are
-    /// leaves and small. Tells the spot that the child has then.
-    fn join_buddies(&mut self, mut spot: Spot) -> Spot {
+    /// leaves and small.
+    fn join_buddies(&mut self, mut spot: Spot) {
         while spot.span < SPOTS {
             let is_tail = spot.start & spot.span != 0;
             let head = Spot {
@@ -264,31 +270,22 @@ impl<S: Shape> Node<S> {
             let range = (u64::MAX >> (SPOTS - head.span)) << head.start;
             let middle = 1 << (head.start + spot.span);
             if self.starts & range != 1 << head.start | middle {
-                break;
+                return;
             }
             match &mut self.children[head.index..head.index + 2] {
                 [Child::Leaf(leaf), Child::Leaf(tail)] if leaf.may_join(tail) => leaf.append(tail),
-                _ => break,
+                _ => return,
             }
             self.children.remove(head.index + 1);
             self.starts &= !middle;
             spot = head;
         }
-        spot
     }
 
     /// All children's spots.
     #[cfg(test)]
     pub fn spots(&self) -> impl Iterator<Item = Spot> {
-        (0..SPOTS).filter(|at| self.starts >> at & 1 == 1).map(|at| self.spot(at))
-    }
-
-    fn join_all(&mut self) {
-        let mut at = 0;
-        while at < SPOTS {
-            let spot = self.join_buddies(self.spot(at));
-            at = spot.start + spot.span;
-        }
+        ones(self.starts).map(|at| self.spot(at))
     }
 
     fn sum_up(&self) -> S::Summary {
@@ -304,7 +301,7 @@ pub(super) struct Extract<'f, S: Shape> {
 }
 
 impl<S: Shape> Extract<'_, S> {
-    fn from_leaf(&mut self, leaf: &mut Leaf<S>, budget: &mut usize) {
+    fn take_from(&mut self, leaf: &mut Leaf<S>, budget: &mut usize) {
         let mut stays = |i: &usize| {
             let (key, value) = leaf.get(*i);
             if *budget == 0 || !(self.due)(value) {
@@ -314,9 +311,15 @@ impl<S: Shape> Extract<'_, S> {
             (self.removed)(key);
             false
         };
-        let rest: Vec<usize> = (0..leaf.len()).filter(&mut stays).collect();
-        if rest.len() < leaf.len() {
-            *leaf = leaf.part(rest.iter().copied());
+        let rest: SmallVec<[usize; FULL_LEN]> = (0..leaf.len()).filter(&mut stays).collect();
+        match leaf.len() - rest.len() {
+            0 => {}
+            1 => {
+                // The first rank that is missing among the rest.
+                let gone = rest.iter().enumerate().take_while(|(i, rank)| i == *rank).count();
+                leaf.remove(gone);
+            }
+            _ => *leaf = leaf.part(rest.iter().copied()),
         }
     }
 }
@@ -325,6 +328,15 @@ impl<S: Shape> Extract<'_, S> {
 #[inline]
 pub(super) const fn parent_of(level: u32) -> u32 {
     level.saturating_sub(1)
+}
+
+/// The numbers of the bits that are set.
+fn ones(mut bits: u64) -> impl Iterator<Item = u32> {
+    std::iter::from_fn(move || {
+        let at = bits.trailing_zeros();
+        bits &= bits.wrapping_sub(1);
+        (at < u64::BITS).then_some(at)
+    })
 }
 
 #[inline]

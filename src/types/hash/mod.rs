@@ -245,17 +245,16 @@ impl Hash {
     /// Makes ready for setting `pairs`, fields and values in turn, as HSET does: a small hash that would
     /// become too large, or gets too long a field or value, becomes large.
     pub fn prepare<'v>(&mut self, pairs: impl Iterator<Item = &'v [u8]>, limits: &HashLimits) {
-        let (Form::Packed(listpack) | Form::Timed(listpack)) = &self.0 else { return };
+        if let Form::Large(_) = self.0 {
+            return;
+        }
         let (mut count, mut bytes, mut longest) = (0, 0, 0);
         for element in pairs {
             count += 1;
             bytes += element.len();
             longest = longest.max(element.len());
         }
-        if count / 2 > limits.max_listpack_entries
-            || longest > limits.max_listpack_value
-            || !listpack.has_room_for(bytes)
-        {
+        if count / 2 > limits.max_listpack_entries || !self.takes(longest, bytes, limits) {
             self.enlarge();
         }
     }
@@ -320,11 +319,18 @@ impl Hash {
         }
     }
 
+    /// Whether its form can take `bytes` more bytes, of fields and values up to the `longest`.
+    fn takes(&self, longest: usize, bytes: usize, limits: &HashLimits) -> bool {
+        match &self.0 {
+            Form::Packed(listpack) | Form::Timed(listpack) => {
+                longest <= limits.max_listpack_value && listpack.has_room_for(bytes)
+            }
+            Form::Large(_) => true,
+        }
+    }
+
     fn put(&mut self, field: &[u8], value: &[u8], keep_deadline: bool, limits: &HashLimits) -> bool {
-        if let Form::Packed(listpack) | Form::Timed(listpack) = &self.0
-            && (field.len().max(value.len()) > limits.max_listpack_value
-                || !listpack.has_room_for(field.len() + value.len()))
-        {
+        if !self.takes(field.len().max(value.len()), field.len() + value.len(), limits) {
             self.enlarge();
         }
         let new = match &mut self.0 {

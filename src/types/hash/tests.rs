@@ -238,9 +238,28 @@ fn forms_change_where_they_do_in_redis() {
         hash.prepare((0..2 * pairs).map(|_| &b"same"[..]), &SMALL);
         assert_eq!(hash.encoding(), expected);
     }
-    let mut hash = Hash::new();
-    hash.prepare([&b"f"[..], b"longer"].into_iter(), &SMALL);
-    assert_eq!(hash.encoding(), "hashtable");
+    for (value, expected) in [("exact", "listpack"), ("longer", "hashtable")] {
+        let (mut prepared, mut set) = (Hash::new(), Hash::new());
+        prepared.prepare([&b"f"[..], value.as_bytes()].into_iter(), &SMALL);
+        set.set(value.as_bytes(), b"v", &SMALL);
+        assert_eq!((prepared.encoding(), set.encoding()), (expected, expected));
+    }
+}
+
+#[test]
+fn each_field_is_chosen_as_often_as_any_other() {
+    fastrand::seed(11);
+    for limits in [ROOMY, SMALL] {
+        let hash = hash_of(0..40, &limits);
+        let mut hits = BTreeMap::new();
+        for _ in 0..1500 {
+            hash.sample(10, |entry| *hits.entry(entry.field.to_vec()).or_insert(0) += 1);
+            hash.sample(2, |entry| *hits.entry(entry.field.to_vec()).or_insert(0) += 1);
+            hash.sample_with_repeats(10, |entry| *hits.entry(entry.field.to_vec()).or_insert(0) += 1);
+        }
+        // 825 each on average; six standard deviations are 172.
+        assert!(hits.len() == 40 && hits.values().all(|hits| (653..997).contains(hits)), "{hits:?}");
+    }
 }
 
 #[test]

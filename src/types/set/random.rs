@@ -38,7 +38,7 @@ impl Set {
         let ranks = distinct_ranks(self.len(), count);
         match &self.0 {
             Form::Ints(ints) => {
-                ranks.iter().filter_map(|&rank| ints.get(rank)).map(Item::Int).for_each(visit)
+                ranks.iter().filter_map(|&rank| ints.get(rank)).map(Item::Int).for_each(visit);
             }
             Form::Large(table) if count < table.len() / WALK_SHARE => {
                 let members = ranks.iter().filter_map(|&rank| table.nth(rank));

@@ -124,7 +124,7 @@ proptest! {
 
         let (inter, union, diff) =
             (intersection(&refs, &SMALL), union(&refs, &SMALL), difference(refs[0], &refs[1..], &SMALL));
-        prop_assert_eq!(members(&inter), common.clone());
+        prop_assert_eq!(&members(&inter), &common);
         prop_assert_eq!(members(&union), all);
         prop_assert_eq!(members(&diff), rest);
         for set in [&inter, &union, &diff] {
@@ -171,6 +171,8 @@ fn forms_change_where_they_do_in_redis() {
     assert_eq!(encoding_of(&["1", "2"], &SMALL), "intset");
     assert_eq!(encoding_of(&["1", "b"], &SMALL), "listpack");
     assert_eq!(encoding_of(&["b", "1"], &SMALL), "listpack");
+    assert_eq!(encoding_of(&["b", "exact"], &SMALL), "listpack");
+    assert_eq!(encoding_of(&["1", "exact"], &SMALL), "listpack");
     assert_eq!(encoding_of(&["b", "longer"], &SMALL), "hashtable");
     assert_eq!(encoding_of(&["1", "longer"], &SMALL), "hashtable");
     // An integer may be longer than the listpack's members, which shows when it has to become one.
@@ -254,5 +256,34 @@ fn a_clone_tells_whether_anything_changed() {
         assert!(!set.insert(b"1", &SMALL) && set.is_unchanged_since(&before));
         assert!(set.remove(b"1") && !set.is_unchanged_since(&before));
         assert_eq!((before.len(), set.len()), (texts.len(), texts.len() - 1));
+    }
+}
+
+#[test]
+fn each_member_is_chosen_as_often_as_any_other() {
+    fastrand::seed(11);
+    let roomy = SetLimits { max_intset_entries: 40, max_listpack_entries: 40, max_listpack_value: 5 };
+    let words: Vec<_> = (0..40).map(|n| format!("w{n}").into_bytes()).collect();
+    for (members, limits) in [(texts(0..40), &roomy), (words.clone(), &roomy), (words, &SMALL)] {
+        let mut set = Set::new();
+        members.iter().for_each(|member| assert!(set.insert(member, limits)));
+        type Choose = fn(&Set, &SetLimits, &mut dyn FnMut(Item<'_>));
+        let ways: [Choose; 5] = [
+            |set, _, hit| set.sample(10, hit),
+            |set, _, hit| set.sample(2, hit),
+            |set, _, hit| set.sample_with_repeats(10, hit),
+            |set, limits, hit| set.clone().pop_many(10, limits, hit),
+            |set, limits, hit| set.clone().pop_many(36, limits, hit),
+        ];
+        for choose in ways {
+            let mut hits = std::collections::BTreeMap::new();
+            for _ in 0..1500 {
+                choose(&set, limits, &mut |member| *hits.entry(member.to_vec()).or_insert(0) += 1);
+            }
+            let mean = f64::from(hits.values().sum::<i32>()) / 40.0;
+            let slack = 6.0 * mean.sqrt();
+            assert_eq!(hits.len(), 40);
+            assert!(hits.values().all(|&n| (f64::from(n) - mean).abs() < slack), "{hits:?}");
+        }
     }
 }

@@ -449,7 +449,7 @@ fn reloaded(stream: &Stream) -> Stream {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(96))]
+    #![proptest_config(ProptestConfig::with_cases(192))]
 
     #[test]
     fn behaves_as_the_model_and_clones_stay_as_they_were(

@@ -88,8 +88,7 @@ impl Zset {
                 match (outcome, found) {
                     (AddOutcome::Added(score), _) => self.insert(member, score, limits),
                     (AddOutcome::Updated(score), Some(found)) => {
-                        listpack.delete_from(found.pos, 2);
-                        small::insert(listpack, member, score);
+                        small::update(listpack, member, found, score);
                     }
                     _ => {}
                 }

@@ -132,7 +132,11 @@ pub fn difference<'a>(inputs: &[Source<'a>]) -> Scored<'a> {
     } else {
         // Many small sets to subtract: cheaper to have them as one.
         let mut gone: HashSet<Cow<'a, [u8]>, Hashing> = HashSet::default();
-        others.iter().for_each(|other| other.for_each(|member, _| drop(gone.insert(text_of(member)))));
+        for other in others {
+            other.for_each(|member, _| {
+                gone.insert(text_of(member));
+            });
+        }
         first.for_each(|member, score| {
             let text = text_of(member);
             if !gone.contains(&text) {
@@ -166,7 +170,8 @@ fn by_size<'a>(inputs: &[Input<'a>]) -> Vec<Input<'a>> {
     inputs
 }
 
-fn text_of(member: Item<'_>) -> Cow<'_, [u8]> {
+/// A member's bytes, borrowed where they lie somewhere as bytes.
+pub(super) fn text_of(member: Item<'_>) -> Cow<'_, [u8]> {
     match member {
         Item::Bytes(bytes) => Cow::Borrowed(bytes),
         Item::Int(_) => Cow::Owned(member.to_vec()),

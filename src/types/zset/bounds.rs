@@ -84,3 +84,25 @@ impl Cut<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn exclusive_bounds_leave_themselves_out() {
+        let bound = |exclusive| ScoreBound { value: 2.0, exclusive };
+        let admitted =
+            |bound: ScoreBound| [1.0, 2.0, 3.0].map(|n| (bound.admits_as_min(n), bound.admits_as_max(n)));
+        assert_eq!(admitted(bound(false)), [(false, true), (true, true), (true, false)]);
+        assert_eq!(admitted(bound(true)), [(false, true), (false, false), (true, false)]);
+        let admitted = |bound: LexBound| {
+            ["a", "b", "ba"].map(|m| (bound.admits_as_min(m.as_bytes()), bound.admits_as_max(m.as_bytes())))
+        };
+        let value = |exclusive| LexBound::Value { bytes: b"b", exclusive };
+        assert_eq!(admitted(value(false)), [(false, true), (true, true), (true, false)]);
+        assert_eq!(admitted(value(true)), [(false, true), (false, false), (true, false)]);
+        assert_eq!(admitted(LexBound::Min), [(true, false); 3]);
+        assert_eq!(admitted(LexBound::Max), [(false, true); 3]);
+    }
+}

@@ -110,7 +110,7 @@ impl Page {
 #[inline]
 fn expected_at(len: usize, entry: u64, prefix_bits: u32) -> usize {
     let fraction = (entry << prefix_bits) >> 32;
-    (fraction * len as u64 >> 32) as usize
+    ((fraction * len as u64) >> 32) as usize
 }
 
 /// The smallest entry of a hash.
@@ -288,5 +288,99 @@ impl Index {
         let pages = self.pages.len();
         let lower = self.pages.get_mut(pages - (1 << pages.ilog2()));
         *lower = Page::of(&[lower.entries(), upper.entries()].concat());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn contents(index: &Index) -> Vec<u64> {
+        let mut all = Vec::new();
+        let end = index.walk(0, |_, run| {
+            all.extend_from_slice(run);
+            true
+        });
+        assert_eq!(end, None);
+        all
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
+        #[test]
+        fn behaves_as_a_sorted_multiset(
+            hashes in prop::collection::vec(prop_oneof![3 => any::<u32>(), 1 => 0u32..9], 0..300),
+            removals in prop::collection::vec(any::<prop::sample::Index>(), 0..300),
+            built in 0usize..300,
+        ) {
+            let pairs: Vec<(u32, u32)> = hashes.iter().enumerate().map(|(at, &hash)| (hash, at as u32 % 5)).collect();
+            let built = built.min(pairs.len());
+            let mut index = Index::build(pairs[..built].iter().copied());
+            let mut model: Vec<u64> = pairs.iter().map(|&(hash, leaf)| entry(hash, leaf)).collect();
+            for &(hash, leaf) in &pairs[built..] {
+                index.insert(hash, leaf);
+            }
+            model.sort_unstable();
+            prop_assert_eq!(contents(&index), model.clone());
+            let clone = index.clone();
+            let before = model.clone();
+            for (at, removal) in removals.iter().enumerate().take(before.len()) {
+                let gone = model.remove(removal.index(model.len()));
+                let (hash, leaf) = (hash_in(gone), leaf_in(gone));
+                if at % 3 == 0 {
+                    index.relocate(hash, leaf, leaf + 7);
+                    model.push(entry(hash, leaf + 7));
+                    model.sort_unstable();
+                } else {
+                    index.remove(hash, leaf);
+                }
+            }
+            prop_assert_eq!(contents(&index), model.clone());
+            prop_assert_eq!(contents(&clone), before);
+            let mut by_hash: BTreeMap<u32, Vec<u32>> = BTreeMap::new();
+            for entry in model {
+                by_hash.entry(hash_in(entry)).or_default().push(leaf_in(entry));
+            }
+            for hash in hashes {
+                let found: Vec<u32> = index.candidates(hash).collect();
+                prop_assert_eq!(found, by_hash.get(&hash).cloned().unwrap_or_default());
+            }
+        }
+    }
+
+    #[test]
+    fn pages_follow_the_entries() {
+        let mut index = Index::build(std::iter::empty());
+        let hashes: Vec<u32> = (0..1000u32).map(|n| n.wrapping_mul(0x9e37_79b9)).collect();
+        hashes.iter().for_each(|&hash| index.insert(hash, 1));
+        assert_eq!(index.pages.len(), 1000usize.div_ceil(AVERAGE));
+        let longest = index.pages.iter().map(|page| page.entries().len()).max();
+        assert!(longest <= Some(4 * AVERAGE), "{longest:?}");
+        hashes.iter().for_each(|&hash| index.remove(hash, 1));
+        assert_eq!(index.pages.len(), 1);
+    }
+
+    #[test]
+    fn a_walk_goes_on_where_it_stopped() {
+        let mut index = Index::build((0..100u32).map(|n| (n << 25 | 5, n)));
+        let mut seen = Vec::new();
+        let mut from = 0;
+        loop {
+            let next = index.walk(from, |hash, _| {
+                seen.push(hash);
+                seen.len() % 7 != 0
+            });
+            let Some(next) = next else { break };
+            from = next;
+            // Splits don't matter.
+            index.insert(from.wrapping_sub(1), 999);
+        }
+        seen.dedup();
+        assert_eq!(seen, (0..100u32).map(|n| n << 25 | 5).collect::<Vec<_>>());
     }
 }

@@ -17,7 +17,7 @@ use std::sync::Arc;
 
 use super::bounds::Cut;
 use super::index::{Index, hash_in, leaf_in};
-use super::leaf::{Leaf, Record, Room};
+use super::leaf::{Apart, Leaf, Record, Room};
 use super::slab::Slab;
 use super::tree::{Child, Entry, Inner, Node, Separator, Store, hash_of};
 use super::walk::Walk;
@@ -286,7 +286,7 @@ impl Large {
 #[derive(Default)]
 struct Builder {
     leaves: Slab<Leaf>,
-    apart: super::leaf::Apart,
+    apart: Apart,
     /// `(hash, leaf)` of all entries.
     pairs: Vec<(u32, u32)>,
     /// The finished leaves.

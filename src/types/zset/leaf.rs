@@ -6,9 +6,9 @@
 //! ```
 //!
 //! The slots are in order of `(score, member)`, a column for each field, so that a search by score reads
-//! scores only and a search by hash reads tags only, beside the header. Records lie anywhere behind the slots; an offset counts
-//! from the *end* of the leaf, hence growing copies the records as they are. Removed records leave holes,
-//! which the next rebuild closes.
+//! scores only and a search by hash reads tags only, beside the header. Records lie anywhere behind the
+//! slots; an offset counts from the *end* of the leaf, hence growing copies the records as they are. Removed
+//! records leave holes, which the next rebuild closes.
 //!
 //! A leaf is as long as it needs to be, in the allocator's size classes, up to `LEAF_BYTES`; so a tree of
 //! half full leaves wastes no memory, and no entries move between neighbours to fill them.
@@ -24,14 +24,19 @@ use crate::base::size_class::size_class;
 
 /// Two counters before the bytes of an `Arc<[u8]>`.
 const ARC: usize = 16;
+/// The allocation of the longest leaf, a size class.
+const ALLOCATION: usize = if cfg!(test) { 192 } else { 3072 };
 /// The longest leaf.
-const LEAF_BYTES: usize = if cfg!(test) { 192 } else { 3072 } - ARC;
-/// The longest member that lies in a leaf. At least two fit, whatever their length.
+const LEAF_BYTES: usize = ALLOCATION - ARC;
+/// The longest member that lies in a leaf.
 const INLINE_MAX: usize = if cfg!(test) { 24 } else { 512 };
 
 const HEADER: usize = 8;
 /// Bytes of a slot in all three columns.
 const SLOT: usize = 11;
+
+/// Half a leaf and what does not fit the other half leave room for one more, whatever their lengths.
+const _: () = assert!(4 * (SLOT + 2 + INLINE_MAX) <= LEAF_BYTES);
 
 /// Members that are too long for a leaf.
 pub(super) type Apart = Slab<Arc<[u8]>>;
@@ -68,7 +73,7 @@ impl<'a> Record<'a> {
 /// upper seven bits of a length and the top bit.
 const IS_APART: u8 = 0xff;
 
-/// A decoded record and its length.
+/// A decoded record.
 enum Stored<'a> {
     Inline(&'a [u8]),
     Apart(u32),
@@ -187,15 +192,18 @@ impl Leaf {
         write_score(bytes, header.scores() + 8 * to, score);
     }
 
-    /// Removes entries; the numbers of members stored apart are passed to `release`.
-    pub fn remove(&mut self, slots: Range<usize>, mut release: impl FnMut(u32)) {
+    /// The numbers of those members that are stored apart.
+    pub fn apart_in(&self, slots: Range<usize>) -> impl Iterator<Item = u32> {
+        slots.filter_map(|slot| match self.stored(slot) {
+            Stored::Apart(id) => Some(id),
+            Stored::Inline(_) => None,
+        })
+    }
+
+    /// Removes entries, but not what is stored apart.
+    pub fn remove(&mut self, slots: Range<usize>) {
         let mut header = self.header();
-        for slot in slots.clone() {
-            header.dead += self.record(slot).len();
-            if let Stored::Apart(id) = self.stored(slot) {
-                release(id);
-            }
-        }
+        header.dead += slots.clone().map(|slot| self.record(slot).len()).sum::<usize>();
         let bytes = self.bytes_mut();
         for (column, width) in header.columns() {
             bytes.copy_within(
@@ -205,7 +213,7 @@ impl Leaf {
         }
         header.count -= slots.len();
         header.write(bytes);
-        if self.used() < self.0.len() / 3 * 2 {
+        if header.count > 0 && self.used() < self.0.len() / 3 * 2 {
             self.rebuild(Leaf::with_room(header.count, header.live(), 1, 0));
         }
     }
@@ -483,3 +491,6 @@ fn write_u16(bytes: &mut [u8], at: usize, value: usize) {
     let value = u16::try_from(value).expect("a leaf is shorter than 64 KiB");
     bytes[at..at + 2].copy_from_slice(&value.to_le_bytes());
 }
+
+#[cfg(test)]
+mod tests;

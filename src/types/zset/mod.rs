@@ -1,8 +1,8 @@
 //! Sorted sets: members with scores, in order of `(score, member)`.
 //!
 //! Two forms, chosen by [`ZsetLimits`] as Redis chooses them:
-//! - small: a listpack of member, score, member, score, ... in order, byte for byte as in RDB files ([`small`]);
-//! - large: a counted B+ tree and an index from members to its leaves, all in shared chunks ([`large`]).
+//! - small: a listpack of member, score, member, score, ... in order, byte for byte as in RDB files (`small.rs`);
+//! - large: a counted B+ tree and an index from members to its leaves, all in shared chunks (`large.rs`).
 //!   Cloning it takes O(1), and who writes while a clone is alive copies only the chunks it touches.
 //!
 //! A set only ever grows out of the small form; results of set operations are given the form that fits.
@@ -31,6 +31,7 @@ mod walk;
 #[cfg(test)]
 mod tests;
 
+use std::fmt;
 use std::sync::Arc;
 
 pub use self::add::{AddFlags, AddOutcome, NotANumber};
@@ -230,7 +231,7 @@ impl Zset {
 
     /// Visits members from a cursor on and returns the next cursor, 0 at the end. A small set is visited
     /// whole. Of a large one at least `count` are visited, if there are so many; whoever is there from the
-    /// first call to the last is visited, and once as long as the set doesn't come to be large meanwhile.
+    /// first call to the last is visited once, whatever is added, removed or changed meanwhile.
     pub fn scan<'a>(&'a self, cursor: u64, count: usize, mut visit: impl FnMut(Item<'a>, f64)) -> u64 {
         match &self.0 {
             Form::Small(listpack) => {
@@ -246,7 +247,7 @@ impl Zset {
     }
 
     /// Takes entries in order, without duplicates, into the form that fits them.
-    pub(crate) fn from_sorted<'m>(
+    pub fn from_sorted<'m>(
         entries: impl Iterator<Item = (&'m [u8], f64)> + Clone,
         limits: &ZsetLimits,
     ) -> Zset {
@@ -275,6 +276,12 @@ impl Zset {
             let entries = small::pairs(listpack.as_ref()).map(|(member, score)| (member.to_vec(), score));
             self.0 = Form::Large(Arc::new(Large::build(entries)));
         }
+    }
+}
+
+impl fmt::Debug for Zset {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.iter_all()).finish()
     }
 }
 

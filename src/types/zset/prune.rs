@@ -107,8 +107,14 @@ impl Inner {
 impl Store {
     /// Removes entries from a leaf and frees what they have apart.
     fn remove(&mut self, leaf: u32, slots: Range<usize>) {
-        let apart = &mut self.apart;
-        self.leaves.get_mut(leaf).remove(slots, |id| drop(apart.remove(id)));
+        self.free_apart(leaf, slots.clone());
+        self.leaves.get_mut(leaf).remove(slots);
+    }
+
+    fn free_apart(&mut self, leaf: u32, slots: Range<usize>) {
+        for id in self.leaves.get(leaf).apart_in(slots) {
+            self.apart.remove(id);
+        }
     }
 
     /// Removes entries of a leaf from the index.
@@ -126,7 +132,7 @@ impl Store {
             Node::Leaf(leaf) => {
                 let all = 0..self.leaves.get(*leaf).len();
                 self.unindex(*leaf, all.clone());
-                self.remove(*leaf, all);
+                self.free_apart(*leaf, all);
                 self.leaves.remove(*leaf);
             }
         }

@@ -3,8 +3,9 @@
 use std::ops::Range;
 use std::sync::Arc;
 
+use super::algebra::text_of;
 use super::bounds::{Cut, LexBound, ScoreBound};
-use super::{Form, Iter, Zset, small};
+use super::{Form, Iter, Zset, ZsetLimits, small};
 use crate::types::listpack::Item;
 
 /// The order in which a range is read.
@@ -73,6 +74,20 @@ impl Zset {
             Form::Large(_) => None,
             Form::Small(_) => self.iter(rank..rank.saturating_add(1), Direction::Forward).next(),
         }
+    }
+
+    /// The members of a run of ranks as a set of its own: what ZRANGESTORE stores.
+    pub fn slice(&self, ranks: Range<usize>, limits: &ZsetLimits) -> Zset {
+        let ranks = self.within(ranks);
+        if matches!(self.0, Form::Large(_))
+            && ranks.len() == self.len()
+            && ranks.len() > limits.max_listpack_entries
+        {
+            return self.clone();
+        }
+        let entries: Vec<_> =
+            self.iter(ranks, Direction::Forward).map(|(member, score)| (text_of(member), score)).collect();
+        Zset::from_sorted(entries.iter().map(|(member, score)| (&**member, *score)), limits)
     }
 
     /// Removes a run of ranks, which is cut to the size of the set; answers how many there were.

@@ -164,3 +164,36 @@ impl<T: Clone> Slab<T> {
         self.slots.memory_bytes()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_clone_keeps_what_it_had() {
+        let mut numbers = ChunkedVec::default();
+        for n in 0..50 {
+            assert_eq!(numbers.push(n), n);
+        }
+        let clone = numbers.clone();
+        *numbers.get_mut(7) = 700;
+        assert_eq!(numbers.pop(), Some(49));
+        assert!(clone.iter().copied().eq(0..50));
+        assert_eq!((*numbers.get(7), numbers.len()), (700, 49));
+        let shared = numbers.chunks.iter().zip(&clone.chunks).filter(|(a, b)| Arc::ptr_eq(a, b)).count();
+        assert_eq!(shared, clone.chunks.len() - 2, "only the chunks written to are copied");
+        while numbers.pop().is_some() {}
+        assert_eq!((numbers.len(), numbers.chunks.len()), (0, 0));
+    }
+
+    #[test]
+    fn freed_slots_are_used_again() {
+        let mut slab = Slab::default();
+        let ids: Vec<u32> = (0..10).map(|n| slab.insert(n)).collect();
+        assert_eq!(slab.remove(ids[3]), 3);
+        assert_eq!(slab.remove(ids[8]), 8);
+        assert_eq!((slab.insert(80), slab.insert(30)), (ids[8], ids[3]));
+        assert_eq!((slab.used(), slab.slots()), (10, 10));
+        assert_eq!((*slab.get(ids[8]), *slab.get(ids[3])), (80, 30));
+    }
+}

@@ -68,6 +68,21 @@ pub(super) fn insert(listpack: &mut Listpack, member: &[u8], score: f64) {
     insert_at(listpack, place, member, score);
 }
 
+/// Gives a member another score.
+pub(super) fn update(listpack: &mut Listpack, member: &[u8], found: Found, score: f64) {
+    let view = listpack.as_ref();
+    let score_at = |pos| score_of(view.at(pos));
+    let Some(own) = view.next(found.pos) else { return };
+    let before = view.prev(found.pos).map(score_at);
+    let after = view.next(own).and_then(|next| view.next(next)).map(score_at);
+    if before.is_none_or(|before| before < score) && after.is_none_or(|after| score < after) {
+        // It stays between its neighbours.
+        return listpack.replace(own, &score_element(score));
+    }
+    listpack.delete_from(found.pos, 2);
+    insert(listpack, member, score);
+}
+
 /// The ranks within bounds of the score.
 pub(super) fn score_range(listpack: ListpackRef<'_>, min: ScoreBound, max: ScoreBound) -> Range<usize> {
     let start = pairs(listpack).take_while(|(_, score)| !min.admits_as_min(*score)).count();
@@ -138,8 +153,27 @@ fn place_of(listpack: ListpackRef<'_>, member: &[u8], score: f64) -> Pos {
 
 fn insert_at(listpack: &mut Listpack, pos: Pos, member: &[u8], score: f64) {
     listpack.insert_before(pos, member);
+    listpack.insert_after(pos, &score_element(score));
+}
+
+/// A score as an element.
+enum ScoreElement {
+    Int(i64),
+    Text(DoubleText),
+}
+
+fn score_element(score: f64) -> ScoreElement {
     match exact_i64(score) {
-        Some(score) => listpack.insert_after(pos, score),
-        None => listpack.insert_after(pos, Encoded::from(DoubleText::new(score).as_bytes())),
-    };
+        Some(score) => ScoreElement::Int(score),
+        None => ScoreElement::Text(DoubleText::new(score)),
+    }
+}
+
+impl<'a> From<&'a ScoreElement> for Encoded<'a> {
+    fn from(score: &'a ScoreElement) -> Self {
+        match score {
+            ScoreElement::Int(score) => Encoded::from(*score),
+            ScoreElement::Text(text) => Encoded::from(text.as_bytes()),
+        }
+    }
 }

@@ -19,7 +19,7 @@ mod tombstone;
 mod walk;
 
 pub use load::ChunkError;
-pub use walk::{Entry, Fields, Walk, WalkBack};
+pub use walk::{Cursor, Entry, Fields, Walk, WalkBack};
 
 use std::sync::Arc;
 
@@ -110,7 +110,7 @@ impl Chunk {
         fields: std::slice::ChunksExact<'_, T>,
     ) {
         let master = self.master();
-        let living = master.count as i64 + 1;
+        let living = master.count + 1;
         let same = master.has_fields(fields.clone());
         let pairs = fields.len();
         let lp = &mut self.listpack;
@@ -130,7 +130,7 @@ impl Chunk {
             }
             lp.push_back((4 + 2 * pairs) as i64);
         }
-        lp.replace(lp.as_ref().first().expect(WHOLE), living);
+        self.set_living(living);
     }
 
     /// The entries from `start` on, and perhaps some before it, in ascending order. Tombstones are included
@@ -148,8 +148,7 @@ impl Chunk {
 
     /// The ID of the last entry, be it a tombstone.
     pub fn last_id(&self, master_id: StreamId) -> Option<StreamId> {
-        let mut walk = self.walk_back(master_id);
-        walk.advance().map(|()| walk.id())
+        self.walk_back(master_id).advance().map(Cursor::id)
     }
 
     /// Gives back memory kept for growing.
@@ -165,21 +164,18 @@ impl Chunk {
         if start <= master_id {
             return self.first_place();
         }
-        let mut walk = self.walk_back(master_id);
-        walk.advance()?;
-        let distance = |from: StreamId, to: StreamId| match walk.id().ms > master_id.ms {
+        let last = self.last_id(master_id)?;
+        let distance = |from: StreamId, to: StreamId| match last.ms > master_id.ms {
             true => to.ms.saturating_sub(from.ms),
             false => to.seq.saturating_sub(from.seq),
         };
-        if distance(master_id, start) < distance(start, walk.id()) {
+        if distance(master_id, start) < distance(start, last) {
             return self.first_place();
         }
+        let mut walk = self.walk_back(master_id);
         let mut place = None;
-        while !walk.is_living() || walk.id() >= start {
+        while walk.advance().is_some_and(|at| !at.is_living() || at.id() >= start) {
             place = Some(walk.position());
-            if walk.advance().is_none() {
-                break;
-            }
         }
         place
     }

@@ -28,12 +28,12 @@ fn sample() -> Chunk {
 fn contents(chunk: &Chunk) -> Vec<(StreamId, bool, Vec<String>)> {
     let mut walk = chunk.walk_from(MASTER, StreamId::MIN);
     let mut all = Vec::new();
-    while walk.advance().is_some() {
-        let entry = walk.entry();
+    while let Some(at) = walk.advance() {
+        let entry = at.entry();
         assert_eq!(entry.fields().count(), entry.len());
         let parts = entry.fields().flat_map(|(field, value)| [field, value]);
         let texts = parts.map(|item| String::from_utf8_lossy(&item.to_vec()).into_owned()).collect();
-        all.push((walk.id(), walk.is_living(), texts));
+        all.push((at.id(), at.is_living(), texts));
     }
     all
 }
@@ -44,13 +44,13 @@ fn check(chunk: &Chunk) {
     assert_eq!(chunk.living(), forward.iter().filter(|(_, living, _)| *living).count() as u64);
     let mut back = chunk.walk_back(MASTER);
     for (id, living, texts) in forward.iter().rev() {
-        back.advance().expect("as many entries backward");
-        assert_eq!((back.id(), back.is_living()), (*id, *living));
-        assert_eq!(back.entry().len() * 2, texts.len());
+        let at = back.advance().expect("as many entries backward");
+        assert_eq!((at.id(), at.is_living()), (*id, *living));
+        assert_eq!(at.entry().len() * 2, texts.len());
     }
     let mut before = 0;
-    while back.advance().is_some() {
-        assert!(!back.is_living());
+    while let Some(at) = back.advance() {
+        assert!(!at.is_living());
         before += 1;
     }
     let master = chunk.master();
@@ -168,8 +168,8 @@ fn a_walk_may_begin_anywhere() {
             let living = |from| {
                 let mut walk = chunk.walk_from(MASTER, from);
                 let mut ids = Vec::new();
-                while walk.advance().is_some() {
-                    ids.extend((walk.is_living() && walk.id() >= start).then(|| walk.id()));
+                while let Some(at) = walk.advance() {
+                    ids.extend((at.is_living() && at.id() >= start).then(|| at.id()));
                 }
                 ids
             };
@@ -181,19 +181,24 @@ fn a_walk_may_begin_anywhere() {
 #[test]
 fn trimming_entry_by_entry_remembers_where_life_begins() {
     let mut chunk = Chunk::new(MASTER, &["a", "0"], 0);
-    for ms in 2..=200 {
+    for ms in 2..=100 {
         chunk.append(MASTER, id(ms, 0), ["a", "1"].chunks_exact(2));
     }
     assert!(chunk.delete(MASTER, id(3, 0)));
-    let living: Vec<StreamId> = (2..=200).filter(|ms| *ms != 3).map(|ms| id(ms, 0)).collect();
-    // On the way the counts change their widths.
+    assert_eq!(chunk.delete_first(MASTER, |_, id| id.ms < 2), 1);
+    // On the way up and down the counts change their widths, which moves the entries.
+    for ms in 101..=300 {
+        chunk.append(MASTER, id(ms, 0), ["a", "1"].chunks_exact(2));
+        check(&chunk);
+    }
+    let living: Vec<StreamId> = (2..=300).filter(|ms| *ms != 3).map(|ms| id(ms, 0)).collect();
     for (trimmed, next) in living.iter().enumerate() {
-        assert_eq!(chunk.delete_first(MASTER, |deleted, _| deleted < 1), 1);
         assert_eq!(chunk.living(), (living.len() - trimmed) as u64);
-        let mut walk = chunk.walk_from(MASTER, StreamId::MIN);
-        walk.advance().expect("some live");
-        assert!(walk.is_living());
-        assert_eq!(walk.id(), *next);
+        let entries = contents(&chunk);
+        let dead = entries.iter().take_while(|(_, living, _)| !living).count();
+        assert_eq!(entries[dead].0, *next);
+        assert!(dead == 0 || trimmed == 0, "only appending forgets it");
+        assert_eq!(chunk.delete_first(MASTER, |deleted, _| deleted < 1), 1);
     }
     check(&chunk);
 }

@@ -1,7 +1,7 @@
 //! Deleting entries: they stay in their chunk, marked.
 
 use super::super::id::StreamId;
-use super::{Chunk, DELETED, SAME_FIELDS, WHOLE, int};
+use super::{Chunk, Cursor, DELETED, WHOLE};
 use crate::types::listpack::{ListpackRef, Pos};
 
 /// Where an entry is and what is needed to judge it.
@@ -14,8 +14,7 @@ struct Place {
 /// The places of a chunk's entries in ascending order.
 struct Places<'a> {
     listpack: ListpackRef<'a>,
-    master_id: StreamId,
-    master_fields: usize,
+    cursor: Cursor<'a>,
     next: Option<Pos>,
 }
 
@@ -62,12 +61,8 @@ impl Chunk {
     }
 
     fn places(&self, master_id: StreamId, from: Option<Pos>) -> Places<'_> {
-        Places {
-            listpack: self.listpack.as_ref(),
-            master_id,
-            master_fields: self.master().fields,
-            next: from,
-        }
+        let cursor = Cursor::new(master_id, &self.master());
+        Places { listpack: self.listpack.as_ref(), cursor, next: from }
     }
 
     fn mark(&mut self, place: &Place) {
@@ -87,11 +82,21 @@ impl Chunk {
 
     /// Writes the numbers of living entries and tombstones.
     pub(super) fn set_counts(&mut self, living: u64, deleted: u64) {
-        let before = self.listpack.byte_len();
-        let first = self.listpack.as_ref().first().expect(WHOLE);
-        self.listpack.replace(first, living as i64);
+        let first = self.set_living(living);
         let second = self.listpack.as_ref().next(first).expect(WHOLE);
-        self.listpack.replace(second, deleted as i64);
+        self.set_number(second, deleted);
+    }
+
+    /// Writes the number of living entries; returns where it stands.
+    pub(super) fn set_living(&mut self, living: u64) -> Pos {
+        let first = self.listpack.as_ref().first().expect(WHOLE);
+        self.set_number(first, living);
+        first
+    }
+
+    fn set_number(&mut self, at: Pos, number: u64) {
+        let before = self.listpack.byte_len();
+        self.listpack.replace(at, number as i64);
         if self.listpack.byte_len() != before {
             // The entries have moved.
             self.first_living = None;
@@ -110,17 +115,8 @@ impl Iterator for Places<'_> {
 
     fn next(&mut self) -> Option<Place> {
         let at = self.next?;
-        let mut elements = self.listpack.iter_from(at);
-        let flags = int(elements.next()?)? as u8;
-        let ms = self.master_id.ms.wrapping_add(int(elements.next()?)? as u64);
-        let seq = self.master_id.seq.wrapping_add(int(elements.next()?)? as u64);
-        // Beside the contents: the three numbers above, perhaps the number of pairs, and the number of pieces.
-        let pieces = if flags & SAME_FIELDS == 0 {
-            5 + 2 * int(elements.next()?)? as usize
-        } else {
-            4 + self.master_fields
-        };
-        self.next = (0..pieces).try_fold(at, |at, _| self.listpack.next(at));
-        Some(Place { at, id: StreamId::new(ms, seq), flags })
+        self.cursor.read(self.listpack.iter_from(at))?;
+        self.next = (0..self.cursor.elements()).try_fold(at, |at, _| self.listpack.next(at));
+        Some(Place { at, id: self.cursor.id(), flags: self.cursor.flags() })
     }
 }

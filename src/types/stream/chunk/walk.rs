@@ -20,12 +20,10 @@ pub struct Fields<'a> {
     values: Iter<'a>,
 }
 
-/// Goes from entry to entry, tombstones included.
-///
-/// The entry it stands at is spread over its fields and only put together on demand: moving finished
-/// entries about would take longer than reading them.
+/// The entry at which a walk stands, spread over its parts: putting every entry together that a walk
+/// passes would take longer than reading it.
 #[derive(Clone, Debug)]
-struct Cursor<'a> {
+pub struct Cursor<'a> {
     master_id: StreamId,
     master_fields: usize,
     /// The elements from the master's first field on.
@@ -99,7 +97,7 @@ impl<'a> Iterator for Fields<'a> {
 impl ExactSizeIterator for Fields<'_> {}
 
 impl<'a> Cursor<'a> {
-    fn new(master_id: StreamId, master: &Master<'a>) -> Self {
+    pub(super) fn new(master_id: StreamId, master: &Master<'a>) -> Self {
         Self {
             master_id,
             master_fields: master.fields,
@@ -111,30 +109,59 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    /// Reads the entry of which `elements` are the first ones, up to its first value (or field before it).
+    /// Stands at the entry of which `elements` are the first ones.
     #[inline]
-    fn read(&mut self, mut elements: Iter<'a>) -> Option<()> {
+    pub(super) fn read(&mut self, mut elements: Iter<'a>) -> Option<()> {
         self.flags = int(elements.next()?)? as u8;
         self.id.ms = self.master_id.ms.wrapping_add(int(elements.next()?)? as u64);
         self.id.seq = self.master_id.seq.wrapping_add(int(elements.next()?)? as u64);
         self.pairs = self.master_fields;
-        if self.flags & SAME_FIELDS == 0 {
+        if !self.has_master_fields() {
             self.pairs = int(elements.next()?)? as usize;
         }
         self.values = elements;
         Some(())
     }
 
+    /// The ID of the entry.
+    #[inline]
+    pub fn id(&self) -> StreamId {
+        self.id
+    }
+
+    /// Whether the entry isn't a tombstone.
+    #[inline]
+    pub fn is_living(&self) -> bool {
+        self.flags & DELETED == 0
+    }
+
+    /// The entry.
+    #[inline]
+    pub fn entry(&self) -> Entry<'a> {
+        let fields = self.has_master_fields().then(|| self.fields.clone());
+        Entry { id: self.id, fields: Fields { left: self.pairs, fields, values: self.values.clone() } }
+    }
+
+    /// The entry's flags.
+    pub(super) fn flags(&self) -> u8 {
+        self.flags
+    }
+
+    /// Number of the entry's elements. Beside fields and values these are the flags, the ID's two parts,
+    /// perhaps the number of fields, and the number of pieces.
+    pub(super) fn elements(&self) -> usize {
+        self.contents() + if self.has_master_fields() { 4 } else { 5 }
+    }
+
     /// Number of elements that are fields and values.
     #[inline]
     fn contents(&self) -> usize {
-        if self.flags & SAME_FIELDS == 0 { 2 * self.pairs } else { self.pairs }
+        if self.has_master_fields() { self.pairs } else { 2 * self.pairs }
     }
 
     #[inline]
-    fn entry(&self) -> Entry<'a> {
-        let fields = (self.flags & SAME_FIELDS != 0).then(|| self.fields.clone());
-        Entry { id: self.id, fields: Fields { left: self.pairs, fields, values: self.values.clone() } }
+    fn has_master_fields(&self) -> bool {
+        self.flags & SAME_FIELDS != 0
     }
 }
 
@@ -143,31 +170,14 @@ impl<'a> Walk<'a> {
         Self { cursor: Cursor::new(master_id, master), rest: from }
     }
 
-    /// Steps to the next entry; `None` when there is none.
+    /// Steps to the next entry.
     #[inline]
-    pub fn advance(&mut self) -> Option<()> {
+    pub fn advance(&mut self) -> Option<&Cursor<'a>> {
         self.cursor.read(self.rest.clone())?;
         self.rest = self.cursor.values.clone();
         // After the values comes the number of pieces.
-        self.rest.nth(self.cursor.contents()).map(|_| ())
-    }
-
-    /// The ID of the entry.
-    #[inline]
-    pub fn id(&self) -> StreamId {
-        self.cursor.id
-    }
-
-    /// Whether the entry isn't a tombstone.
-    #[inline]
-    pub fn is_living(&self) -> bool {
-        self.cursor.flags & DELETED == 0
-    }
-
-    /// The entry.
-    #[inline]
-    pub fn entry(&self) -> Entry<'a> {
-        self.cursor.entry()
+        self.rest.nth(self.cursor.contents())?;
+        Some(&self.cursor)
     }
 
     /// The ID to which the entries' IDs are relative.
@@ -181,9 +191,9 @@ impl<'a> WalkBack<'a> {
         Self { cursor: Cursor::new(master_id, master), listpack, at: listpack.end() }
     }
 
-    /// Steps to the entry before; `None` when there is none.
+    /// Steps to the entry before.
     #[inline]
-    pub fn advance(&mut self) -> Option<()> {
+    pub fn advance(&mut self) -> Option<&Cursor<'a>> {
         let mut at = self.listpack.prev(self.at)?;
         let pieces = int(self.listpack.at(at))?;
         if pieces == 0 {
@@ -193,29 +203,12 @@ impl<'a> WalkBack<'a> {
             at = self.listpack.prev(at)?;
         }
         self.at = at;
-        self.cursor.read(self.listpack.iter_from(at))
+        self.cursor.read(self.listpack.iter_from(at))?;
+        Some(&self.cursor)
     }
 
     /// Where the entry is.
     pub(super) fn position(&self) -> Pos {
         self.at
-    }
-
-    /// The ID of the entry.
-    #[inline]
-    pub fn id(&self) -> StreamId {
-        self.cursor.id
-    }
-
-    /// Whether the entry isn't a tombstone.
-    #[inline]
-    pub fn is_living(&self) -> bool {
-        self.cursor.flags & DELETED == 0
-    }
-
-    /// The entry.
-    #[inline]
-    pub fn entry(&self) -> Entry<'a> {
-        self.cursor.entry()
     }
 }

@@ -47,9 +47,9 @@ impl<'a> Iterator for Range<'a> {
     fn next(&mut self) -> Option<Entry<'a>> {
         loop {
             if let Some(walk) = &mut self.walk {
-                while let Some(()) = walk.advance() {
-                    if walk.is_living() && walk.id() >= self.start {
-                        return (walk.id() <= self.end).then(|| walk.entry());
+                while let Some(at) = walk.advance() {
+                    if at.is_living() && at.id() >= self.start {
+                        return (at.id() <= self.end).then(|| at.entry());
                     }
                 }
             }
@@ -72,9 +72,9 @@ impl<'a> Iterator for RangeBack<'a> {
     fn next(&mut self) -> Option<Entry<'a>> {
         loop {
             if let Some(walk) = &mut self.walk {
-                while let Some(()) = walk.advance() {
-                    if walk.is_living() && walk.id() <= self.end {
-                        return (walk.id() >= self.start).then(|| walk.entry());
+                while let Some(at) = walk.advance() {
+                    if at.is_living() && at.id() <= self.end {
+                        return (at.id() >= self.start).then(|| at.entry());
                     }
                 }
             }

@@ -53,10 +53,10 @@ fn the_last_id_is_the_end() {
 }
 
 #[test]
-fn an_odd_gigabyte_is_refused() {
+fn more_than_a_gigabyte_is_refused() {
     let mut log = Log::default();
-    let half = vec![b'x'; MAX_PAYLOAD / 2 + 1];
-    let refused = log.append(NewId::Auto, &[&half, &half], &StreamLimits::default(), 1);
+    let megabyte = vec![b'x'; 1 << 20];
+    let refused = log.append(NewId::Auto, &[&megabyte; 1026], &StreamLimits::default(), 1);
     assert_eq!(refused, Err(AppendError::TooLarge));
     assert!(log.is_empty() && log.last_id() == StreamId::MIN);
 }
@@ -126,6 +126,9 @@ fn setting_the_last_id_is_checked() {
     assert_eq!(log.set_id(id(3, 0), None, None), Err(SetIdError::BelowTop));
     assert_eq!(log.set_id(id(4, 0), None, Some(StreamId::MIN)), Ok(()));
     assert_eq!(log.counters().max_deleted_id, id(2, 0));
+    assert!(log.has_tombstones_from(id(2, 0)));
+    assert_eq!(log.set_id(id(4, 0), None, Some(id(1, 0))), Ok(()));
+    assert!(log.has_tombstones_from(StreamId::MIN), "the first ID counts, even where an entry is");
 }
 
 #[test]

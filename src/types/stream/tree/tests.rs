@@ -153,3 +153,26 @@ fn stragglers_do_not_keep_the_tree_large() {
     let (entries, depth) = tree.root.as_ref().expect("it has entries").check(None, None);
     assert_eq!((entries, depth), (1000, 2));
 }
+
+#[test]
+fn joined_branches_keep_what_came_below_their_bounds() {
+    let mut tree = Tree::default();
+    // A full branch of 64 full leaves, and one of 10.
+    for key in 0..64 * 64 + 64 * 10 {
+        tree.insert(key, ());
+    }
+    let right = 64 * 64;
+    // The second branch loses its first leaf; then comes a key that belongs where that was.
+    for key in right..right + 64 {
+        tree.remove(&key);
+    }
+    tree.insert(right + 4, ());
+    // With the first branch thinned out, a removal in the second one joins them.
+    for key in 0..64 * 40 {
+        tree.remove(&key);
+    }
+    tree.remove(&(right + 639));
+    let (entries, depth) = tree.root.as_ref().expect("it has entries").check(None, None);
+    assert_eq!((entries, depth), (64 * 24 + 1 + 64 * 9 - 1, 2));
+    assert!(tree.contains(&(right + 4)));
+}
