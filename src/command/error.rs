@@ -4,6 +4,9 @@ use std::borrow::Cow;
 
 use crate::keyspace::WrongType;
 
+/// Longest code of an error, in bytes.
+const CODE_MAX: usize = 31;
+
 /// An error reply: its text with the code in front, without `-` and line end.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Error(Cow<'static, [u8]>);
@@ -24,9 +27,10 @@ impl Error {
         &self.0
     }
 
-    /// The code: the first word of the text.
+    /// The code: the first word of the text; `ERR` if it has no code or none of a sensible length.
     pub fn code(&self) -> &[u8] {
-        self.0.split(|&byte| byte == b' ').next().unwrap_or_default()
+        let space = self.0.iter().take(CODE_MAX).position(|&byte| byte == b' ');
+        space.map_or(b"ERR", |end| &self.0[..end])
     }
 }
 
@@ -55,6 +59,20 @@ texts! {
     NOT_POSITIVE = "ERR value is out of range, must be positive";
     /// The value at the key is no number of the kind.
     HASH_NOT_AN_INTEGER = "ERR hash value is not an integer";
+    /// HINCRBYFLOAT of a field that holds no number.
+    HASH_NOT_A_FLOAT = "ERR hash value is not a float";
+    /// HINCRBYFLOAT by what is no finite number.
+    NAN_OR_INFINITY = "ERR value is NaN or Infinity";
+    /// HEXPIRE and its kin with a time below zero.
+    FIELD_EXPIRE_NEGATIVE = "ERR invalid expire time, must be >= 0";
+    /// HEXPIRE, HTTL and their kin without FIELDS.
+    FIELDS_MISSING = "ERR Mandatory argument FIELDS is missing or not at the right position";
+    /// HEXPIRE and its kin with a count of fields that is no number above zero.
+    NUMFIELDS_NOT_POSITIVE = "ERR Parameter `numFields` should be greater than 0";
+    /// The same of HTTL, HPERSIST and their kin.
+    FIELD_COUNT_NOT_POSITIVE = "ERR Number of fields must be a positive integer";
+    /// A count of fields that isn't how many there are.
+    NUMFIELDS_MISMATCH = "ERR The `numfields` parameter must match the number of arguments";
     /// RENAME, OBJECT and others on an absent key.
     NO_SUCH_KEY = "ERR no such key";
     /// A result beyond 64 bits.
@@ -95,8 +113,16 @@ texts! {
     TIMEOUT_OUT_OF_RANGE = "ERR timeout is out of range";
     /// A script has been running for too long.
     BUSY = "BUSY Redis is busy running a script. You can only call SCRIPT KILL or SHUTDOWN NOSAVE.";
+    /// LPOS with RANK 0.
+    RANK_ZERO = "ERR RANK can't be zero: use 1 to start from the first match, 2 from the second ... or use negative to start from the end of the list";
+    /// COUNT below zero, or no integer.
+    COUNT_NEGATIVE = "ERR COUNT can't be negative";
+    /// MAXLEN below zero, or no integer.
+    MAXLEN_NEGATIVE = "ERR MAXLEN can't be negative";
     /// A key count of zero where one is needed.
     NUMKEYS_NOT_POSITIVE = "ERR numkeys should be greater than 0";
+    /// SINTERCARD of more keys than there are arguments.
+    NUMKEYS_TOO_LARGE = "ERR Number of keys can't be greater than number of args";
     /// A command that MULTI can't queue.
     NOT_IN_TRANSACTION = "ERR Command not allowed inside a transaction";
     /// MULTI within MULTI.
@@ -109,13 +135,23 @@ texts! {
     WATCH_IN_MULTI = "ERR WATCH inside MULTI is not allowed";
     /// EXEC after a command was refused.
     EXECABORT = "EXECABORT Transaction discarded because of previous errors.";
-    /// A blocked client whose key has gone or changed its type.
+    /// CLIENT UNBLOCK ... ERROR, to the client that was blocked.
     UNBLOCKED = "UNBLOCKED client unblocked via CLIENT UNBLOCK";
+    /// A string that is no HyperLogLog.
+    NOT_AN_HLL = "WRONGTYPE Key is not a valid HyperLogLog string value.";
+    /// A HyperLogLog whose registers make no sense.
+    CORRUPTED_HLL = "INVALIDOBJ Corrupted HLL object detected";
+    /// PFDEBUG of an absent key.
+    NO_SUCH_HLL = "ERR The specified key does not exist";
+    /// PFDEBUG DECODE of a dense one.
+    HLL_NOT_SPARSE = "ERR HLL encoding is not sparse";
+    /// SORT without ALPHA of what isn't numbers.
+    SORT_NOT_NUMBERS = "ERR One or more scores can't be converted into double";
     /// A count of zero where one at least is needed.
     COUNT_NOT_POSITIVE = "ERR count should be greater than 0";
-    /// A random count beyond half of 64 bits.
+    /// A number of random elements beyond what a reply may hold.
     OUT_OF_RANGE = "ERR value is out of range";
-    /// LIMIT below zero.
+    /// SINTERCARD, ZINTERCARD with a LIMIT that is no number or below zero.
     LIMIT_NEGATIVE = "ERR LIMIT can't be negative";
     /// A weight that is no number.
     WEIGHT_NOT_FLOAT = "ERR weight value is not a float";
@@ -135,8 +171,6 @@ texts! {
     LIMIT_WITHOUT_BY = "ERR syntax error, LIMIT is only supported in combination with either BYSCORE or BYLEX";
     /// WITHSCORES of a range of members.
     WITHSCORES_BY_LEX = "ERR syntax error, WITHSCORES not supported in combination with BYLEX";
-    /// NOVALUES of another SCAN than HSCAN.
-    NOVALUES_ELSEWHERE = "ERR NOVALUES option can only be used in HSCAN";
     /// A distance in another unit than m, km, ft or mi.
     GEO_UNIT = "ERR unsupported unit provided. please use M, KM, FT, MI";
     /// A radius that is no number.
@@ -167,11 +201,29 @@ texts! {
     LCS_TOO_LONG = "ERR String too long for LCS";
     /// LCS whose table would be too large.
     LCS_NO_MEMORY = "ERR Insufficient memory, transient memory for LCS exceeds proto-max-bulk-len";
+    /// COMMAND GETKEYS of a command that doesn't exist.
+    INVALID_COMMAND = "ERR Invalid command specified";
+    /// COMMAND GETKEYS of a command without keys.
+    NO_KEY_ARGUMENTS = "ERR The command has no key arguments";
+    /// COMMAND GETKEYS of a command with too few or too many arguments.
+    WRONG_NUMBER_OF_ARGUMENTS = "ERR Invalid number of arguments specified for command";
+    /// COMMAND GETKEYS of arguments among which no key can be found.
+    INVALID_ARGUMENTS = "ERR Invalid arguments specified for command";
+    /// CLUSTER, READONLY and others without cluster mode.
+    CLUSTER_DISABLED = "ERR This instance has cluster support disabled";
+    /// SLOWLOG GET with a count below -1.
+    SLOWLOG_COUNT = "ERR count should be greater than or equal to -1";
+    /// REPLICAOF with a port outside 0 to 65535.
+    INVALID_PRIMARY_PORT = "ERR Invalid master port";
+    /// REPLICAOF of a server.
+    NO_REPLICATION = "ERR This version of Redstart doesn't replicate: only REPLICAOF NO ONE is possible";
+    /// MODULE LOAD and its kin.
+    NO_MODULES = "ERR Redstart doesn't load modules";
     /// EXPIRE with NX and another condition.
     NX_WITH_OTHERS = "ERR NX and XX, GT or LT options at the same time are not compatible";
     /// EXPIRE with GT and LT.
     GT_WITH_LT = "ERR GT and LT options at the same time are not compatible";
-    /// SCAN with an option of HSCAN.
+    /// SCAN, SSCAN or ZSCAN with an option of HSCAN.
     NOVALUES = "ERR NOVALUES option can only be used in HSCAN";
     /// SWAPDB whose first argument is no number of 32 bits.
     INVALID_FIRST_DB = "ERR invalid first DB index";
@@ -238,9 +290,24 @@ pub fn wrong_arity(name: &str) -> Error {
     Error::new(format!("ERR wrong number of arguments for '{name}' command"))
 }
 
+/// `ERR value is out of range, value must between 0 and 10`.
+pub fn out_of_range(min: i64, max: i64) -> Error {
+    Error::new(format!("ERR value is out of range, value must between {min} and {max}"))
+}
+
 /// `ERR invalid expire time in 'x' command`.
 pub fn invalid_expire(name: &str) -> Error {
     Error::new(format!("ERR invalid expire time in '{name}' command"))
+}
+
+/// `ERR Unknown PFDEBUG subcommand 'x'`.
+pub fn unknown_pfdebug(sub: &[u8]) -> Error {
+    Error::new([b"ERR Unknown PFDEBUG subcommand '", sub, b"'"].concat())
+}
+
+/// `ERR TESTFAILED x`.
+pub fn hll_self_test(what: impl std::fmt::Display) -> Error {
+    Error::new(format!("ERR TESTFAILED {what}"))
 }
 
 /// `ERR Unsupported option x`.
@@ -298,4 +365,9 @@ pub fn subcommand_syntax(args: &[&[u8]]) -> Error {
     text.extend_from_slice(&args[0].to_ascii_uppercase());
     text.extend_from_slice(b" HELP.");
     Error::new(text)
+}
+
+/// `ERR No samples available for event 'x'`.
+pub fn no_latency_samples(event: &[u8]) -> Error {
+    Error::new([b"ERR No samples available for event '", event, b"'"].concat())
 }

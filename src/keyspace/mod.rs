@@ -35,6 +35,7 @@ pub mod wheel;
 mod deadlines;
 mod evict;
 mod expire;
+mod fields;
 mod lock;
 mod relocate;
 mod scan;
@@ -155,6 +156,11 @@ impl Keyspace {
         self.shards.iter().map(|cell| cell.counts.volatile(db)).sum()
     }
 
+    /// Number of hashes with field deadlines in a database.
+    pub fn timed(&self, db: usize) -> usize {
+        self.shards.iter().map(|cell| cell.counts.timed(db)).sum()
+    }
+
     /// Sums a counter over the shards.
     pub fn total(&self, counter: impl Fn(&Counts) -> u64) -> u64 {
         self.shards.iter().map(|cell| counter(&cell.counts)).sum()
@@ -182,15 +188,6 @@ impl Keyspace {
             let mut shard = self.lock(self.shard_of(Self::hash(key)));
             shard.db_mut(db).waiters.remove(key, ticket);
         }
-    }
-
-    /// The type of the value at a key and the oldest ticket on the key that is younger than `after`.
-    pub fn next_waiter(&self, db: usize, key: &[u8], after: Option<u64>) -> (Option<Type>, Option<u64>) {
-        let hash = Self::hash(key);
-        let shard = self.lock(self.shard_of(hash));
-        let database = shard.db(db);
-        let at = database.table.find(self.local(hash), key);
-        (at.map(|at| database.table.entry(at).type_of()), database.waiters.next(key, after))
     }
 
     /// Sends values to the background thread that frees them, or frees them here when that is quick.

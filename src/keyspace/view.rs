@@ -227,13 +227,11 @@ impl<'a> View<'a> {
             Some(at) => {
                 place.expire(at, expiry);
                 let clock = place.fresh_clock();
-                let mut entry = place.database.table.open(at);
-                if entry.as_ref().type_of() == Type::String {
-                    entry.set_string(bytes);
-                } else {
-                    let old = entry.replace(Value::string(bytes.to_vec()));
-                    place.effects.garbage.push(old);
+                if place.database.table.entry(at).type_of() != Type::String {
+                    return place.replace(at, Value::string(bytes.to_vec()), clock);
                 }
+                let mut entry = place.database.table.open(at);
+                entry.set_string(bytes);
                 entry.set_clock(clock);
             }
         }
@@ -267,11 +265,7 @@ impl<'a> View<'a> {
             Some(at) => {
                 place.expire(at, expiry);
                 let clock = place.fresh_clock();
-                let mut entry = place.database.table.open(at);
-                let old = entry.replace(value);
-                entry.set_clock(clock);
-                drop(entry);
-                place.effects.garbage.push(old);
+                place.replace(at, value, clock);
             }
         }
     }
@@ -341,14 +335,9 @@ impl<'a> View<'a> {
         self.place(key).database.waiters.add(key, ticket);
     }
 
-    /// Removes a blocked client's ticket from a key.
-    pub fn stop_waiting(&mut self, key: &[u8], ticket: u64) {
-        self.place(key).database.waiters.remove(key, ticket);
-    }
-
-    /// The oldest ticket on a key that is younger than `after`.
-    pub fn next_waiter(&mut self, key: &[u8], after: Option<u64>) -> Option<u64> {
-        self.place(key).database.waiters.next(key, after)
+    /// Ends the view and gives back what it was made of.
+    pub fn into_parts(self) -> (Held<'a>, &'a mut Effects) {
+        (self.held, self.effects)
     }
 
     /// Lets `work` have a shard that is held, or locks it for that long.
@@ -370,11 +359,11 @@ impl<'a> View<'a> {
 /// Where a key belongs: its part of the database, and what a look-up there needs.
 pub(super) struct Place<'v> {
     pub(super) database: &'v mut Database,
-    counts: &'v Counts,
+    pub(super) counts: &'v Counts,
     pub(super) effects: &'v mut Effects,
-    clock: Clock,
-    db: usize,
-    local: u64,
+    pub(super) clock: Clock,
+    pub(super) db: usize,
+    pub(super) local: u64,
 }
 
 impl<'v> Place<'v> {
@@ -421,6 +410,14 @@ impl<'v> Place<'v> {
         if self.clock.events & class != 0 {
             self.effects.events.push(Event { class, name, db: self.db, key: key.into() });
         }
+    }
+
+    /// Replaces the value of an entry.
+    fn replace(&mut self, at: Position, value: Value, clock: u32) {
+        let old = self.database.replace(at, self.local, value);
+        self.database.table.open(at).set_clock(clock);
+        self.publish();
+        self.effects.garbage.push(old);
     }
 
     pub(super) fn insert(&mut self, entry: Entry) {
