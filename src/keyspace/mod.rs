@@ -41,6 +41,9 @@ mod relocate;
 mod scan;
 mod whole;
 
+#[cfg(test)]
+mod tests;
+
 use std::sync::Arc;
 
 use crossbeam_utils::CachePadded;
