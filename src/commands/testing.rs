@@ -1,13 +1,13 @@
 //! Running commands in unit tests: without sockets or threads, with a clock that the test sets.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64};
+use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
 use crate::client::{BlockedClients, ClientFlags, Registry, Session};
 use crate::config::{Caller, Config, EvictionPolicy, LogLevel};
 use crate::keyspace::{Clock, Effects, Expiry, Keyspace, Lfu, Plan, Value, View};
-use crate::observe::{Stats, log::Log};
+use crate::observe::{LatencyMonitor, SlowLog, Stats, log::Log};
 use crate::resp::{Protocol, Reply};
 use crate::types::list::{End, List, ListLimits};
 
@@ -35,6 +35,9 @@ impl Rig {
         let server = Arc::new(Server {
             keyspace: Keyspace::new(2, 16, 1),
             stats: Stats::new(catalog.len(), 1),
+            slow_log: SlowLog::default(),
+            latency: LatencyMonitor::default(),
+            listening: OnceLock::new(),
             catalog,
             clients: Registry::default(),
             blocked: BlockedClients::default(),
@@ -43,6 +46,8 @@ impl Rig {
                 started_unix: 0,
                 run_id: String::new(),
                 replid: String::new(),
+                supervised: "no",
+                startup_memory: 0,
             },
             shutdown: Shutdown::default(),
             dirty: AtomicU64::new(0),
