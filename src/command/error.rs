@@ -59,6 +59,20 @@ texts! {
     NOT_POSITIVE = "ERR value is out of range, must be positive";
     /// The value at the key is no number of the kind.
     HASH_NOT_AN_INTEGER = "ERR hash value is not an integer";
+    /// HINCRBYFLOAT of a field that holds no number.
+    HASH_NOT_A_FLOAT = "ERR hash value is not a float";
+    /// HINCRBYFLOAT by what is no finite number.
+    NAN_OR_INFINITY = "ERR value is NaN or Infinity";
+    /// HEXPIRE and its kin with a time below zero.
+    FIELD_EXPIRE_NEGATIVE = "ERR invalid expire time, must be >= 0";
+    /// HEXPIRE, HTTL and their kin without FIELDS.
+    FIELDS_MISSING = "ERR Mandatory argument FIELDS is missing or not at the right position";
+    /// HEXPIRE and its kin with a count of fields that is no number above zero.
+    NUMFIELDS_NOT_POSITIVE = "ERR Parameter `numFields` should be greater than 0";
+    /// The same of HTTL, HPERSIST and their kin.
+    FIELD_COUNT_NOT_POSITIVE = "ERR Number of fields must be a positive integer";
+    /// A count of fields that isn't how many there are.
+    NUMFIELDS_MISMATCH = "ERR The `numfields` parameter must match the number of arguments";
     /// RENAME, OBJECT and others on an absent key.
     NO_SUCH_KEY = "ERR no such key";
     /// A result beyond 64 bits.
@@ -101,6 +115,8 @@ texts! {
     BUSY = "BUSY Redis is busy running a script. You can only call SCRIPT KILL or SHUTDOWN NOSAVE.";
     /// A key count of zero where one is needed.
     NUMKEYS_NOT_POSITIVE = "ERR numkeys should be greater than 0";
+    /// SINTERCARD of more keys than there are arguments.
+    NUMKEYS_TOO_LARGE = "ERR Number of keys can't be greater than number of args";
     /// A command that MULTI can't queue.
     NOT_IN_TRANSACTION = "ERR Command not allowed inside a transaction";
     /// MULTI within MULTI.
@@ -117,9 +133,9 @@ texts! {
     UNBLOCKED = "UNBLOCKED client unblocked via CLIENT UNBLOCK";
     /// A count of zero where one at least is needed.
     COUNT_NOT_POSITIVE = "ERR count should be greater than 0";
-    /// A random count beyond half of 64 bits.
+    /// A number of random elements beyond what a reply may hold.
     OUT_OF_RANGE = "ERR value is out of range";
-    /// LIMIT below zero.
+    /// SINTERCARD, ZINTERCARD with a LIMIT that is no number or below zero.
     LIMIT_NEGATIVE = "ERR LIMIT can't be negative";
     /// A weight that is no number.
     WEIGHT_NOT_FLOAT = "ERR weight value is not a float";
@@ -139,8 +155,6 @@ texts! {
     LIMIT_WITHOUT_BY = "ERR syntax error, LIMIT is only supported in combination with either BYSCORE or BYLEX";
     /// WITHSCORES of a range of members.
     WITHSCORES_BY_LEX = "ERR syntax error, WITHSCORES not supported in combination with BYLEX";
-    /// NOVALUES of another SCAN than HSCAN.
-    NOVALUES_ELSEWHERE = "ERR NOVALUES option can only be used in HSCAN";
     /// A distance in another unit than m, km, ft or mi.
     GEO_UNIT = "ERR unsupported unit provided. please use M, KM, FT, MI";
     /// A radius that is no number.
@@ -193,7 +207,7 @@ texts! {
     NX_WITH_OTHERS = "ERR NX and XX, GT or LT options at the same time are not compatible";
     /// EXPIRE with GT and LT.
     GT_WITH_LT = "ERR GT and LT options at the same time are not compatible";
-    /// SCAN with an option of HSCAN.
+    /// SCAN, SSCAN or ZSCAN with an option of HSCAN.
     NOVALUES = "ERR NOVALUES option can only be used in HSCAN";
     /// SWAPDB whose first argument is no number of 32 bits.
     INVALID_FIRST_DB = "ERR invalid first DB index";

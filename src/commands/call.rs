@@ -11,6 +11,7 @@ use crate::command::{Args, Error, Spec};
 use crate::config::Settings;
 use crate::keyspace::{Keyspace, Plan, StrRef, Type, View};
 use crate::resp::Reply;
+use crate::types::listpack::Item;
 
 use super::server::Server;
 
@@ -172,6 +173,15 @@ pub fn write_string(reply: &mut Reply, string: StrRef<'_>) {
         StrRef::Int(n) => reply.bulk_int(n),
         StrRef::Bytes(bytes) => reply.bulk(bytes),
         StrRef::Heap(bytes) => reply.bulk(bytes),
+    }
+}
+
+/// Answers an element of a collection as a bulk.
+#[inline]
+pub fn write_item(reply: &mut Reply, item: Item<'_>) {
+    match item {
+        Item::Int(n) => reply.bulk_int(n),
+        Item::Bytes(bytes) => reply.bulk(bytes),
     }
 }
 

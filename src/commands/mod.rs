@@ -12,10 +12,13 @@ pub mod blocking;
 mod connection;
 mod debug;
 mod geo;
+mod hash;
 mod help;
 mod key;
 mod memory;
+mod sample;
 mod scan;
+mod set;
 mod store;
 mod string;
 mod transaction;
@@ -35,10 +38,12 @@ pub const FAMILIES: &[&[Command]] = &[
     connection::COMMANDS,
     debug::COMMANDS,
     geo::COMMANDS,
+    hash::COMMANDS,
     key::COMMANDS,
     memory::COMMANDS,
     server::COMMANDS,
     server::flush::COMMANDS,
+    set::COMMANDS,
     string::COMMANDS,
     transaction::COMMANDS,
     wait::COMMANDS,
