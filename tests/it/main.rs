@@ -7,6 +7,7 @@ mod cli;
 mod clients;
 mod config;
 mod metrics;
+mod observe;
 mod packaging;
 mod protocol;
 mod resp3;

@@ -110,7 +110,7 @@ impl Facts for Server {
             output_per_s: rate(Rate::NetOutput),
             rejected: total(Counter::RejectedConnections),
             expired: self.keyspace.total(Counts::expired),
-            expired_fields: 0,
+            expired_fields: self.keyspace.total(Counts::expired_fields),
             expire_pauses: total(Counter::ExpiryPauses),
             expire_usec: total(Counter::ExpiryNanos) / 1000,
             evicted: self.keyspace.total(Counts::evicted),
@@ -169,10 +169,12 @@ impl Facts for Server {
     }
 
     fn databases(&self) -> Vec<DatabaseFacts> {
+        let now = clock::unix_ms().max(0).unsigned_abs();
         let facts = |db| DatabaseFacts {
             keys: self.keyspace.len(db) as u64,
             expires: self.keyspace.volatile(db) as u64,
-            ..DatabaseFacts::default()
+            avg_ttl: self.keyspace.mean_deadline(db).map_or(0, |mean| mean.saturating_sub(now)),
+            subexpiry: self.keyspace.total(|counts| counts.timed(db) as u64),
         };
         (0..self.keyspace.databases()).map(facts).collect()
     }
