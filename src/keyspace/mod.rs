@@ -161,6 +161,13 @@ impl Keyspace {
         self.shards.iter().map(|cell| cell.counts.timed(db)).sum()
     }
 
+    /// The mean of the deadlines in a database, in Unix ms; none if no key has one.
+    pub fn mean_deadline(&self, db: usize) -> Option<u64> {
+        let sum: u128 = self.shards.iter().map(|cell| u128::from(cell.counts.deadline_sum(db))).sum();
+        let mean = sum.checked_div(self.volatile(db) as u128)?;
+        u64::try_from(mean).ok()
+    }
+
     /// Sums a counter over the shards.
     pub fn total(&self, counter: impl Fn(&Counts) -> u64) -> u64 {
         self.shards.iter().map(|cell| counter(&cell.counts)).sum()

@@ -8,6 +8,7 @@ mod clients;
 mod config;
 mod connections;
 mod metrics;
+mod observe;
 mod packaging;
 mod protocol;
 mod pubsub;

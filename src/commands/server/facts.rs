@@ -168,11 +168,12 @@ impl Facts for Server {
     }
 
     fn databases(&self) -> Vec<DatabaseFacts> {
+        let now = clock::unix_ms().max(0).unsigned_abs();
         let facts = |db| DatabaseFacts {
             keys: self.keyspace.len(db) as u64,
             expires: self.keyspace.volatile(db) as u64,
+            avg_ttl: self.keyspace.mean_deadline(db).map_or(0, |mean| mean.saturating_sub(now)),
             subexpiry: self.keyspace.timed(db) as u64,
-            ..DatabaseFacts::default()
         };
         (0..self.keyspace.databases()).map(facts).collect()
     }
