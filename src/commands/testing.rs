@@ -1,7 +1,7 @@
 //! Running commands in unit tests: without sockets or threads, with a clock that the test sets.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, AtomicUsize};
 use std::time::Instant;
 
 use crate::client::{BlockedClients, ClientFlags, Registry, Session};
@@ -48,6 +48,7 @@ impl Rig {
             dirty: AtomicU64::new(0),
             active_expire: AtomicBool::new(true),
             last_save: AtomicI64::new(0),
+            list_packed_threshold: AtomicUsize::new(0),
             config,
             log: Log::start(LogLevel::Nothing, None),
         });
