@@ -143,10 +143,13 @@ impl Connection {
                 ..Limits::default()
             };
             self.batch.clear();
+            let parsed = self.input.len();
             let progress = self.parser.parse(&self.input, &limits, &mut self.batch, TURN_MAX);
             if !self.batch.is_empty() && self.run_batch().await? == Flow::Close {
                 return Ok(Flow::Close);
             }
+            // While a command was blocked, more may have come.
+            let more = progress.more || self.input.len() > parsed;
             self.input.advance(progress.consumed);
             if let Some(error) = progress.error {
                 self.reply.error(error.text());
@@ -156,7 +159,7 @@ impl Connection {
                 self.server.stats.add(Counter::QueryBufferDisconnections, 1);
                 return Ok(Flow::Close);
             }
-            if !progress.more {
+            if !more {
                 self.make_room(progress.need);
                 return Ok(Flow::GoOn);
             }
@@ -223,7 +226,8 @@ impl Connection {
         self.flush().await?;
         let client = Arc::clone(&self.session.client);
         loop {
-            let left = deadline.map(|deadline| (deadline - clock::unix_ms()).max(0) as u64);
+            // The deadline's millisecond has to be over: nobody is answered too early.
+            let left = deadline.map(|deadline| (deadline + 1 - clock::unix_ms()).max(0) as u64);
             let gives_up = tokio::time::sleep(Duration::from_millis(left.unwrap_or_default()));
             let answer = tokio::select! {
                 biased;

@@ -85,8 +85,7 @@ pub(super) struct MultiPop<'a> {
 impl<'a> MultiPop<'a> {
     /// Reads the arguments from the number of keys on.
     pub fn parse(mut args: Args<'a>) -> Result<MultiPop<'a>, Error> {
-        let keys =
-            args::positive(args.want()?, error::NUMKEYS_NOT_POSITIVE)?;
+        let keys = args::positive(args.want()?, error::NUMKEYS_NOT_POSITIVE)?;
         let keys = args.take_many(keys).ok_or(error::SYNTAX)?;
         let end = end(args.want()?)?;
         let mut count = None;

@@ -9,6 +9,9 @@ mod partial;
 mod pattern;
 mod source;
 
+#[cfg(test)]
+mod tests;
+
 use std::ops::Range;
 
 use crate::base::num::IntText;
