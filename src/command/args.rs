@@ -98,7 +98,10 @@ pub fn int(arg: &[u8]) -> Result<i64, Error> {
 /// `ERR value is out of range, value must between min and max`; not an integer.
 pub fn int_in(arg: &[u8], min: i64, max: i64) -> Result<i64, Error> {
     let value = int(arg)?;
-    if (min..=max).contains(&value) { Ok(value) } else { Err(error::out_of_range(min, max)) }
+    if (min..=max).contains(&value) {
+        return Ok(value);
+    }
+    Err(Error::new(format!("ERR value is out of range, value must between {min} and {max}")))
 }
 
 /// An argument as a number of things, which may be none.

@@ -1,16 +1,17 @@
 //! What a handler gets and what it gives back.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
-use crate::client::Session;
 use smallvec::SmallVec;
 
-use crate::command::keys::InvalidKeys;
+use crate::client::Session;
+use crate::command::keys::{InvalidKeys, KeyFlags};
 use crate::command::spec::Flags;
 use crate::command::{Args, Error, Spec};
 use crate::config::Settings;
 use crate::keyspace::{Keyspace, Plan, StrRef, Type, View};
-use crate::resp::Reply;
+use crate::resp::{Protocol, Reply};
 use crate::types::listpack::Item;
 
 use super::server::Server;
@@ -26,6 +27,8 @@ pub struct Command {
     pub subcommands: &'static [Command],
     /// Finds keys that the key specs can't describe: indices into the arguments.
     pub find_keys: Option<FindKeys>,
+    /// Tells what happens with the keys where that depends on other arguments.
+    pub key_flags: Option<KeyFlagsOf>,
     /// Tells whether a request also touches keys that its arguments don't name.
     pub touches_unnamed: Option<TouchesUnnamed>,
 }
@@ -36,6 +39,8 @@ pub type Handler = fn(&mut Call<'_>) -> Outcome;
 /// Finds keys by looking at the arguments, the name being the first.
 pub type FindKeys = fn(&[&[u8]]) -> Result<Vec<usize>, InvalidKeys>;
 
+/// Tells from the arguments what happens with the keys.
+pub type KeyFlagsOf = fn(&[&[u8]]) -> KeyFlags;
 /// Tells from the arguments whether keys are touched that they don't name, so that every shard is needed.
 pub type TouchesUnnamed = fn(&[&[u8]]) -> bool;
 
@@ -110,6 +115,11 @@ impl<'a> Call<'a> {
         Args::new(&self.args[from..])
     }
 
+    /// Keeps an argument out of whatever shows commands: the slow log, MONITOR.
+    pub fn redact(&mut self, index: usize) {
+        self.session.redacted.push(index);
+    }
+
     /// Has the client wait for its keys; within a transaction or a script it gives up at once.
     pub fn block(&mut self, block: Block) -> Outcome {
         if self.nested {
@@ -155,6 +165,12 @@ impl<'a> Call<'a> {
         Ok(())
     }
 
+    /// Speaks another protocol from here on.
+    pub fn speak(&mut self, protocol: Protocol) {
+        self.reply.set_protocol(protocol);
+        self.session.client.resp.store(protocol as u8, Ordering::Relaxed);
+    }
+
     /// Whether work on large values may be put off until the locks are released.
     pub fn may_put_off(&self) -> bool {
         !self.nested && !self.keys.has_everything()
@@ -183,23 +199,30 @@ pub fn write_item(reply: &mut Reply, item: Item<'_>) {
 impl Command {
     /// A command without subcommands.
     pub const fn new(spec: Spec, run: Handler) -> Command {
-        Command { spec, run, subcommands: &[], find_keys: None, touches_unnamed: None }
+        Command { spec, run, subcommands: &[], find_keys: None, key_flags: None, touches_unnamed: None }
     }
 
     /// A container of subcommands.
     pub const fn container(spec: Spec, subcommands: &'static [Command]) -> Command {
-        Command {
-            spec,
-            run: |call| Err(crate::command::error::wrong_arity(call.spec.name)),
-            subcommands,
-            find_keys: None,
-            touches_unnamed: None,
-        }
+        let wrong_arity: Handler = |call| Err(crate::command::error::wrong_arity(call.spec.name));
+        Command::new(spec, wrong_arity).subcommands(subcommands)
+    }
+
+    /// Adds subcommands; without one of them its own handler runs.
+    pub const fn subcommands(mut self, subcommands: &'static [Command]) -> Command {
+        self.subcommands = subcommands;
+        self
     }
 
     /// Adds a finder for keys that the specs can't describe.
     pub const fn find_keys(mut self, find: FindKeys) -> Command {
         self.find_keys = Some(find);
+        self
+    }
+
+    /// Adds what tells from the arguments what happens with the keys: for specs with `VARIABLE_FLAGS`.
+    pub const fn key_flags(mut self, flags: KeyFlagsOf) -> Command {
+        self.key_flags = Some(flags);
         self
     }
 
@@ -227,6 +250,7 @@ impl Command {
             find(args)?.into_iter().for_each(found);
             return Ok(());
         }
-        self.spec.keys.iter().try_for_each(|keys| keys.for_each(args, found))
+        let mut keys = self.spec.keys.iter().filter(|keys| !keys.flags.contains(KeyFlags::NOT_KEY));
+        keys.try_for_each(|keys| keys.for_each(args, found))
     }
 }

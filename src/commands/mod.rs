@@ -2,6 +2,7 @@
 //!
 //! Adding a command touches three places: its row and handler here, its type if it needs one, its test.
 
+pub mod account;
 pub mod blocking;
 pub mod call;
 pub mod catalog;
@@ -11,12 +12,16 @@ mod bitmap;
 mod connection;
 mod debug;
 mod geo;
+mod hash;
 mod help;
 mod hyperloglog;
 mod key;
 mod list;
 mod memory;
+mod pubsub;
+mod sample;
 mod scan;
+mod set;
 mod sort;
 mod store;
 mod string;
@@ -37,13 +42,19 @@ pub const FAMILIES: &[&[Command]] = &[
     connection::COMMANDS,
     debug::COMMANDS,
     geo::COMMANDS,
+    hash::COMMANDS,
     hyperloglog::COMMANDS,
     key::COMMANDS,
     list::COMMANDS,
     memory::COMMANDS,
+    pubsub::COMMANDS,
+    server::COMMANDS,
     server::flush::COMMANDS,
+    set::COMMANDS,
     sort::COMMANDS,
     string::COMMANDS,
+    #[cfg(test)]
+    testing::COMMANDS,
     transaction::COMMANDS,
     wait::COMMANDS,
     zset::COMMANDS,

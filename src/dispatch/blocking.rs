@@ -13,6 +13,7 @@ use smallvec::SmallVec;
 
 use super::execute::run_guarded;
 use crate::client::{Blocked, Session};
+use crate::commands::account::account;
 use crate::commands::{Call, Listed, Next, Server};
 use crate::keyspace::{Clock, Effects, Held, Keyspace, Plan, Type, View};
 use crate::resp::Reply;
@@ -100,7 +101,6 @@ fn run_again(
 ) -> Option<Vec<u8>> {
     let begun = Instant::now();
     let settings = server.config.settings();
-    let track = settings.observe.latency_tracking;
     let mut session = Session::new(Arc::clone(&blocked.client), settings, true);
     session.db = blocked.waits.db;
     let mut reply = Reply::new(blocked.waits.protocol);
@@ -120,6 +120,6 @@ fn run_again(
             reply.error(failure.text());
         }
     }
-    server.stats.ran(listed.id, begun.elapsed(), failed, track);
+    account(server, listed, args, session, begun.elapsed(), failed);
     Some(reply.take())
 }

@@ -3,7 +3,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use smallvec::SmallVec;
 
@@ -15,6 +15,7 @@ use crate::client::{Blocked, OwnedRequest, Session, Waiting};
 use crate::command::keys::InvalidKeys;
 use crate::command::spec::Flags;
 use crate::command::{Error, error};
+use crate::commands::account::account;
 use crate::commands::{Block, Call, Command, Compute, Found, Install, Listed, Next, Outcome, Server};
 use crate::config::{EvictionPolicy, Settings};
 use crate::keyspace::{Clock, Effects, Keyspace, Lfu, Plan, View};
@@ -44,6 +45,8 @@ pub enum Done {
     Block(Suspended),
     /// It needs every shard: run it again behind the closed gate.
     NeedsEverything,
+    /// CLIENT PAUSE holds it back: run it again when the pause is over, or install this then.
+    Paused(Option<Install>),
 }
 
 /// A client that waits for its keys, and until when, in Unix ms.
@@ -73,8 +76,14 @@ fn suspend(call: &Call<'_>, command: usize, block: &Block) -> Arc<Blocked> {
 pub struct Executor<'s> {
     server: &'s Arc<Server>,
     effects: Effects,
+    /// When the executor was made.
+    begun: Instant,
     /// When the previous command ended: the next one's time starts there.
     mark: Instant,
+    /// What the running command has taken before it was put off.
+    spent: Duration,
+    /// Commands that were counted.
+    commands: u64,
     now: i64,
     suspended: Option<Suspended>,
 }
@@ -99,9 +108,14 @@ pub fn clock(now: i64, settings: &Settings, no_touch: bool) -> Clock {
             decay_minutes: settings.memory.lfu_decay_minutes,
         }),
         no_touch,
+        keep_expired: false,
         events: settings.observe.keyspace_events.0,
     }
 }
+
+/// What EXEC takes over from its queued commands.
+const INHERITED: Flags =
+    Flags::DENYOOM.union(Flags::EXCLUSIVE).union(Flags::WRITE).union(Flags::MAY_REPLICATE);
 
 /// The flags that admission and locking look at: EXEC does what its queued commands do.
 #[inline]
@@ -112,7 +126,7 @@ fn effective_flags(command: &Command, args: &[&[u8]], session: &Session) -> Flag
             // Exactness within a transaction needs every shard.
             let all_keys = transaction.flags.contains(Flags::ALL_KEYS);
             let exclusive = if all_keys { Flags::EXCLUSIVE } else { Flags::empty() };
-            flags | exclusive | transaction.flags & (Flags::DENYOOM | Flags::EXCLUSIVE)
+            flags | exclusive | transaction.flags & INHERITED
         }
         _ => flags,
     }
@@ -121,10 +135,14 @@ fn effective_flags(command: &Command, args: &[&[u8]], session: &Session) -> Flag
 impl<'s> Executor<'s> {
     /// An executor whose clock is read now.
     pub fn new(server: &'s Arc<Server>) -> Executor<'s> {
+        let begun = Instant::now();
         Executor {
             server,
             effects: Effects::default(),
-            mark: Instant::now(),
+            begun,
+            mark: begun,
+            spent: Duration::ZERO,
+            commands: 0,
             now: unix_ms(),
             suspended: None,
         }
@@ -138,6 +156,11 @@ impl<'s> Executor<'s> {
         reply: &mut Reply,
         everything: bool,
     ) -> Done {
+        let last = match request.found {
+            Found::Command(listed) => listed.id as u32,
+            Found::Unknown | Found::UnknownSubcommand(_) => u32::MAX,
+        };
+        session.client.last_command.store(last, Ordering::Relaxed);
         let listed = match request.found {
             Found::Command(listed) => listed,
             Found::Unknown => {
@@ -149,11 +172,17 @@ impl<'s> Executor<'s> {
             }
         };
         let spec = &listed.command.spec;
+        if spec.flags.contains(Flags::CROSS_PROTOCOL) {
+            return self.execute(listed, request, session, reply, everything);
+        }
         let flags = effective_flags(listed.command, request.args, session);
         let candidate =
             Candidate { spec, flags, arguments: request.args.len(), session, server: self.server };
         if let Err(refusal) = admit(&candidate) {
             return self.refuse(Some(listed), &refusal, session, reply);
+        }
+        if self.is_held_back(flags) {
+            return Done::Paused(None);
         }
         if let Some(transaction) =
             session.transaction.as_mut().filter(|_| !spec.flags.contains(Flags::IMMEDIATE))
@@ -165,10 +194,28 @@ impl<'s> Executor<'s> {
         if flags.contains(Flags::EXCLUSIVE) && !everything {
             return Done::NeedsEverything;
         }
-        session.client.last_command.store(listed.id as u32, Ordering::Relaxed);
+        self.execute(listed, request, session, reply, everything)
+    }
+
+    /// Whether CLIENT PAUSE holds back commands with these flags.
+    #[inline]
+    fn is_held_back(&self, flags: Flags) -> bool {
+        self.server.pause.holds_back(flags.intersects(Flags::WRITE | Flags::MAY_REPLICATE))
+    }
+
+    /// Runs a command that has been admitted.
+    #[inline]
+    fn execute(
+        &mut self,
+        listed: &Listed,
+        request: &Request<'_>,
+        session: &mut Session,
+        reply: &mut Reply,
+        everything: bool,
+    ) -> Done {
         let from = reply.len();
         let outcome = self.call(listed, request, session, reply, everything, None);
-        self.finish(listed, outcome, from, session, reply)
+        self.finish(listed, request.args, outcome, from, session, reply)
     }
 
     /// Installs the result of [`Done::Compute`].
@@ -180,9 +227,12 @@ impl<'s> Executor<'s> {
         install: Install,
     ) -> Done {
         let Found::Command(listed) = request.found else { return Done::Replied };
+        if self.is_held_back(listed.command.spec.flags) {
+            return Done::Paused(Some(install));
+        }
         let from = reply.len();
         let outcome = self.call(listed, request, session, reply, false, Some(install));
-        self.finish(listed, outcome, from, session, reply)
+        self.finish(listed, request.args, outcome, from, session, reply)
     }
 
     fn call(
@@ -207,12 +257,13 @@ impl<'s> Executor<'s> {
                 keyspace.hold(Plan::Keys(&hashes))
             }
         };
-        let clock = clock(self.now, &session.settings, session.no_touch);
+        let spec = &listed.command.spec;
+        let mut clock = clock(self.now, &session.settings, session.no_touch);
+        clock.keep_expired = self.server.pause.is_on();
         let mut keys = View::new(keyspace, held, session.db, clock, &mut self.effects);
         if let (Some(hash), Some(at)) = (request.hash, listed.single_key) {
             keys.know(request.args[at], hash);
         }
-        let spec = &listed.command.spec;
         let mut call =
             Call { args: request.args, spec, keys, reply, session, server: self.server, nested: false };
         let outcome = match install {
@@ -256,36 +307,55 @@ impl<'s> Executor<'s> {
         Ok(())
     }
 
-    /// Counts the command, settles its effects and turns an error into a reply.
+    /// Settles the command's effects, counts it unless it goes on, and turns an error into a reply.
     fn finish(
         &mut self,
         listed: &Listed,
+        args: &[&[u8]],
         outcome: Outcome,
         from: usize,
         session: &mut Session,
         reply: &mut Reply,
     ) -> Done {
         settle(self.server, &mut self.effects);
+        let took = self.lap();
+        self.spent += took;
         let failed = outcome.is_err();
-        // A command that blocks is counted when its waiting is over.
-        let over = !matches!(outcome, Ok(Next::Block(_)));
         let done = match outcome {
+            // What goes on is counted when it ends.
+            Ok(Next::Later(work)) => return Done::Later(work),
+            Ok(Next::Compute(compute)) => return Done::Compute(compute),
+            Ok(Next::Block(_)) => {
+                return Done::Block(self.suspended.take().expect("registered under the locks"));
+            }
+            Ok(Next::Done) if session.closing => Done::Close,
             Ok(Next::Done) => Done::Replied,
-            Ok(Next::Later(work)) => Done::Later(work),
-            Ok(Next::Compute(compute)) => Done::Compute(compute),
             Ok(Next::Close) => Done::Close,
-            Ok(Next::Block(_)) => Done::Block(self.suspended.take().expect("registered under the locks")),
             Err(failure) => {
                 reply.truncate(from);
                 self.error(&failure, reply);
                 Done::Replied
             }
         };
-        let took = self.lap();
-        if over {
-            self.server.stats.ran(listed.id, took, failed, session.settings.observe.latency_tracking);
-        }
+        self.count(listed, args, session, failed);
         done
+    }
+
+    /// Notes that work of a command that was put off is done; its reply is complete if there is nothing to install.
+    pub fn worked(&mut self, request: &Request<'_>, session: &mut Session, complete: bool) {
+        let took = self.lap();
+        self.spent += took;
+        if let (Found::Command(listed), true) = (request.found, complete) {
+            self.count(listed, request.args, session, false);
+        }
+    }
+
+    /// Counts a command that is complete.
+    #[inline]
+    fn count(&mut self, listed: &Listed, args: &[&[u8]], session: &mut Session, failed: bool) {
+        let took = std::mem::take(&mut self.spent);
+        self.commands += 1;
+        account(self.server, listed, args, session, took, failed);
     }
 
     fn refuse(
@@ -313,7 +383,7 @@ impl<'s> Executor<'s> {
 
     /// Ends the measuring of a command and begins the next one's.
     #[inline]
-    pub fn lap(&mut self) -> std::time::Duration {
+    fn lap(&mut self) -> Duration {
         let mark = Instant::now();
         let took = mark - self.mark;
         self.mark = mark;
@@ -321,5 +391,14 @@ impl<'s> Executor<'s> {
             self.now = unix_ms();
         }
         took
+    }
+}
+
+impl Drop for Executor<'_> {
+    /// Counts the turn that ends here, if it ran anything.
+    fn drop(&mut self) {
+        if self.commands > 0 {
+            self.server.stats.turned(self.commands, self.mark - self.begun);
+        }
     }
 }

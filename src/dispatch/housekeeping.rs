@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::blocking::serve_ready;
 use super::execute::clock;
@@ -10,8 +10,9 @@ use super::memory::make_room;
 use super::settle;
 use crate::base::{alloc, clock::unix_ms};
 use crate::commands::Server;
+use crate::commands::account::note_latency;
 use crate::keyspace::{Effects, Held};
-use crate::observe::Counter;
+use crate::observe::{Counter, Rate};
 
 /// How often deadlines are looked at.
 const EXPIRY_PERIOD: Duration = Duration::from_millis(20);
@@ -20,23 +21,27 @@ const EXPIRY_BUDGET: usize = 2048;
 /// How often the slow things are looked at.
 const SLOW_PERIOD_MS: i64 = 100;
 
+/// So many clients are looked after at every opportunity.
+const FEW_CLIENTS: usize = 200;
+
 /// Runs until the server stops.
 pub async fn housekeeping(server: Arc<Server>) {
     let mut ticker = tokio::time::interval(EXPIRY_PERIOD);
     ticker.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let mut rates = Rates::new(&server);
     let mut next_slow = 0;
+    let mut next_clients = 0;
     let mut tidy = 0;
     loop {
         tokio::select! {
             _ = ticker.tick() => {}
             () = server.shutdown.asked() => return,
         }
-        let now = unix_ms();
+        let (now, begun) = (unix_ms(), Instant::now());
         if let Some(_pass) = server.keyspace.gate.enter_soon() {
             make_room(&server, &server.config.settings());
         }
-        if server.active_expire.load(Ordering::Relaxed) {
+        if server.active_expire.load(Ordering::Relaxed) && !server.pause.is_on() {
             expire(&server).await;
         }
         if now >= next_slow {
@@ -45,18 +50,35 @@ pub async fn housekeeping(server: Arc<Server>) {
             server.stats.peak_memory.fetch_max(alloc::used() as u64, Ordering::Relaxed);
             renew_deadlines(&server, tidy % server.keyspace.shards()).await;
             tidy += 1;
+            tend_clients(&server, now, &mut next_clients);
+            server.stats.turned(0, begun.elapsed());
         }
+        server.stats.add(Counter::HousekeepingNanos, begun.elapsed().as_nanos() as u64);
     }
+}
+
+/// Looks after clients: at once if they are few, else once a second.
+fn tend_clients(server: &Server, now: i64, next: &mut i64) {
+    if now < *next {
+        return;
+    }
+    *next = now + if server.clients.len() <= FEW_CLIENTS { SLOW_PERIOD_MS } else { 1000 };
+    let version = server.config.version();
+    let settings = server.config.settings();
+    server.clients.limits.refresh(version, &settings.clients);
+    server.clients.tend(i64::from(settings.network.timeout_s) * 1000);
 }
 
 /// Deletes what is due, shard by shard, until nothing is.
 async fn expire(server: &Arc<Server>) {
     let settings = server.config.settings();
     let mut effects = Effects::default();
-    for shard in 0..server.keyspace.shards() {
+    let mut spent = Duration::ZERO;
+    'shards: for shard in 0..server.keyspace.shards() {
         loop {
             // Behind a closed gate a script runs: time stands still for it, so nothing expires meanwhile.
-            let Some(pass) = server.keyspace.gate.enter_soon() else { return };
+            let Some(pass) = server.keyspace.gate.enter_soon() else { break 'shards };
+            let begun = Instant::now();
             let clock = clock(unix_ms(), &settings, true);
             let report = server.keyspace.expire_due(shard, clock, EXPIRY_BUDGET, &mut effects);
             if !effects.ready.is_empty() {
@@ -64,12 +86,16 @@ async fn expire(server: &Arc<Server>) {
             }
             drop(pass);
             settle(server, &mut effects);
+            spent += begun.elapsed();
             if !report.more {
                 break;
             }
+            server.stats.add(Counter::ExpiryPauses, 1);
             tokio::task::yield_now().await;
         }
     }
+    server.stats.add(Counter::ExpiryNanos, spent.as_nanos() as u64);
+    note_latency(server, &settings, "expire-cycle", spent);
 }
 
 /// Clears what has piled up in the wheels of one shard, in short steps.
@@ -85,20 +111,20 @@ async fn renew_deadlines(server: &Server, shard: usize) {
     }
 }
 
-/// Operations and bytes per second, averaged over some samples.
+/// Figures per second, averaged over some samples.
 struct Rates {
-    last: [u64; 3],
+    last: [u64; Rate::COUNT],
     at: i64,
-    smooth: [f64; 3],
+    smooth: [f64; Rate::COUNT],
 }
 
 impl Rates {
     fn new(server: &Server) -> Rates {
-        Rates { last: Rates::totals(server), at: unix_ms(), smooth: [0.0; 3] }
+        Rates { last: Rates::totals(server), at: unix_ms(), smooth: [0.0; Rate::COUNT] }
     }
 
-    fn totals(server: &Server) -> [u64; 3] {
-        [Counter::Commands, Counter::NetInput, Counter::NetOutput].map(|counter| server.stats.total(counter))
+    fn totals(server: &Server) -> [u64; Rate::COUNT] {
+        Rate::COUNTERS.map(|counter| server.stats.total(counter))
     }
 
     fn sample(&mut self, server: &Server, now: i64) {
@@ -110,9 +136,6 @@ impl Rates {
             self.smooth[index] += (rate - self.smooth[index]) / 8.0;
         }
         (self.last, self.at) = (totals, now);
-        let [operations, input, output] = self.smooth.map(|rate| rate.round() as i64);
-        server.stats.ops_per_second.store(operations, Ordering::Relaxed);
-        server.stats.bytes_per_second[0].store(input, Ordering::Relaxed);
-        server.stats.bytes_per_second[1].store(output, Ordering::Relaxed);
+        server.stats.set_rates(self.smooth.map(|rate| rate.round() as u64));
     }
 }

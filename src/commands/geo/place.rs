@@ -78,8 +78,10 @@ fn geoadd(call: &mut Call<'_>) -> Outcome {
     if args.len() % 3 != 0 || flags.nx && flags.xx {
         return Err(error::SYNTAX);
     }
-    let places =
-        args.rest().chunks_exact(3).map(|place| Ok((geo::score(point(place[0], place[1])?) as f64, place[2])));
+    let places = args
+        .rest()
+        .chunks_exact(3)
+        .map(|place| Ok((geo::score(point(place[0], place[1])?) as f64, place[2])));
     let places = places.collect::<Result<Pairs<'_>, error::Error>>()?;
     if places.is_empty() {
         return Err(error::SYNTAX);
