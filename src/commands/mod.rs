@@ -7,6 +7,8 @@ pub mod catalog;
 pub mod server;
 
 mod connection;
+mod help;
+mod stream;
 mod string;
 mod transaction;
 
@@ -15,4 +17,5 @@ pub use self::catalog::{Catalog, Found, Listed};
 pub use self::server::Server;
 
 /// All families.
-pub const FAMILIES: &[&[Command]] = &[connection::COMMANDS, string::COMMANDS, transaction::COMMANDS];
+pub const FAMILIES: &[&[Command]] =
+    &[connection::COMMANDS, stream::COMMANDS, string::COMMANDS, transaction::COMMANDS];

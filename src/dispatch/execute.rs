@@ -54,11 +54,11 @@ pub struct Suspended {
 }
 
 /// Registers a client as blocked.
-fn suspend(call: &Call<'_>, command: usize, block: &Block) -> Arc<Blocked> {
+fn suspend(call: &Call<'_>, command: usize, block: &mut Block) -> Arc<Blocked> {
     let waiting = Waiting {
         db: call.keys.db(),
         protocol: call.reply.protocol(),
-        request: OwnedRequest::new(call.args),
+        request: block.again.take().unwrap_or_else(|| OwnedRequest::new(call.args)),
         command,
         keys: block.keys.clone(),
         wants: block.wants,
@@ -251,11 +251,11 @@ impl<'s> Executor<'s> {
             None => (listed.command.run)(&mut call),
             Some(install) => install(&mut call),
         });
-        let outcome = catch_unwind(run).unwrap_or_else(|_| {
+        let mut outcome = catch_unwind(run).unwrap_or_else(|_| {
             tracing::error!("panic in command '{}'", spec.name);
             Err(error::INTERNAL)
         });
-        if let (Ok(Next::Block(block)), false) = (&outcome, self.retrying) {
+        if let (Ok(Next::Block(block)), false) = (&mut outcome, self.retrying) {
             // Still under the locks: whoever pushes next must find the client waiting.
             let blocked = suspend(&call, listed.id, block);
             block.keys.iter().for_each(|key| call.keys.wait(key, blocked.ticket));

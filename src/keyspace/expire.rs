@@ -66,6 +66,9 @@ impl Keyspace {
                 let entry = database.remove(at);
                 let key = entry.as_ref().key();
                 database.watched.touch(key);
+                if database.waiters.is_waited_for(key) {
+                    effects.ready.push((db, key.into()));
+                }
                 if clock.events & clock.expired_class != 0 {
                     effects.events.push(Event {
                         class: clock.expired_class,

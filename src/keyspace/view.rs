@@ -302,12 +302,14 @@ impl<'a> View<'a> {
     /// Tells watchers and blocked clients that a key was changed, without counting or naming a change.
     #[inline]
     pub fn touch(&mut self, key: &[u8]) {
-        let place = self.place(key);
+        let mut place = self.place(key);
         place.database.watched.touch(key);
-        if place.database.waiters.is_waited_for(key) {
-            let db = place.db;
-            place.effects.ready.push((db, key.into()));
-        }
+        place.wake(key);
+    }
+
+    /// Has the clients that are blocked on a key try again, though it counts as unchanged for watchers.
+    pub fn wake(&mut self, key: &[u8]) {
+        self.place(key).wake(key);
     }
 
     /// Notes a keyspace event, if anybody listens to its class.
@@ -389,6 +391,7 @@ impl<'v> Place<'v> {
         let entry = self.database.remove(at);
         let key = entry.as_ref().key();
         self.database.watched.touch(key);
+        self.wake(key);
         if self.clock.events & self.clock.expired_class != 0 {
             let event =
                 Event { class: self.clock.expired_class, name: "expired", db: self.db, key: key.into() };
@@ -397,6 +400,13 @@ impl<'v> Place<'v> {
         self.counts.count_expired();
         self.publish();
         self.effects.garbage.push(entry.into_value());
+    }
+
+    #[inline]
+    fn wake(&mut self, key: &[u8]) {
+        if self.database.waiters.is_waited_for(key) {
+            self.effects.ready.push((self.db, key.into()));
+        }
     }
 
     pub(super) fn insert(&mut self, entry: Entry) {
