@@ -1,21 +1,25 @@
 //! Putting the server together, running it until it is asked to stop.
 
 use std::process::ExitCode;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use tokio::runtime::Runtime;
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::base::clock;
+use crate::base::{alloc, clock};
 use crate::client::{BlockedClients, Registry};
 use crate::commands::server::{Identity, Shutdown};
 use crate::commands::{Catalog, Server};
 use crate::config::Config;
 use crate::keyspace::Keyspace;
 use crate::net;
-use crate::observe::{Stats, log::Log};
+use crate::observe::{LatencyMonitor, SlowLog, Stats, log::Log, metrics};
+
+mod surroundings;
+
+use self::surroundings::{PidFile, Supervisor};
 
 /// What `--help` prints.
 pub const USAGE: &str = "\
@@ -38,6 +42,10 @@ const SPARE_THREADS: usize = 16;
 /// Runs a server with this configuration until it is asked to stop.
 pub fn run(config: Config) -> ExitCode {
     let settings = config.settings();
+    if let Err(error) = surroundings::go_to_background(&settings.process) {
+        eprintln!("Can't go to the background: {error}");
+        return ExitCode::FAILURE;
+    }
     if let Err(error) = std::env::set_current_dir(&settings.snapshots.dir) {
         eprintln!("Can't chdir to '{}': {error}", settings.snapshots.dir.display());
         return ExitCode::FAILURE;
@@ -52,6 +60,10 @@ pub fn run(config: Config) -> ExitCode {
         }
     };
     announce();
+    if let Err(error) = surroundings::allow_clients(&server.config) {
+        tracing::warn!("{error}");
+        return ExitCode::FAILURE;
+    }
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(workers)
         .max_blocking_threads(SPARE_THREADS)
@@ -59,7 +71,10 @@ pub fn run(config: Config) -> ExitCode {
         .enable_all()
         .build();
     match runtime {
-        Ok(runtime) => serve(&runtime, &server),
+        Ok(runtime) => {
+            let _pid_file = PidFile::write(&settings.process);
+            serve(&runtime, &server)
+        }
         Err(error) => {
             tracing::warn!("Can't start the worker threads: {error}");
             ExitCode::FAILURE
@@ -86,14 +101,17 @@ fn announce() {
 /// A `rename-command` that names no command, or one that is taken.
 pub fn assemble(config: Config, workers: usize) -> Result<Arc<Server>, String> {
     let settings = config.settings();
+    let catalog = Catalog::new(config.renames()).map_err(|error| error.to_string())?;
     let log = Log::start(settings.log.level, settings.log.file.clone());
-    let catalog = Catalog::new(config.renames()).map_err(str::to_owned)?;
     let threads = workers + SPARE_THREADS;
     // About sixteen shards per worker: contention stays rare, idle memory small.
     let bits = (workers * 16).next_power_of_two().trailing_zeros().min(12) as u8;
     Ok(Arc::new(Server {
         keyspace: Keyspace::new(bits, settings.process.databases as usize, threads),
         stats: Stats::new(catalog.len(), threads),
+        slow_log: SlowLog::default(),
+        latency: LatencyMonitor::default(),
+        listening: OnceLock::new(),
         catalog,
         clients: Registry::default(),
         blocked: BlockedClients::default(),
@@ -102,6 +120,8 @@ pub fn assemble(config: Config, workers: usize) -> Result<Arc<Server>, String> {
             started_unix: clock::unix_ms() / 1000,
             run_id: random_id(),
             replid: random_id(),
+            supervised: Supervisor::find(&settings.process).map_or("no", |_| "systemd"),
+            startup_memory: alloc::used(),
         },
         shutdown: Shutdown::default(),
         dirty: AtomicU64::new(0),
@@ -128,6 +148,10 @@ fn serve(runtime: &Runtime, server: &Arc<Server>) -> ExitCode {
                 return ExitCode::FAILURE;
             }
         };
+        if let Err(error) = metrics::serve(&settings.observe, server) {
+            tracing::warn!("Failed listening: {error}");
+            return ExitCode::FAILURE;
+        }
         tracing::info!("Server initialized");
         let (tcp, unix) = listeners.summary();
         if tcp > 0 {
@@ -138,6 +162,9 @@ fn serve(runtime: &Runtime, server: &Arc<Server>) -> ExitCode {
         }
         tokio::spawn(crate::dispatch::housekeeping(Arc::clone(server)));
         listeners.accept(Arc::clone(server)).await;
+        if let Some(supervisor) = Supervisor::find(&settings.process) {
+            supervisor.tell_ready();
+        }
         wait_for_the_end(server).await;
         tracing::info!("User requested shutdown...");
         drain(server).await;

@@ -2,20 +2,52 @@
 //!
 //! Adding a command touches three places: its row and handler here, its type if it needs one, its test.
 
+pub mod account;
 pub mod call;
 pub mod catalog;
 pub mod server;
 
+mod bitmap;
+pub mod blocking;
 mod connection;
+mod debug;
+mod geo;
+mod hash;
 mod help;
+mod key;
+mod memory;
+mod sample;
+mod scan;
+mod set;
+mod store;
 mod stream;
 mod string;
 mod transaction;
+mod wait;
+mod zset;
+
+#[cfg(test)]
+mod testing;
 
 pub use self::call::{Block, Call, Command, Compute, DONE, Install, Next, Outcome};
 pub use self::catalog::{Catalog, Found, Listed};
 pub use self::server::Server;
 
 /// All families.
-pub const FAMILIES: &[&[Command]] =
-    &[connection::COMMANDS, stream::COMMANDS, string::COMMANDS, transaction::COMMANDS];
+pub const FAMILIES: &[&[Command]] = &[
+    bitmap::COMMANDS,
+    connection::COMMANDS,
+    debug::COMMANDS,
+    geo::COMMANDS,
+    hash::COMMANDS,
+    key::COMMANDS,
+    memory::COMMANDS,
+    server::COMMANDS,
+    server::flush::COMMANDS,
+    set::COMMANDS,
+    stream::COMMANDS,
+    string::COMMANDS,
+    transaction::COMMANDS,
+    wait::COMMANDS,
+    zset::COMMANDS,
+];

@@ -103,7 +103,7 @@ impl Held<'_> {
     }
 
     #[inline]
-    pub(super) fn shard_if_held(&mut self, index: usize) -> Option<&mut Shard> {
+    fn shard_if_held(&mut self, index: usize) -> Option<&mut Shard> {
         match self {
             Held::One(held, hold) if *held == index => Some(hold),
             Held::Nothing | Held::One(..) => None,

@@ -4,7 +4,7 @@
 //! Keyspace ── shards (2^bits, each behind its own lock, padded to cache lines)
 //!                └─ 16 logical databases, each:
 //!                      Table   entries by key hash            (table, entry)
-//!                      Wheel   deadlines by time              (wheel)
+//!                      Wheel   deadlines by time              (wheel, deadlines)
 //!                      Watched keys that a WATCH looks at     (watch)
 //!                      Waiters clients blocked on keys        (wait)
 //!          └─ Gate       lets one task have everything        (gate)
@@ -32,10 +32,14 @@ pub mod wait;
 pub mod watch;
 pub mod wheel;
 
+mod deadlines;
 mod evict;
 mod expire;
+mod fields;
 mod lock;
+mod relocate;
 mod scan;
+mod whole;
 
 use std::sync::Arc;
 
@@ -49,7 +53,8 @@ pub use self::expire::ExpiryReport;
 pub use self::gate::Gate;
 pub use self::guard::RefMut;
 pub use self::lock::{Held, Plan};
-pub use self::shard::{Counts, Shard};
+pub use self::relocate::Lifted;
+pub use self::shard::{Counts, Remains, Shard};
 pub use self::value::{Ref, Str, StrRef, Type, Value, WrongType};
 pub use self::view::{Access, Clock, Expiry, Lfu, View};
 
@@ -146,6 +151,11 @@ impl Keyspace {
     /// Number of keys with a deadline in a database.
     pub fn volatile(&self, db: usize) -> usize {
         self.shards.iter().map(|cell| cell.counts.volatile(db)).sum()
+    }
+
+    /// Number of hashes with field deadlines in a database.
+    pub fn timed(&self, db: usize) -> usize {
+        self.shards.iter().map(|cell| cell.counts.timed(db)).sum()
     }
 
     /// Sums a counter over the shards.

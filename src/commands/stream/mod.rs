@@ -15,8 +15,9 @@ use crate::config::EventClasses;
 use crate::keyspace::{Access, RefMut, View};
 use crate::resp::Reply;
 use crate::types::stream::id::{self, BoundError};
-use crate::types::stream::{Entry, Item, Stream, StreamId};
+use crate::types::stream::{Entry, Stream, StreamId};
 
+use super::call::write_item;
 use super::{Call, Command};
 
 /// The family's rows.
@@ -125,12 +126,4 @@ fn write_entries<'e>(reply: &mut Reply, entries: impl Iterator<Item = Entry<'e>>
     }
     reply.finish_array(array, count);
     count
-}
-
-#[inline]
-fn write_item(reply: &mut Reply, item: Item<'_>) {
-    match item {
-        Item::Int(n) => reply.bulk_int(n),
-        Item::Bytes(bytes) => reply.bulk(bytes),
-    }
 }

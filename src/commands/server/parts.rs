@@ -1,16 +1,18 @@
 //! The parts of the server, put together once at start-up.
 
+use std::io;
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64};
 use std::time::Instant;
 
 use tokio::sync::Notify;
 
-use super::Catalog;
 use crate::client::{BlockedClients, Registry};
-use crate::config::Config;
+use crate::commands::Catalog;
+use crate::config::{Config, Settings};
 use crate::keyspace::Keyspace;
-use crate::observe::Stats;
 use crate::observe::log::Log;
+use crate::observe::{LatencyMonitor, SlowLog, Stats};
 
 /// What handlers and tasks share. Each part guards itself; this only holds them together.
 pub struct Server {
@@ -26,6 +28,12 @@ pub struct Server {
     pub blocked: BlockedClients,
     /// The counters.
     pub stats: Stats,
+    /// Commands that took long.
+    pub slow_log: SlowLog,
+    /// When what took long.
+    pub latency: LatencyMonitor,
+    /// Moves the listening sockets; set when they listen.
+    pub listening: OnceLock<Box<dyn Listening>>,
     /// When the process started and who it is.
     pub identity: Identity,
     /// The log's switches.
@@ -50,6 +58,19 @@ pub struct Identity {
     pub run_id: String,
     /// The replication id: 40 hexadecimal digits, random.
     pub replid: String,
+    /// Who supervises it: `systemd` or `no`.
+    pub supervised: &'static str,
+    /// Bytes in use before the first client came.
+    pub startup_memory: usize,
+}
+
+/// Who owns the listening sockets: what CONFIG SET asks of it.
+pub trait Listening: Send + Sync {
+    /// Listens where these settings say and nowhere else.
+    ///
+    /// # Errors
+    /// Where it can't listen; then it listens where it did before.
+    fn rebind(&self, settings: &Settings) -> io::Result<()>;
 }
 
 /// How the process is asked to stop.
