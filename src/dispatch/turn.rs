@@ -86,10 +86,7 @@ impl Turn {
             }
             match done {
                 Done::NeedsEverything => return Stop::NeedsEverything,
-                Done::Block(suspended) => {
-                    self.next += 1;
-                    return Stop::Blocked(suspended);
-                }
+                Done::Block(suspended) => return Stop::Blocked(suspended),
                 Done::Close => {
                     self.replied(session, reply, from);
                     return Stop::Close;
@@ -98,6 +95,11 @@ impl Turn {
             }
         }
         Stop::Drained
+    }
+
+    /// Goes on behind a request that blocked: its answer is all there is in `reply`.
+    pub fn answered(&mut self, session: &mut Session, reply: &mut Reply) {
+        self.replied(session, reply, 0);
     }
 
     /// Runs the next request with the gate closed; none if somebody else holds it.

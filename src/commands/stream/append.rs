@@ -64,7 +64,7 @@ impl<'a> Options<'a> {
             let more = args.len() > 1;
             if more && args.word("MAXLEN") {
                 let count = args::int(options.threshold(&mut args)?)?;
-                let count = u64::try_from(count).map_err(|_| error::MAXLEN_NEGATIVE)?;
+                let count = u64::try_from(count).map_err(|_| error::TRIM_MAXLEN_NEGATIVE)?;
                 options.keep = Some(Keep::Newest(count));
             } else if more && args.word("MINID") {
                 options.keep = Some(Keep::From(parse_id(options.threshold(&mut args)?)?));

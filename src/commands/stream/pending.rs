@@ -54,9 +54,12 @@ struct Query {
     count: usize,
 }
 
+/// A query and the consumer that it is about, if not all.
+type Detail<'a> = (Query, Option<&'a [u8]>);
+
 impl Query {
-    /// Reads what stands behind the group: a query and perhaps a consumer; none asks for the summary.
-    fn parse<'a>(call: &Call<'a>) -> Result<Option<(Query, Option<&'a [u8]>)>, Error> {
+    /// Reads what stands behind the group; nothing there asks for the summary.
+    fn parse<'a>(call: &Call<'a>) -> Result<Option<Detail<'a>>, Error> {
         let given = call.args.len();
         if given == 3 {
             return Ok(None);

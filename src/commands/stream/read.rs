@@ -13,6 +13,7 @@ use crate::keyspace::Type;
 use crate::resp::Reply;
 use crate::types::stream::{History, Log, Stream, StreamId};
 
+use super::super::blocking::deadline_ms;
 use super::super::{Block, Call, Command, DONE, Next, Outcome};
 use super::{FEW, GROUP, consumer_created, open_group, parse_id, row, write_entries, write_entry, write_id};
 
@@ -99,7 +100,7 @@ impl<'a> Request<'a> {
         while request.keys.is_empty() {
             let more = args.len().saturating_sub(1);
             if more > 0 && args.word("BLOCK") {
-                request.deadline = Some(deadline(args.want()?, call.keys.now())?);
+                request.deadline = Some(deadline_ms(args.want()?, call.keys.now())?);
             } else if more > 0 && args.word("COUNT") {
                 request.count = usize::try_from(args::int(args.want()?)?).ok().filter(|&count| count > 0);
             } else if more > 0 && args.word("STREAMS") {
@@ -139,15 +140,6 @@ impl<'a> Request<'a> {
             again,
             timeout_reply: |reply| reply.null_array(),
         })
-    }
-}
-
-/// Reads a timeout in ms; returns when it ends in Unix ms, none for never.
-fn deadline(text: &[u8], now: i64) -> Result<Option<i64>, Error> {
-    match args::int(text).map_err(|_| error::TIMEOUT_NOT_INTEGER)? {
-        0 => Ok(None),
-        timeout @ 1.. => timeout.checked_add(now).map(Some).ok_or(error::TIMEOUT_OUT_OF_RANGE),
-        _ => Err(error::TIMEOUT_NEGATIVE),
     }
 }
 
