@@ -331,6 +331,70 @@ texts! {
     INTERNAL = "ERR internal error, see the server log";
 }
 
+texts! {
+    /// HELLO with a version that is no number.
+    PROTOCOL_NOT_AN_INTEGER = "ERR Protocol version is not an integer or out of range";
+    /// CLIENT SETNAME.
+    CLIENT_NAME = "ERR Client names cannot contain spaces, newlines or special characters.";
+    /// CLIENT LIST ID.
+    INVALID_CLIENT_ID = "ERR Invalid client ID";
+    /// CLIENT KILL of an address that nobody has.
+    NO_SUCH_CLIENT = "ERR No such client";
+    /// CLIENT KILL ID.
+    CLIENT_ID_NOT_POSITIVE = "ERR client-id should be greater than 0";
+    /// CLIENT KILL MAXAGE.
+    MAXAGE_NOT_AN_INTEGER = "ERR maxage is not an integer or out of range";
+    /// CLIENT KILL MAXAGE.
+    MAXAGE_NOT_POSITIVE = "ERR maxage should be greater than 0";
+    /// CLIENT PAUSE.
+    PAUSE_MODE = "ERR CLIENT PAUSE mode must be WRITE or ALL";
+    /// CLIENT UNBLOCK.
+    UNBLOCK_REASON = "ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR";
+    /// A timeout in ms that is no number.
+    TIMEOUT_NOT_AN_INTEGER = "ERR timeout is not an integer or out of range";
+    /// SHUTDOWN ABORT.
+    NO_SHUTDOWN = "ERR No shutdown in progress.";
+    /// SHUTDOWN that would have to save.
+    CANT_SAVE = "ERR Redstart can't save its data yet, so nothing is shut down: use SHUTDOWN NOSAVE";
+}
+
+/// `ERR Syntax error in HELLO option 'x'`.
+pub fn hello_option(option: &[u8]) -> Error {
+    quoting("ERR Syntax error in HELLO option '", option, "'")
+}
+
+/// `ERR Unknown client type 'x'`.
+pub fn unknown_client_type(name: &[u8]) -> Error {
+    quoting("ERR Unknown client type '", name, "'")
+}
+
+/// `ERR No such user 'x'`.
+pub fn no_such_user(name: &[u8]) -> Error {
+    quoting("ERR No such user '", name, "'")
+}
+
+/// `ERR Unrecognized option 'x'`.
+pub fn unrecognized_option(option: &[u8]) -> Error {
+    quoting("ERR Unrecognized option '", option, "'")
+}
+
+/// `ERR lib-name cannot contain spaces, newlines or special characters.`
+pub fn attribute_characters(attribute: &[u8]) -> Error {
+    quoting("ERR ", attribute, " cannot contain spaces, newlines or special characters.")
+}
+
+/// What a RESP2 subscriber is told who wants to do something else.
+pub fn subscribers_only(name: &str) -> Error {
+    Error::new(format!(
+        "ERR Can't execute '{name}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this context"
+    ))
+}
+
+/// An argument between two texts.
+fn quoting(before: &str, arg: &[u8], after: &str) -> Error {
+    Error::new([before.as_bytes(), arg, after.as_bytes()].concat())
+}
+
 /// `ERR at least 1 input key is needed for 'x' command`.
 pub fn no_input_key(name: &str) -> Error {
     Error::new(format!("ERR at least 1 input key is needed for '{name}' command"))

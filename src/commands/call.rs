@@ -1,6 +1,7 @@
 //! What a handler gets and what it gives back.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use smallvec::SmallVec;
 
@@ -10,7 +11,7 @@ use crate::command::spec::Flags;
 use crate::command::{Args, Error, Spec};
 use crate::config::Settings;
 use crate::keyspace::{Keyspace, Plan, StrRef, Type, View};
-use crate::resp::Reply;
+use crate::resp::{Protocol, Reply};
 use crate::types::listpack::Item;
 
 use super::server::Server;
@@ -166,6 +167,12 @@ impl<'a> Call<'a> {
         Ok(())
     }
 
+    /// Speaks another protocol from here on.
+    pub fn speak(&mut self, protocol: Protocol) {
+        self.reply.set_protocol(protocol);
+        self.session.client.resp.store(protocol as u8, Ordering::Relaxed);
+    }
+
     /// Whether work on large values may be put off until the locks are released.
     pub fn may_put_off(&self) -> bool {
         !self.nested && !self.keys.has_everything()
@@ -245,6 +252,7 @@ impl Command {
             find(args)?.into_iter().for_each(found);
             return Ok(());
         }
-        self.spec.keys.iter().try_for_each(|keys| keys.for_each(args, found))
+        let mut keys = self.spec.keys.iter().filter(|keys| !keys.flags.contains(KeyFlags::NOT_KEY));
+        keys.try_for_each(|keys| keys.for_each(args, found))
     }
 }

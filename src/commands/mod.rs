@@ -18,6 +18,7 @@ mod hyperloglog;
 mod key;
 mod list;
 mod memory;
+mod pubsub;
 mod sample;
 mod scan;
 mod set;
@@ -47,12 +48,15 @@ pub const FAMILIES: &[&[Command]] = &[
     key::COMMANDS,
     list::COMMANDS,
     memory::COMMANDS,
+    pubsub::COMMANDS,
     server::COMMANDS,
     server::flush::COMMANDS,
     set::COMMANDS,
     sort::COMMANDS,
     stream::COMMANDS,
     string::COMMANDS,
+    #[cfg(test)]
+    testing::COMMANDS,
     transaction::COMMANDS,
     wait::COMMANDS,
     zset::COMMANDS,

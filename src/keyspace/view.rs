@@ -53,6 +53,8 @@ pub struct Clock {
     pub lfu: Option<Lfu>,
     /// Whether the client asked not to touch access clocks.
     pub no_touch: bool,
+    /// Whether reading leaves keys that have expired where they are: they count as absent all the same.
+    pub keep_expired: bool,
     /// Classes of keyspace events that somebody listens to.
     pub events: u32,
 }
@@ -375,10 +377,13 @@ impl<'v> Place<'v> {
         let live = found.filter(|&at| {
             self.database.table.entry(at).deadline().is_none_or(|deadline| deadline > self.clock.now)
         });
-        if let (Some(at), None) = (found, live) {
+        let reads = !matches!(access, Access::Write | Access::Silent);
+        if let (Some(at), None) = (found, live)
+            && !(reads && self.clock.keep_expired)
+        {
             self.database.expire(at, self.db, &self.clock, self.counts, self.effects);
         }
-        if !matches!(access, Access::Write | Access::Silent) {
+        if reads {
             self.counts.looked_up(live.is_some());
         }
         match live {

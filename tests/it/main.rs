@@ -6,9 +6,11 @@
 mod cli;
 mod clients;
 mod config;
+mod connections;
 mod metrics;
 mod packaging;
 mod protocol;
+mod pubsub;
 mod resp3;
 mod shutdown;
 mod specs;

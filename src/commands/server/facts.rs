@@ -52,10 +52,9 @@ impl Facts for Server {
         self.clients.for_each(|client| {
             let flags = client.flags();
             let watched = client.transaction.1.load(Ordering::Relaxed) as u64;
-            let input =
-                [&client.query_buffer.0, &client.query_buffer.1].map(|bytes| bytes.load(Ordering::Relaxed));
+            let input = [&client.query.used, &client.query.free].map(|bytes| bytes.load(Ordering::Relaxed));
             facts.largest_input = facts.largest_input.max(input.iter().sum::<usize>() as u64);
-            facts.largest_output = facts.largest_output.max(client.outbox.pending().0 as u64);
+            facts.largest_output = facts.largest_output.max(client.output_bytes() as u64);
             facts.blocked += u64::from(flags.contains(ClientFlags::BLOCKED));
             facts.tracking += u64::from(flags.contains(ClientFlags::TRACKING));
             facts.subscribed += u64::from(flags.contains(ClientFlags::PUBSUB));
