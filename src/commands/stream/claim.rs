@@ -3,12 +3,13 @@
 use crate::base::num::parse_i64;
 use crate::command::row::*;
 use crate::command::{Error, error};
+use crate::keyspace::Access;
+use crate::resp::Reply;
 use crate::types::stream::id::parse_strict;
 use crate::types::stream::{AutoClaim, Claim, ClaimedEntry, StreamId};
 
 use super::super::{Call, Command, DONE, Outcome};
 use super::{GROUP, consumer_created, open_group, parse_id, parse_start, row, write_entry, write_id};
-use crate::resp::Reply;
 
 pub(super) const XCLAIM: Command = Command::new(
     row("xclaim", -6, &[WRITE, FAST], &[KeySpec::at(1, &[RW, UPDATE])])
@@ -109,7 +110,10 @@ fn xautoclaim_options(call: &Call<'_>) -> Result<AutoClaim, Error> {
 
 fn xautoclaim(call: &mut Call<'_>) -> Outcome {
     let (key, name, consumer, now) = (call.args[1], call.args[2], call.args[3], call.keys.now());
-    let claim = xautoclaim_options(call)?;
+    let claim = xautoclaim_options(call).inspect_err(|_| {
+        // The look-up comes first and counts.
+        call.keys.exists(key, Access::Ask);
+    })?;
     let refusal = || error::no_key_or_group(key, name);
     let mut stream = open_group(&mut call.keys, key, name)?.ok_or_else(refusal)?;
     if claim.limit as i64 >= HOPELESS_COUNT {
