@@ -1,7 +1,7 @@
 //! Putting the server together, running it until it is asked to stop.
 
-mod clients;
 mod end;
+mod surroundings;
 
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64};
@@ -10,16 +10,16 @@ use std::time::Instant;
 
 use tokio::runtime::Runtime;
 
-use self::clients::adjust_maxclients;
-use self::end::{Signals, wait_for_the_end, write_pid_file};
-use crate::base::clock;
+use self::end::{Signals, wait_for_the_end};
+use self::surroundings::{PidFile, Supervisor};
+use crate::base::{alloc, clock};
 use crate::client::{BlockedClients, Pause, Registry};
 use crate::commands::server::{Identity, Shutdown};
 use crate::commands::{Catalog, Server};
 use crate::config::Config;
 use crate::keyspace::Keyspace;
 use crate::net;
-use crate::observe::{Stats, log::Log};
+use crate::observe::{LatencyMonitor, SlowLog, Stats, log::Log, metrics};
 use crate::pubsub::Broker;
 
 /// What `--help` prints.
@@ -43,6 +43,10 @@ const SPARE_THREADS: usize = 16;
 /// Runs a server with this configuration until it is asked to stop.
 pub fn run(config: Config) -> ExitCode {
     let settings = config.settings();
+    if let Err(error) = surroundings::go_to_background(&settings.process) {
+        eprintln!("Can't go to the background: {error}");
+        return ExitCode::FAILURE;
+    }
     if let Err(error) = std::env::set_current_dir(&settings.snapshots.dir) {
         eprintln!("Can't chdir to '{}': {error}", settings.snapshots.dir.display());
         return ExitCode::FAILURE;
@@ -57,8 +61,9 @@ pub fn run(config: Config) -> ExitCode {
         }
     };
     announce();
-    if let Err(code) = adjust_maxclients(&server.config) {
-        return code;
+    if let Err(error) = surroundings::allow_clients(&server.config) {
+        tracing::warn!("{error}");
+        return ExitCode::FAILURE;
     }
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(workers)
@@ -68,6 +73,7 @@ pub fn run(config: Config) -> ExitCode {
         .build();
     match runtime {
         Ok(runtime) => {
+            let _pid_file = PidFile::write(&settings.process);
             let code = serve(&runtime, &server);
             // A command that still runs is not waited for.
             runtime.shutdown_background();
@@ -99,14 +105,16 @@ fn announce() {
 /// A `rename-command` that names no command, or one that is taken.
 pub fn assemble(config: Config, workers: usize) -> Result<Arc<Server>, String> {
     let settings = config.settings();
+    let catalog = Catalog::new(config.renames()).map_err(|error| error.to_string())?;
     let log = Log::start(settings.log.level, settings.log.file.clone());
-    let catalog = Catalog::new(config.renames()).map_err(str::to_owned)?;
     let threads = workers + SPARE_THREADS;
     // About sixteen shards per worker: contention stays rare, idle memory small.
     let bits = (workers * 16).next_power_of_two().trailing_zeros().min(12) as u8;
     Ok(Arc::new(Server {
         keyspace: Keyspace::new(bits, settings.process.databases as usize, threads),
         stats: Stats::new(catalog.len(), threads),
+        slow_log: SlowLog::default(),
+        latency: LatencyMonitor::default(),
         catalog,
         clients: Registry::default(),
         blocked: BlockedClients::default(),
@@ -118,6 +126,8 @@ pub fn assemble(config: Config, workers: usize) -> Result<Arc<Server>, String> {
             started_unix: clock::unix_ms() / 1000,
             run_id: random_id(),
             replid: random_id(),
+            supervised: Supervisor::find(&settings.process).map_or("no", |_| "systemd"),
+            startup_memory: alloc::used(),
         },
         shutdown: Shutdown::default(),
         dirty: AtomicU64::new(0),
@@ -140,7 +150,10 @@ fn serve(runtime: &Runtime, server: &Arc<Server>) -> ExitCode {
         // From here on, so that a signal during the start isn't lost.
         let signals = Signals::listen();
         let Ok(listeners) = net::bind(&settings) else { return ExitCode::FAILURE };
-        write_pid_file(&settings);
+        if let Err(error) = metrics::serve(&settings.observe, server) {
+            tracing::warn!("Failed listening: {error}");
+            return ExitCode::FAILURE;
+        }
         tracing::info!("Server initialized");
         let (tcp, unix) = listeners.summary();
         if tcp > 0 {
@@ -151,6 +164,9 @@ fn serve(runtime: &Runtime, server: &Arc<Server>) -> ExitCode {
         }
         tokio::spawn(crate::dispatch::housekeeping(Arc::clone(server)));
         listeners.accept(server);
+        if let Some(supervisor) = Supervisor::find(&settings.process) {
+            supervisor.tell_ready();
+        }
         wait_for_the_end(server, signals).await
     })
 }

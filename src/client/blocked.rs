@@ -4,6 +4,7 @@
 //! that serves it, its own timeout, CLIENT UNBLOCK, claims it first; only one of them can. The client's own
 //! task then takes the reply and takes its ticket back from the keys.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
@@ -138,6 +139,19 @@ impl BlockedClients {
     /// Whether nobody is blocked.
     pub fn is_empty(&self) -> bool {
         self.by_ticket.is_empty()
+    }
+
+    /// How many keys somebody is blocked on, and how many of those somebody who wakes when they are lost.
+    pub fn keys(&self) -> (usize, usize) {
+        let (mut all, mut lossy) = (HashSet::new(), HashSet::new());
+        for blocked in &self.by_ticket {
+            let keys = blocked.waits.keys.iter().map(|key| (blocked.waits.db, key.clone()));
+            if blocked.waits.wakes_on_loss {
+                lossy.extend(keys.clone());
+            }
+            all.extend(keys);
+        }
+        (all.len(), lossy.len())
     }
 
     /// Whether anybody wakes when a key is lost.

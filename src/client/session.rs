@@ -46,6 +46,8 @@ pub struct Session {
     pub pushes: bool,
     /// What it is subscribed to; none: it isn't a subscriber.
     subscriptions: Option<Box<Subscriptions>>,
+    /// Which arguments of the running command are secrets.
+    pub redacted: Vec<usize>,
 }
 
 impl Session {
@@ -63,6 +65,7 @@ impl Session {
             closing: false,
             pushes: false,
             subscriptions: None,
+            redacted: Vec::new(),
         }
     }
 

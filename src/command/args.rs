@@ -95,18 +95,22 @@ pub fn int(arg: &[u8]) -> Result<i64, Error> {
 /// An argument as an integer within limits.
 ///
 /// # Errors
-/// `ERR value is out of range, must be positive` below zero when `min` is 0; else `ERR value is out of range, value
-/// must between min and max`; not an integer.
+/// `ERR value is out of range, value must between min and max`; not an integer.
 pub fn int_in(arg: &[u8], min: i64, max: i64) -> Result<i64, Error> {
     let value = int(arg)?;
     if (min..=max).contains(&value) {
         return Ok(value);
     }
-    Err(if min == 0 && max == i64::MAX {
-        error::NOT_POSITIVE
-    } else {
-        Error::new(format!("ERR value is out of range, value must between {min} and {max}"))
-    })
+    Err(Error::new(format!("ERR value is out of range, value must between {min} and {max}")))
+}
+
+/// An argument as a count: an integer from 0 on.
+///
+/// # Errors
+/// `ERR value is out of range, must be positive`, also for what is no integer.
+pub fn count(arg: &[u8]) -> Result<usize, Error> {
+    let value = num::parse_i64(arg).and_then(|value| usize::try_from(value).ok());
+    value.ok_or(error::NOT_POSITIVE)
 }
 
 /// An argument as a number of things, one at least.

@@ -4,6 +4,9 @@ use std::borrow::Cow;
 
 use crate::keyspace::WrongType;
 
+/// Longest code of an error, in bytes.
+const CODE_MAX: usize = 31;
+
 /// An error reply: its text with the code in front, without `-` and line end.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Error(Cow<'static, [u8]>);
@@ -24,9 +27,10 @@ impl Error {
         &self.0
     }
 
-    /// The code: the first word of the text.
+    /// The code: the first word of the text; `ERR` if it has no code or none of a sensible length.
     pub fn code(&self) -> &[u8] {
-        self.0.split(|&byte| byte == b' ').next().unwrap_or_default()
+        let space = self.0.iter().take(CODE_MAX).position(|&byte| byte == b' ');
+        space.map_or(b"ERR", |end| &self.0[..end])
     }
 }
 
@@ -55,6 +59,20 @@ texts! {
     NOT_POSITIVE = "ERR value is out of range, must be positive";
     /// The value at the key is no number of the kind.
     HASH_NOT_AN_INTEGER = "ERR hash value is not an integer";
+    /// HINCRBYFLOAT of a field that holds no number.
+    HASH_NOT_A_FLOAT = "ERR hash value is not a float";
+    /// HINCRBYFLOAT by what is no finite number.
+    NAN_OR_INFINITY = "ERR value is NaN or Infinity";
+    /// HEXPIRE and its kin with a time below zero.
+    FIELD_EXPIRE_NEGATIVE = "ERR invalid expire time, must be >= 0";
+    /// HEXPIRE, HTTL and their kin without FIELDS.
+    FIELDS_MISSING = "ERR Mandatory argument FIELDS is missing or not at the right position";
+    /// HEXPIRE and its kin with a count of fields that is no number above zero.
+    NUMFIELDS_NOT_POSITIVE = "ERR Parameter `numFields` should be greater than 0";
+    /// The same of HTTL, HPERSIST and their kin.
+    FIELD_COUNT_NOT_POSITIVE = "ERR Number of fields must be a positive integer";
+    /// A count of fields that isn't how many there are.
+    NUMFIELDS_MISMATCH = "ERR The `numfields` parameter must match the number of arguments";
     /// RENAME, OBJECT and others on an absent key.
     NO_SUCH_KEY = "ERR no such key";
     /// A result beyond 64 bits.
@@ -97,6 +115,8 @@ texts! {
     BUSY = "BUSY Redis is busy running a script. You can only call SCRIPT KILL or SHUTDOWN NOSAVE.";
     /// A key count of zero where one is needed.
     NUMKEYS_NOT_POSITIVE = "ERR numkeys should be greater than 0";
+    /// SINTERCARD of more keys than there are arguments.
+    NUMKEYS_TOO_LARGE = "ERR Number of keys can't be greater than number of args";
     /// A command that MULTI can't queue.
     NOT_IN_TRANSACTION = "ERR Command not allowed inside a transaction";
     /// MULTI within MULTI.
@@ -113,9 +133,9 @@ texts! {
     UNBLOCKED = "UNBLOCKED client unblocked via CLIENT UNBLOCK";
     /// A count of zero where one at least is needed.
     COUNT_NOT_POSITIVE = "ERR count should be greater than 0";
-    /// A random count beyond half of 64 bits.
+    /// A number of random elements beyond what a reply may hold.
     OUT_OF_RANGE = "ERR value is out of range";
-    /// LIMIT below zero.
+    /// SINTERCARD, ZINTERCARD with a LIMIT that is no number or below zero.
     LIMIT_NEGATIVE = "ERR LIMIT can't be negative";
     /// A weight that is no number.
     WEIGHT_NOT_FLOAT = "ERR weight value is not a float";
@@ -135,8 +155,6 @@ texts! {
     LIMIT_WITHOUT_BY = "ERR syntax error, LIMIT is only supported in combination with either BYSCORE or BYLEX";
     /// WITHSCORES of a range of members.
     WITHSCORES_BY_LEX = "ERR syntax error, WITHSCORES not supported in combination with BYLEX";
-    /// NOVALUES of another SCAN than HSCAN.
-    NOVALUES_ELSEWHERE = "ERR NOVALUES option can only be used in HSCAN";
     /// A distance in another unit than m, km, ft or mi.
     GEO_UNIT = "ERR unsupported unit provided. please use M, KM, FT, MI";
     /// A radius that is no number.
@@ -167,11 +185,29 @@ texts! {
     LCS_TOO_LONG = "ERR String too long for LCS";
     /// LCS whose table would be too large.
     LCS_NO_MEMORY = "ERR Insufficient memory, transient memory for LCS exceeds proto-max-bulk-len";
+    /// COMMAND GETKEYS of a command that doesn't exist.
+    INVALID_COMMAND = "ERR Invalid command specified";
+    /// COMMAND GETKEYS of a command without keys.
+    NO_KEY_ARGUMENTS = "ERR The command has no key arguments";
+    /// COMMAND GETKEYS of a command with too few or too many arguments.
+    WRONG_NUMBER_OF_ARGUMENTS = "ERR Invalid number of arguments specified for command";
+    /// COMMAND GETKEYS of arguments among which no key can be found.
+    INVALID_ARGUMENTS = "ERR Invalid arguments specified for command";
+    /// CLUSTER, READONLY and others without cluster mode.
+    CLUSTER_DISABLED = "ERR This instance has cluster support disabled";
+    /// SLOWLOG GET with a count below -1.
+    SLOWLOG_COUNT = "ERR count should be greater than or equal to -1";
+    /// REPLICAOF with a port outside 0 to 65535.
+    INVALID_PRIMARY_PORT = "ERR Invalid master port";
+    /// REPLICAOF of a server.
+    NO_REPLICATION = "ERR This version of Redstart doesn't replicate: only REPLICAOF NO ONE is possible";
+    /// MODULE LOAD and its kin.
+    NO_MODULES = "ERR Redstart doesn't load modules";
     /// EXPIRE with NX and another condition.
     NX_WITH_OTHERS = "ERR NX and XX, GT or LT options at the same time are not compatible";
     /// EXPIRE with GT and LT.
     GT_WITH_LT = "ERR GT and LT options at the same time are not compatible";
-    /// SCAN with an option of HSCAN.
+    /// SCAN, SSCAN or ZSCAN with an option of HSCAN.
     NOVALUES = "ERR NOVALUES option can only be used in HSCAN";
     /// SWAPDB whose first argument is no number of 32 bits.
     INVALID_FIRST_DB = "ERR invalid first DB index";
@@ -362,4 +398,9 @@ pub fn subcommand_syntax(args: &[&[u8]]) -> Error {
     text.extend_from_slice(&args[0].to_ascii_uppercase());
     text.extend_from_slice(b" HELP.");
     Error::new(text)
+}
+
+/// `ERR No samples available for event 'x'`.
+pub fn no_latency_samples(event: &[u8]) -> Error {
+    Error::new([b"ERR No samples available for event '", event, b"'"].concat())
 }

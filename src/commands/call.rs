@@ -3,15 +3,16 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use crate::client::Session;
 use smallvec::SmallVec;
 
+use crate::client::Session;
 use crate::command::keys::{InvalidKeys, KeyFlags};
 use crate::command::spec::Flags;
 use crate::command::{Args, Error, Spec};
 use crate::config::Settings;
 use crate::keyspace::{Keyspace, Plan, StrRef, Type, View};
 use crate::resp::{Protocol, Reply};
+use crate::types::listpack::Item;
 
 use super::server::Server;
 
@@ -26,6 +27,8 @@ pub struct Command {
     pub subcommands: &'static [Command],
     /// Finds keys that the key specs can't describe: indices into the arguments.
     pub find_keys: Option<FindKeys>,
+    /// Tells what happens with the keys where that depends on other arguments.
+    pub key_flags: Option<KeyFlagsOf>,
 }
 
 /// A handler: it reads `call.args`, works on `call.keys` and writes to `call.reply`.
@@ -33,6 +36,9 @@ pub type Handler = fn(&mut Call<'_>) -> Outcome;
 
 /// Finds keys by looking at the arguments, the name being the first.
 pub type FindKeys = fn(&[&[u8]]) -> Result<Vec<usize>, InvalidKeys>;
+
+/// Tells from the arguments what happens with the keys.
+pub type KeyFlagsOf = fn(&[&[u8]]) -> KeyFlags;
 
 /// What a handler returns: an error is answered as an error reply, whatever it wrote before is dropped.
 pub type Outcome = Result<Next, Error>;
@@ -105,6 +111,11 @@ impl<'a> Call<'a> {
         Args::new(&self.args[from..])
     }
 
+    /// Keeps an argument out of whatever shows commands: the slow log, MONITOR.
+    pub fn redact(&mut self, index: usize) {
+        self.session.redacted.push(index);
+    }
+
     /// Has the client wait for its keys; within a transaction or a script it gives up at once.
     pub fn block(&mut self, block: Block) -> Outcome {
         if self.nested {
@@ -172,25 +183,42 @@ pub fn write_string(reply: &mut Reply, string: StrRef<'_>) {
     }
 }
 
+/// Answers an element of a collection as a bulk.
+#[inline]
+pub fn write_item(reply: &mut Reply, item: Item<'_>) {
+    match item {
+        Item::Int(n) => reply.bulk_int(n),
+        Item::Bytes(bytes) => reply.bulk(bytes),
+    }
+}
+
 impl Command {
     /// A command without subcommands.
     pub const fn new(spec: Spec, run: Handler) -> Command {
-        Command { spec, run, subcommands: &[], find_keys: None }
+        Command { spec, run, subcommands: &[], find_keys: None, key_flags: None }
     }
 
     /// A container of subcommands.
     pub const fn container(spec: Spec, subcommands: &'static [Command]) -> Command {
-        Command {
-            spec,
-            run: |call| Err(crate::command::error::wrong_arity(call.spec.name)),
-            subcommands,
-            find_keys: None,
-        }
+        let wrong_arity: Handler = |call| Err(crate::command::error::wrong_arity(call.spec.name));
+        Command::new(spec, wrong_arity).subcommands(subcommands)
+    }
+
+    /// Adds subcommands; without one of them its own handler runs.
+    pub const fn subcommands(mut self, subcommands: &'static [Command]) -> Command {
+        self.subcommands = subcommands;
+        self
     }
 
     /// Adds a finder for keys that the specs can't describe.
     pub const fn find_keys(mut self, find: FindKeys) -> Command {
         self.find_keys = Some(find);
+        self
+    }
+
+    /// Adds what tells from the arguments what happens with the keys: for specs with `VARIABLE_FLAGS`.
+    pub const fn key_flags(mut self, flags: KeyFlagsOf) -> Command {
+        self.key_flags = Some(flags);
         self
     }
 

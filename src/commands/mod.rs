@@ -2,6 +2,7 @@
 //!
 //! Adding a command touches three places: its row and handler here, its type if it needs one, its test.
 
+pub mod account;
 pub mod call;
 pub mod catalog;
 pub mod server;
@@ -11,11 +12,14 @@ pub mod blocking;
 mod connection;
 mod debug;
 mod geo;
+mod hash;
 mod help;
 mod key;
 mod memory;
 mod pubsub;
+mod sample;
 mod scan;
+mod set;
 mod store;
 mod string;
 mod transaction;
@@ -35,10 +39,13 @@ pub const FAMILIES: &[&[Command]] = &[
     connection::COMMANDS,
     debug::COMMANDS,
     geo::COMMANDS,
+    hash::COMMANDS,
     key::COMMANDS,
     memory::COMMANDS,
     pubsub::COMMANDS,
+    server::COMMANDS,
     server::flush::COMMANDS,
+    set::COMMANDS,
     string::COMMANDS,
     #[cfg(test)]
     testing::COMMANDS,

@@ -11,7 +11,8 @@ pub const QUICK_COUNT: usize = 1024;
 pub struct ScanOptions<'a> {
     /// About how many elements to visit.
     pub count: usize,
-    pattern: Option<&'a [u8]>,
+    /// What elements must match; none where anything does.
+    pub pattern: Option<&'a [u8]>,
 }
 
 impl<'a> ScanOptions<'a> {
@@ -33,7 +34,7 @@ impl<'a> ScanOptions<'a> {
             } else if args.len() > 1 && args.word("MATCH") {
                 options.pattern = Some(args.want()?).filter(|pattern| !glob::is_everything(pattern));
             } else if !other(&mut args)? {
-                return Err(if args.word("NOVALUES") { error::NOVALUES_ELSEWHERE } else { error::SYNTAX });
+                return Err(if args.word("NOVALUES") { error::NOVALUES } else { error::SYNTAX });
             }
         }
         Ok(options)
@@ -126,6 +127,6 @@ mod tests {
         assert_eq!(parse(&["COUNT", "-1"]), Err(error::SYNTAX));
         assert_eq!(parse(&["COUNT", "x"]), Err(error::NOT_AN_INTEGER));
         assert_eq!(parse(&["COUNT"]), Err(error::SYNTAX));
-        assert_eq!(parse(&["NOVALUES"]), Err(error::NOVALUES_ELSEWHERE));
+        assert_eq!(parse(&["NOVALUES"]), Err(error::NOVALUES));
     }
 }

@@ -7,7 +7,7 @@ use std::time::Instant;
 use crate::client::{BlockedClients, ClientFlags, Pause, Registry, Session};
 use crate::config::{Caller, Config, EvictionPolicy, LogLevel};
 use crate::keyspace::{Clock, Effects, Expiry, Keyspace, Lfu, Plan, Value, View};
-use crate::observe::{Stats, log::Log};
+use crate::observe::{LatencyMonitor, SlowLog, Stats, log::Log};
 use crate::pubsub::Broker;
 use crate::resp::{Protocol, Reply};
 use crate::types::list::{End, List, ListLimits};
@@ -47,7 +47,11 @@ impl Rig {
                 started_unix: 0,
                 run_id: String::new(),
                 replid: String::new(),
+                supervised: "no",
+                startup_memory: 0,
             },
+            slow_log: SlowLog::default(),
+            latency: LatencyMonitor::default(),
             shutdown: Shutdown::default(),
             dirty: AtomicU64::new(0),
             active_expire: AtomicBool::new(true),

@@ -3,7 +3,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use smallvec::SmallVec;
 
@@ -14,6 +14,7 @@ use crate::client::{Blocked, OwnedRequest, Session, Waiting};
 use crate::command::keys::InvalidKeys;
 use crate::command::spec::{Flags, Spec};
 use crate::command::{Error, error};
+use crate::commands::account::account;
 use crate::commands::{Block, Call, Compute, Found, Install, Listed, Next, Outcome, Server};
 use crate::config::{EvictionPolicy, Settings};
 use crate::keyspace::{Clock, Effects, Keyspace, Lfu, Plan, View};
@@ -74,8 +75,14 @@ fn suspend(call: &Call<'_>, command: usize, block: &Block) -> Arc<Blocked> {
 pub struct Executor<'s> {
     server: &'s Arc<Server>,
     effects: Effects,
+    /// When the executor was made.
+    begun: Instant,
     /// When the previous command ended: the next one's time starts there.
     mark: Instant,
+    /// What the running command has taken before it was put off.
+    spent: Duration,
+    /// Commands that were counted.
+    commands: u64,
     now: i64,
     suspended: Option<Suspended>,
     /// Whether it runs a command of a client that is blocked already.
@@ -132,10 +139,14 @@ fn effective_flags(spec: &Spec, session: &Session) -> Flags {
 impl<'s> Executor<'s> {
     /// An executor whose clock is read now.
     pub fn new(server: &'s Arc<Server>) -> Executor<'s> {
+        let begun = Instant::now();
         Executor {
             server,
             effects: Effects::default(),
-            mark: Instant::now(),
+            begun,
+            mark: begun,
+            spent: Duration::ZERO,
+            commands: 0,
             now: unix_ms(),
             suspended: None,
             retrying: false,
@@ -209,7 +220,7 @@ impl<'s> Executor<'s> {
     ) -> Done {
         let from = reply.len();
         let outcome = self.call(listed, request, session, reply, everything, None);
-        self.finish(listed, outcome, from, session, reply)
+        self.finish(listed, request.args, outcome, from, session, reply)
     }
 
     /// Installs the result of [`Done::Compute`].
@@ -226,7 +237,7 @@ impl<'s> Executor<'s> {
         }
         let from = reply.len();
         let outcome = self.call(listed, request, session, reply, false, Some(install));
-        self.finish(listed, outcome, from, session, reply)
+        self.finish(listed, request.args, outcome, from, session, reply)
     }
 
     /// Runs the command of a blocked client again, on behalf of that client.
@@ -242,6 +253,7 @@ impl<'s> Executor<'s> {
         let outcome = self.call(listed, &request, &mut session, &mut reply, false, None);
         let ready = std::mem::take(&mut self.effects.ready);
         settle(self.server, &mut self.effects);
+        let failed = outcome.is_err();
         match outcome {
             Ok(Next::Block(_)) => return Rerun::StillBlocked,
             Ok(Next::Later(work)) => work(&mut reply),
@@ -251,6 +263,8 @@ impl<'s> Executor<'s> {
                 self.error(&failure, &mut reply);
             }
         }
+        self.spent = self.lap();
+        self.count(listed, &args, &mut session, failed);
         Rerun::Answered { reply: reply.take(), ready }
     }
 
@@ -325,33 +339,55 @@ impl<'s> Executor<'s> {
         Ok(())
     }
 
-    /// Counts the command, settles its effects and turns an error into a reply.
+    /// Settles the command's effects, counts it unless it goes on, and turns an error into a reply.
     fn finish(
         &mut self,
         listed: &Listed,
+        args: &[&[u8]],
         outcome: Outcome,
         from: usize,
         session: &mut Session,
         reply: &mut Reply,
     ) -> Done {
         settle(self.server, &mut self.effects);
+        let took = self.lap();
+        self.spent += took;
         let failed = outcome.is_err();
         let done = match outcome {
+            // What goes on is counted when it ends.
+            Ok(Next::Later(work)) => return Done::Later(work),
+            Ok(Next::Compute(compute)) => return Done::Compute(compute),
+            Ok(Next::Block(_)) => {
+                return Done::Block(self.suspended.take().expect("registered under the locks"));
+            }
             Ok(Next::Done) if session.closing => Done::Close,
             Ok(Next::Done) => Done::Replied,
-            Ok(Next::Later(work)) => Done::Later(work),
-            Ok(Next::Compute(compute)) => Done::Compute(compute),
             Ok(Next::Close) => Done::Close,
-            Ok(Next::Block(_)) => Done::Block(self.suspended.take().expect("registered under the locks")),
             Err(failure) => {
                 reply.truncate(from);
                 self.error(&failure, reply);
                 Done::Replied
             }
         };
-        let took = self.lap();
-        self.server.stats.ran(listed.id, took, failed, session.settings.observe.latency_tracking);
+        self.count(listed, args, session, failed);
         done
+    }
+
+    /// Notes that work of a command that was put off is done; its reply is complete if there is nothing to install.
+    pub fn worked(&mut self, request: &Request<'_>, session: &mut Session, complete: bool) {
+        let took = self.lap();
+        self.spent += took;
+        if let (Found::Command(listed), true) = (request.found, complete) {
+            self.count(listed, request.args, session, false);
+        }
+    }
+
+    /// Counts a command that is complete.
+    #[inline]
+    fn count(&mut self, listed: &Listed, args: &[&[u8]], session: &mut Session, failed: bool) {
+        let took = std::mem::take(&mut self.spent);
+        self.commands += 1;
+        account(self.server, listed, args, session, took, failed);
     }
 
     fn refuse(
@@ -379,7 +415,7 @@ impl<'s> Executor<'s> {
 
     /// Ends the measuring of a command and begins the next one's.
     #[inline]
-    pub fn lap(&mut self) -> std::time::Duration {
+    fn lap(&mut self) -> Duration {
         let mark = Instant::now();
         let took = mark - self.mark;
         self.mark = mark;
@@ -387,5 +423,14 @@ impl<'s> Executor<'s> {
             self.now = unix_ms();
         }
         took
+    }
+}
+
+impl Drop for Executor<'_> {
+    /// Counts the turn that ends here, if it ran anything.
+    fn drop(&mut self) {
+        if self.commands > 0 {
+            self.server.stats.turned(self.commands, self.mark - self.begun);
+        }
     }
 }

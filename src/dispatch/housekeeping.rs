@@ -2,15 +2,16 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::execute::clock;
 use super::memory::make_room;
 use super::settle;
 use crate::base::{alloc, clock::unix_ms};
 use crate::commands::Server;
+use crate::commands::account::note_latency;
 use crate::keyspace::Effects;
-use crate::observe::Counter;
+use crate::observe::{Counter, Rate};
 
 /// How often deadlines are looked at.
 const EXPIRY_PERIOD: Duration = Duration::from_millis(20);
@@ -35,7 +36,7 @@ pub async fn housekeeping(server: Arc<Server>) {
             _ = ticker.tick() => {}
             () = server.shutdown.asked() => return,
         }
-        let now = unix_ms();
+        let (now, begun) = (unix_ms(), Instant::now());
         if let Some(_pass) = server.keyspace.gate.enter_soon() {
             make_room(&server, &server.config.settings());
         }
@@ -49,7 +50,9 @@ pub async fn housekeeping(server: Arc<Server>) {
             renew_deadlines(&server, tidy % server.keyspace.shards()).await;
             tidy += 1;
             tend_clients(&server, now, &mut next_clients);
+            server.stats.turned(0, begun.elapsed());
         }
+        server.stats.add(Counter::HousekeepingNanos, begun.elapsed().as_nanos() as u64);
     }
 }
 
@@ -69,20 +72,26 @@ fn tend_clients(server: &Server, now: i64, next: &mut i64) {
 async fn expire(server: &Arc<Server>) {
     let settings = server.config.settings();
     let mut effects = Effects::default();
-    for shard in 0..server.keyspace.shards() {
+    let mut spent = Duration::ZERO;
+    'shards: for shard in 0..server.keyspace.shards() {
         loop {
             // Behind a closed gate a script runs: time stands still for it, so nothing expires meanwhile.
-            let Some(pass) = server.keyspace.gate.enter_soon() else { return };
+            let Some(pass) = server.keyspace.gate.enter_soon() else { break 'shards };
+            let begun = Instant::now();
             let clock = clock(unix_ms(), &settings, true);
             let report = server.keyspace.expire_due(shard, clock, EXPIRY_BUDGET, &mut effects);
             drop(pass);
             settle(server, &mut effects);
+            spent += begun.elapsed();
             if !report.more {
                 break;
             }
+            server.stats.add(Counter::ExpiryPauses, 1);
             tokio::task::yield_now().await;
         }
     }
+    server.stats.add(Counter::ExpiryNanos, spent.as_nanos() as u64);
+    note_latency(server, &settings, "expire-cycle", spent);
 }
 
 /// Clears what has piled up in the wheels of one shard, in short steps.
@@ -98,20 +107,20 @@ async fn renew_deadlines(server: &Server, shard: usize) {
     }
 }
 
-/// Operations and bytes per second, averaged over some samples.
+/// Figures per second, averaged over some samples.
 struct Rates {
-    last: [u64; 3],
+    last: [u64; Rate::COUNT],
     at: i64,
-    smooth: [f64; 3],
+    smooth: [f64; Rate::COUNT],
 }
 
 impl Rates {
     fn new(server: &Server) -> Rates {
-        Rates { last: Rates::totals(server), at: unix_ms(), smooth: [0.0; 3] }
+        Rates { last: Rates::totals(server), at: unix_ms(), smooth: [0.0; Rate::COUNT] }
     }
 
-    fn totals(server: &Server) -> [u64; 3] {
-        [Counter::Commands, Counter::NetInput, Counter::NetOutput].map(|counter| server.stats.total(counter))
+    fn totals(server: &Server) -> [u64; Rate::COUNT] {
+        Rate::COUNTERS.map(|counter| server.stats.total(counter))
     }
 
     fn sample(&mut self, server: &Server, now: i64) {
@@ -123,9 +132,6 @@ impl Rates {
             self.smooth[index] += (rate - self.smooth[index]) / 8.0;
         }
         (self.last, self.at) = (totals, now);
-        let [operations, input, output] = self.smooth.map(|rate| rate.round() as i64);
-        server.stats.ops_per_second.store(operations, Ordering::Relaxed);
-        server.stats.bytes_per_second[0].store(input, Ordering::Relaxed);
-        server.stats.bytes_per_second[1].store(output, Ordering::Relaxed);
+        server.stats.set_rates(self.smooth.map(|rate| rate.round() as u64));
     }
 }

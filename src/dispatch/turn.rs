@@ -84,7 +84,7 @@ impl Turn {
                 // Long work on references: others may pass the gate meanwhile, and close it.
                 drop(pass);
                 let install = put_off(done, reply);
-                executor.lap();
+                executor.worked(&request, session, install.is_none());
                 let again = gate.enter_soon();
                 let Some(entered) = again else {
                     self.installing = install;

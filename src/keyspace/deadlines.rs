@@ -13,8 +13,8 @@
 //! one fires below the frontier is nobody's business any more. At the end the fresh wheel takes the old one's
 //! place. Keys that stay are on time all along, and no step is longer than its buckets.
 //!
-//! **Invariant.** For every key with a deadline, the wheel in charge has an item that fires at the deadline or
-//! before it.
+//! **Invariant.** For every key with a deadline of its own or of a field, the wheel in charge has an item that fires
+//! at the first of them or before it.
 
 use super::table::Table;
 use super::wheel::Wheel;
@@ -72,7 +72,7 @@ impl Deadlines {
         renewal.fresh.advance(now, budget, fired) || more
     }
 
-    /// Goes on with a renewal, by a number of buckets of `table`, which has `volatile` keys with a deadline; or
+    /// Goes on with a renewal, by a number of buckets of `table`, in which `volatile` deadlines count; or
     /// begins one if it is worth it.
     pub(super) fn renew(&mut self, table: &Table, volatile: usize, now: i64, buckets: usize) -> Renewed {
         // A walk costs as much as there are keys, so what it clears must be in proportion.
@@ -85,8 +85,8 @@ impl Deadlines {
         for _ in 0..buckets {
             let fresh = &mut renewal.fresh;
             let next = table.scan(renewal.frontier, &mut |local, entry| {
-                if let Some(deadline) = entry.deadline() {
-                    fresh.insert(deadline, local);
+                if let Some(due) = entry.due() {
+                    fresh.insert(due, local);
                 }
             });
             let Some(next) = next else { return Renewed::Done(self.finish()) };

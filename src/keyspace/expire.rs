@@ -5,12 +5,14 @@ use super::effects::{Effects, Event};
 use super::entry::EntryRef;
 use super::shard::Database;
 use super::table::Position;
-use super::view::Clock;
+use super::view::{Clock, Place};
 use super::{Counts, Keyspace, Shard};
 use crate::config::EventClasses;
 
 /// How many items of the wheel one locked step looks at.
 const STEP: usize = 128;
+/// How many fields of hashes one locked step deletes.
+const FIELDS_PER_STEP: usize = 512;
 /// How many buckets one locked step of a wheel's renewal walks over.
 const BUCKETS_PER_STEP: usize = 64;
 
@@ -60,7 +62,8 @@ impl Keyspace {
         effects: &mut Effects,
     ) -> ExpiryReport {
         let mut report = ExpiryReport::default();
-        let volatile = (0..self.databases()).filter(|&db| self.counts(shard).volatile(db) > 0);
+        let counts = self.counts(shard);
+        let volatile = (0..self.databases()).filter(|&db| counts.volatile(db) + counts.timed(db) > 0);
         for db in volatile {
             let mut left = budget;
             while left > 0 {
@@ -89,7 +92,8 @@ impl Keyspace {
     ) -> bool {
         let database = shard.db_mut(db);
         let mut fired: Vec<u64> = Vec::with_capacity(step);
-        let more = database.deadlines.advance(clock.now, step, &mut |local| fired.push(local));
+        let mut more = database.deadlines.advance(clock.now, step, &mut |local| fired.push(local));
+        let mut fields = FIELDS_PER_STEP;
         for local in fired {
             // An item whose key is gone finds nothing; one whose key lives longer by now goes back.
             let due = |deadline: i64| deadline <= clock.now;
@@ -98,9 +102,17 @@ impl Keyspace {
                 report.expired += 1;
             }
             let same = |entry: EntryRef<'_>| self.local(Keyspace::hash(entry.key())) == local;
-            let later = database.table.find_by(local, |entry| entry.deadline().is_some() && same(entry));
-            if let Some(deadline) = later.and_then(|at| database.table.entry(at).deadline()) {
-                database.deadlines.insert(deadline, local);
+            let find = |database: &Database| {
+                database.table.find_by(local, |entry| entry.due().is_some() && same(entry))
+            };
+            if let Some(at) = find(database) {
+                let counts = self.counts(index);
+                let mut place = Place { database, counts, effects, clock, db, local };
+                fields -= place.expire_fields(at, fields);
+            }
+            if let Some(later) = find(database).and_then(|at| database.table.entry(at).due()) {
+                database.deadlines.insert(later, local);
+                more |= due(later);
             }
         }
         more
@@ -113,8 +125,8 @@ impl Keyspace {
         let mut more = false;
         let mut locked = self.lock(shard);
         for db in 0..self.databases() {
-            let Database { deadlines, table, volatile, .. } = locked.db_mut(db);
-            match deadlines.renew(table, *volatile, now, BUCKETS_PER_STEP) {
+            let Database { deadlines, table, volatile, timed, .. } = locked.db_mut(db);
+            match deadlines.renew(table, *volatile + *timed, now, BUCKETS_PER_STEP) {
                 Renewed::Idle => {}
                 Renewed::More => more = true,
                 Renewed::Done(wheel) => old.push(wheel),

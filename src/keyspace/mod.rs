@@ -35,6 +35,7 @@ pub mod wheel;
 mod deadlines;
 mod evict;
 mod expire;
+mod fields;
 mod lock;
 mod relocate;
 mod scan;
@@ -150,6 +151,11 @@ impl Keyspace {
     /// Number of keys with a deadline in a database.
     pub fn volatile(&self, db: usize) -> usize {
         self.shards.iter().map(|cell| cell.counts.volatile(db)).sum()
+    }
+
+    /// Number of hashes with field deadlines in a database.
+    pub fn timed(&self, db: usize) -> usize {
+        self.shards.iter().map(|cell| cell.counts.timed(db)).sum()
     }
 
     /// Sums a counter over the shards.

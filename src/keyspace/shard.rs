@@ -6,6 +6,7 @@ use super::deadlines::Deadlines;
 use super::entry::Entry;
 use super::evict::Pool;
 use super::table::{Position, Table};
+use super::value::Value;
 use super::wait::Waiters;
 use super::watch::Watched;
 
@@ -22,6 +23,8 @@ pub struct Database {
     pub(super) deadlines: Deadlines,
     /// Keys of this part that have a deadline.
     pub(super) volatile: usize,
+    /// Hashes of this part with fields that have a deadline.
+    pub(super) timed: usize,
     pub(super) watched: Watched,
     pub(super) waiters: Waiters,
 }
@@ -47,6 +50,7 @@ impl Shard {
         std::mem::swap(&mut a.table, &mut b.table);
         std::mem::swap(&mut a.deadlines, &mut b.deadlines);
         std::mem::swap(&mut a.volatile, &mut b.volatile);
+        std::mem::swap(&mut a.timed, &mut b.timed);
     }
 }
 
@@ -56,6 +60,7 @@ impl Database {
             table: Table::new(bits),
             deadlines: Deadlines::new(now),
             volatile: 0,
+            timed: 0,
             watched: Watched::default(),
             waiters: Waiters::default(),
         }
@@ -63,9 +68,11 @@ impl Database {
 
     /// Adds an entry whose key is absent.
     pub(super) fn insert(&mut self, local: u64, entry: Entry) -> Position {
-        if let Some(deadline) = entry.as_ref().deadline() {
-            self.volatile += 1;
-            self.deadlines.insert(deadline, local);
+        let view = entry.as_ref();
+        self.volatile += usize::from(view.deadline().is_some());
+        self.timed += usize::from(view.field_deadline().is_some());
+        if let Some(due) = view.due() {
+            self.deadlines.insert(due, local);
         }
         self.table.insert(local, entry)
     }
@@ -73,10 +80,28 @@ impl Database {
     /// Takes an entry out. The item of its deadline stays and finds nothing when it fires.
     pub(super) fn remove(&mut self, at: Position) -> Entry {
         let entry = self.table.remove(at);
-        if entry.as_ref().deadline().is_some() {
-            self.volatile -= 1;
-        }
+        self.volatile -= usize::from(entry.as_ref().deadline().is_some());
+        self.timed -= usize::from(entry.as_ref().field_deadline().is_some());
         entry
+    }
+
+    /// Replaces the value of an entry and returns the old one.
+    pub(super) fn replace(&mut self, at: Position, local: u64, value: Value) -> Value {
+        let before = self.table.entry(at).field_deadline();
+        let old = self.table.open(at).replace(value);
+        let after = self.table.entry(at).field_deadline();
+        self.field_deadline_moved(local, before, after);
+        old
+    }
+
+    /// Takes note that the first deadline among the fields of a hash is another one than before.
+    #[inline]
+    pub(super) fn field_deadline_moved(&mut self, local: u64, before: Option<i64>, after: Option<i64>) {
+        self.timed -= usize::from(before.is_some());
+        self.timed += usize::from(after.is_some());
+        if let Some(after) = after.filter(|&after| before.is_none_or(|before| before > after)) {
+            self.deadlines.insert(after, local);
+        }
     }
 
     /// Sets or clears the deadline of an entry. A new item is needed only when none fires in time: when there
@@ -99,6 +124,7 @@ impl Database {
     /// Empties this part and returns what was in it, to be freed outside the lock.
     pub(super) fn clear(&mut self, shard_bits: u8, now: i64) -> Remains {
         self.volatile = 0;
+        self.timed = 0;
         Remains {
             table: std::mem::replace(&mut self.table, Table::new(shard_bits)),
             _deadlines: std::mem::replace(&mut self.deadlines, Deadlines::new(now)),
@@ -129,14 +155,16 @@ impl Remains {
 pub struct Counts {
     keys: Box<[AtomicUsize]>,
     volatile: Box<[AtomicUsize]>,
+    timed: Box<[AtomicUsize]>,
     hits: AtomicU64,
     misses: AtomicU64,
     expired: AtomicU64,
+    expired_fields: AtomicU64,
     evicted: AtomicU64,
 }
 
-fn bump(counter: &AtomicU64) {
-    counter.store(counter.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
+fn bump(counter: &AtomicU64, by: u64) {
+    counter.store(counter.load(Ordering::Relaxed) + by, Ordering::Relaxed);
 }
 
 impl Counts {
@@ -145,9 +173,11 @@ impl Counts {
         Counts {
             keys: zeros(),
             volatile: zeros(),
+            timed: zeros(),
             hits: AtomicU64::new(0),
             misses: AtomicU64::new(0),
             expired: AtomicU64::new(0),
+            expired_fields: AtomicU64::new(0),
             evicted: AtomicU64::new(0),
         }
     }
@@ -160,6 +190,11 @@ impl Counts {
     /// Keys with a deadline of this shard in a database.
     pub fn volatile(&self, db: usize) -> usize {
         self.volatile[db].load(Ordering::Relaxed)
+    }
+
+    /// Hashes with field deadlines of this shard in a database.
+    pub fn timed(&self, db: usize) -> usize {
+        self.timed[db].load(Ordering::Relaxed)
     }
 
     /// Look-ups for reading that found a key.
@@ -177,6 +212,11 @@ impl Counts {
         self.expired.load(Ordering::Relaxed)
     }
 
+    /// Fields of hashes deleted because their deadline had passed.
+    pub fn expired_fields(&self) -> u64 {
+        self.expired_fields.load(Ordering::Relaxed)
+    }
+
     /// Keys deleted to make room.
     pub fn evicted(&self) -> u64 {
         self.evicted.load(Ordering::Relaxed)
@@ -184,24 +224,29 @@ impl Counts {
 
     #[inline]
     pub(super) fn looked_up(&self, found: bool) {
-        bump(if found { &self.hits } else { &self.misses });
+        bump(if found { &self.hits } else { &self.misses }, 1);
     }
 
     pub(super) fn count_expired(&self) {
-        bump(&self.expired);
+        bump(&self.expired, 1);
+    }
+
+    pub(super) fn count_expired_fields(&self, fields: u64) {
+        bump(&self.expired_fields, fields);
     }
 
     pub(super) fn count_evicted(&self) {
-        bump(&self.evicted);
+        bump(&self.evicted, 1);
     }
 
     pub(super) fn publish(&self, db: usize, database: &Database) {
         self.keys[db].store(database.table.len(), Ordering::Relaxed);
         self.volatile[db].store(database.volatile, Ordering::Relaxed);
+        self.timed[db].store(database.timed, Ordering::Relaxed);
     }
 
     pub(super) fn reset(&self) {
-        for counter in [&self.hits, &self.misses, &self.expired, &self.evicted] {
+        for counter in [&self.hits, &self.misses, &self.expired, &self.expired_fields, &self.evicted] {
             counter.store(0, Ordering::Relaxed);
         }
     }

@@ -198,6 +198,11 @@ pub trait Stored: Clone + Default {
     fn is_packed(&self) -> bool;
     /// Whether nothing is in it: a new one is then not stored.
     fn is_void(&self) -> bool;
+    /// When the first part of it expires by itself, in Unix ms.
+    #[inline]
+    fn next_expiry(&self) -> Option<i64> {
+        None
+    }
 }
 
 /// A reader's view of a collection, alive as long as its shard is locked.

@@ -229,13 +229,11 @@ impl<'a> View<'a> {
             Some(at) => {
                 place.expire(at, expiry);
                 let clock = place.fresh_clock();
-                let mut entry = place.database.table.open(at);
-                if entry.as_ref().type_of() == Type::String {
-                    entry.set_string(bytes);
-                } else {
-                    let old = entry.replace(Value::string(bytes.to_vec()));
-                    place.effects.garbage.push(old);
+                if place.database.table.entry(at).type_of() != Type::String {
+                    return place.replace(at, Value::string(bytes.to_vec()), clock);
                 }
+                let mut entry = place.database.table.open(at);
+                entry.set_string(bytes);
                 entry.set_clock(clock);
             }
         }
@@ -269,11 +267,7 @@ impl<'a> View<'a> {
             Some(at) => {
                 place.expire(at, expiry);
                 let clock = place.fresh_clock();
-                let mut entry = place.database.table.open(at);
-                let old = entry.replace(value);
-                entry.set_clock(clock);
-                drop(entry);
-                place.effects.garbage.push(old);
+                place.replace(at, value, clock);
             }
         }
     }
@@ -372,11 +366,11 @@ impl<'a> View<'a> {
 /// Where a key belongs: its part of the database, and what a look-up there needs.
 pub(super) struct Place<'v> {
     pub(super) database: &'v mut Database,
-    counts: &'v Counts,
+    pub(super) counts: &'v Counts,
     pub(super) effects: &'v mut Effects,
-    clock: Clock,
-    db: usize,
-    local: u64,
+    pub(super) clock: Clock,
+    pub(super) db: usize,
+    pub(super) local: u64,
 }
 
 impl<'v> Place<'v> {
@@ -426,6 +420,14 @@ impl<'v> Place<'v> {
         if self.clock.events & class != 0 {
             self.effects.events.push(Event { class, name, db: self.db, key: key.into() });
         }
+    }
+
+    /// Replaces the value of an entry.
+    fn replace(&mut self, at: Position, value: Value, clock: u32) {
+        let old = self.database.replace(at, self.local, value);
+        self.database.table.open(at).set_clock(clock);
+        self.publish();
+        self.effects.garbage.push(old);
     }
 
     pub(super) fn insert(&mut self, entry: Entry) {

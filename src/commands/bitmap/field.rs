@@ -25,7 +25,8 @@ pub(super) const BITFIELD: Command = Command::new(
         "Reads and changes integers of any width within a string.",
     ),
     bitfield,
-);
+)
+.key_flags(bitfield_key_flags);
 
 pub(super) const BITFIELD_RO: Command = Command::new(
     row("bitfield_ro", -2, &[READONLY, FAST], &[KeySpec::at(1, &[RO, ACCESS])]).doc(
@@ -128,6 +129,23 @@ fn overflow_named(args: &mut Args<'_>) -> Result<Overflow, Error> {
     } else {
         Err(error::BITFIELD_OVERFLOW)
     }
+}
+
+/// Only GETs read; what isn't understood may well write.
+fn bitfield_key_flags(args: &[&[u8]]) -> KeyFlags {
+    let mut rest = &args[2..];
+    while let [word, left @ ..] = rest {
+        let operands = match word.to_ascii_lowercase().as_slice() {
+            b"get" => 2,
+            b"overflow" => 1,
+            _ => return KeyFlags::RW | KeyFlags::ACCESS | KeyFlags::UPDATE,
+        };
+        let Some(left) = left.get(operands..) else {
+            return KeyFlags::RW | KeyFlags::ACCESS | KeyFlags::UPDATE;
+        };
+        rest = left;
+    }
+    KeyFlags::RO | KeyFlags::ACCESS
 }
 
 fn bitfield(call: &mut Call<'_>) -> Outcome {

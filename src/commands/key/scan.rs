@@ -7,12 +7,12 @@
 use std::sync::Arc;
 
 use crate::base::glob;
+use crate::command::Error;
 use crate::command::row::*;
-use crate::command::{Error, error};
 use crate::keyspace::{Effects, EntryRef, Held, Type, View};
 use crate::resp::Reply;
 
-use super::super::scan::cursor;
+use super::super::scan::{ScanOptions, cursor, page};
 use super::super::{Call, Command, DONE, Next, Outcome};
 use super::{GROUP, row};
 
@@ -145,26 +145,16 @@ struct Scan {
 
 fn scan_options(call: &Call<'_>) -> Result<Scan, Error> {
     let cursor = cursor(call.args[1])?;
-    let (mut count, mut pattern, mut kind) = (10, None, Kind::Any);
-    let mut args = call.args_from(2);
-    while !args.is_empty() {
-        let has_value = args.len() > 1;
-        if has_value && args.word("COUNT") {
-            count = args.int()?;
-            if count < 1 {
-                return Err(error::SYNTAX);
-            }
-        } else if has_value && args.word("MATCH") {
-            pattern = args.take();
-        } else if has_value && args.word("TYPE") {
+    let mut kind = Kind::Any;
+    let options = ScanOptions::parse(call.args_from(2), |args| {
+        let is_type = args.len() > 1 && args.word("TYPE");
+        if is_type {
             kind = Type::named(args.want()?).map_or(Kind::Nothing, Kind::Only);
-        } else if args.word("NOVALUES") {
-            return Err(error::NOVALUES);
-        } else {
-            return Err(error::SYNTAX);
         }
-    }
-    Ok(Scan { cursor, count: count as usize, filter: Filter::new(pattern, kind, call.keys.now()) })
+        Ok(is_type)
+    })?;
+    let filter = Filter::new(options.pattern, kind, call.keys.now());
+    Ok(Scan { cursor, count: options.count, filter })
 }
 
 fn scan(call: &mut Call<'_>) -> Outcome {
@@ -180,21 +170,18 @@ fn scan(call: &mut Call<'_>) -> Outcome {
 
 /// Answers the next cursor and the keys, and returns the expired keys that it met.
 fn write_scan(view: &mut View<'_>, scan: &Scan, reply: &mut Reply) -> Vec<Box<[u8]>> {
-    let mut keys = Reply::new(reply.protocol());
-    let mut found = 0;
     let mut expired = Vec::new();
-    let next = view.scan(scan.cursor, scan.count, &mut |entry| match scan.filter.judge(entry) {
-        Verdict::Wanted => {
-            keys.bulk(entry.key());
-            found += 1;
-        }
-        Verdict::Expired => expired.push(entry.key().into()),
-        Verdict::Unwanted => {}
+    page(reply, |keys| {
+        let mut found = 0;
+        let next = view.scan(scan.cursor, scan.count, &mut |entry| match scan.filter.judge(entry) {
+            Verdict::Wanted => {
+                keys.bulk(entry.key());
+                found += 1;
+            }
+            Verdict::Expired => expired.push(entry.key().into()),
+            Verdict::Unwanted => {}
+        });
+        (next, found)
     });
-    reply.array(2);
-    let mut text = itoa::Buffer::new();
-    reply.bulk(text.format(next).as_bytes());
-    reply.array(found);
-    reply.raw(keys.as_bytes());
     expired
 }

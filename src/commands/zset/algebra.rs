@@ -178,8 +178,8 @@ impl Query {
         } else if self.target == Target::Reply && args.word("WITHSCORES") {
             self.with_scores = true;
         } else if self.target == Target::Count && args.len() > 1 && args.word("LIMIT") {
-            let limit = args::int_in(args.want()?, 0, i64::MAX).map_err(|_| error::LIMIT_NEGATIVE)?;
-            self.limit = if limit == 0 { usize::MAX } else { limit as usize };
+            let limit = args::count(args.want()?).map_err(|_| error::LIMIT_NEGATIVE)?;
+            self.limit = if limit == 0 { usize::MAX } else { limit };
         } else {
             return Err(error::SYNTAX);
         }

@@ -2,7 +2,7 @@
 
 use crate::base::num;
 use crate::command::row::*;
-use crate::command::{Error, args, error};
+use crate::command::{args, error};
 use crate::types::listpack::Item;
 use crate::types::zset::{Direction, Zset};
 
@@ -228,9 +228,4 @@ fn scan(call: &mut Call<'_>) -> Outcome {
         (next, count)
     });
     DONE
-}
-
-/// A count of members that must not be negative.
-pub(super) fn count(arg: &[u8]) -> Result<usize, Error> {
-    args::int_in(arg, 0, i64::MAX).map(|count| usize::try_from(count).unwrap_or(usize::MAX))
 }

@@ -1,7 +1,5 @@
 //! The parts of the server, put together once at start-up.
 
-pub mod flush;
-
 use std::io;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -9,12 +7,12 @@ use std::time::Instant;
 
 use tokio::sync::Notify;
 
-use super::Catalog;
 use crate::client::{BlockedClients, Client, Pause, Registry};
+use crate::commands::Catalog;
 use crate::config::{Config, Settings};
 use crate::keyspace::Keyspace;
-use crate::observe::Stats;
 use crate::observe::log::Log;
+use crate::observe::{LatencyMonitor, SlowLog, Stats};
 use crate::pubsub::Broker;
 
 /// What handlers and tasks share. Each part guards itself; this only holds them together.
@@ -37,6 +35,10 @@ pub struct Server {
     pub listening: OnceLock<Box<dyn Listening>>,
     /// The counters.
     pub stats: Stats,
+    /// Commands that took long.
+    pub slow_log: SlowLog,
+    /// When what took long.
+    pub latency: LatencyMonitor,
     /// When the process started and who it is.
     pub identity: Identity,
     /// The log's switches.
@@ -79,6 +81,10 @@ pub struct Identity {
     pub run_id: String,
     /// The replication id: 40 hexadecimal digits, random.
     pub replid: String,
+    /// Who supervises it: `systemd` or `no`.
+    pub supervised: &'static str,
+    /// Bytes in use before the first client came.
+    pub startup_memory: usize,
 }
 
 /// How the process is asked to stop.
