@@ -1,26 +1,22 @@
 //! Putting the server together, running it until it is asked to stop.
 
+mod clients;
 mod end;
 mod surroundings;
 
 use std::process::ExitCode;
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64};
-use std::sync::{Arc, OnceLock};
-use std::time::Instant;
+use std::sync::Arc;
 
 use tokio::runtime::Runtime;
 
+use self::clients::adjust_maxclients;
 use self::end::{Signals, wait_for_the_end};
 use self::surroundings::{PidFile, Supervisor};
-use crate::base::{alloc, clock};
-use crate::client::{BlockedClients, Pause, Registry};
-use crate::commands::server::{Identity, Shutdown};
-use crate::commands::{Catalog, Server};
+use crate::commands::Server;
+use crate::commands::server::SPARE_THREADS;
 use crate::config::Config;
-use crate::keyspace::Keyspace;
 use crate::net;
-use crate::observe::{LatencyMonitor, SlowLog, Stats, log::Log, metrics};
-use crate::pubsub::Broker;
+use crate::observe::{log::Log, metrics};
 
 /// What `--help` prints.
 pub const USAGE: &str = "\
@@ -36,9 +32,6 @@ Examples:
        ./redis-server --port 7777
        ./redis-server /etc/myredis.conf --loglevel verbose
 ";
-
-/// Threads beyond the workers that may run commands: those that take over while a worker does long work.
-const SPARE_THREADS: usize = 16;
 
 /// Runs a server with this configuration until it is asked to stop.
 pub fn run(config: Config) -> ExitCode {
@@ -61,9 +54,8 @@ pub fn run(config: Config) -> ExitCode {
         }
     };
     announce();
-    if let Err(error) = surroundings::allow_clients(&server.config) {
-        tracing::warn!("{error}");
-        return ExitCode::FAILURE;
+    if let Err(code) = adjust_maxclients(&server.config) {
+        return code;
     }
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(workers)
@@ -105,42 +97,10 @@ fn announce() {
 /// A `rename-command` that names no command, or one that is taken.
 pub fn assemble(config: Config, workers: usize) -> Result<Arc<Server>, String> {
     let settings = config.settings();
-    let catalog = Catalog::new(config.renames()).map_err(|error| error.to_string())?;
     let log = Log::start(settings.log.level, settings.log.file.clone());
-    let threads = workers + SPARE_THREADS;
-    // About sixteen shards per worker: contention stays rare, idle memory small.
-    let bits = (workers * 16).next_power_of_two().trailing_zeros().min(12) as u8;
-    Ok(Arc::new(Server {
-        keyspace: Keyspace::new(bits, settings.process.databases as usize, threads),
-        stats: Stats::new(catalog.len(), threads),
-        slow_log: SlowLog::default(),
-        latency: LatencyMonitor::default(),
-        catalog,
-        clients: Registry::default(),
-        blocked: BlockedClients::default(),
-        pause: Pause::default(),
-        pubsub: Arc::new(Broker::new()),
-        listening: OnceLock::new(),
-        identity: Identity {
-            started: Instant::now(),
-            started_unix: clock::unix_ms() / 1000,
-            run_id: random_id(),
-            replid: random_id(),
-            supervised: Supervisor::find(&settings.process).map_or("no", |_| "systemd"),
-            startup_memory: alloc::used(),
-        },
-        shutdown: Shutdown::default(),
-        dirty: AtomicU64::new(0),
-        active_expire: AtomicBool::new(true),
-        last_save: AtomicI64::new(clock::unix_ms() / 1000),
-        config,
-        log,
-    }))
-}
-
-/// 40 hexadecimal digits.
-fn random_id() -> String {
-    (0..5).map(|_| format!("{:08x}", fastrand::u32(..))).collect()
+    let supervised = Supervisor::find(&settings.process).map_or("no", |_| "systemd");
+    let server = Server::new(config, log, workers, supervised).map_err(|error| error.to_string())?;
+    Ok(Arc::new(server))
 }
 
 fn serve(runtime: &Runtime, server: &Arc<Server>) -> ExitCode {

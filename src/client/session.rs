@@ -40,14 +40,14 @@ pub struct Session {
     pub watch: Watch,
     /// CLIENT NO-TOUCH.
     pub no_touch: bool,
+    /// Which arguments of the running command are secrets.
+    pub redacted: Vec<usize>,
     /// Whether the connection closes when its replies are written.
     pub closing: bool,
     /// Whether the command that runs replies by pushes, which CLIENT REPLY doesn't silence.
     pub pushes: bool,
     /// What it is subscribed to; none: it isn't a subscriber.
     subscriptions: Option<Box<Subscriptions>>,
-    /// Which arguments of the running command are secrets.
-    pub redacted: Vec<usize>,
 }
 
 impl Session {
@@ -62,10 +62,10 @@ impl Session {
             transaction: None,
             watch: Watch::default(),
             no_touch: false,
+            redacted: Vec::new(),
             closing: false,
             pushes: false,
             subscriptions: None,
-            redacted: Vec::new(),
         }
     }
 

@@ -1,22 +1,18 @@
 //! Running commands in unit tests: without sockets or threads, with a clock that the test sets.
 
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64};
-use std::sync::{Arc, OnceLock};
-use std::time::Instant;
+use std::sync::Arc;
 
-use crate::client::{BlockedClients, ClientFlags, Pause, Registry, Session};
+use crate::client::{ClientFlags, Session};
 use crate::config::{Caller, Config, EvictionPolicy, LogLevel};
 use crate::keyspace::{Clock, Effects, Expiry, Keyspace, Lfu, Plan, Value, View};
-use crate::observe::{LatencyMonitor, SlowLog, Stats, log::Log};
-use crate::pubsub::Broker;
+use crate::observe::log::Log;
 use crate::resp::{Protocol, Reply};
 use crate::types::list::{End, List, ListLimits};
 
-use super::server::{Identity, Shutdown};
-use super::{Call, Catalog, Command, Found, Install, Listed, Next, Server};
+use super::{Call, Command, Found, Install, Listed, Next, Server};
 use crate::command::row::*;
 
-/// A server of four shards with one client.
+/// A server with one client.
 pub(super) struct Rig {
     pub server: Arc<Server>,
     pub session: Session,
@@ -31,34 +27,8 @@ pub(super) struct Rig {
 
 impl Rig {
     pub fn new() -> Rig {
-        let config = Config::new();
-        let catalog = Catalog::new(&[]).expect("no renames");
-        let server = Arc::new(Server {
-            keyspace: Keyspace::new(2, 16, 1),
-            stats: Stats::new(catalog.len(), 1),
-            catalog,
-            clients: Registry::default(),
-            blocked: BlockedClients::default(),
-            pause: Pause::default(),
-            pubsub: Arc::new(Broker::new()),
-            listening: OnceLock::new(),
-            identity: Identity {
-                started: Instant::now(),
-                started_unix: 0,
-                run_id: String::new(),
-                replid: String::new(),
-                supervised: "no",
-                startup_memory: 0,
-            },
-            slow_log: SlowLog::default(),
-            latency: LatencyMonitor::default(),
-            shutdown: Shutdown::default(),
-            dirty: AtomicU64::new(0),
-            active_expire: AtomicBool::new(true),
-            last_save: AtomicI64::new(0),
-            config,
-            log: Log::start(LogLevel::Nothing, None),
-        });
+        let log = Log::start(LogLevel::Nothing, None);
+        let server = Arc::new(Server::new(Config::new(), log, 1, "no").expect("no renames"));
         let client = server.clients.add("127.0.0.1:1".into(), "127.0.0.1:2".into(), 0, ClientFlags::empty());
         let session = Session::new(client, server.config.settings(), true);
         let (effects, protocol) = (Effects::default(), Protocol::Resp2);

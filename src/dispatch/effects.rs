@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use super::blocking::serve_ready;
 use crate::base::num::IntText;
 use crate::commands::Server;
 use crate::config::EventClasses;
@@ -20,9 +19,6 @@ pub fn settle(server: &Arc<Server>, effects: &mut Effects) {
         if !effects.events.is_empty() {
             notify(server, &effects.events);
             effects.events.clear();
-        }
-        if !effects.ready.is_empty() {
-            serve_ready(server, std::mem::take(&mut effects.ready));
         }
     }
 }

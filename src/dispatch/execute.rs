@@ -8,14 +8,15 @@ use std::time::{Duration, Instant};
 use smallvec::SmallVec;
 
 use super::admit::{Candidate, admit};
+use super::blocking::serve_ready;
 use super::effects::settle;
 use crate::base::clock::unix_ms;
 use crate::client::{Blocked, OwnedRequest, Session, Waiting};
 use crate::command::keys::InvalidKeys;
-use crate::command::spec::{Flags, Spec};
+use crate::command::spec::Flags;
 use crate::command::{Error, error};
 use crate::commands::account::account;
-use crate::commands::{Block, Call, Compute, Found, Install, Listed, Next, Outcome, Server};
+use crate::commands::{Block, Call, Command, Compute, Found, Install, Listed, Next, Outcome, Server};
 use crate::config::{EvictionPolicy, Settings};
 use crate::keyspace::{Clock, Effects, Keyspace, Lfu, Plan, View};
 use crate::resp::Reply;
@@ -85,21 +86,15 @@ pub struct Executor<'s> {
     commands: u64,
     now: i64,
     suspended: Option<Suspended>,
-    /// Whether it runs a command of a client that is blocked already.
-    retrying: bool,
 }
 
-/// What running a blocked client's command again came to.
-pub enum Rerun {
-    /// Its reply, and keys that got data by it.
-    Answered {
-        /// The reply's bytes.
-        reply: Vec<u8>,
-        /// Databases and keys.
-        ready: Vec<(usize, Box<[u8]>)>,
-    },
-    /// There was nothing for it.
-    StillBlocked,
+/// Runs a handler. A panic must not take the server down: the locks are not poisoned, the client is told.
+pub(super) fn run_guarded<'c>(call: &mut Call<'c>, run: impl FnOnce(&mut Call<'c>) -> Outcome) -> Outcome {
+    let name = call.spec.name;
+    catch_unwind(AssertUnwindSafe(|| run(call))).unwrap_or_else(|_| {
+        tracing::error!("panic in command '{name}'");
+        Err(error::INTERNAL)
+    })
 }
 
 /// The clock for commands at a moment, under given settings.
@@ -124,15 +119,16 @@ const INHERITED: Flags =
 
 /// The flags that admission and locking look at: EXEC does what its queued commands do.
 #[inline]
-fn effective_flags(spec: &Spec, session: &Session) -> Flags {
+fn effective_flags(command: &Command, args: &[&[u8]], session: &Session) -> Flags {
+    let flags = command.flags_for(args);
     match &session.transaction {
-        Some(transaction) if spec.flags.contains(Flags::TRANSACTION) => {
+        Some(transaction) if flags.contains(Flags::TRANSACTION) => {
             // Exactness within a transaction needs every shard.
             let all_keys = transaction.flags.contains(Flags::ALL_KEYS);
             let exclusive = if all_keys { Flags::EXCLUSIVE } else { Flags::empty() };
-            spec.flags | exclusive | transaction.flags & INHERITED
+            flags | exclusive | transaction.flags & INHERITED
         }
-        _ => spec.flags,
+        _ => flags,
     }
 }
 
@@ -149,7 +145,6 @@ impl<'s> Executor<'s> {
             commands: 0,
             now: unix_ms(),
             suspended: None,
-            retrying: false,
         }
     }
 
@@ -180,7 +175,7 @@ impl<'s> Executor<'s> {
         if spec.flags.contains(Flags::CROSS_PROTOCOL) {
             return self.execute(listed, request, session, reply, everything);
         }
-        let flags = effective_flags(spec, session);
+        let flags = effective_flags(listed.command, request.args, session);
         let candidate =
             Candidate { spec, flags, arguments: request.args.len(), session, server: self.server };
         if let Err(refusal) = admit(&candidate) {
@@ -192,7 +187,7 @@ impl<'s> Executor<'s> {
         if let Some(transaction) =
             session.transaction.as_mut().filter(|_| !spec.flags.contains(Flags::IMMEDIATE))
         {
-            transaction.queue(listed.id, spec.flags, request.args, &session.client);
+            transaction.queue(listed.id, flags, request.args, &session.client);
             reply.simple("QUEUED");
             return Done::Replied;
         }
@@ -240,34 +235,6 @@ impl<'s> Executor<'s> {
         self.finish(listed, request.args, outcome, from, session, reply)
     }
 
-    /// Runs the command of a blocked client again, on behalf of that client.
-    pub fn run_again(&mut self, blocked: &Blocked) -> Rerun {
-        let waits = &blocked.waits;
-        let mut session = Session::new(Arc::clone(&blocked.client), self.server.config.settings(), true);
-        session.db = waits.db;
-        let args = waits.request.args();
-        let listed = &self.server.catalog.all()[waits.command];
-        let request = Request { args: &args, found: Found::Command(listed), hash: None };
-        let mut reply = Reply::new(waits.protocol);
-        self.retrying = true;
-        let outcome = self.call(listed, &request, &mut session, &mut reply, false, None);
-        let ready = std::mem::take(&mut self.effects.ready);
-        settle(self.server, &mut self.effects);
-        let failed = outcome.is_err();
-        match outcome {
-            Ok(Next::Block(_)) => return Rerun::StillBlocked,
-            Ok(Next::Later(work)) => work(&mut reply),
-            Ok(_) => {}
-            Err(failure) => {
-                reply.clear();
-                self.error(&failure, &mut reply);
-            }
-        }
-        self.spent = self.lap();
-        self.count(listed, &args, &mut session, failed);
-        Rerun::Answered { reply: reply.take(), ready }
-    }
-
     fn call(
         &mut self,
         listed: &Listed,
@@ -299,20 +266,21 @@ impl<'s> Executor<'s> {
         }
         let mut call =
             Call { args: request.args, spec, keys, reply, session, server: self.server, nested: false };
-        // A panic must not take the server down: the locks are not poisoned, the client is told.
-        let run = AssertUnwindSafe(|| match install {
-            None => (listed.command.run)(&mut call),
-            Some(install) => install(&mut call),
-        });
-        let outcome = catch_unwind(run).unwrap_or_else(|_| {
-            tracing::error!("panic in command '{}'", spec.name);
-            Err(error::INTERNAL)
-        });
-        if let (Ok(Next::Block(block)), false) = (&outcome, self.retrying) {
+        let outcome = match install {
+            None => run_guarded(&mut call, listed.command.run),
+            Some(install) => run_guarded(&mut call, install),
+        };
+        if let Ok(Next::Block(block)) = &outcome {
             // Still under the locks: whoever pushes next must find the client waiting.
             let blocked = suspend(&call, listed.id, block);
             block.keys.iter().for_each(|key| call.keys.wait(key, blocked.ticket));
             self.suspended = Some(Suspended { blocked, deadline: block.deadline });
+        }
+        let Call { keys, .. } = call;
+        let (mut held, effects) = keys.into_parts();
+        if !effects.ready.is_empty() {
+            // Still under the locks as well: nobody comes between a push and those who have waited for it.
+            serve_ready(self.server, &mut held, clock, effects);
         }
         outcome
     }

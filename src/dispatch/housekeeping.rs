@@ -4,13 +4,14 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
+use super::blocking::serve_ready;
 use super::execute::clock;
 use super::memory::make_room;
 use super::settle;
 use crate::base::{alloc, clock::unix_ms};
 use crate::commands::Server;
 use crate::commands::account::note_latency;
-use crate::keyspace::Effects;
+use crate::keyspace::{Effects, Held};
 use crate::observe::{Counter, Rate};
 
 /// How often deadlines are looked at.
@@ -80,6 +81,9 @@ async fn expire(server: &Arc<Server>) {
             let begun = Instant::now();
             let clock = clock(unix_ms(), &settings, true);
             let report = server.keyspace.expire_due(shard, clock, EXPIRY_BUDGET, &mut effects);
+            if !effects.ready.is_empty() {
+                serve_ready(server, &mut Held::Nothing, clock, &mut effects);
+            }
             drop(pass);
             settle(server, &mut effects);
             spent += begun.elapsed();

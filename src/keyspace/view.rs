@@ -337,14 +337,9 @@ impl<'a> View<'a> {
         self.place(key).database.waiters.add(key, ticket);
     }
 
-    /// Removes a blocked client's ticket from a key.
-    pub fn stop_waiting(&mut self, key: &[u8], ticket: u64) {
-        self.place(key).database.waiters.remove(key, ticket);
-    }
-
-    /// The oldest ticket on a key that is younger than `after`.
-    pub fn next_waiter(&mut self, key: &[u8], after: Option<u64>) -> Option<u64> {
-        self.place(key).database.waiters.next(key, after)
+    /// Ends the view and gives back what it was made of.
+    pub fn into_parts(self) -> (Held<'a>, &'a mut Effects) {
+        (self.held, self.effects)
     }
 
     /// Lets `work` have a shard that is held, or locks it for that long.

@@ -30,6 +30,7 @@ use super::write::{Flow, send};
 use crate::base::clock;
 use crate::client::{Client, ClientFlags, Ending, ReplyMode, Running, Session};
 use crate::commands::Server;
+use crate::commands::blocking::{Unblock, give_up};
 use crate::dispatch::{Stop, Suspended, Turn};
 use crate::observe::Counter;
 use crate::resp::{Batch, Limits, Parser, Progress, Protocol, Reply};
@@ -375,6 +376,8 @@ impl Connection {
     async fn wait_for_keys(&mut self, suspended: &Suspended) -> io::Result<Flow> {
         let Suspended { blocked, deadline } = suspended;
         let answer = self.wait(answer(suspended, *deadline)).await;
+        // Whatever has ended the waiting, nobody serves the client from here on.
+        blocked.claim();
         let waits = &blocked.waits;
         self.server.keyspace.stop_waiting(waits.db, &waits.keys, blocked.ticket);
         self.server.blocked.remove(blocked);
@@ -382,7 +385,7 @@ impl Connection {
         match answer? {
             None => return Ok(Flow::Close),
             Some(Some(answer)) => self.reply.raw(&answer),
-            Some(None) => (waits.timeout_reply)(&mut self.reply),
+            Some(None) => give_up(&self.server, blocked, Unblock::Timeout, &mut self.reply),
         }
         self.turn.replied(&mut self.session, &mut self.reply, from);
         Ok(Flow::GoOn)

@@ -1,4 +1,4 @@
-//! What surrounds the process: the background, its pid file, the supervisor, the limit of open files.
+//! What surrounds the process: the background, its pid file, the supervisor.
 
 use std::fs;
 use std::io;
@@ -7,8 +7,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::net::{SocketAddr, UnixDatagram};
 use std::path::PathBuf;
 
-use crate::base::open_files;
-use crate::config::{Caller, Config, Process, Supervised};
+use crate::config::{Process, Supervised};
 
 /// Where the process number goes in the background if nothing else is said.
 const DEFAULT_PID_FILE: &str = "/var/run/redis.pid";
@@ -28,37 +27,6 @@ pub fn go_to_background(settings: &Process) -> io::Result<()> {
 /// A supervisor wants the process that it started.
 fn runs_in_background(settings: &Process) -> bool {
     settings.daemonize && Supervisor::find(settings).is_none()
-}
-
-/// Raises the limit of open files to what `maxclients` needs, or lowers `maxclients` to what the limit allows.
-///
-/// # Errors
-/// That not a single client could connect.
-pub fn allow_clients(config: &Config) -> Result<(), String> {
-    let wanted = config.settings().clients.maxclients;
-    let files = u64::from(wanted) + open_files::RESERVED;
-    let before = open_files::limit().unwrap_or_default();
-    let possible = open_files::allow(wanted);
-    let now = open_files::limit().unwrap_or_default();
-    if possible == wanted {
-        if now > before {
-            tracing::info!(
-                "Increased maximum number of open files to {now} (it was originally set to {before})."
-            );
-        }
-        return Ok(());
-    }
-    if possible == 0 {
-        return Err(format!(
-            "Your current 'ulimit -n' of {before} is not enough for the server to start. Please increase your open file limit to at least {files}. Exiting."
-        ));
-    }
-    tracing::warn!("You requested maxclients of {wanted} requiring at least {files} max file descriptors.");
-    tracing::warn!(
-        "Current maximum open files is {now}. maxclients has been reduced to {possible} to compensate for low ulimit. If you need higher maxclients increase 'ulimit -n'."
-    );
-    let reduced = config.set(&[(b"maxclients", possible.to_string().as_bytes())], Caller::Server);
-    reduced.map(drop).map_err(|error| error.to_string())
 }
 
 /// The file that holds the process number while the process runs.
@@ -124,6 +92,7 @@ impl Supervisor {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::Config;
 
     #[test]
     fn systemd_is_told_by_path_and_by_abstract_name() {

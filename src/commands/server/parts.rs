@@ -1,15 +1,16 @@
 //! The parts of the server, put together once at start-up.
 
 use std::io;
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
 use tokio::sync::Notify;
 
+use crate::base::{alloc, clock};
 use crate::client::{BlockedClients, Client, Pause, Registry};
 use crate::commands::Catalog;
-use crate::config::{Config, Settings};
+use crate::config::{Config, LoadError, Settings};
 use crate::keyspace::Keyspace;
 use crate::observe::log::Log;
 use crate::observe::{LatencyMonitor, SlowLog, Stats};
@@ -31,14 +32,14 @@ pub struct Server {
     pub pause: Pause,
     /// Publish and subscribe.
     pub pubsub: Arc<Broker>,
-    /// The listening sockets, once they are bound.
-    pub listening: OnceLock<Box<dyn Listening>>,
     /// The counters.
     pub stats: Stats,
     /// Commands that took long.
     pub slow_log: SlowLog,
     /// When what took long.
     pub latency: LatencyMonitor,
+    /// Moves the listening sockets; set when they listen.
+    pub listening: OnceLock<Box<dyn Listening>>,
     /// When the process started and who it is.
     pub identity: Identity,
     /// The log's switches.
@@ -51,6 +52,58 @@ pub struct Server {
     pub active_expire: AtomicBool,
     /// The time of the last save, in Unix seconds.
     pub last_save: AtomicI64,
+    /// DEBUG QUICKLIST-PACKED-THRESHOLD: bytes from which on an element of a list gets a chunk of its own; 0
+    /// leaves that to `list-max-listpack-size`.
+    pub list_packed_threshold: AtomicUsize,
+}
+
+/// Threads beyond the workers that may run commands: those that take over while a worker does long work.
+pub const SPARE_THREADS: usize = 16;
+
+impl Server {
+    /// Puts the parts together for a number of worker threads; nothing runs yet.
+    ///
+    /// # Errors
+    /// A `rename-command` that names no command, or one that is taken.
+    pub fn new(
+        config: Config,
+        log: Log,
+        workers: usize,
+        supervised: &'static str,
+    ) -> Result<Server, LoadError> {
+        let catalog = Catalog::new(config.renames())?;
+        let threads = workers + SPARE_THREADS;
+        // About sixteen shards per worker: contention stays rare, idle memory small.
+        let bits = (workers * 16).next_power_of_two().trailing_zeros().min(12) as u8;
+        let now = clock::unix_ms() / 1000;
+        Ok(Server {
+            keyspace: Keyspace::new(bits, config.settings().process.databases as usize, threads),
+            stats: Stats::new(catalog.len(), threads),
+            slow_log: SlowLog::default(),
+            latency: LatencyMonitor::default(),
+            listening: OnceLock::new(),
+            catalog,
+            clients: Registry::default(),
+            blocked: BlockedClients::default(),
+            pause: Pause::default(),
+            pubsub: Arc::new(Broker::new()),
+            identity: Identity {
+                started: Instant::now(),
+                started_unix: now,
+                run_id: random_id(),
+                replid: random_id(),
+                supervised,
+                startup_memory: alloc::used(),
+            },
+            shutdown: Shutdown::default(),
+            dirty: AtomicU64::new(0),
+            active_expire: AtomicBool::new(true),
+            last_save: AtomicI64::new(now),
+            list_packed_threshold: AtomicUsize::new(0),
+            config,
+            log,
+        })
+    }
 }
 
 impl Server {
@@ -61,14 +114,9 @@ impl Server {
     }
 }
 
-/// The listening sockets, as CONFIG SET reaches them.
-pub trait Listening: Send + Sync {
-    /// Listens on the port and addresses that the settings name and no longer on others. If that fails, all
-    /// stays as it was. Called from within the runtime.
-    ///
-    /// # Errors
-    /// Why an address can't be listened on.
-    fn rebind(&self, settings: &Settings) -> io::Result<()>;
+/// 40 hexadecimal digits.
+fn random_id() -> String {
+    (0..5).map(|_| format!("{:08x}", fastrand::u32(..))).collect()
 }
 
 /// What tells this process from others.
@@ -87,6 +135,15 @@ pub struct Identity {
     pub startup_memory: usize,
 }
 
+/// Who owns the listening sockets: what CONFIG SET asks of it.
+pub trait Listening: Send + Sync {
+    /// Listens where these settings say and nowhere else.
+    ///
+    /// # Errors
+    /// Where it can't listen; then it listens where it did before.
+    fn rebind(&self, settings: &Settings) -> io::Result<()>;
+}
+
 /// How the process is asked to stop.
 #[derive(Default)]
 pub struct Shutdown {
@@ -97,13 +154,13 @@ pub struct Shutdown {
 impl Shutdown {
     /// Asks the process to stop.
     pub fn ask(&self) {
-        self.asked.store(true, Ordering::Release);
+        self.asked.store(true, std::sync::atomic::Ordering::Release);
         self.notify.notify_waiters();
     }
 
     /// Whether the process is stopping.
     pub fn is_asked(&self) -> bool {
-        self.asked.load(Ordering::Acquire)
+        self.asked.load(std::sync::atomic::Ordering::Acquire)
     }
 
     /// Waits until the process is asked to stop.
