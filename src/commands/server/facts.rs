@@ -17,6 +17,7 @@ use crate::observe::info::{
 };
 use crate::observe::latency::Sample;
 use crate::observe::{CommandTotals, Counter, Facts, Rate, SlowLogSummary, machine};
+use crate::pubsub::Kind;
 
 /// A key's share of the table that finds it: slots of 8 bytes, about three quarters full.
 const TABLE_BYTES_PER_KEY: u64 = 11;
@@ -115,9 +116,9 @@ impl Facts for Server {
             evicted: self.keyspace.total(Counts::evicted),
             hits: self.keyspace.total(Counts::hits),
             misses: self.keyspace.total(Counts::misses),
-            channels: 0,
-            patterns: 0,
-            shard_channels: 0,
+            channels: self.pubsub.names(Kind::Channel) as u64,
+            patterns: self.pubsub.names(Kind::Pattern) as u64,
+            shard_channels: self.pubsub.names(Kind::ShardChannel) as u64,
             errors: total(Counter::ErrorReplies),
             reads: total(Counter::Reads),
             writes: total(Counter::Writes),
