@@ -1,25 +1,22 @@
 //! Putting the server together, running it until it is asked to stop.
 
-use std::process::ExitCode;
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64};
-use std::sync::{Arc, OnceLock};
-use std::time::{Duration, Instant};
-
-use tokio::runtime::Runtime;
-use tokio::signal::unix::{SignalKind, signal};
-
-use crate::base::{alloc, clock};
-use crate::client::{BlockedClients, Registry};
-use crate::commands::server::{Identity, Shutdown};
-use crate::commands::{Catalog, Server};
-use crate::config::Config;
-use crate::keyspace::Keyspace;
-use crate::net;
-use crate::observe::{LatencyMonitor, SlowLog, Stats, log::Log, metrics};
-
+mod clients;
+mod end;
 mod surroundings;
 
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use tokio::runtime::Runtime;
+
+use self::clients::adjust_maxclients;
+use self::end::{Signals, wait_for_the_end};
 use self::surroundings::{PidFile, Supervisor};
+use crate::commands::Server;
+use crate::commands::server::SPARE_THREADS;
+use crate::config::Config;
+use crate::net;
+use crate::observe::{log::Log, metrics};
 
 /// What `--help` prints.
 pub const USAGE: &str = "\
@@ -35,9 +32,6 @@ Examples:
        ./redis-server --port 7777
        ./redis-server /etc/myredis.conf --loglevel verbose
 ";
-
-/// Threads beyond the workers that may run commands: those that take over while a worker does long work.
-const SPARE_THREADS: usize = 16;
 
 /// Runs a server with this configuration until it is asked to stop.
 pub fn run(config: Config) -> ExitCode {
@@ -60,9 +54,8 @@ pub fn run(config: Config) -> ExitCode {
         }
     };
     announce();
-    if let Err(error) = surroundings::allow_clients(&server.config) {
-        tracing::warn!("{error}");
-        return ExitCode::FAILURE;
+    if let Err(code) = adjust_maxclients(&server.config) {
+        return code;
     }
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(workers)
@@ -73,7 +66,10 @@ pub fn run(config: Config) -> ExitCode {
     match runtime {
         Ok(runtime) => {
             let _pid_file = PidFile::write(&settings.process);
-            serve(&runtime, &server)
+            let code = serve(&runtime, &server);
+            // A command that still runs is not waited for.
+            runtime.shutdown_background();
+            code
         }
         Err(error) => {
             tracing::warn!("Can't start the worker threads: {error}");
@@ -101,53 +97,19 @@ fn announce() {
 /// A `rename-command` that names no command, or one that is taken.
 pub fn assemble(config: Config, workers: usize) -> Result<Arc<Server>, String> {
     let settings = config.settings();
-    let catalog = Catalog::new(config.renames()).map_err(|error| error.to_string())?;
     let log = Log::start(settings.log.level, settings.log.file.clone());
-    let threads = workers + SPARE_THREADS;
-    // About sixteen shards per worker: contention stays rare, idle memory small.
-    let bits = (workers * 16).next_power_of_two().trailing_zeros().min(12) as u8;
-    Ok(Arc::new(Server {
-        keyspace: Keyspace::new(bits, settings.process.databases as usize, threads),
-        stats: Stats::new(catalog.len(), threads),
-        slow_log: SlowLog::default(),
-        latency: LatencyMonitor::default(),
-        listening: OnceLock::new(),
-        catalog,
-        clients: Registry::default(),
-        blocked: BlockedClients::default(),
-        identity: Identity {
-            started: Instant::now(),
-            started_unix: clock::unix_ms() / 1000,
-            run_id: random_id(),
-            replid: random_id(),
-            supervised: Supervisor::find(&settings.process).map_or("no", |_| "systemd"),
-            startup_memory: alloc::used(),
-        },
-        shutdown: Shutdown::default(),
-        dirty: AtomicU64::new(0),
-        active_expire: AtomicBool::new(true),
-        last_save: AtomicI64::new(clock::unix_ms() / 1000),
-        config,
-        log,
-    }))
-}
-
-/// 40 hexadecimal digits.
-fn random_id() -> String {
-    (0..5).map(|_| format!("{:08x}", fastrand::u32(..))).collect()
+    let supervised = Supervisor::find(&settings.process).map_or("no", |_| "systemd");
+    let server = Server::new(config, log, workers, supervised).map_err(|error| error.to_string())?;
+    Ok(Arc::new(server))
 }
 
 fn serve(runtime: &Runtime, server: &Arc<Server>) -> ExitCode {
     runtime.block_on(async {
         let settings = server.config.settings();
         tracing::info!("Running mode=standalone, port={}.", settings.network.port);
-        let listeners = match net::bind(&settings) {
-            Ok(listeners) => listeners,
-            Err(_) => {
-                tracing::warn!("Failed listening on port {} (tcp), aborting.", settings.network.port);
-                return ExitCode::FAILURE;
-            }
-        };
+        // From here on, so that a signal during the start isn't lost.
+        let signals = Signals::listen();
+        let Ok(listeners) = net::bind(&settings) else { return ExitCode::FAILURE };
         if let Err(error) = metrics::serve(&settings.observe, server) {
             tracing::warn!("Failed listening: {error}");
             return ExitCode::FAILURE;
@@ -161,40 +123,13 @@ fn serve(runtime: &Runtime, server: &Arc<Server>) -> ExitCode {
             tracing::info!("Ready to accept connections unix");
         }
         tokio::spawn(crate::dispatch::housekeeping(Arc::clone(server)));
-        listeners.accept(Arc::clone(server)).await;
+        listeners.accept(server);
         if let Some(supervisor) = Supervisor::find(&settings.process) {
             supervisor.tell_ready();
         }
-        wait_for_the_end(server).await;
-        tracing::info!("User requested shutdown...");
-        drain(server).await;
-        tracing::warn!("Redis is now ready to exit, bye bye...");
-        ExitCode::SUCCESS
+        wait_for_the_end(server, signals).await
     })
 }
 
-async fn wait_for_the_end(server: &Server) {
-    let (Ok(mut terminate), Ok(mut interrupt)) =
-        (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
-    else {
-        // Without signal handlers the default action ends the process.
-        return server.shutdown.asked().await;
-    };
-    tokio::select! {
-        _ = terminate.recv() => tracing::info!("Received SIGTERM scheduling shutdown..."),
-        _ = interrupt.recv() => tracing::info!("Received SIGINT scheduling shutdown..."),
-        () = server.shutdown.asked() => return,
-    }
-    server.shutdown.ask();
-}
-
-/// Lets connections write the replies of commands that have run.
-async fn drain(server: &Server) {
-    for client in server.clients.all() {
-        client.outbox.wake();
-    }
-    let until = Instant::now() + Duration::from_secs(1);
-    while !server.clients.is_empty() && Instant::now() < until {
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
-}
+#[cfg(test)]
+mod tests;

@@ -1,8 +1,8 @@
 //! Clients blocked on keys: what each waits for, and who may end its waiting.
 //!
 //! A blocked client holds a ticket, registered with its keys in the keyspace. Whoever ends the waiting, a push
-//! that serves it, its own timeout, CLIENT UNBLOCK, claims it first; only one of them can. The client's own
-//! task then takes the reply and takes its ticket back from the keys.
+//! that serves it, its own timeout, CLIENT UNBLOCK, the end of its connection, claims it first; only one of them
+//! can. The client's own task then takes the reply and takes its ticket back from the keys.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use dashmap::DashMap;
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
-use super::registry::{Client, ClientFlags};
+use super::handle::{Client, ClientFlags};
 use super::request::OwnedRequest;
 use crate::keyspace::Type;
 use crate::resp::{Protocol, Reply};
@@ -51,7 +51,9 @@ pub struct Blocked {
 }
 
 impl Blocked {
-    /// Takes the right to end the waiting; false if somebody else has it.
+    /// Takes the right to end the waiting; false if somebody else has it. Who may give it back, because the client's
+    /// command may find nothing, claims with all shards of that command locked: so nobody else of that kind meets a
+    /// claim that doesn't last.
     pub fn claim(&self) -> bool {
         // Acquire and release: whoever claims sees what an earlier holder did before giving the claim back.
         self.claimed.compare_exchange(false, true, Ordering::AcqRel, Ordering::Relaxed).is_ok()
@@ -91,8 +93,6 @@ pub struct BlockedClients {
     next: AtomicU64,
     /// How many of them wake when a key is lost.
     on_loss: AtomicUsize,
-    /// Held by whoever serves: one at a time, so that clients are served in the order of their tickets.
-    serving: Mutex<()>,
 }
 
 impl BlockedClients {
@@ -157,11 +157,5 @@ impl BlockedClients {
     /// Whether anybody wakes when a key is lost.
     pub fn any_on_loss(&self) -> bool {
         self.on_loss.load(Ordering::Relaxed) != 0
-    }
-
-    /// Keeps everybody else from serving while `serve` runs.
-    pub fn in_order<R>(&self, serve: impl FnOnce() -> R) -> R {
-        let _one_at_a_time = self.serving.lock();
-        serve()
     }
 }

@@ -104,13 +104,12 @@ pub fn int_in(arg: &[u8], min: i64, max: i64) -> Result<i64, Error> {
     Err(Error::new(format!("ERR value is out of range, value must between {min} and {max}")))
 }
 
-/// An argument as a count: an integer from 0 on.
+/// An argument as a number of things, which may be none.
 ///
 /// # Errors
-/// `ERR value is out of range, must be positive`, also for what is no integer.
-pub fn count(arg: &[u8]) -> Result<usize, Error> {
-    let value = num::parse_i64(arg).and_then(|value| usize::try_from(value).ok());
-    value.ok_or(error::NOT_POSITIVE)
+/// `otherwise`, if it is anything else.
+pub fn count(arg: &[u8], otherwise: Error) -> Result<usize, Error> {
+    num::parse_i64(arg).and_then(|count| usize::try_from(count).ok()).ok_or(otherwise)
 }
 
 /// An argument as a number of things, one at least.

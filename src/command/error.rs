@@ -113,6 +113,12 @@ texts! {
     TIMEOUT_OUT_OF_RANGE = "ERR timeout is out of range";
     /// A script has been running for too long.
     BUSY = "BUSY Redis is busy running a script. You can only call SCRIPT KILL or SHUTDOWN NOSAVE.";
+    /// LPOS with RANK 0.
+    RANK_ZERO = "ERR RANK can't be zero: use 1 to start from the first match, 2 from the second ... or use negative to start from the end of the list";
+    /// COUNT below zero, or no integer.
+    COUNT_NEGATIVE = "ERR COUNT can't be negative";
+    /// MAXLEN below zero, or no integer.
+    MAXLEN_NEGATIVE = "ERR MAXLEN can't be negative";
     /// A key count of zero where one is needed.
     NUMKEYS_NOT_POSITIVE = "ERR numkeys should be greater than 0";
     /// SINTERCARD of more keys than there are arguments.
@@ -129,8 +135,18 @@ texts! {
     WATCH_IN_MULTI = "ERR WATCH inside MULTI is not allowed";
     /// EXEC after a command was refused.
     EXECABORT = "EXECABORT Transaction discarded because of previous errors.";
-    /// A blocked client whose key has gone or changed its type.
+    /// CLIENT UNBLOCK ... ERROR, to the client that was blocked.
     UNBLOCKED = "UNBLOCKED client unblocked via CLIENT UNBLOCK";
+    /// A string that is no HyperLogLog.
+    NOT_AN_HLL = "WRONGTYPE Key is not a valid HyperLogLog string value.";
+    /// A HyperLogLog whose registers make no sense.
+    CORRUPTED_HLL = "INVALIDOBJ Corrupted HLL object detected";
+    /// PFDEBUG of an absent key.
+    NO_SUCH_HLL = "ERR The specified key does not exist";
+    /// PFDEBUG DECODE of a dense one.
+    HLL_NOT_SPARSE = "ERR HLL encoding is not sparse";
+    /// SORT without ALPHA of what isn't numbers.
+    SORT_NOT_NUMBERS = "ERR One or more scores can't be converted into double";
     /// A count of zero where one at least is needed.
     COUNT_NOT_POSITIVE = "ERR count should be greater than 0";
     /// A number of random elements beyond what a reply may hold.
@@ -245,6 +261,70 @@ texts! {
     INTERNAL = "ERR internal error, see the server log";
 }
 
+texts! {
+    /// HELLO with a version that is no number.
+    PROTOCOL_NOT_AN_INTEGER = "ERR Protocol version is not an integer or out of range";
+    /// CLIENT SETNAME.
+    CLIENT_NAME = "ERR Client names cannot contain spaces, newlines or special characters.";
+    /// CLIENT LIST ID.
+    INVALID_CLIENT_ID = "ERR Invalid client ID";
+    /// CLIENT KILL of an address that nobody has.
+    NO_SUCH_CLIENT = "ERR No such client";
+    /// CLIENT KILL ID.
+    CLIENT_ID_NOT_POSITIVE = "ERR client-id should be greater than 0";
+    /// CLIENT KILL MAXAGE.
+    MAXAGE_NOT_AN_INTEGER = "ERR maxage is not an integer or out of range";
+    /// CLIENT KILL MAXAGE.
+    MAXAGE_NOT_POSITIVE = "ERR maxage should be greater than 0";
+    /// CLIENT PAUSE.
+    PAUSE_MODE = "ERR CLIENT PAUSE mode must be WRITE or ALL";
+    /// CLIENT UNBLOCK.
+    UNBLOCK_REASON = "ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR";
+    /// A timeout in ms that is no number.
+    TIMEOUT_NOT_AN_INTEGER = "ERR timeout is not an integer or out of range";
+    /// SHUTDOWN ABORT.
+    NO_SHUTDOWN = "ERR No shutdown in progress.";
+    /// SHUTDOWN that would have to save.
+    CANT_SAVE = "ERR Redstart can't save its data yet, so nothing is shut down: use SHUTDOWN NOSAVE";
+}
+
+/// `ERR Syntax error in HELLO option 'x'`.
+pub fn hello_option(option: &[u8]) -> Error {
+    quoting("ERR Syntax error in HELLO option '", option, "'")
+}
+
+/// `ERR Unknown client type 'x'`.
+pub fn unknown_client_type(name: &[u8]) -> Error {
+    quoting("ERR Unknown client type '", name, "'")
+}
+
+/// `ERR No such user 'x'`.
+pub fn no_such_user(name: &[u8]) -> Error {
+    quoting("ERR No such user '", name, "'")
+}
+
+/// `ERR Unrecognized option 'x'`.
+pub fn unrecognized_option(option: &[u8]) -> Error {
+    quoting("ERR Unrecognized option '", option, "'")
+}
+
+/// `ERR lib-name cannot contain spaces, newlines or special characters.`
+pub fn attribute_characters(attribute: &[u8]) -> Error {
+    quoting("ERR ", attribute, " cannot contain spaces, newlines or special characters.")
+}
+
+/// What a RESP2 subscriber is told who wants to do something else.
+pub fn subscribers_only(name: &str) -> Error {
+    Error::new(format!(
+        "ERR Can't execute '{name}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this context"
+    ))
+}
+
+/// An argument between two texts.
+fn quoting(before: &str, arg: &[u8], after: &str) -> Error {
+    Error::new([before.as_bytes(), arg, after.as_bytes()].concat())
+}
+
 /// `ERR at least 1 input key is needed for 'x' command`.
 pub fn no_input_key(name: &str) -> Error {
     Error::new(format!("ERR at least 1 input key is needed for '{name}' command"))
@@ -274,9 +354,24 @@ pub fn wrong_arity(name: &str) -> Error {
     Error::new(format!("ERR wrong number of arguments for '{name}' command"))
 }
 
+/// `ERR value is out of range, value must between 0 and 10`.
+pub fn out_of_range(min: i64, max: i64) -> Error {
+    Error::new(format!("ERR value is out of range, value must between {min} and {max}"))
+}
+
 /// `ERR invalid expire time in 'x' command`.
 pub fn invalid_expire(name: &str) -> Error {
     Error::new(format!("ERR invalid expire time in '{name}' command"))
+}
+
+/// `ERR Unknown PFDEBUG subcommand 'x'`.
+pub fn unknown_pfdebug(sub: &[u8]) -> Error {
+    Error::new([b"ERR Unknown PFDEBUG subcommand '", sub, b"'"].concat())
+}
+
+/// `ERR TESTFAILED x`.
+pub fn hll_self_test(what: impl std::fmt::Display) -> Error {
+    Error::new(format!("ERR TESTFAILED {what}"))
 }
 
 /// `ERR Unsupported option x`.

@@ -1,6 +1,7 @@
 //! What a handler gets and what it gives back.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use smallvec::SmallVec;
 
@@ -10,7 +11,7 @@ use crate::command::spec::Flags;
 use crate::command::{Args, Error, Spec};
 use crate::config::Settings;
 use crate::keyspace::{Keyspace, Plan, StrRef, Type, View};
-use crate::resp::Reply;
+use crate::resp::{Protocol, Reply};
 use crate::types::listpack::Item;
 
 use super::server::Server;
@@ -28,6 +29,8 @@ pub struct Command {
     pub find_keys: Option<FindKeys>,
     /// Tells what happens with the keys where that depends on other arguments.
     pub key_flags: Option<KeyFlagsOf>,
+    /// Tells whether a request also touches keys that its arguments don't name.
+    pub touches_unnamed: Option<TouchesUnnamed>,
 }
 
 /// A handler: it reads `call.args`, works on `call.keys` and writes to `call.reply`.
@@ -38,6 +41,8 @@ pub type FindKeys = fn(&[&[u8]]) -> Result<Vec<usize>, InvalidKeys>;
 
 /// Tells from the arguments what happens with the keys.
 pub type KeyFlagsOf = fn(&[&[u8]]) -> KeyFlags;
+/// Tells from the arguments whether keys are touched that they don't name, so that every shard is needed.
+pub type TouchesUnnamed = fn(&[&[u8]]) -> bool;
 
 /// What a handler returns: an error is answered as an error reply, whatever it wrote before is dropped.
 pub type Outcome = Result<Next, Error>;
@@ -132,7 +137,7 @@ impl<'a> Call<'a> {
         let mut hashes: SmallVec<[u64; 16]> = SmallVec::new();
         // A command that contradicts itself touches no key: it answers an error.
         let _ = command.for_each_key(args, &mut |at| hashes.push(Keyspace::hash(args[at])));
-        let everything = command.spec.flags.intersects(Flags::EXCLUSIVE | Flags::ALL_KEYS);
+        let everything = command.flags_for(args).intersects(Flags::EXCLUSIVE | Flags::ALL_KEYS);
         let plan = if everything { Plan::Everything } else { Plan::Keys(&hashes) };
         let from = self.reply.len();
         let mut part = Call {
@@ -158,6 +163,12 @@ impl<'a> Call<'a> {
             }
         }
         Ok(())
+    }
+
+    /// Speaks another protocol from here on.
+    pub fn speak(&mut self, protocol: Protocol) {
+        self.reply.set_protocol(protocol);
+        self.session.client.resp.store(protocol as u8, Ordering::Relaxed);
     }
 
     /// Whether work on large values may be put off until the locks are released.
@@ -188,7 +199,7 @@ pub fn write_item(reply: &mut Reply, item: Item<'_>) {
 impl Command {
     /// A command without subcommands.
     pub const fn new(spec: Spec, run: Handler) -> Command {
-        Command { spec, run, subcommands: &[], find_keys: None, key_flags: None }
+        Command { spec, run, subcommands: &[], find_keys: None, key_flags: None, touches_unnamed: None }
     }
 
     /// A container of subcommands.
@@ -215,6 +226,21 @@ impl Command {
         self
     }
 
+    /// Adds what tells whether a request touches keys that its arguments don't name.
+    pub const fn touches_unnamed(mut self, tell: TouchesUnnamed) -> Command {
+        self.touches_unnamed = Some(tell);
+        self
+    }
+
+    /// The flags under which a request runs: those of the row, and `EXCLUSIVE` if its keys can't be known beforehand.
+    #[inline]
+    pub fn flags_for(&self, args: &[&[u8]]) -> Flags {
+        match self.touches_unnamed {
+            Some(tell) if tell(args) => self.spec.flags | Flags::EXCLUSIVE,
+            _ => self.spec.flags,
+        }
+    }
+
     /// Calls `found` with the index of each key in `args`.
     ///
     /// # Errors
@@ -224,6 +250,7 @@ impl Command {
             find(args)?.into_iter().for_each(found);
             return Ok(());
         }
-        self.spec.keys.iter().try_for_each(|keys| keys.for_each(args, found))
+        let mut keys = self.spec.keys.iter().filter(|keys| !keys.flags.contains(KeyFlags::NOT_KEY));
+        keys.try_for_each(|keys| keys.for_each(args, found))
     }
 }

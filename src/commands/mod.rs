@@ -3,22 +3,26 @@
 //! Adding a command touches three places: its row and handler here, its type if it needs one, its test.
 
 pub mod account;
+pub mod blocking;
 pub mod call;
 pub mod catalog;
 pub mod server;
 
 mod bitmap;
-pub mod blocking;
 mod connection;
 mod debug;
 mod geo;
 mod hash;
 mod help;
+mod hyperloglog;
 mod key;
+mod list;
 mod memory;
+mod pubsub;
 mod sample;
 mod scan;
 mod set;
+mod sort;
 mod store;
 mod string;
 mod transaction;
@@ -39,12 +43,18 @@ pub const FAMILIES: &[&[Command]] = &[
     debug::COMMANDS,
     geo::COMMANDS,
     hash::COMMANDS,
+    hyperloglog::COMMANDS,
     key::COMMANDS,
+    list::COMMANDS,
     memory::COMMANDS,
+    pubsub::COMMANDS,
     server::COMMANDS,
     server::flush::COMMANDS,
     set::COMMANDS,
+    sort::COMMANDS,
     string::COMMANDS,
+    #[cfg(test)]
+    testing::COMMANDS,
     transaction::COMMANDS,
     wait::COMMANDS,
     zset::COMMANDS,

@@ -1,21 +1,18 @@
 //! Running commands in unit tests: without sockets or threads, with a clock that the test sets.
 
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64};
-use std::sync::{Arc, OnceLock};
-use std::time::Instant;
+use std::sync::Arc;
 
-use crate::client::{BlockedClients, ClientFlags, Registry, Session};
+use crate::client::{ClientFlags, Session};
 use crate::config::{Caller, Config, EvictionPolicy, LogLevel};
 use crate::keyspace::{Clock, Effects, Expiry, Keyspace, Lfu, Plan, Value, View};
-use crate::observe::{LatencyMonitor, SlowLog, Stats, log::Log};
+use crate::observe::log::Log;
 use crate::resp::{Protocol, Reply};
 use crate::types::list::{End, List, ListLimits};
 
-use super::server::{Identity, Shutdown};
-use super::{Call, Catalog, Found, Install, Listed, Next, Server};
-use crate::command::spec::Flags;
+use super::{Call, Command, Found, Install, Listed, Next, Server};
+use crate::command::row::*;
 
-/// A server of four shards with one client.
+/// A server with one client.
 pub(super) struct Rig {
     pub server: Arc<Server>,
     pub session: Session,
@@ -30,32 +27,8 @@ pub(super) struct Rig {
 
 impl Rig {
     pub fn new() -> Rig {
-        let config = Config::new();
-        let catalog = Catalog::new(&[]).expect("no renames");
-        let server = Arc::new(Server {
-            keyspace: Keyspace::new(2, 16, 1),
-            stats: Stats::new(catalog.len(), 1),
-            slow_log: SlowLog::default(),
-            latency: LatencyMonitor::default(),
-            listening: OnceLock::new(),
-            catalog,
-            clients: Registry::default(),
-            blocked: BlockedClients::default(),
-            identity: Identity {
-                started: Instant::now(),
-                started_unix: 0,
-                run_id: String::new(),
-                replid: String::new(),
-                supervised: "no",
-                startup_memory: 0,
-            },
-            shutdown: Shutdown::default(),
-            dirty: AtomicU64::new(0),
-            active_expire: AtomicBool::new(true),
-            last_save: AtomicI64::new(0),
-            config,
-            log: Log::start(LogLevel::Nothing, None),
-        });
+        let log = Log::start(LogLevel::Nothing, None);
+        let server = Arc::new(Server::new(Config::new(), log, 1, "no").expect("no renames"));
         let client = server.clients.add("127.0.0.1:1".into(), "127.0.0.1:2".into(), 0, ClientFlags::empty());
         let session = Session::new(client, server.config.settings(), true);
         let (effects, protocol) = (Effects::default(), Protocol::Resp2);
@@ -166,6 +139,7 @@ impl Rig {
         let memory = &self.session.settings.memory;
         let lfu = matches!(memory.maxmemory_policy, EvictionPolicy::AllkeysLfu | EvictionPolicy::VolatileLfu);
         Clock {
+            keep_expired: self.server.pause.is_on(),
             now: self.now,
             lfu: lfu.then_some(Lfu {
                 log_factor: memory.lfu_log_factor,
@@ -173,6 +147,14 @@ impl Rig {
             }),
             no_touch: self.session.no_touch,
             events: self.session.settings.observe.keyspace_events.0,
+        }
+    }
+
+    /// Deletes what is due, as time does.
+    pub fn expire(&mut self) {
+        let clock = self.clock();
+        for shard in 0..self.server.keyspace.shards() {
+            while self.server.keyspace.expire_due(shard, clock, 256, &mut self.effects).more {}
         }
     }
 
@@ -187,3 +169,22 @@ impl Rig {
         std::mem::take(&mut self.effects.dirty)
     }
 }
+
+/// Commands that only tests have.
+pub(super) const COMMANDS: &[Command] = &[
+    Command::new(Spec::new("panic", 2).flags(&[WRITE]).keys(&[KeySpec::at(1, &[OW, UPDATE])]), |call| {
+        call.reply.array(2);
+        call.keys.set_string(call.args[1], b"half done", Expiry::Clear);
+        panic!("as the test wants it");
+    }),
+    Command::new(Spec::new("panicall", 1).flags(&[WRITE, EXCLUSIVE]), |_| panic!("as the test wants it")),
+    Command::new(Spec::new("paniclater", 1), |_| {
+        Ok(Next::Later(Box::new(|reply| {
+            reply.array(2);
+            panic!("as the test wants it");
+        })))
+    }),
+    Command::new(Spec::new("paniccompute", 1), |_| {
+        Ok(Next::Compute(Box::new(|| panic!("as the test wants it"))))
+    }),
+];

@@ -8,14 +8,15 @@ use std::time::{Duration, Instant};
 use smallvec::SmallVec;
 
 use super::admit::{Candidate, admit};
+use super::blocking::serve_ready;
 use super::effects::settle;
 use crate::base::clock::unix_ms;
 use crate::client::{Blocked, OwnedRequest, Session, Waiting};
 use crate::command::keys::InvalidKeys;
-use crate::command::spec::{Flags, Spec};
+use crate::command::spec::Flags;
 use crate::command::{Error, error};
 use crate::commands::account::account;
-use crate::commands::{Block, Call, Compute, Found, Install, Listed, Next, Outcome, Server};
+use crate::commands::{Block, Call, Command, Compute, Found, Install, Listed, Next, Outcome, Server};
 use crate::config::{EvictionPolicy, Settings};
 use crate::keyspace::{Clock, Effects, Keyspace, Lfu, Plan, View};
 use crate::resp::Reply;
@@ -44,6 +45,8 @@ pub enum Done {
     Block(Suspended),
     /// It needs every shard: run it again behind the closed gate.
     NeedsEverything,
+    /// CLIENT PAUSE holds it back: run it again when the pause is over, or install this then.
+    Paused(Option<Install>),
 }
 
 /// A client that waits for its keys, and until when, in Unix ms.
@@ -83,21 +86,15 @@ pub struct Executor<'s> {
     commands: u64,
     now: i64,
     suspended: Option<Suspended>,
-    /// Whether it runs a command of a client that is blocked already.
-    retrying: bool,
 }
 
-/// What running a blocked client's command again came to.
-pub enum Rerun {
-    /// Its reply, and keys that got data by it.
-    Answered {
-        /// The reply's bytes.
-        reply: Vec<u8>,
-        /// Databases and keys.
-        ready: Vec<(usize, Box<[u8]>)>,
-    },
-    /// There was nothing for it.
-    StillBlocked,
+/// Runs a handler. A panic must not take the server down: the locks are not poisoned, the client is told.
+pub(super) fn run_guarded<'c>(call: &mut Call<'c>, run: impl FnOnce(&mut Call<'c>) -> Outcome) -> Outcome {
+    let name = call.spec.name;
+    catch_unwind(AssertUnwindSafe(|| run(call))).unwrap_or_else(|_| {
+        tracing::error!("panic in command '{name}'");
+        Err(error::INTERNAL)
+    })
 }
 
 /// The clock for commands at a moment, under given settings.
@@ -111,21 +108,27 @@ pub fn clock(now: i64, settings: &Settings, no_touch: bool) -> Clock {
             decay_minutes: settings.memory.lfu_decay_minutes,
         }),
         no_touch,
+        keep_expired: false,
         events: settings.observe.keyspace_events.0,
     }
 }
 
+/// What EXEC takes over from its queued commands.
+const INHERITED: Flags =
+    Flags::DENYOOM.union(Flags::EXCLUSIVE).union(Flags::WRITE).union(Flags::MAY_REPLICATE);
+
 /// The flags that admission and locking look at: EXEC does what its queued commands do.
 #[inline]
-fn effective_flags(spec: &Spec, session: &Session) -> Flags {
+fn effective_flags(command: &Command, args: &[&[u8]], session: &Session) -> Flags {
+    let flags = command.flags_for(args);
     match &session.transaction {
-        Some(transaction) if spec.flags.contains(Flags::TRANSACTION) => {
+        Some(transaction) if flags.contains(Flags::TRANSACTION) => {
             // Exactness within a transaction needs every shard.
             let all_keys = transaction.flags.contains(Flags::ALL_KEYS);
             let exclusive = if all_keys { Flags::EXCLUSIVE } else { Flags::empty() };
-            spec.flags | exclusive | transaction.flags & (Flags::DENYOOM | Flags::EXCLUSIVE)
+            flags | exclusive | transaction.flags & INHERITED
         }
-        _ => spec.flags,
+        _ => flags,
     }
 }
 
@@ -142,7 +145,6 @@ impl<'s> Executor<'s> {
             commands: 0,
             now: unix_ms(),
             suspended: None,
-            retrying: false,
         }
     }
 
@@ -154,6 +156,11 @@ impl<'s> Executor<'s> {
         reply: &mut Reply,
         everything: bool,
     ) -> Done {
+        let last = match request.found {
+            Found::Command(listed) => listed.id as u32,
+            Found::Unknown | Found::UnknownSubcommand(_) => u32::MAX,
+        };
+        session.client.last_command.store(last, Ordering::Relaxed);
         let listed = match request.found {
             Found::Command(listed) => listed,
             Found::Unknown => {
@@ -165,23 +172,47 @@ impl<'s> Executor<'s> {
             }
         };
         let spec = &listed.command.spec;
-        let flags = effective_flags(spec, session);
+        if spec.flags.contains(Flags::CROSS_PROTOCOL) {
+            return self.execute(listed, request, session, reply, everything);
+        }
+        let flags = effective_flags(listed.command, request.args, session);
         let candidate =
             Candidate { spec, flags, arguments: request.args.len(), session, server: self.server };
         if let Err(refusal) = admit(&candidate) {
             return self.refuse(Some(listed), &refusal, session, reply);
         }
+        if self.is_held_back(flags) {
+            return Done::Paused(None);
+        }
         if let Some(transaction) =
             session.transaction.as_mut().filter(|_| !spec.flags.contains(Flags::IMMEDIATE))
         {
-            transaction.queue(listed.id, spec.flags, request.args, &session.client);
+            transaction.queue(listed.id, flags, request.args, &session.client);
             reply.simple("QUEUED");
             return Done::Replied;
         }
         if flags.contains(Flags::EXCLUSIVE) && !everything {
             return Done::NeedsEverything;
         }
-        session.client.last_command.store(listed.id as u32, Ordering::Relaxed);
+        self.execute(listed, request, session, reply, everything)
+    }
+
+    /// Whether CLIENT PAUSE holds back commands with these flags.
+    #[inline]
+    fn is_held_back(&self, flags: Flags) -> bool {
+        self.server.pause.holds_back(flags.intersects(Flags::WRITE | Flags::MAY_REPLICATE))
+    }
+
+    /// Runs a command that has been admitted.
+    #[inline]
+    fn execute(
+        &mut self,
+        listed: &Listed,
+        request: &Request<'_>,
+        session: &mut Session,
+        reply: &mut Reply,
+        everything: bool,
+    ) -> Done {
         let from = reply.len();
         let outcome = self.call(listed, request, session, reply, everything, None);
         self.finish(listed, request.args, outcome, from, session, reply)
@@ -196,37 +227,12 @@ impl<'s> Executor<'s> {
         install: Install,
     ) -> Done {
         let Found::Command(listed) = request.found else { return Done::Replied };
+        if self.is_held_back(listed.command.spec.flags) {
+            return Done::Paused(Some(install));
+        }
         let from = reply.len();
         let outcome = self.call(listed, request, session, reply, false, Some(install));
         self.finish(listed, request.args, outcome, from, session, reply)
-    }
-
-    /// Runs the command of a blocked client again, on behalf of that client.
-    pub fn run_again(&mut self, blocked: &Blocked) -> Rerun {
-        let waits = &blocked.waits;
-        let mut session = Session::new(Arc::clone(&blocked.client), self.server.config.settings(), true);
-        session.db = waits.db;
-        let args = waits.request.args();
-        let listed = &self.server.catalog.all()[waits.command];
-        let request = Request { args: &args, found: Found::Command(listed), hash: None };
-        let mut reply = Reply::new(waits.protocol);
-        self.retrying = true;
-        let outcome = self.call(listed, &request, &mut session, &mut reply, false, None);
-        let ready = std::mem::take(&mut self.effects.ready);
-        settle(self.server, &mut self.effects);
-        let failed = outcome.is_err();
-        match outcome {
-            Ok(Next::Block(_)) => return Rerun::StillBlocked,
-            Ok(Next::Later(work)) => work(&mut reply),
-            Ok(_) => {}
-            Err(failure) => {
-                reply.clear();
-                self.error(&failure, &mut reply);
-            }
-        }
-        self.spent = self.lap();
-        self.count(listed, &args, &mut session, failed);
-        Rerun::Answered { reply: reply.take(), ready }
     }
 
     fn call(
@@ -251,28 +257,30 @@ impl<'s> Executor<'s> {
                 keyspace.hold(Plan::Keys(&hashes))
             }
         };
-        let clock = clock(self.now, &session.settings, session.no_touch);
+        let spec = &listed.command.spec;
+        let mut clock = clock(self.now, &session.settings, session.no_touch);
+        clock.keep_expired = self.server.pause.is_on();
         let mut keys = View::new(keyspace, held, session.db, clock, &mut self.effects);
         if let (Some(hash), Some(at)) = (request.hash, listed.single_key) {
             keys.know(request.args[at], hash);
         }
-        let spec = &listed.command.spec;
         let mut call =
             Call { args: request.args, spec, keys, reply, session, server: self.server, nested: false };
-        // A panic must not take the server down: the locks are not poisoned, the client is told.
-        let run = AssertUnwindSafe(|| match install {
-            None => (listed.command.run)(&mut call),
-            Some(install) => install(&mut call),
-        });
-        let outcome = catch_unwind(run).unwrap_or_else(|_| {
-            tracing::error!("panic in command '{}'", spec.name);
-            Err(error::INTERNAL)
-        });
-        if let (Ok(Next::Block(block)), false) = (&outcome, self.retrying) {
+        let outcome = match install {
+            None => run_guarded(&mut call, listed.command.run),
+            Some(install) => run_guarded(&mut call, install),
+        };
+        if let Ok(Next::Block(block)) = &outcome {
             // Still under the locks: whoever pushes next must find the client waiting.
             let blocked = suspend(&call, listed.id, block);
             block.keys.iter().for_each(|key| call.keys.wait(key, blocked.ticket));
             self.suspended = Some(Suspended { blocked, deadline: block.deadline });
+        }
+        let Call { keys, .. } = call;
+        let (mut held, effects) = keys.into_parts();
+        if !effects.ready.is_empty() {
+            // Still under the locks as well: nobody comes between a push and those who have waited for it.
+            serve_ready(self.server, &mut held, clock, effects);
         }
         outcome
     }
@@ -320,6 +328,7 @@ impl<'s> Executor<'s> {
             Ok(Next::Block(_)) => {
                 return Done::Block(self.suspended.take().expect("registered under the locks"));
             }
+            Ok(Next::Done) if session.closing => Done::Close,
             Ok(Next::Done) => Done::Replied,
             Ok(Next::Close) => Done::Close,
             Err(failure) => {

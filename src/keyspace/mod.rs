@@ -194,15 +194,6 @@ impl Keyspace {
         }
     }
 
-    /// The type of the value at a key and the oldest ticket on the key that is younger than `after`.
-    pub fn next_waiter(&self, db: usize, key: &[u8], after: Option<u64>) -> (Option<Type>, Option<u64>) {
-        let hash = Self::hash(key);
-        let shard = self.lock(self.shard_of(hash));
-        let database = shard.db(db);
-        let at = database.table.find(self.local(hash), key);
-        (at.map(|at| database.table.entry(at).type_of()), database.waiters.next(key, after))
-    }
-
     /// Sends values to the background thread that frees them, or frees them here when that is quick.
     pub fn discard(values: impl IntoIterator<Item = Value>) {
         for value in values {

@@ -16,6 +16,9 @@ const DEADLINE_MAX: i64 = 1 << 42;
 /// What one lock protects: a slice of each database.
 pub struct Shard {
     databases: Box<[Database]>,
+    /// How many commands have let go of this shard only to take it again at once: meanwhile no other command may
+    /// have it; see [`Keyspace::widen`](super::Keyspace::widen).
+    pub(super) reserved: u32,
     /// Candidates for eviction.
     pub(super) pool: Pool,
 }
@@ -36,7 +39,11 @@ pub struct Database {
 
 impl Shard {
     pub(super) fn new(bits: u8, databases: usize, now: i64) -> Shard {
-        Shard { databases: (0..databases).map(|_| Database::new(bits, now)).collect(), pool: Pool::default() }
+        Shard {
+            databases: (0..databases).map(|_| Database::new(bits, now)).collect(),
+            reserved: 0,
+            pool: Pool::default(),
+        }
     }
 
     #[inline]

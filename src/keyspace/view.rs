@@ -53,6 +53,8 @@ pub struct Clock {
     pub lfu: Option<Lfu>,
     /// Whether the client asked not to touch access clocks.
     pub no_touch: bool,
+    /// Whether reading leaves keys that have expired where they are: they count as absent all the same.
+    pub keep_expired: bool,
     /// Classes of keyspace events that somebody listens to.
     pub events: u32,
 }
@@ -335,14 +337,9 @@ impl<'a> View<'a> {
         self.place(key).database.waiters.add(key, ticket);
     }
 
-    /// Removes a blocked client's ticket from a key.
-    pub fn stop_waiting(&mut self, key: &[u8], ticket: u64) {
-        self.place(key).database.waiters.remove(key, ticket);
-    }
-
-    /// The oldest ticket on a key that is younger than `after`.
-    pub fn next_waiter(&mut self, key: &[u8], after: Option<u64>) -> Option<u64> {
-        self.place(key).database.waiters.next(key, after)
+    /// Ends the view and gives back what it was made of.
+    pub fn into_parts(self) -> (Held<'a>, &'a mut Effects) {
+        (self.held, self.effects)
     }
 
     /// Lets `work` have a shard that is held, or locks it for that long.
@@ -378,10 +375,13 @@ impl<'v> Place<'v> {
         let live = found.filter(|&at| {
             self.database.table.entry(at).deadline().is_none_or(|deadline| deadline > self.clock.now)
         });
-        if let (Some(at), None) = (found, live) {
+        let reads = !matches!(access, Access::Write | Access::Silent);
+        if let (Some(at), None) = (found, live)
+            && !(reads && self.clock.keep_expired)
+        {
             self.database.expire(at, self.db, &self.clock, self.counts, self.effects);
         }
-        if !matches!(access, Access::Write | Access::Silent) {
+        if reads {
             self.counts.looked_up(live.is_some());
         }
         match live {

@@ -6,10 +6,12 @@
 mod cli;
 mod clients;
 mod config;
+mod connections;
 mod metrics;
 mod observe;
 mod packaging;
 mod protocol;
+mod pubsub;
 mod resp3;
 mod shutdown;
 mod specs;

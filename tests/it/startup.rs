@@ -307,7 +307,16 @@ fn in_the_background() {
     let path = |name: &str| folder.path().join(name).display().to_string();
     let (port, pid_file, log_file) = (free_port(), path("pid"), path("log"));
     let mut command = server(&["--daemonize", "yes", "--save", "", "--bind", "127.0.0.1"]);
-    command.args(["--port", &port.to_string(), "--dir", &path(""), "--pidfile", &pid_file, "--logfile", &log_file]);
+    command.args([
+        "--port",
+        &port.to_string(),
+        "--dir",
+        &path(""),
+        "--pidfile",
+        &pid_file,
+        "--logfile",
+        &log_file,
+    ]);
     let started = run(&mut command);
     assert_eq!((started.code, started.stdout.as_str()), (Some(0), ""), "{started:?}");
     let ready = || fs::read_to_string(&log_file).is_ok_and(|log| log.contains("Ready to accept connections"));

@@ -17,7 +17,7 @@ mod tests;
 
 use super::Command;
 
-pub use self::parts::{Identity, Listening, Server, Shutdown};
+pub use self::parts::{Identity, Listening, SPARE_THREADS, Server, Shutdown};
 
 /// The family's rows.
 pub const COMMANDS: &[Command] = &[

@@ -1,18 +1,20 @@
 //! The parts of the server, put together once at start-up.
 
 use std::io;
-use std::sync::OnceLock;
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
 use tokio::sync::Notify;
 
-use crate::client::{BlockedClients, Registry};
+use crate::base::{alloc, clock};
+use crate::client::{BlockedClients, Client, Pause, Registry};
 use crate::commands::Catalog;
-use crate::config::{Config, Settings};
+use crate::config::{Config, LoadError, Settings};
 use crate::keyspace::Keyspace;
 use crate::observe::log::Log;
 use crate::observe::{LatencyMonitor, SlowLog, Stats};
+use crate::pubsub::Broker;
 
 /// What handlers and tasks share. Each part guards itself; this only holds them together.
 pub struct Server {
@@ -26,6 +28,10 @@ pub struct Server {
     pub clients: Registry,
     /// Those of them that are blocked on keys.
     pub blocked: BlockedClients,
+    /// CLIENT PAUSE.
+    pub pause: Pause,
+    /// Publish and subscribe.
+    pub pubsub: Arc<Broker>,
     /// The counters.
     pub stats: Stats,
     /// Commands that took long.
@@ -46,6 +52,71 @@ pub struct Server {
     pub active_expire: AtomicBool,
     /// The time of the last save, in Unix seconds.
     pub last_save: AtomicI64,
+    /// DEBUG QUICKLIST-PACKED-THRESHOLD: bytes from which on an element of a list gets a chunk of its own; 0
+    /// leaves that to `list-max-listpack-size`.
+    pub list_packed_threshold: AtomicUsize,
+}
+
+/// Threads beyond the workers that may run commands: those that take over while a worker does long work.
+pub const SPARE_THREADS: usize = 16;
+
+impl Server {
+    /// Puts the parts together for a number of worker threads; nothing runs yet.
+    ///
+    /// # Errors
+    /// A `rename-command` that names no command, or one that is taken.
+    pub fn new(
+        config: Config,
+        log: Log,
+        workers: usize,
+        supervised: &'static str,
+    ) -> Result<Server, LoadError> {
+        let catalog = Catalog::new(config.renames())?;
+        let threads = workers + SPARE_THREADS;
+        // About sixteen shards per worker: contention stays rare, idle memory small.
+        let bits = (workers * 16).next_power_of_two().trailing_zeros().min(12) as u8;
+        let now = clock::unix_ms() / 1000;
+        Ok(Server {
+            keyspace: Keyspace::new(bits, config.settings().process.databases as usize, threads),
+            stats: Stats::new(catalog.len(), threads),
+            slow_log: SlowLog::default(),
+            latency: LatencyMonitor::default(),
+            listening: OnceLock::new(),
+            catalog,
+            clients: Registry::default(),
+            blocked: BlockedClients::default(),
+            pause: Pause::default(),
+            pubsub: Arc::new(Broker::new()),
+            identity: Identity {
+                started: Instant::now(),
+                started_unix: now,
+                run_id: random_id(),
+                replid: random_id(),
+                supervised,
+                startup_memory: alloc::used(),
+            },
+            shutdown: Shutdown::default(),
+            dirty: AtomicU64::new(0),
+            active_expire: AtomicBool::new(true),
+            last_save: AtomicI64::new(now),
+            list_packed_threshold: AtomicUsize::new(0),
+            config,
+            log,
+        })
+    }
+}
+
+impl Server {
+    /// The full name of the last command that a client ran.
+    pub fn command_name(&self, client: &Client) -> Option<&'static str> {
+        let id = client.last_command.load(Ordering::Relaxed);
+        self.catalog.get(id as usize).map(|listed| listed.command.spec.name)
+    }
+}
+
+/// 40 hexadecimal digits.
+fn random_id() -> String {
+    (0..5).map(|_| format!("{:08x}", fastrand::u32(..))).collect()
 }
 
 /// What tells this process from others.

@@ -191,7 +191,7 @@ fn sintercard(call: &mut Call<'_>) -> Outcome {
         if options.len() < 2 || !options.word("LIMIT") {
             return Err(error::SYNTAX);
         }
-        let given = args::count(options.want()?).map_err(|_| error::LIMIT_NEGATIVE)?;
+        let given = args::count(options.want()?, error::LIMIT_NEGATIVE)?;
         limit = if given == 0 { usize::MAX } else { given };
     }
     let sources = Sources::read(call, keys, &[Type::Set])?;

@@ -72,7 +72,7 @@ fn say_popped(call: &mut Call<'_>, key: &[u8], count: usize, emptied: bool) {
 
 fn pop_many(call: &mut Call<'_>) -> Outcome {
     let key = call.args[1];
-    let count = args::count(call.args[2])?;
+    let count = args::count(call.args[2], error::NOT_POSITIVE)?;
     let (limits, may_put_off) = (limits(call), call.may_put_off());
     let Some(mut set) = call.keys.write::<Set>(key)?.filter(|_| count > 0) else {
         call.reply.set(0);

@@ -178,7 +178,7 @@ impl Query {
         } else if self.target == Target::Reply && args.word("WITHSCORES") {
             self.with_scores = true;
         } else if self.target == Target::Count && args.len() > 1 && args.word("LIMIT") {
-            let limit = args::count(args.want()?).map_err(|_| error::LIMIT_NEGATIVE)?;
+            let limit = args::count(args.want()?, error::LIMIT_NEGATIVE)?;
             self.limit = if limit == 0 { usize::MAX } else { limit };
         } else {
             return Err(error::SYNTAX);

@@ -94,7 +94,7 @@ fn pop(call: &mut Call<'_>, end: End) -> Outcome {
     if call.args.len() > 3 {
         return Err(error::SYNTAX);
     }
-    let count = call.args.get(2).map(|count| args::count(count)).transpose()?;
+    let count = call.args.get(2).map(|count| args::count(count, error::NOT_POSITIVE)).transpose()?;
     let popped = take(call, call.args[1], end, count.unwrap_or(1))?.unwrap_or_default();
     let nested = count.is_some() && call.reply.is_resp3();
     call.reply.array(if nested { popped.len() } else { 2 * popped.len() });
