@@ -72,7 +72,7 @@ fn find_keys(args: &[&[u8]]) -> Result<Vec<usize>, InvalidKeys> {
             rest.take();
         }
     }
-    if !rest.word("STREAMS") || rest.is_empty() || rest.len() % 2 != 0 {
+    if !rest.word("STREAMS") || rest.is_empty() || !rest.len().is_multiple_of(2) {
         return Err(InvalidKeys);
     }
     let first = args.len() - rest.len();
@@ -104,7 +104,7 @@ impl<'a> Request<'a> {
             } else if more > 0 && args.word("COUNT") {
                 request.count = usize::try_from(args::int(args.want()?)?).ok().filter(|&count| count > 0);
             } else if more > 0 && args.word("STREAMS") {
-                if args.len() % 2 != 0 {
+                if !args.len().is_multiple_of(2) {
                     let special = if groups { '>' } else { '$' };
                     return Err(error::unbalanced_streams(call.spec.name, special));
                 }
@@ -195,10 +195,10 @@ fn resolve(call: &mut Call<'_>, request: &Request<'_>) -> Result<Ids, Error> {
     let mut resolved = Ids::new();
     for (&key, &id) in request.keys.iter().zip(request.ids) {
         let stream = call.keys.read::<Stream>(key)?;
-        if let Some((group, _)) = request.group {
-            if stream.as_ref().is_none_or(|stream| stream.group(group).is_none()) {
-                return Err(error::no_group_to_read(key, group));
-            }
+        if let Some((group, _)) = request.group
+            && stream.as_ref().is_none_or(|stream| stream.group(group).is_none())
+        {
+            return Err(error::no_group_to_read(key, group));
         }
         let last = stream.as_ref().map(|stream| stream.log().last_id());
         resolved.push(match id {

@@ -51,7 +51,9 @@ fn make(kind: Kind, size: usize) -> Value {
     let text = || (0..size).map(|at| b'a' + (at % 23) as u8).collect::<Vec<u8>>();
     let numbers = 0..size.max(1);
     match kind {
-        Kind::Int => Value::Str(Str::Int(if size % 2 == 0 { size as i64 } else { -(size as i64) << 30 })),
+        Kind::Int => {
+            Value::Str(Str::Int(if size.is_multiple_of(2) { size as i64 } else { -(size as i64) << 30 }))
+        }
         Kind::Bytes => Value::Str(Str::Bytes(text())),
         Kind::Raw => Value::Str(Str::Raw(text())),
         Kind::Shared => Value::Str(Str::Shared(Arc::new(text()))),
@@ -109,7 +111,7 @@ fn contents(value: &Value) -> Vec<Vec<u8>> {
         Value::Zset(zset) => {
             let mut pairs = Vec::new();
             zset.scan(0, usize::MAX, |member, score| {
-                pairs.push([member.to_vec(), vec![score as u8]].concat())
+                pairs.push([member.to_vec(), vec![score as u8]].concat());
             });
             pairs
         }

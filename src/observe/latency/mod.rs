@@ -78,11 +78,11 @@ impl LatencyMonitor {
 impl Series {
     fn note(&mut self, latency: u64, now: i64) {
         self.worst = self.worst.max(latency);
-        if let Some(last) = self.samples.back_mut() {
-            if last.time == now {
-                last.latency = last.latency.max(latency);
-                return;
-            }
+        if let Some(last) = self.samples.back_mut()
+            && last.time == now
+        {
+            last.latency = last.latency.max(latency);
+            return;
         }
         if self.samples.len() == SAMPLES_MAX {
             self.samples.pop_front();
