@@ -15,6 +15,7 @@ mod resp3;
 mod shutdown;
 mod specs;
 mod startup;
+mod streams;
 mod support;
 mod tidy;
 mod transcripts;
