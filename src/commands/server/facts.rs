@@ -17,6 +17,7 @@ use crate::observe::info::{
 };
 use crate::observe::latency::Sample;
 use crate::observe::{CommandTotals, Counter, Facts, Rate, SlowLogSummary, machine};
+use crate::pubsub::Kind;
 
 /// A key's share of the table that finds it: slots of 8 bytes, about three quarters full.
 const TABLE_BYTES_PER_KEY: u64 = 11;
@@ -109,15 +110,15 @@ impl Facts for Server {
             output_per_s: rate(Rate::NetOutput),
             rejected: total(Counter::RejectedConnections),
             expired: self.keyspace.total(Counts::expired),
-            expired_fields: 0,
+            expired_fields: self.keyspace.total(Counts::expired_fields),
             expire_pauses: total(Counter::ExpiryPauses),
             expire_usec: total(Counter::ExpiryNanos) / 1000,
             evicted: self.keyspace.total(Counts::evicted),
             hits: self.keyspace.total(Counts::hits),
             misses: self.keyspace.total(Counts::misses),
-            channels: 0,
-            patterns: 0,
-            shard_channels: 0,
+            channels: self.pubsub.names(Kind::Channel) as u64,
+            patterns: self.pubsub.names(Kind::Pattern) as u64,
+            shard_channels: self.pubsub.names(Kind::ShardChannel) as u64,
             errors: total(Counter::ErrorReplies),
             reads: total(Counter::Reads),
             writes: total(Counter::Writes),
@@ -168,10 +169,12 @@ impl Facts for Server {
     }
 
     fn databases(&self) -> Vec<DatabaseFacts> {
+        let now = clock::unix_ms().max(0).unsigned_abs();
         let facts = |db| DatabaseFacts {
             keys: self.keyspace.len(db) as u64,
             expires: self.keyspace.volatile(db) as u64,
-            ..DatabaseFacts::default()
+            avg_ttl: self.keyspace.mean_deadline(db).map_or(0, |mean| mean.saturating_sub(now)),
+            subexpiry: self.keyspace.timed(db) as u64,
         };
         (0..self.keyspace.databases()).map(facts).collect()
     }
