@@ -17,6 +17,7 @@ mod resp3;
 mod shutdown;
 mod specs;
 mod startup;
+mod streams;
 mod support;
 mod tidy;
 mod transcripts;

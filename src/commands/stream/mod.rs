@@ -9,6 +9,9 @@ mod pending;
 mod range;
 mod read;
 
+#[cfg(test)]
+mod tests;
+
 use crate::command::row::*;
 use crate::command::{Error, error};
 use crate::config::EventClasses;
