@@ -255,6 +255,8 @@ texts! {
     DEBUG_PROTOCOL = "ERR Wrong protocol type name. Please use one of the following: string|integer|double|bignum|null|array|set|map|attrib|push|verbatim|true|false";
     /// DEBUG PROTOCOL of a type that only RESP3 has.
     DEBUG_PROTOCOL_RESP2 = "ERR RESP2 is not supported by this command";
+    /// DEBUG QUICKLIST-PACKED-THRESHOLD beyond what a list can use.
+    DEBUG_PACKED_THRESHOLD = "ERR argument must be a memory value bigger than 1 and smaller than 4gb";
     /// MEMORY PURGE that the allocator refused.
     PURGE_FAILED = "ERR Error purging dirty pages";
     /// A handler panicked; the log has the details.
