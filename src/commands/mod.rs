@@ -18,11 +18,13 @@ mod hyperloglog;
 mod key;
 mod list;
 mod memory;
+mod pubsub;
 mod sample;
 mod scan;
 mod set;
 mod sort;
 mod store;
+mod stream;
 mod string;
 mod transaction;
 mod wait;
@@ -46,11 +48,15 @@ pub const FAMILIES: &[&[Command]] = &[
     key::COMMANDS,
     list::COMMANDS,
     memory::COMMANDS,
+    pubsub::COMMANDS,
     server::COMMANDS,
     server::flush::COMMANDS,
     set::COMMANDS,
     sort::COMMANDS,
+    stream::COMMANDS,
     string::COMMANDS,
+    #[cfg(test)]
+    testing::COMMANDS,
     transaction::COMMANDS,
     wait::COMMANDS,
     zset::COMMANDS,

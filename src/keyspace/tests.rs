@@ -30,7 +30,13 @@ impl Fixture {
     }
 
     fn clock(&self) -> Clock {
-        Clock { now: self.now, lfu: None, no_touch: false, events: EventClasses::EXPIRED }
+        Clock {
+            now: self.now,
+            lfu: None,
+            no_touch: false,
+            events: EventClasses::EXPIRED,
+            keep_expired: false,
+        }
     }
 
     /// A view that holds everything.

@@ -15,9 +15,6 @@ use crate::config::parse_size;
 use super::help;
 use super::{Call, Command, DONE, Outcome};
 
-/// The largest threshold, in bytes: lengths within listpacks have 32 bits.
-const PACKED_THRESHOLD_MAX: u64 = (1 << 32) - (1 << 20);
-
 /// The family's row.
 pub const COMMANDS: &[Command] = &[Command::new(
     Spec::new("debug", -2).flags(&[ADMIN, NOSCRIPT, LOADING, STALE, PROTECTED, EXCLUSIVE]).doc(
@@ -87,9 +84,10 @@ const SUBCOMMANDS: &[Subcommand] = &[
     Subcommand {
         name: "quicklist-packed-threshold",
         arguments: (1, 1),
-        run: set_packed_threshold,
+        run: set_list_packed_threshold,
         usage: "QUICKLIST-PACKED-THRESHOLD <size>",
-        meaning: "The size from which on an element of a list gets a chunk of its own; 0 for the default.",
+        meaning: "Elements of lists from <size> on get chunks of their own; 0 leaves that to the\n\
+                  configuration.",
     },
     Subcommand {
         name: "set-active-expire",
@@ -177,9 +175,10 @@ fn log(call: &mut Call<'_>) -> Outcome {
     DONE
 }
 
-fn set_packed_threshold(call: &mut Call<'_>) -> Outcome {
-    let size = parse_size(call.args[2]).filter(|&size| size <= PACKED_THRESHOLD_MAX);
-    let size = size.ok_or(error::DEBUG_PACKED_THRESHOLD)?;
+fn set_list_packed_threshold(call: &mut Call<'_>) -> Outcome {
+    // The largest element of a listpack stays some way below 4 GiB.
+    const MAX: u64 = (1 << 32) - (1 << 20);
+    let size = parse_size(call.args[2]).filter(|&size| size <= MAX).ok_or(error::PACKED_THRESHOLD)?;
     call.server.list_packed_threshold.store(size as usize, Ordering::Relaxed);
     call.reply.ok();
     DONE

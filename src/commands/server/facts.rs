@@ -50,10 +50,9 @@ impl Facts for Server {
         self.clients.for_each(|client| {
             let flags = client.flags();
             let watched = client.transaction.1.load(Ordering::Relaxed) as u64;
-            let input =
-                [&client.query_buffer.0, &client.query_buffer.1].map(|bytes| bytes.load(Ordering::Relaxed));
+            let input = [&client.query.used, &client.query.free].map(|bytes| bytes.load(Ordering::Relaxed));
             facts.largest_input = facts.largest_input.max(input.iter().sum::<usize>() as u64);
-            facts.largest_output = facts.largest_output.max(client.outbox.pending().0 as u64);
+            facts.largest_output = facts.largest_output.max(client.output_bytes() as u64);
             facts.blocked += u64::from(flags.contains(ClientFlags::BLOCKED));
             facts.tracking += u64::from(flags.contains(ClientFlags::TRACKING));
             facts.subscribed += u64::from(flags.contains(ClientFlags::PUBSUB));
@@ -108,7 +107,7 @@ impl Facts for Server {
             output_per_s: rate(Rate::NetOutput),
             rejected: total(Counter::RejectedConnections),
             expired: self.keyspace.total(Counts::expired),
-            expired_fields: 0,
+            expired_fields: self.keyspace.total(Counts::expired_fields),
             expire_pauses: total(Counter::ExpiryPauses),
             expire_usec: total(Counter::ExpiryNanos) / 1000,
             evicted: self.keyspace.total(Counts::evicted),
@@ -167,10 +166,12 @@ impl Facts for Server {
     }
 
     fn databases(&self) -> Vec<DatabaseFacts> {
+        let now = clock::unix_ms().max(0).unsigned_abs();
         let facts = |db| DatabaseFacts {
             keys: self.keyspace.len(db) as u64,
             expires: self.keyspace.volatile(db) as u64,
-            ..DatabaseFacts::default()
+            avg_ttl: self.keyspace.mean_deadline(db).map_or(0, |mean| mean.saturating_sub(now)),
+            subexpiry: self.keyspace.timed(db) as u64,
         };
         (0..self.keyspace.databases()).map(facts).collect()
     }
