@@ -372,7 +372,7 @@ impl Connection {
         client.set_flags(ClientFlags::BLOCKED, true);
         let over = self.wait(server.pause.ended()).await;
         client.set_flags(ClientFlags::BLOCKED, false);
-        Ok(Flow::unless_ended(over?))
+        Ok(if over?.is_some() { Flow::GoOn } else { Flow::Close })
     }
 
     /// Waits until a client that is blocked on keys is answered, gives up, or goes away.
