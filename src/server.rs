@@ -16,6 +16,10 @@ use crate::config::Config;
 use crate::keyspace::Keyspace;
 use crate::net;
 use crate::observe::{Stats, log::Log};
+use crate::script::Scripts;
+
+/// Of a worker thread, in bytes: scripts convert values that nest a thousand levels deep.
+const STACK_SIZE: usize = 8 << 20;
 
 /// What `--help` prints.
 pub const USAGE: &str = "\
@@ -56,6 +60,7 @@ pub fn run(config: Config) -> ExitCode {
         .worker_threads(workers)
         .max_blocking_threads(SPARE_THREADS)
         .thread_name("redstart")
+        .thread_stack_size(STACK_SIZE)
         .enable_all()
         .build();
     match runtime {
@@ -97,6 +102,7 @@ pub fn assemble(config: Config, workers: usize) -> Result<Arc<Server>, String> {
         catalog,
         clients: Registry::default(),
         blocked: BlockedClients::default(),
+        scripts: Scripts::default(),
         identity: Identity {
             started: Instant::now(),
             started_unix: clock::unix_ms() / 1000,
@@ -139,6 +145,7 @@ fn serve(runtime: &Runtime, server: &Arc<Server>) -> ExitCode {
         tokio::spawn(crate::dispatch::housekeeping(Arc::clone(server)));
         listeners.accept(Arc::clone(server)).await;
         wait_for_the_end(server).await;
+        server.scripts.running.stop();
         tracing::info!("User requested shutdown...");
         drain(server).await;
         tracing::warn!("Redis is now ready to exit, bye bye...");

@@ -7,6 +7,7 @@ pub mod catalog;
 pub mod server;
 
 mod connection;
+mod script;
 mod string;
 mod transaction;
 
@@ -15,4 +16,5 @@ pub use self::catalog::{Catalog, Found, Listed};
 pub use self::server::Server;
 
 /// All families.
-pub const FAMILIES: &[&[Command]] = &[connection::COMMANDS, string::COMMANDS, transaction::COMMANDS];
+pub const FAMILIES: &[&[Command]] =
+    &[connection::COMMANDS, script::COMMANDS, string::COMMANDS, transaction::COMMANDS];

@@ -11,6 +11,7 @@ use crate::config::Config;
 use crate::keyspace::Keyspace;
 use crate::observe::Stats;
 use crate::observe::log::Log;
+use crate::script::Scripts;
 
 /// What handlers and tasks share. Each part guards itself; this only holds them together.
 pub struct Server {
@@ -24,6 +25,8 @@ pub struct Server {
     pub clients: Registry,
     /// Those of them that are blocked on keys.
     pub blocked: BlockedClients,
+    /// The interpreter and its scripts.
+    pub scripts: Scripts,
     /// The counters.
     pub stats: Stats,
     /// When the process started and who it is.

@@ -24,6 +24,9 @@ const READ_SPACE: usize = 16 * 1024;
 /// A reply this long is written before the next turn of a pipeline.
 const FLUSH_AT: usize = 256 * 1024;
 
+/// How often a waiter looks again whether a script has been running for too long, at least.
+const BUSY_RETRY_MS: i64 = 20;
+
 /// Everything that belongs to one connection.
 pub struct Connection {
     server: Arc<Server>,
@@ -193,7 +196,11 @@ impl Connection {
             match stop {
                 Stop::Drained => {}
                 Stop::Close => return Ok(Flow::Close),
-                Stop::GateClosed => self.server.keyspace.gate.opened().await,
+                Stop::GateClosed => {
+                    if self.wait_for_gate().await == Some(Flow::Close) {
+                        return Ok(Flow::Close);
+                    }
+                }
                 Stop::NeedsEverything => {
                     if self.run_exclusively().await == Flow::Close {
                         return Ok(Flow::Close);
@@ -263,9 +270,36 @@ impl Connection {
                 &mut self.reply,
             );
             match stop {
-                None => self.server.keyspace.gate.opened().await,
+                None => {
+                    if let Some(flow) = self.wait_for_gate().await {
+                        return flow;
+                    }
+                }
                 Some(Stop::Close) => return Flow::Close,
                 Some(_) => return Flow::GoOn,
+            }
+        }
+    }
+
+    /// Waits until the gate is open. A script that keeps it closed for too long makes the next request be answered
+    /// meanwhile; then this tells whether the connection goes on.
+    async fn wait_for_gate(&mut self) -> Option<Flow> {
+        loop {
+            let gate = &self.server.keyspace.gate;
+            let threshold = self.server.config.settings().execution.busy_reply_threshold_ms as i64;
+            let closed_for = gate.closed_for()?;
+            if threshold > 0 && closed_for >= threshold && self.server.scripts.running.is_active() {
+                let (session, reply) = (&mut self.session, &mut self.reply);
+                let stop = self.turn.run_while_busy(&self.server, session, &self.batch, &self.input, reply);
+                if let Some(stop) = stop {
+                    let closes = matches!(stop, Stop::Close);
+                    return Some(if closes { Flow::Close } else { Flow::GoOn });
+                }
+            }
+            let patience = Duration::from_millis((threshold - closed_for).max(BUSY_RETRY_MS) as u64);
+            // A gate that opened and closed again meanwhile is waited for anew.
+            if timeout(patience, gate.opened()).await.is_ok() {
+                return None;
             }
         }
     }
