@@ -2,21 +2,20 @@
 
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64};
 use std::time::{Duration, Instant};
 
 use tokio::runtime::Runtime;
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::base::clock;
-use crate::client::{BlockedClients, Registry};
-use crate::commands::server::{Identity, Shutdown};
-use crate::commands::{Catalog, Server};
+use crate::commands::Server;
+use crate::commands::server::SPARE_THREADS;
 use crate::config::Config;
-use crate::keyspace::Keyspace;
 use crate::net;
-use crate::observe::{Stats, log::Log};
-use crate::script::Scripts;
+use crate::observe::{log::Log, metrics};
+
+mod surroundings;
+
+use self::surroundings::{PidFile, Supervisor};
 
 /// Of a worker thread, in bytes: scripts convert values that nest a thousand levels deep.
 const STACK_SIZE: usize = 8 << 20;
@@ -36,12 +35,13 @@ Examples:
        ./redis-server /etc/myredis.conf --loglevel verbose
 ";
 
-/// Threads beyond the workers that may run commands: those that take over while a worker does long work.
-const SPARE_THREADS: usize = 16;
-
 /// Runs a server with this configuration until it is asked to stop.
 pub fn run(config: Config) -> ExitCode {
     let settings = config.settings();
+    if let Err(error) = surroundings::go_to_background(&settings.process) {
+        eprintln!("Can't go to the background: {error}");
+        return ExitCode::FAILURE;
+    }
     if let Err(error) = std::env::set_current_dir(&settings.snapshots.dir) {
         eprintln!("Can't chdir to '{}': {error}", settings.snapshots.dir.display());
         return ExitCode::FAILURE;
@@ -56,6 +56,10 @@ pub fn run(config: Config) -> ExitCode {
         }
     };
     announce();
+    if let Err(error) = surroundings::allow_clients(&server.config) {
+        tracing::warn!("{error}");
+        return ExitCode::FAILURE;
+    }
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(workers)
         .max_blocking_threads(SPARE_THREADS)
@@ -64,7 +68,10 @@ pub fn run(config: Config) -> ExitCode {
         .enable_all()
         .build();
     match runtime {
-        Ok(runtime) => serve(&runtime, &server),
+        Ok(runtime) => {
+            let _pid_file = PidFile::write(&settings.process);
+            serve(&runtime, &server)
+        }
         Err(error) => {
             tracing::warn!("Can't start the worker threads: {error}");
             ExitCode::FAILURE
@@ -92,35 +99,9 @@ fn announce() {
 pub fn assemble(config: Config, workers: usize) -> Result<Arc<Server>, String> {
     let settings = config.settings();
     let log = Log::start(settings.log.level, settings.log.file.clone());
-    let catalog = Catalog::new(config.renames()).map_err(str::to_owned)?;
-    let threads = workers + SPARE_THREADS;
-    // About sixteen shards per worker: contention stays rare, idle memory small.
-    let bits = (workers * 16).next_power_of_two().trailing_zeros().min(12) as u8;
-    Ok(Arc::new(Server {
-        keyspace: Keyspace::new(bits, settings.process.databases as usize, threads),
-        stats: Stats::new(catalog.len(), threads),
-        catalog,
-        clients: Registry::default(),
-        blocked: BlockedClients::default(),
-        scripts: Scripts::default(),
-        identity: Identity {
-            started: Instant::now(),
-            started_unix: clock::unix_ms() / 1000,
-            run_id: random_id(),
-            replid: random_id(),
-        },
-        shutdown: Shutdown::default(),
-        dirty: AtomicU64::new(0),
-        active_expire: AtomicBool::new(true),
-        last_save: AtomicI64::new(clock::unix_ms() / 1000),
-        config,
-        log,
-    }))
-}
-
-/// 40 hexadecimal digits.
-fn random_id() -> String {
-    (0..5).map(|_| format!("{:08x}", fastrand::u32(..))).collect()
+    let supervised = Supervisor::find(&settings.process).map_or("no", |_| "systemd");
+    let server = Server::new(config, log, workers, supervised).map_err(|error| error.to_string())?;
+    Ok(Arc::new(server))
 }
 
 fn serve(runtime: &Runtime, server: &Arc<Server>) -> ExitCode {
@@ -134,6 +115,10 @@ fn serve(runtime: &Runtime, server: &Arc<Server>) -> ExitCode {
                 return ExitCode::FAILURE;
             }
         };
+        if let Err(error) = metrics::serve(&settings.observe, server) {
+            tracing::warn!("Failed listening: {error}");
+            return ExitCode::FAILURE;
+        }
         tracing::info!("Server initialized");
         let (tcp, unix) = listeners.summary();
         if tcp > 0 {
@@ -144,6 +129,9 @@ fn serve(runtime: &Runtime, server: &Arc<Server>) -> ExitCode {
         }
         tokio::spawn(crate::dispatch::housekeeping(Arc::clone(server)));
         listeners.accept(Arc::clone(server)).await;
+        if let Some(supervisor) = Supervisor::find(&settings.process) {
+            supervisor.tell_ready();
+        }
         wait_for_the_end(server).await;
         server.scripts.running.stop();
         tracing::info!("User requested shutdown...");

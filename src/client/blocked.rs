@@ -1,9 +1,10 @@
 //! Clients blocked on keys: what each waits for, and who may end its waiting.
 //!
 //! A blocked client holds a ticket, registered with its keys in the keyspace. Whoever ends the waiting, a push
-//! that serves it, its own timeout, CLIENT UNBLOCK, claims it first; only one of them can. The client's own
-//! task then takes the reply and takes its ticket back from the keys.
+//! that serves it, its own timeout, CLIENT UNBLOCK, the end of its connection, claims it first; only one of them
+//! can. The client's own task then takes the reply and takes its ticket back from the keys.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
@@ -50,7 +51,9 @@ pub struct Blocked {
 }
 
 impl Blocked {
-    /// Takes the right to end the waiting; false if somebody else has it.
+    /// Takes the right to end the waiting; false if somebody else has it. Who may give it back, because the client's
+    /// command may find nothing, claims with all shards of that command locked: so nobody else of that kind meets a
+    /// claim that doesn't last.
     pub fn claim(&self) -> bool {
         // Acquire and release: whoever claims sees what an earlier holder did before giving the claim back.
         self.claimed.compare_exchange(false, true, Ordering::AcqRel, Ordering::Relaxed).is_ok()
@@ -90,8 +93,6 @@ pub struct BlockedClients {
     next: AtomicU64,
     /// How many of them wake when a key is lost.
     on_loss: AtomicUsize,
-    /// Held by whoever serves: one at a time, so that clients are served in the order of their tickets.
-    serving: Mutex<()>,
 }
 
 impl BlockedClients {
@@ -140,14 +141,21 @@ impl BlockedClients {
         self.by_ticket.is_empty()
     }
 
+    /// How many keys somebody is blocked on, and how many of those somebody who wakes when they are lost.
+    pub fn keys(&self) -> (usize, usize) {
+        let (mut all, mut lossy) = (HashSet::new(), HashSet::new());
+        for blocked in &self.by_ticket {
+            let keys = blocked.waits.keys.iter().map(|key| (blocked.waits.db, key.clone()));
+            if blocked.waits.wakes_on_loss {
+                lossy.extend(keys.clone());
+            }
+            all.extend(keys);
+        }
+        (all.len(), lossy.len())
+    }
+
     /// Whether anybody wakes when a key is lost.
     pub fn any_on_loss(&self) -> bool {
         self.on_loss.load(Ordering::Relaxed) != 0
-    }
-
-    /// Keeps everybody else from serving while `serve` runs.
-    pub fn in_order<R>(&self, serve: impl FnOnce() -> R) -> R {
-        let _one_at_a_time = self.serving.lock();
-        serve()
     }
 }

@@ -1,5 +1,6 @@
 //! The registry of all connections and the part of each that others see.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 
@@ -125,6 +126,20 @@ impl Client {
         self.killed.load(Ordering::Acquire)
     }
 
+    /// Whether it came over loopback or the unix socket.
+    pub fn is_local(&self) -> bool {
+        let ip = self.addr.rsplit_once(':').map_or("", |(ip, _)| ip.trim_matches(['[', ']']));
+        self.flags().contains(ClientFlags::UNIX_SOCKET)
+            || ip.parse::<IpAddr>().is_ok_and(|ip| ip.to_canonical().is_loopback())
+    }
+
+    /// Bytes it holds here: buffers and what it has not taken yet.
+    pub fn memory_bytes(&self) -> usize {
+        let buffers = [&self.query_buffer.0, &self.query_buffer.1, &self.reply_buffer.1];
+        let buffers: usize = buffers.iter().map(|bytes| bytes.load(Ordering::Relaxed)).sum();
+        size_of::<Client>() + buffers + self.outbox.pending().0
+    }
+
     /// Seconds since it connected.
     pub fn age_seconds(&self) -> i64 {
         (clock::monotonic_ms() - self.created_ms) / 1000
@@ -194,6 +209,11 @@ impl Registry {
     /// Whether nobody is connected.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    /// Looks at all connections, in no order.
+    pub fn for_each(&self, mut look: impl FnMut(&Client)) {
+        self.clients.iter().for_each(|client| look(&client));
     }
 
     /// All connections, in the order of connecting.

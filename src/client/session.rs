@@ -39,6 +39,8 @@ pub struct Session {
     pub watch: Watch,
     /// CLIENT NO-TOUCH.
     pub no_touch: bool,
+    /// Which arguments of the running command are secrets.
+    pub redacted: Vec<usize>,
 }
 
 impl Session {
@@ -53,6 +55,7 @@ impl Session {
             transaction: None,
             watch: Watch::default(),
             no_touch: false,
+            redacted: Vec::new(),
         }
     }
 

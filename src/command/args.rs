@@ -50,6 +50,13 @@ impl<'a> Args<'a> {
         self.take().ok_or(error::SYNTAX)
     }
 
+    /// Takes this many arguments, if there are that many.
+    pub fn take_many(&mut self, count: usize) -> Option<&'a [&'a [u8]]> {
+        let (taken, rest) = self.rest.split_at_checked(count)?;
+        self.rest = rest;
+        Some(taken)
+    }
+
     /// Takes the next argument if it is this word.
     pub fn word(&mut self, word: &str) -> bool {
         let matches = self.peek().is_some_and(|next| next.eq_ignore_ascii_case(word.as_bytes()));
@@ -88,18 +95,32 @@ pub fn int(arg: &[u8]) -> Result<i64, Error> {
 /// An argument as an integer within limits.
 ///
 /// # Errors
-/// `ERR value is out of range, must be positive` below zero when `min` is 0; else `ERR value is out of range, value
-/// must between min and max`; not an integer.
+/// `ERR value is out of range, value must between min and max`; not an integer.
 pub fn int_in(arg: &[u8], min: i64, max: i64) -> Result<i64, Error> {
     let value = int(arg)?;
     if (min..=max).contains(&value) {
         return Ok(value);
     }
-    Err(if min == 0 && max == i64::MAX {
-        error::NOT_POSITIVE
-    } else {
-        Error::new(format!("ERR value is out of range, value must between {min} and {max}"))
-    })
+    Err(Error::new(format!("ERR value is out of range, value must between {min} and {max}")))
+}
+
+/// An argument as a number of things, which may be none.
+///
+/// # Errors
+/// `otherwise`, if it is anything else.
+pub fn count(arg: &[u8], otherwise: Error) -> Result<usize, Error> {
+    num::parse_i64(arg).and_then(|count| usize::try_from(count).ok()).ok_or(otherwise)
+}
+
+/// An argument as a number of things, one at least.
+///
+/// # Errors
+/// `otherwise`, if it is anything else.
+pub fn positive(arg: &[u8], otherwise: Error) -> Result<usize, Error> {
+    num::parse_i64(arg)
+        .and_then(|count| usize::try_from(count).ok())
+        .filter(|&count| count > 0)
+        .ok_or(otherwise)
 }
 
 /// An argument as a double.

@@ -4,6 +4,9 @@ use std::borrow::Cow;
 
 use crate::keyspace::WrongType;
 
+/// Longest code of an error, in bytes.
+const CODE_MAX: usize = 31;
+
 /// An error reply: its text with the code in front, without `-` and line end.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Error(Cow<'static, [u8]>);
@@ -24,9 +27,10 @@ impl Error {
         &self.0
     }
 
-    /// The code: the first word of the text.
+    /// The code: the first word of the text; `ERR` if it has no code or none of a sensible length.
     pub fn code(&self) -> &[u8] {
-        self.0.split(|&byte| byte == b' ').next().unwrap_or_default()
+        let space = self.0.iter().take(CODE_MAX).position(|&byte| byte == b' ');
+        space.map_or(b"ERR", |end| &self.0[..end])
     }
 }
 
@@ -55,6 +59,20 @@ texts! {
     NOT_POSITIVE = "ERR value is out of range, must be positive";
     /// The value at the key is no number of the kind.
     HASH_NOT_AN_INTEGER = "ERR hash value is not an integer";
+    /// HINCRBYFLOAT of a field that holds no number.
+    HASH_NOT_A_FLOAT = "ERR hash value is not a float";
+    /// HINCRBYFLOAT by what is no finite number.
+    NAN_OR_INFINITY = "ERR value is NaN or Infinity";
+    /// HEXPIRE and its kin with a time below zero.
+    FIELD_EXPIRE_NEGATIVE = "ERR invalid expire time, must be >= 0";
+    /// HEXPIRE, HTTL and their kin without FIELDS.
+    FIELDS_MISSING = "ERR Mandatory argument FIELDS is missing or not at the right position";
+    /// HEXPIRE and its kin with a count of fields that is no number above zero.
+    NUMFIELDS_NOT_POSITIVE = "ERR Parameter `numFields` should be greater than 0";
+    /// The same of HTTL, HPERSIST and their kin.
+    FIELD_COUNT_NOT_POSITIVE = "ERR Number of fields must be a positive integer";
+    /// A count of fields that isn't how many there are.
+    NUMFIELDS_MISMATCH = "ERR The `numfields` parameter must match the number of arguments";
     /// RENAME, OBJECT and others on an absent key.
     NO_SUCH_KEY = "ERR no such key";
     /// A result beyond 64 bits.
@@ -95,8 +113,16 @@ texts! {
     TIMEOUT_OUT_OF_RANGE = "ERR timeout is out of range";
     /// A script has been running for too long.
     BUSY = "BUSY Redis is busy running a script. You can only call SCRIPT KILL or SHUTDOWN NOSAVE.";
+    /// LPOS with RANK 0.
+    RANK_ZERO = "ERR RANK can't be zero: use 1 to start from the first match, 2 from the second ... or use negative to start from the end of the list";
+    /// COUNT below zero, or no integer.
+    COUNT_NEGATIVE = "ERR COUNT can't be negative";
+    /// MAXLEN below zero, or no integer.
+    MAXLEN_NEGATIVE = "ERR MAXLEN can't be negative";
     /// A key count of zero where one is needed.
     NUMKEYS_NOT_POSITIVE = "ERR numkeys should be greater than 0";
+    /// SINTERCARD of more keys than there are arguments.
+    NUMKEYS_TOO_LARGE = "ERR Number of keys can't be greater than number of args";
     /// A command that MULTI can't queue.
     NOT_IN_TRANSACTION = "ERR Command not allowed inside a transaction";
     /// MULTI within MULTI.
@@ -109,8 +135,64 @@ texts! {
     WATCH_IN_MULTI = "ERR WATCH inside MULTI is not allowed";
     /// EXEC after a command was refused.
     EXECABORT = "EXECABORT Transaction discarded because of previous errors.";
-    /// A blocked client whose key has gone or changed its type.
+    /// CLIENT UNBLOCK ... ERROR, to the client that was blocked.
     UNBLOCKED = "UNBLOCKED client unblocked via CLIENT UNBLOCK";
+    /// A string that is no HyperLogLog.
+    NOT_AN_HLL = "WRONGTYPE Key is not a valid HyperLogLog string value.";
+    /// A HyperLogLog whose registers make no sense.
+    CORRUPTED_HLL = "INVALIDOBJ Corrupted HLL object detected";
+    /// PFDEBUG of an absent key.
+    NO_SUCH_HLL = "ERR The specified key does not exist";
+    /// PFDEBUG DECODE of a dense one.
+    HLL_NOT_SPARSE = "ERR HLL encoding is not sparse";
+    /// SORT without ALPHA of what isn't numbers.
+    SORT_NOT_NUMBERS = "ERR One or more scores can't be converted into double";
+    /// A count of zero where one at least is needed.
+    COUNT_NOT_POSITIVE = "ERR count should be greater than 0";
+    /// A number of random elements beyond what a reply may hold.
+    OUT_OF_RANGE = "ERR value is out of range";
+    /// SINTERCARD, ZINTERCARD with a LIMIT that is no number or below zero.
+    LIMIT_NEGATIVE = "ERR LIMIT can't be negative";
+    /// A weight that is no number.
+    WEIGHT_NOT_FLOAT = "ERR weight value is not a float";
+    /// An end of a range of scores that is no number.
+    NOT_A_SCORE_RANGE = "ERR min or max is not a float";
+    /// An end of a range of members without its mark.
+    NOT_A_LEX_RANGE = "ERR min or max not valid string range item";
+    /// A score, or a sum of scores, that is no number.
+    SCORE_NAN = "ERR resulting score is not a number (NaN)";
+    /// ZADD's NX with XX.
+    ZADD_NX_AND_XX = "ERR XX and NX options at the same time are not compatible";
+    /// ZADD's GT with LT, or one of them with NX.
+    ZADD_GT_LT_NX = "ERR GT, LT, and/or NX options at the same time are not compatible";
+    /// ZADD's INCR with several members.
+    ZADD_INCR_PAIRS = "ERR INCR option supports a single increment-element pair";
+    /// LIMIT of a range of ranks.
+    LIMIT_WITHOUT_BY = "ERR syntax error, LIMIT is only supported in combination with either BYSCORE or BYLEX";
+    /// WITHSCORES of a range of members.
+    WITHSCORES_BY_LEX = "ERR syntax error, WITHSCORES not supported in combination with BYLEX";
+    /// A distance in another unit than m, km, ft or mi.
+    GEO_UNIT = "ERR unsupported unit provided. please use M, KM, FT, MI";
+    /// A radius that is no number.
+    GEO_RADIUS_NOT_FLOAT = "ERR need numeric radius";
+    /// A radius below zero.
+    GEO_RADIUS_NEGATIVE = "ERR radius cannot be negative";
+    /// A width that is no number.
+    GEO_WIDTH_NOT_FLOAT = "ERR need numeric width";
+    /// A height that is no number.
+    GEO_HEIGHT_NOT_FLOAT = "ERR need numeric height";
+    /// A box with a side below zero.
+    GEO_BOX_NEGATIVE = "ERR height or width cannot be negative";
+    /// A search from a member that is not there.
+    GEO_NO_MEMBER = "ERR could not decode requested zset member";
+    /// COUNT of zero or less.
+    GEO_COUNT = "ERR COUNT must be > 0";
+    /// ANY without COUNT.
+    GEO_ANY_WITHOUT_COUNT = "ERR the ANY argument requires COUNT argument";
+    /// GEOSEARCHSTORE with options about the reply.
+    GEOSEARCHSTORE_WITH = "ERR GEOSEARCHSTORE is not compatible with WITHDIST, WITHHASH and WITHCOORD options";
+    /// GEORADIUS STORE with options about the reply.
+    GEORADIUS_STORE_WITH = "ERR STORE option in GEORADIUS is not compatible with WITHDIST, WITHHASH and WITHCOORD options";
     /// LCS of a key that holds no string.
     LCS_NOT_STRINGS = "ERR The specified keys must contain string values";
     /// LCS with LEN and IDX.
@@ -143,8 +225,88 @@ texts! {
     NOTBUSY = "NOTBUSY No scripts in execution right now.";
     /// SCRIPT KILL of a script that has written.
     UNKILLABLE = "UNKILLABLE Sorry the script already executed write commands against the dataset. You can either wait the script termination or kill the server in a hard way using the SHUTDOWN NOSAVE command.";
+    /// COMMAND GETKEYS of a command that doesn't exist.
+    INVALID_COMMAND = "ERR Invalid command specified";
+    /// COMMAND GETKEYS of a command without keys.
+    NO_KEY_ARGUMENTS = "ERR The command has no key arguments";
+    /// COMMAND GETKEYS of a command with too few or too many arguments.
+    WRONG_NUMBER_OF_ARGUMENTS = "ERR Invalid number of arguments specified for command";
+    /// COMMAND GETKEYS of arguments among which no key can be found.
+    INVALID_ARGUMENTS = "ERR Invalid arguments specified for command";
+    /// CLUSTER, READONLY and others without cluster mode.
+    CLUSTER_DISABLED = "ERR This instance has cluster support disabled";
+    /// SLOWLOG GET with a count below -1.
+    SLOWLOG_COUNT = "ERR count should be greater than or equal to -1";
+    /// REPLICAOF with a port outside 0 to 65535.
+    INVALID_PRIMARY_PORT = "ERR Invalid master port";
+    /// REPLICAOF of a server.
+    NO_REPLICATION = "ERR This version of Redstart doesn't replicate: only REPLICAOF NO ONE is possible";
+    /// MODULE LOAD and its kin.
+    NO_MODULES = "ERR Redstart doesn't load modules";
+    /// EXPIRE with NX and another condition.
+    NX_WITH_OTHERS = "ERR NX and XX, GT or LT options at the same time are not compatible";
+    /// EXPIRE with GT and LT.
+    GT_WITH_LT = "ERR GT and LT options at the same time are not compatible";
+    /// SCAN, SSCAN or ZSCAN with an option of HSCAN.
+    NOVALUES = "ERR NOVALUES option can only be used in HSCAN";
+    /// SWAPDB whose first argument is no number of 32 bits.
+    INVALID_FIRST_DB = "ERR invalid first DB index";
+    /// SWAPDB whose second argument is no number of 32 bits.
+    INVALID_SECOND_DB = "ERR invalid second DB index";
+    /// OBJECT IDLETIME where access clocks hold LFU counters.
+    NO_IDLE_TIME = "ERR An LFU maxmemory policy is selected, idle time not tracked. Please note that when switching between policies at runtime LRU and LFU data will take some time to adjust.";
+    /// OBJECT FREQ where access clocks hold LRU seconds.
+    NO_FREQUENCY = "ERR An LFU maxmemory policy is not selected, access frequency not tracked. Please note that when switching between policies at runtime LRU and LFU data will take some time to adjust.";
+    /// The number of a bit that is none, or lies beyond `proto-max-bulk-len`.
+    BIT_OFFSET = "ERR bit offset is not an integer or out of range";
+    /// SETBIT of something other than 0 and 1.
+    BIT_VALUE = "ERR bit is not an integer or out of range";
+    /// BITPOS of something other than 0 and 1.
+    BIT_ARGUMENT = "ERR The bit argument must be 1 or 0.";
+    /// BITOP NOT of several keys.
+    BITOP_NOT = "ERR BITOP NOT must be called with a single source key.";
+    /// A type of a field that is none.
+    BITFIELD_TYPE = "ERR Invalid bitfield type. Use something like i16 u8. Note that u64 is not supported but i64 is.";
+    /// BITFIELD OVERFLOW with an unknown word.
+    BITFIELD_OVERFLOW = "ERR Invalid OVERFLOW type specified";
+    /// BITFIELD_RO with more than GET.
+    BITFIELD_RO_WRITES = "ERR BITFIELD_RO only supports the GET subcommand";
+    /// A timeout that is no integer.
+    TIMEOUT_NOT_INTEGER = "ERR timeout is not an integer or out of range";
+    /// WAITAOF for the own AOF where there is none.
+    WAITAOF_WITHOUT_AOF = "ERR WAITAOF cannot be used when numlocal is set but appendonly is disabled.";
+    /// DEBUG PROTOCOL of an unknown type.
+    DEBUG_PROTOCOL = "ERR Wrong protocol type name. Please use one of the following: string|integer|double|bignum|null|array|set|map|attrib|push|verbatim|true|false";
+    /// DEBUG PROTOCOL of a type that only RESP3 has.
+    DEBUG_PROTOCOL_RESP2 = "ERR RESP2 is not supported by this command";
+    /// MEMORY PURGE that the allocator refused.
+    PURGE_FAILED = "ERR Error purging dirty pages";
     /// A handler panicked; the log has the details.
     INTERNAL = "ERR internal error, see the server log";
+}
+
+/// `ERR at least 1 input key is needed for 'x' command`.
+pub fn no_input_key(name: &str) -> Error {
+    Error::new(format!("ERR at least 1 input key is needed for '{name}' command"))
+}
+
+/// A position outside of what can be stored.
+pub fn invalid_position(longitude: f64, latitude: f64) -> Error {
+    Error::new(format!("ERR invalid longitude,latitude pair {longitude:.6},{latitude:.6}"))
+}
+
+/// GEOSEARCH without a centre, or with two.
+pub fn geo_needs_centre(name: &[u8]) -> Error {
+    let mut text = b"ERR exactly one of FROMMEMBER or FROMLONLAT can be specified for ".to_vec();
+    text.extend_from_slice(name);
+    Error::new(text)
+}
+
+/// GEOSEARCH without a shape, or with two.
+pub fn geo_needs_shape(name: &[u8]) -> Error {
+    let mut text = b"ERR exactly one of BYRADIUS and BYBOX can be specified for ".to_vec();
+    text.extend_from_slice(name);
+    Error::new(text)
 }
 
 /// `ERR wrong number of arguments for 'x' command`.
@@ -152,9 +314,44 @@ pub fn wrong_arity(name: &str) -> Error {
     Error::new(format!("ERR wrong number of arguments for '{name}' command"))
 }
 
+/// `ERR value is out of range, value must between 0 and 10`.
+pub fn out_of_range(min: i64, max: i64) -> Error {
+    Error::new(format!("ERR value is out of range, value must between {min} and {max}"))
+}
+
 /// `ERR invalid expire time in 'x' command`.
 pub fn invalid_expire(name: &str) -> Error {
     Error::new(format!("ERR invalid expire time in '{name}' command"))
+}
+
+/// `ERR Unknown PFDEBUG subcommand 'x'`.
+pub fn unknown_pfdebug(sub: &[u8]) -> Error {
+    Error::new([b"ERR Unknown PFDEBUG subcommand '", sub, b"'"].concat())
+}
+
+/// `ERR TESTFAILED x`.
+pub fn hll_self_test(what: impl std::fmt::Display) -> Error {
+    Error::new(format!("ERR TESTFAILED {what}"))
+}
+
+/// `ERR Unsupported option x`.
+pub fn unsupported_option(option: &[u8]) -> Error {
+    Error::new([b"ERR Unsupported option ", option].concat())
+}
+
+/// `ERR x command not allowed. If the enable-x-command option is set to "local", ...`
+pub fn protected_command(name: &str) -> Error {
+    Error::new(format!(
+        "ERR {} command not allowed. If the enable-{name}-command option is set to \"local\", you can run it from \
+         a local connection, otherwise you need to set this option in the configuration file, and then restart the \
+         server.",
+        name.to_uppercase()
+    ))
+}
+
+/// A subcommand of DEBUG that Redis has and this server doesn't.
+pub fn debug_unsupported(name: &[u8]) -> Error {
+    Error::new([b"ERR DEBUG ", &*name.to_ascii_uppercase(), b" is not supported by Redstart"].concat())
 }
 
 /// `ERR unknown command 'x', with args beginning with: 'a' 'b' `.
@@ -182,4 +379,19 @@ pub fn unknown_subcommand(container: &str, sub: &[u8]) -> Error {
     text.extend_from_slice(&sub[..sub.len().min(128)]);
     text.extend_from_slice(format!("'. Try {} HELP.", container.to_uppercase()).as_bytes());
     Error::new(text)
+}
+
+/// `ERR unknown subcommand or wrong number of arguments for 'x'. Try CONTAINER HELP.`
+pub fn subcommand_syntax(args: &[&[u8]]) -> Error {
+    let mut text = b"ERR unknown subcommand or wrong number of arguments for '".to_vec();
+    text.extend_from_slice(&args[1][..args[1].len().min(128)]);
+    text.extend_from_slice(b"'. Try ");
+    text.extend_from_slice(&args[0].to_ascii_uppercase());
+    text.extend_from_slice(b" HELP.");
+    Error::new(text)
+}
+
+/// `ERR No samples available for event 'x'`.
+pub fn no_latency_samples(event: &[u8]) -> Error {
+    Error::new([b"ERR No samples available for event '", event, b"'"].concat())
 }

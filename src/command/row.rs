@@ -41,6 +41,8 @@ pub const ALLOW_BUSY: Flags = Flags::ALLOW_BUSY;
 pub const NO_ASYNC_LOADING: Flags = Flags::NO_ASYNC_LOADING;
 /// [`Flags::NO_MANDATORY_KEYS`]
 pub const NO_MANDATORY_KEYS: Flags = Flags::NO_MANDATORY_KEYS;
+/// [`Flags::PROTECTED`]
+pub const PROTECTED: Flags = Flags::PROTECTED;
 /// [`Flags::EXCLUSIVE`]
 pub const EXCLUSIVE: Flags = Flags::EXCLUSIVE;
 /// [`Flags::CROSS_PROTOCOL`]

@@ -1,6 +1,6 @@
 //! What a command is, as one row: everything that COMMAND, ACL, lock plans, admission and tests derive.
 
-use super::keys::KeySpec;
+use super::keys::{Begin, Find, KeyFlags, KeySpec};
 
 bitflags::bitflags! {
     /// What a command does and where it may run. Names as in COMMAND INFO, in lower case.
@@ -46,7 +46,7 @@ bitflags::bitflags! {
         const NO_ASYNC_LOADING = 1 << 18;
         /// Has no key that must be given.
         const NO_MANDATORY_KEYS = 1 << 19;
-        /// Only from a sentinel's point of view.
+        /// Refused unless the directive `enable-x-command` allows it.
         const PROTECTED = 1 << 20;
         /// The first words of a HTTP request: the connection is closed.
         const CROSS_PROTOCOL = 1 << 21;
@@ -62,8 +62,8 @@ bitflags::bitflags! {
 }
 
 impl Flags {
-    /// The flags COMMAND INFO shows, with their names, in its order.
-    pub const SHOWN: [(Flags, &'static str); 20] = [
+    /// The flags COMMAND INFO shows, with their names, in its order. The others are nobody's business.
+    pub const SHOWN: [(Flags, &'static str); 19] = [
         (Flags::WRITE, "write"),
         (Flags::READONLY, "readonly"),
         (Flags::DENYOOM, "denyoom"),
@@ -78,12 +78,11 @@ impl Flags {
         (Flags::ASKING, "asking"),
         (Flags::FAST, "fast"),
         (Flags::NO_AUTH, "no_auth"),
-        (Flags::MAY_REPLICATE, "may_replicate"),
+        (Flags::NO_MANDATORY_KEYS, "no_mandatory_keys"),
+        (Flags::NO_ASYNC_LOADING, "no_async_loading"),
         (Flags::NO_MULTI, "no_multi"),
         (Flags::MOVABLEKEYS, "movablekeys"),
         (Flags::ALLOW_BUSY, "allow_busy"),
-        (Flags::NO_ASYNC_LOADING, "no_async_loading"),
-        (Flags::NO_MANDATORY_KEYS, "no_mandatory_keys"),
     ];
 }
 
@@ -292,5 +291,67 @@ impl Spec {
             all |= Categories::SLOW;
         }
         all
+    }
+
+    /// Its flags as COMMAND INFO shows them: what older clients can't tell from [`Spec::key_range`] is marked.
+    pub fn flags_shown(&self) -> Flags {
+        if self.range_misses_keys() { self.flags | Flags::MOVABLEKEYS } else { self.flags }
+    }
+
+    /// First key, last key and step as COMMAND told them before there were key specs; a negative last key
+    /// counts from the end, and all are 0 when no spec fits the form.
+    pub fn key_range(&self) -> (i64, i64, i64) {
+        if let [only] = self.keys {
+            return only.plain_range().map_or((0, 0, 0), |(first, last, step)| (first, last, step as i64));
+        }
+        let merged = self.merged_ranges();
+        let (Some(first), Some(last)) = (merged.first, merged.last) else { return (0, 0, 0) };
+        (first, last, 1)
+    }
+
+    /// Whether keys stand elsewhere than [`Spec::key_range`] says.
+    fn range_misses_keys(&self) -> bool {
+        match self.keys {
+            [] => false,
+            [only] => only.plain_range().is_none() || only.flags.contains(KeyFlags::INCOMPLETE),
+            _ => self.merged_ranges().misses,
+        }
+    }
+
+    /// Joins consecutive ranges with a step of 1; a last key counted from the end lies beyond any other.
+    fn merged_ranges(&self) -> Merged {
+        let mut merged = Merged { first: None, last: None, misses: false };
+        for spec in self.keys {
+            match spec.plain_range() {
+                Some((first, last, 1)) if merged.last.is_none_or(|end| end == first - 1) => {
+                    merged.first = Some(merged.first.map_or(first, |seen| seen.min(first)));
+                    merged.last = Some(last);
+                    merged.misses |= spec.flags.contains(KeyFlags::INCOMPLETE);
+                }
+                _ => merged.misses = true,
+            }
+        }
+        merged
+    }
+}
+
+/// Several key specs as one range.
+struct Merged {
+    first: Option<i64>,
+    last: Option<i64>,
+    misses: bool,
+}
+
+impl KeySpec {
+    /// First key, last key (negative: from the end) and step, if it is a range at a fixed place.
+    fn plain_range(&self) -> Option<(i64, i64, usize)> {
+        match (self.begin, self.find) {
+            (Begin::Index(first), Find::Range { last, step, .. }) => {
+                let first = first as i64;
+                let last = i64::from(last);
+                Some((first, if last >= 0 { first + last } else { last }, step))
+            }
+            _ => None,
+        }
     }
 }

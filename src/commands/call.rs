@@ -2,15 +2,16 @@
 
 use std::sync::Arc;
 
-use crate::client::Session;
 use smallvec::SmallVec;
 
-use crate::command::keys::InvalidKeys;
+use crate::client::Session;
+use crate::command::keys::{InvalidKeys, KeyFlags};
 use crate::command::spec::Flags;
 use crate::command::{Args, Error, Spec};
 use crate::config::Settings;
 use crate::keyspace::{Keyspace, Plan, StrRef, Type, View};
 use crate::resp::Reply;
+use crate::types::listpack::Item;
 
 use super::server::Server;
 
@@ -25,6 +26,10 @@ pub struct Command {
     pub subcommands: &'static [Command],
     /// Finds keys that the key specs can't describe: indices into the arguments.
     pub find_keys: Option<FindKeys>,
+    /// Tells what happens with the keys where that depends on other arguments.
+    pub key_flags: Option<KeyFlagsOf>,
+    /// Tells whether a request also touches keys that its arguments don't name.
+    pub touches_unnamed: Option<TouchesUnnamed>,
 }
 
 /// A handler: it reads `call.args`, works on `call.keys` and writes to `call.reply`.
@@ -32,6 +37,11 @@ pub type Handler = fn(&mut Call<'_>) -> Outcome;
 
 /// Finds keys by looking at the arguments, the name being the first.
 pub type FindKeys = fn(&[&[u8]]) -> Result<Vec<usize>, InvalidKeys>;
+
+/// Tells from the arguments what happens with the keys.
+pub type KeyFlagsOf = fn(&[&[u8]]) -> KeyFlags;
+/// Tells from the arguments whether keys are touched that they don't name, so that every shard is needed.
+pub type TouchesUnnamed = fn(&[&[u8]]) -> bool;
 
 /// What a handler returns: an error is answered as an error reply, whatever it wrote before is dropped.
 pub type Outcome = Result<Next, Error>;
@@ -104,6 +114,11 @@ impl<'a> Call<'a> {
         Args::new(&self.args[from..])
     }
 
+    /// Keeps an argument out of whatever shows commands: the slow log, MONITOR.
+    pub fn redact(&mut self, index: usize) {
+        self.session.redacted.push(index);
+    }
+
     /// Has the client wait for its keys; within a transaction or a script it gives up at once.
     pub fn block(&mut self, block: Block) -> Outcome {
         if self.nested {
@@ -121,7 +136,7 @@ impl<'a> Call<'a> {
         let mut hashes: SmallVec<[u64; 16]> = SmallVec::new();
         // A command that contradicts itself touches no key: it answers an error.
         let _ = command.for_each_key(args, &mut |at| hashes.push(Keyspace::hash(args[at])));
-        let everything = command.spec.flags.intersects(Flags::EXCLUSIVE | Flags::ALL_KEYS);
+        let everything = command.flags_for(args).intersects(Flags::EXCLUSIVE | Flags::ALL_KEYS);
         let plan = if everything { Plan::Everything } else { Plan::Keys(&hashes) };
         let from = self.reply.len();
         let mut part = Call {
@@ -165,26 +180,58 @@ pub fn write_string(reply: &mut Reply, string: StrRef<'_>) {
     }
 }
 
+/// Answers an element of a collection as a bulk.
+#[inline]
+pub fn write_item(reply: &mut Reply, item: Item<'_>) {
+    match item {
+        Item::Int(n) => reply.bulk_int(n),
+        Item::Bytes(bytes) => reply.bulk(bytes),
+    }
+}
+
 impl Command {
     /// A command without subcommands.
     pub const fn new(spec: Spec, run: Handler) -> Command {
-        Command { spec, run, subcommands: &[], find_keys: None }
+        Command { spec, run, subcommands: &[], find_keys: None, key_flags: None, touches_unnamed: None }
     }
 
     /// A container of subcommands.
     pub const fn container(spec: Spec, subcommands: &'static [Command]) -> Command {
-        Command {
-            spec,
-            run: |call| Err(crate::command::error::wrong_arity(call.spec.name)),
-            subcommands,
-            find_keys: None,
-        }
+        let wrong_arity: Handler = |call| Err(crate::command::error::wrong_arity(call.spec.name));
+        Command::new(spec, wrong_arity).subcommands(subcommands)
+    }
+
+    /// Adds subcommands; without one of them its own handler runs.
+    pub const fn subcommands(mut self, subcommands: &'static [Command]) -> Command {
+        self.subcommands = subcommands;
+        self
     }
 
     /// Adds a finder for keys that the specs can't describe.
     pub const fn find_keys(mut self, find: FindKeys) -> Command {
         self.find_keys = Some(find);
         self
+    }
+
+    /// Adds what tells from the arguments what happens with the keys: for specs with `VARIABLE_FLAGS`.
+    pub const fn key_flags(mut self, flags: KeyFlagsOf) -> Command {
+        self.key_flags = Some(flags);
+        self
+    }
+
+    /// Adds what tells whether a request touches keys that its arguments don't name.
+    pub const fn touches_unnamed(mut self, tell: TouchesUnnamed) -> Command {
+        self.touches_unnamed = Some(tell);
+        self
+    }
+
+    /// The flags under which a request runs: those of the row, and `EXCLUSIVE` if its keys can't be known beforehand.
+    #[inline]
+    pub fn flags_for(&self, args: &[&[u8]]) -> Flags {
+        match self.touches_unnamed {
+            Some(tell) if tell(args) => self.spec.flags | Flags::EXCLUSIVE,
+            _ => self.spec.flags,
+        }
     }
 
     /// Calls `found` with the index of each key in `args`.

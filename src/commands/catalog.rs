@@ -7,7 +7,7 @@ use ahash::RandomState;
 use super::Command;
 use super::FAMILIES;
 use crate::command::{Begin, Find};
-use crate::config::RenameCommand;
+use crate::config::{LineError, LoadError, RenameCommand};
 
 /// A command as it is listed.
 pub struct Listed {
@@ -43,21 +43,20 @@ impl Catalog {
     /// Lists all families; `renames` are pairs of old and new name, an empty new name removes.
     ///
     /// # Errors
-    /// The old name that is unknown, or the new one that is taken.
-    pub fn new(renames: &[RenameCommand]) -> Result<Catalog, &'static str> {
+    /// The line with an old name that is unknown, or a new one that is taken.
+    pub fn new(renames: &[RenameCommand]) -> Result<Catalog, LoadError> {
         let mut catalog = Catalog { listed: Vec::new(), by_name: HashMap::default() };
         for command in FAMILIES.iter().copied().flatten() {
             let index = catalog.list(command);
             catalog.by_name.insert(command.spec.name.as_bytes().into(), index);
         }
-        for RenameCommand { old, new, .. } in renames {
-            let index = catalog
-                .by_name
-                .remove(&*old.to_ascii_lowercase())
-                .ok_or("No such command in rename-command")?;
+        for RenameCommand { old, new, at } in renames {
+            let fails = |why| LoadError::Line(at.clone(), why);
+            let index = catalog.by_name.remove(&*old.to_ascii_lowercase());
+            let index = index.ok_or_else(|| fails(LineError::NoSuchCommand))?;
             let new = new.to_ascii_lowercase();
             if !new.is_empty() && catalog.by_name.insert(new.into(), index).is_some() {
-                return Err("Target command name already exists");
+                return Err(fails(LineError::CommandExists));
             }
         }
         Ok(catalog)
@@ -106,6 +105,22 @@ impl Catalog {
             &self.listed[container.subcommands[name]]
         };
         container.command.subcommands.iter().map(of)
+    }
+
+    /// Finds a command by its full name: `get`, or `config|get` for a subcommand.
+    pub fn find_full_name(&self, name: &[u8]) -> Option<&Listed> {
+        let words: Vec<&[u8]> = name.split(|&byte| byte == b'|').collect();
+        let found = match words.len() {
+            1 | 2 => self.find(&words),
+            _ => Found::Unknown,
+        };
+        match found {
+            // A second word without a meaning is not overlooked, as `find` does for arguments.
+            Found::Command(listed) if words.len() == 1 || listed.command.spec.name.contains('|') => {
+                Some(listed)
+            }
+            _ => None,
+        }
     }
 
     /// Finds what a request asks for by its first one or two arguments.

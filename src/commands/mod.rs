@@ -2,19 +2,58 @@
 //!
 //! Adding a command touches three places: its row and handler here, its type if it needs one, its test.
 
+pub mod account;
+pub mod blocking;
 pub mod call;
 pub mod catalog;
 pub mod server;
 
+mod bitmap;
 mod connection;
+mod debug;
+mod geo;
+mod hash;
+mod help;
+mod hyperloglog;
+mod key;
+mod list;
+mod memory;
+mod sample;
+mod scan;
 mod script;
+mod set;
+mod sort;
+mod store;
 mod string;
 mod transaction;
+mod wait;
+mod zset;
+
+#[cfg(test)]
+mod testing;
 
 pub use self::call::{Block, Call, Command, Compute, DONE, Install, Next, Outcome};
 pub use self::catalog::{Catalog, Found, Listed};
 pub use self::server::Server;
 
 /// All families.
-pub const FAMILIES: &[&[Command]] =
-    &[connection::COMMANDS, script::COMMANDS, string::COMMANDS, transaction::COMMANDS];
+pub const FAMILIES: &[&[Command]] = &[
+    bitmap::COMMANDS,
+    connection::COMMANDS,
+    debug::COMMANDS,
+    geo::COMMANDS,
+    hash::COMMANDS,
+    hyperloglog::COMMANDS,
+    key::COMMANDS,
+    list::COMMANDS,
+    memory::COMMANDS,
+    script::COMMANDS,
+    server::COMMANDS,
+    server::flush::COMMANDS,
+    set::COMMANDS,
+    sort::COMMANDS,
+    string::COMMANDS,
+    transaction::COMMANDS,
+    wait::COMMANDS,
+    zset::COMMANDS,
+];

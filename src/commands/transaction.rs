@@ -8,6 +8,7 @@ use crate::command::error;
 use crate::command::row::*;
 use crate::keyspace::Access;
 
+use super::account::account;
 use super::{Call, Command, DONE, Outcome};
 
 const GROUP: &str = "transactions";
@@ -128,14 +129,13 @@ fn exec(call: &mut Call<'_>) -> Outcome {
     call.reply.array(transaction.queued.len());
     let server = call.server;
     for (id, request) in &transaction.queued {
-        let begun = Instant::now();
-        let outcome = call.run_nested(server.catalog.all()[*id].command, &request.args());
+        let (begun, listed, args) = (Instant::now(), &server.catalog.all()[*id], request.args());
+        let outcome = call.run_nested(listed.command, &args);
         if let Err(error) = &outcome {
             server.stats.error(error.code());
             call.reply.error(error.text());
         }
-        let tracked = call.settings().observe.latency_tracking;
-        server.stats.ran(*id, begun.elapsed(), outcome.is_err(), tracked);
+        account(server, listed, &args, call.session, begun.elapsed(), outcome.is_err());
     }
     DONE
 }

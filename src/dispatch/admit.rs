@@ -26,7 +26,7 @@ pub struct Candidate<'a> {
 type Check = fn(&Candidate<'_>) -> Option<Error>;
 
 /// The checks, in the order in which their errors win.
-const CHECKS: [Check; 4] = [arity, authentication, transaction, memory];
+const CHECKS: [Check; 5] = [arity, protection, authentication, transaction, memory];
 
 /// Runs the checks.
 ///
@@ -40,6 +40,16 @@ pub fn admit(candidate: &Candidate<'_>) -> Result<(), Error> {
 #[inline]
 fn arity(candidate: &Candidate<'_>) -> Option<Error> {
     (!candidate.spec.admits(candidate.arguments)).then(|| error::wrong_arity(candidate.spec.name))
+}
+
+#[inline]
+fn protection(candidate: &Candidate<'_>) -> Option<Error> {
+    if !candidate.spec.flags.contains(Flags::PROTECTED) {
+        return None;
+    }
+    let session = candidate.session;
+    let allowed = session.settings.security.debug_command.to(session.client.is_local());
+    (!allowed).then(|| error::protected_command(candidate.spec.name))
 }
 
 #[inline]

@@ -1,51 +1,125 @@
 //! Serving clients that are blocked on keys: a key that got data has its oldest waiters' commands run again.
 //!
-//! It happens after the command that gave the data has released its locks and before its reply leaves. One
-//! thread serves at a time, so waiters of a key are served in the order in which they came.
+//! It happens under the locks of the command that gave the data, so that nobody comes between: as in Redis, the
+//! push and what its waiters do are one step. A waiter's command may need more shards than the one that serves it
+//! holds (BLMOVE's destination, the other keys of BLPOP): then more are locked, see [`Keyspace::widen`]. What the
+//! waiters' commands cause joins the effects of the command that serves them, behind its own.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::time::Instant;
 
-use super::execute::{Executor, Rerun};
-use crate::client::Blocked;
-use crate::commands::Server;
-use crate::keyspace::Type;
+use smallvec::SmallVec;
+
+use super::execute::run_guarded;
+use crate::client::{Blocked, Session};
+use crate::commands::account::account;
+use crate::commands::{Call, Listed, Next, Server};
+use crate::keyspace::{Clock, Effects, Held, Keyspace, Plan, Type, View};
+use crate::resp::Reply;
 
 /// A key by its database.
 type Key = (usize, Box<[u8]>);
 
 /// Serves the waiters of keys that got data, and of keys that get data from serving them.
-pub fn serve_ready(server: &Arc<Server>, ready: Vec<Key>) {
-    server.blocked.in_order(|| {
-        let mut queue = VecDeque::from(ready);
-        while let Some((db, key)) = queue.pop_front() {
-            serve_key(server, db, &key, &mut queue);
-        }
-    });
+pub fn serve_ready<'k>(server: &'k Arc<Server>, held: &mut Held<'k>, clock: Clock, effects: &mut Effects) {
+    let mut queue: VecDeque<Key> = effects.ready.drain(..).collect();
+    while let Some((db, key)) = queue.pop_front() {
+        server.keyspace.widen(held, &[Keyspace::hash(&key)]);
+        serve_key(server, held, clock, effects, (db, &key));
+        queue.extend(effects.ready.drain(..));
+    }
 }
 
-fn serve_key(server: &Arc<Server>, db: usize, key: &[u8], queue: &mut VecDeque<Key>) {
+/// Runs the commands of a key's waiters, in the order in which they came.
+fn serve_key<'k>(
+    server: &'k Arc<Server>,
+    held: &mut Held<'k>,
+    clock: Clock,
+    effects: &mut Effects,
+    key: (usize, &[u8]),
+) {
     let mut after = None;
     loop {
-        let (found, ticket) = server.keyspace.next_waiter(db, key, after);
+        let (found, ticket) = held.next_waiter(&server.keyspace, key, after);
         let Some(ticket) = ticket else { return };
         if found.is_none() && !server.blocked.any_on_loss() {
             return;
         }
         after = Some(ticket);
-        let Some(blocked) = server.blocked.get(ticket) else { continue };
-        if is_worth_it(&blocked, found) && blocked.claim() {
-            match Executor::new(server).run_again(&blocked) {
-                Rerun::Answered { reply, ready } => {
-                    queue.extend(ready);
-                    blocked.answer(reply);
-                }
-                Rerun::StillBlocked => blocked.give_back(),
-            }
+        if let Some(blocked) = server.blocked.get(ticket).filter(|blocked| is_worth_it(blocked, found)) {
+            serve(server, held, clock, effects, &blocked);
         }
     }
 }
 
 fn is_worth_it(blocked: &Blocked, found: Option<Type>) -> bool {
     found == Some(blocked.waits.wants) || blocked.waits.wakes_on_loss
+}
+
+/// Runs a blocked client's command and answers the client, unless there is nothing for it.
+fn serve<'k>(
+    server: &'k Arc<Server>,
+    held: &mut Held<'k>,
+    clock: Clock,
+    effects: &mut Effects,
+    blocked: &Blocked,
+) {
+    let waits = &blocked.waits;
+    let args = waits.request.args();
+    let listed = &server.catalog.all()[waits.command];
+    let mut hashes: SmallVec<[u64; 16]> = SmallVec::new();
+    // The arguments were good when the client was blocked.
+    let _ = listed.command.for_each_key(&args, &mut |at| hashes.push(Keyspace::hash(args[at])));
+    server.keyspace.widen(held, &hashes);
+    if !blocked.claim() {
+        return;
+    }
+    let keys = View::new(
+        &server.keyspace,
+        held.lend(&server.keyspace, Plan::Keys(&hashes)),
+        waits.db,
+        clock,
+        effects,
+    );
+    match run_again(server, blocked, listed, &args, keys) {
+        Some(reply) => {
+            held.stop_waiting(&server.keyspace, waits.db, &waits.keys, blocked.ticket);
+            blocked.answer(reply);
+        }
+        None => blocked.give_back(),
+    }
+}
+
+/// The reply of a blocked client's command, run again on behalf of that client; none if it would block again.
+fn run_again(
+    server: &Arc<Server>,
+    blocked: &Blocked,
+    listed: &Listed,
+    args: &[&[u8]],
+    keys: View<'_>,
+) -> Option<Vec<u8>> {
+    let begun = Instant::now();
+    let settings = server.config.settings();
+    let mut session = Session::new(Arc::clone(&blocked.client), settings, true);
+    session.db = blocked.waits.db;
+    let mut reply = Reply::new(blocked.waits.protocol);
+    let spec = &listed.command.spec;
+    let (reply_to, session) = (&mut reply, &mut session);
+    let mut call = Call { args, spec, keys, reply: reply_to, session, server, nested: false };
+    let outcome = run_guarded(&mut call, listed.command.run);
+    drop(call);
+    let failed = outcome.is_err();
+    match outcome {
+        Ok(Next::Block(_)) => return None,
+        Ok(Next::Later(work)) => work(&mut reply),
+        Ok(_) => {}
+        Err(failure) => {
+            server.stats.error(failure.code());
+            reply.clear();
+            reply.error(failure.text());
+        }
+    }
+    account(server, listed, args, session, begun.elapsed(), failed);
+    Some(reply.take())
 }

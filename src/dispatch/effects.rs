@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use super::blocking::serve_ready;
 use crate::commands::Server;
 use crate::keyspace::{Effects, Keyspace};
 
@@ -16,8 +15,5 @@ pub fn settle(server: &Arc<Server>, effects: &mut Effects) {
     if !effects.is_settled() {
         Keyspace::discard(effects.garbage.drain(..));
         effects.events.clear();
-        if !effects.ready.is_empty() {
-            serve_ready(server, std::mem::take(&mut effects.ready));
-        }
     }
 }

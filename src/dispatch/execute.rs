@@ -3,19 +3,21 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use smallvec::SmallVec;
 
 use super::admit::{Candidate, admit};
+use super::blocking::serve_ready;
 use super::effects::settle;
 use crate::base::clock::unix_ms;
 use crate::client::{Blocked, OwnedRequest, Session, Waiting};
 use crate::command::keys::InvalidKeys;
-use crate::command::spec::{Flags, Spec};
+use crate::command::spec::Flags;
 use crate::command::{Error, error};
-use crate::commands::{Block, Call, Compute, Found, Install, Listed, Next, Outcome, Server};
-use crate::config::{EventClasses, EvictionPolicy, Settings};
+use crate::commands::account::account;
+use crate::commands::{Block, Call, Command, Compute, Found, Install, Listed, Next, Outcome, Server};
+use crate::config::{EvictionPolicy, Settings};
 use crate::keyspace::{Clock, Effects, Keyspace, Lfu, Plan, View};
 use crate::resp::Reply;
 
@@ -72,25 +74,25 @@ fn suspend(call: &Call<'_>, command: usize, block: &Block) -> Arc<Blocked> {
 pub struct Executor<'s> {
     server: &'s Arc<Server>,
     effects: Effects,
+    /// When the executor was made.
+    begun: Instant,
     /// When the previous command ended: the next one's time starts there.
     mark: Instant,
+    /// What the running command has taken before it was put off.
+    spent: Duration,
+    /// Commands that were counted.
+    commands: u64,
     now: i64,
     suspended: Option<Suspended>,
-    /// Whether it runs a command of a client that is blocked already.
-    retrying: bool,
 }
 
-/// What running a blocked client's command again came to.
-pub enum Rerun {
-    /// Its reply, and keys that got data by it.
-    Answered {
-        /// The reply's bytes.
-        reply: Vec<u8>,
-        /// Databases and keys.
-        ready: Vec<(usize, Box<[u8]>)>,
-    },
-    /// There was nothing for it.
-    StillBlocked,
+/// Runs a handler. A panic must not take the server down: the locks are not poisoned, the client is told.
+pub(super) fn run_guarded<'c>(call: &mut Call<'c>, run: impl FnOnce(&mut Call<'c>) -> Outcome) -> Outcome {
+    let name = call.spec.name;
+    catch_unwind(AssertUnwindSafe(|| run(call))).unwrap_or_else(|_| {
+        tracing::error!("panic in command '{name}'");
+        Err(error::INTERNAL)
+    })
 }
 
 /// The clock for commands at a moment, under given settings.
@@ -105,34 +107,37 @@ pub fn clock(now: i64, settings: &Settings, no_touch: bool) -> Clock {
         }),
         no_touch,
         events: settings.observe.keyspace_events.0,
-        expired_class: EventClasses::EXPIRED,
     }
 }
 
 /// The flags that admission and locking look at: EXEC does what its queued commands do.
 #[inline]
-fn effective_flags(spec: &Spec, session: &Session) -> Flags {
+fn effective_flags(command: &Command, args: &[&[u8]], session: &Session) -> Flags {
+    let flags = command.flags_for(args);
     match &session.transaction {
-        Some(transaction) if spec.flags.contains(Flags::TRANSACTION) => {
+        Some(transaction) if flags.contains(Flags::TRANSACTION) => {
             // Exactness within a transaction needs every shard.
             let all_keys = transaction.flags.contains(Flags::ALL_KEYS);
             let exclusive = if all_keys { Flags::EXCLUSIVE } else { Flags::empty() };
-            spec.flags | exclusive | transaction.flags & (Flags::DENYOOM | Flags::EXCLUSIVE)
+            flags | exclusive | transaction.flags & (Flags::DENYOOM | Flags::EXCLUSIVE)
         }
-        _ => spec.flags,
+        _ => flags,
     }
 }
 
 impl<'s> Executor<'s> {
     /// An executor whose clock is read now.
     pub fn new(server: &'s Arc<Server>) -> Executor<'s> {
+        let begun = Instant::now();
         Executor {
             server,
             effects: Effects::default(),
-            mark: Instant::now(),
+            begun,
+            mark: begun,
+            spent: Duration::ZERO,
+            commands: 0,
             now: unix_ms(),
             suspended: None,
-            retrying: false,
         }
     }
 
@@ -155,7 +160,7 @@ impl<'s> Executor<'s> {
             }
         };
         let spec = &listed.command.spec;
-        let flags = effective_flags(spec, session);
+        let flags = effective_flags(listed.command, request.args, session);
         let candidate =
             Candidate { spec, flags, arguments: request.args.len(), session, server: self.server };
         if let Err(refusal) = admit(&candidate) {
@@ -164,7 +169,7 @@ impl<'s> Executor<'s> {
         if let Some(transaction) =
             session.transaction.as_mut().filter(|_| !spec.flags.contains(Flags::IMMEDIATE))
         {
-            transaction.queue(listed.id, spec.flags, request.args, &session.client);
+            transaction.queue(listed.id, flags, request.args, &session.client);
             reply.simple("QUEUED");
             return Done::Replied;
         }
@@ -174,7 +179,7 @@ impl<'s> Executor<'s> {
         session.client.last_command.store(listed.id as u32, Ordering::Relaxed);
         let from = reply.len();
         let outcome = self.call(listed, request, session, reply, everything, None);
-        self.finish(listed, outcome, from, session, reply)
+        self.finish(listed, request.args, outcome, from, session, reply)
     }
 
     /// Runs a request while a script holds every shard: what doesn't need one and is allowed then.
@@ -206,32 +211,7 @@ impl<'s> Executor<'s> {
         let Found::Command(listed) = request.found else { return Done::Replied };
         let from = reply.len();
         let outcome = self.call(listed, request, session, reply, false, Some(install));
-        self.finish(listed, outcome, from, session, reply)
-    }
-
-    /// Runs the command of a blocked client again, on behalf of that client.
-    pub fn run_again(&mut self, blocked: &Blocked) -> Rerun {
-        let waits = &blocked.waits;
-        let mut session = Session::new(Arc::clone(&blocked.client), self.server.config.settings(), true);
-        session.db = waits.db;
-        let args = waits.request.args();
-        let listed = &self.server.catalog.all()[waits.command];
-        let request = Request { args: &args, found: Found::Command(listed), hash: None };
-        let mut reply = Reply::new(waits.protocol);
-        self.retrying = true;
-        let outcome = self.call(listed, &request, &mut session, &mut reply, false, None);
-        let ready = std::mem::take(&mut self.effects.ready);
-        settle(self.server, &mut self.effects);
-        match outcome {
-            Ok(Next::Block(_)) => return Rerun::StillBlocked,
-            Ok(Next::Later(work)) => work(&mut reply),
-            Ok(_) => {}
-            Err(failure) => {
-                reply.clear();
-                self.error(&failure, &mut reply);
-            }
-        }
-        Rerun::Answered { reply: reply.take(), ready }
+        self.finish(listed, request.args, outcome, from, session, reply)
     }
 
     fn call(
@@ -264,20 +244,21 @@ impl<'s> Executor<'s> {
         let spec = &listed.command.spec;
         let mut call =
             Call { args: request.args, spec, keys, reply, session, server: self.server, nested: false };
-        // A panic must not take the server down: the locks are not poisoned, the client is told.
-        let run = AssertUnwindSafe(|| match install {
-            None => (listed.command.run)(&mut call),
-            Some(install) => install(&mut call),
-        });
-        let outcome = catch_unwind(run).unwrap_or_else(|_| {
-            tracing::error!("panic in command '{}'", spec.name);
-            Err(error::INTERNAL)
-        });
-        if let (Ok(Next::Block(block)), false) = (&outcome, self.retrying) {
+        let outcome = match install {
+            None => run_guarded(&mut call, listed.command.run),
+            Some(install) => run_guarded(&mut call, install),
+        };
+        if let Ok(Next::Block(block)) = &outcome {
             // Still under the locks: whoever pushes next must find the client waiting.
             let blocked = suspend(&call, listed.id, block);
             block.keys.iter().for_each(|key| call.keys.wait(key, blocked.ticket));
             self.suspended = Some(Suspended { blocked, deadline: block.deadline });
+        }
+        let Call { keys, .. } = call;
+        let (mut held, effects) = keys.into_parts();
+        if !effects.ready.is_empty() {
+            // Still under the locks as well: nobody comes between a push and those who have waited for it.
+            serve_ready(self.server, &mut held, clock, effects);
         }
         outcome
     }
@@ -304,32 +285,54 @@ impl<'s> Executor<'s> {
         Ok(())
     }
 
-    /// Counts the command, settles its effects and turns an error into a reply.
+    /// Settles the command's effects, counts it unless it goes on, and turns an error into a reply.
     fn finish(
         &mut self,
         listed: &Listed,
+        args: &[&[u8]],
         outcome: Outcome,
         from: usize,
         session: &mut Session,
         reply: &mut Reply,
     ) -> Done {
         settle(self.server, &mut self.effects);
+        let took = self.lap();
+        self.spent += took;
         let failed = outcome.is_err();
         let done = match outcome {
+            // What goes on is counted when it ends.
+            Ok(Next::Later(work)) => return Done::Later(work),
+            Ok(Next::Compute(compute)) => return Done::Compute(compute),
+            Ok(Next::Block(_)) => {
+                return Done::Block(self.suspended.take().expect("registered under the locks"));
+            }
             Ok(Next::Done) => Done::Replied,
-            Ok(Next::Later(work)) => Done::Later(work),
-            Ok(Next::Compute(compute)) => Done::Compute(compute),
             Ok(Next::Close) => Done::Close,
-            Ok(Next::Block(_)) => Done::Block(self.suspended.take().expect("registered under the locks")),
             Err(failure) => {
                 reply.truncate(from);
                 self.error(&failure, reply);
                 Done::Replied
             }
         };
-        let took = self.lap();
-        self.server.stats.ran(listed.id, took, failed, session.settings.observe.latency_tracking);
+        self.count(listed, args, session, failed);
         done
+    }
+
+    /// Notes that work of a command that was put off is done; its reply is complete if there is nothing to install.
+    pub fn worked(&mut self, request: &Request<'_>, session: &mut Session, complete: bool) {
+        let took = self.lap();
+        self.spent += took;
+        if let (Found::Command(listed), true) = (request.found, complete) {
+            self.count(listed, request.args, session, false);
+        }
+    }
+
+    /// Counts a command that is complete.
+    #[inline]
+    fn count(&mut self, listed: &Listed, args: &[&[u8]], session: &mut Session, failed: bool) {
+        let took = std::mem::take(&mut self.spent);
+        self.commands += 1;
+        account(self.server, listed, args, session, took, failed);
     }
 
     fn refuse(
@@ -357,7 +360,7 @@ impl<'s> Executor<'s> {
 
     /// Ends the measuring of a command and begins the next one's.
     #[inline]
-    pub fn lap(&mut self) -> std::time::Duration {
+    fn lap(&mut self) -> Duration {
         let mark = Instant::now();
         let took = mark - self.mark;
         self.mark = mark;
@@ -365,5 +368,14 @@ impl<'s> Executor<'s> {
             self.now = unix_ms();
         }
         took
+    }
+}
+
+impl Drop for Executor<'_> {
+    /// Counts the turn that ends here, if it ran anything.
+    fn drop(&mut self) {
+        if self.commands > 0 {
+            self.server.stats.turned(self.commands, self.mark - self.begun);
+        }
     }
 }

@@ -2,15 +2,17 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use super::blocking::serve_ready;
 use super::execute::clock;
 use super::memory::make_room;
 use super::settle;
 use crate::base::{alloc, clock::unix_ms};
 use crate::commands::Server;
-use crate::keyspace::Effects;
-use crate::observe::Counter;
+use crate::commands::account::note_latency;
+use crate::keyspace::{Effects, Held};
+use crate::observe::{Counter, Rate};
 
 /// How often deadlines are looked at.
 const EXPIRY_PERIOD: Duration = Duration::from_millis(20);
@@ -31,7 +33,7 @@ pub async fn housekeeping(server: Arc<Server>) {
             _ = ticker.tick() => {}
             () = server.shutdown.asked() => return,
         }
-        let now = unix_ms();
+        let (now, begun) = (unix_ms(), Instant::now());
         if let Some(_pass) = server.keyspace.gate.enter_soon() {
             make_room(&server, &server.config.settings());
         }
@@ -42,9 +44,11 @@ pub async fn housekeeping(server: Arc<Server>) {
             next_slow = now + SLOW_PERIOD_MS;
             rates.sample(&server, now);
             server.stats.peak_memory.fetch_max(alloc::used() as u64, Ordering::Relaxed);
-            server.keyspace.tidy_wheels(tidy % server.keyspace.shards(), now);
+            renew_deadlines(&server, tidy % server.keyspace.shards()).await;
             tidy += 1;
+            server.stats.turned(0, begun.elapsed());
         }
+        server.stats.add(Counter::HousekeepingNanos, begun.elapsed().as_nanos() as u64);
     }
 }
 
@@ -52,36 +56,58 @@ pub async fn housekeeping(server: Arc<Server>) {
 async fn expire(server: &Arc<Server>) {
     let settings = server.config.settings();
     let mut effects = Effects::default();
-    for shard in 0..server.keyspace.shards() {
+    let mut spent = Duration::ZERO;
+    'shards: for shard in 0..server.keyspace.shards() {
         loop {
             // Behind a closed gate a script runs: time stands still for it, so nothing expires meanwhile.
-            let Some(pass) = server.keyspace.gate.enter_soon() else { return };
+            let Some(pass) = server.keyspace.gate.enter_soon() else { break 'shards };
+            let begun = Instant::now();
             let clock = clock(unix_ms(), &settings, true);
             let report = server.keyspace.expire_due(shard, clock, EXPIRY_BUDGET, &mut effects);
+            if !effects.ready.is_empty() {
+                serve_ready(server, &mut Held::Nothing, clock, &mut effects);
+            }
             drop(pass);
             settle(server, &mut effects);
+            spent += begun.elapsed();
             if !report.more {
                 break;
             }
+            server.stats.add(Counter::ExpiryPauses, 1);
             tokio::task::yield_now().await;
         }
     }
+    server.stats.add(Counter::ExpiryNanos, spent.as_nanos() as u64);
+    note_latency(server, &settings, "expire-cycle", spent);
 }
 
-/// Operations and bytes per second, averaged over some samples.
+/// Clears what has piled up in the wheels of one shard, in short steps.
+async fn renew_deadlines(server: &Server, shard: usize) {
+    loop {
+        let Some(pass) = server.keyspace.gate.enter_soon() else { return };
+        let more = server.keyspace.renew_deadlines(shard, unix_ms());
+        drop(pass);
+        if !more {
+            return;
+        }
+        tokio::task::yield_now().await;
+    }
+}
+
+/// Figures per second, averaged over some samples.
 struct Rates {
-    last: [u64; 3],
+    last: [u64; Rate::COUNT],
     at: i64,
-    smooth: [f64; 3],
+    smooth: [f64; Rate::COUNT],
 }
 
 impl Rates {
     fn new(server: &Server) -> Rates {
-        Rates { last: Rates::totals(server), at: unix_ms(), smooth: [0.0; 3] }
+        Rates { last: Rates::totals(server), at: unix_ms(), smooth: [0.0; Rate::COUNT] }
     }
 
-    fn totals(server: &Server) -> [u64; 3] {
-        [Counter::Commands, Counter::NetInput, Counter::NetOutput].map(|counter| server.stats.total(counter))
+    fn totals(server: &Server) -> [u64; Rate::COUNT] {
+        Rate::COUNTERS.map(|counter| server.stats.total(counter))
     }
 
     fn sample(&mut self, server: &Server, now: i64) {
@@ -93,9 +119,6 @@ impl Rates {
             self.smooth[index] += (rate - self.smooth[index]) / 8.0;
         }
         (self.last, self.at) = (totals, now);
-        let [operations, input, output] = self.smooth.map(|rate| rate.round() as i64);
-        server.stats.ops_per_second.store(operations, Ordering::Relaxed);
-        server.stats.bytes_per_second[0].store(input, Ordering::Relaxed);
-        server.stats.bytes_per_second[1].store(output, Ordering::Relaxed);
+        server.stats.set_rates(self.smooth.map(|rate| rate.round() as u64));
     }
 }

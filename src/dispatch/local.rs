@@ -47,6 +47,7 @@ impl Local {
                 },
                 Done::Block(suspended) => {
                     let (blocked, keyspace) = (&suspended.blocked, &self.server.keyspace);
+                    blocked.claim();
                     keyspace.stop_waiting(blocked.waits.db, &blocked.waits.keys, blocked.ticket);
                     self.server.blocked.remove(blocked);
                     break;
@@ -75,11 +76,15 @@ impl Drop for Local {
 #[cfg(test)]
 mod tests {
     use super::Local;
-    use crate::config::Config;
-    use crate::server::assemble;
+    use std::sync::Arc;
+
+    use crate::commands::Server;
+    use crate::config::{Config, LogLevel};
+    use crate::observe::log::Log;
 
     fn local() -> Local {
-        Local::new(assemble(Config::new(), 2).expect("the defaults are valid"))
+        let log = Log::start(LogLevel::Nothing, None);
+        Local::new(Arc::new(Server::new(Config::new(), log, 2, "no").expect("no renames")))
     }
 
     #[test]

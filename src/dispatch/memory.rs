@@ -3,12 +3,13 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::blocking::serve_ready;
 use super::effects::settle;
 use super::execute::clock;
 use crate::base::{alloc, clock::unix_ms};
 use crate::commands::Server;
 use crate::config::{EvictionPolicy, Settings};
-use crate::keyspace::{Effects, Eviction, Measure};
+use crate::keyspace::{Effects, Eviction, Held, Measure};
 
 /// How long one command may be held up by evicting for it, at the default tenacity of 10.
 const PATIENCE: Duration = Duration::from_micros(500);
@@ -59,6 +60,9 @@ fn evict(server: &Arc<Server>, settings: &Settings, limit: usize) -> Room {
         let Some(bytes) = server.keyspace.evict_one(rule, clock, &mut effects) else { return Room::None };
         if effects.garbage.iter().any(|value| value.is_large()) {
             leaving += bytes;
+        }
+        if !effects.ready.is_empty() {
+            serve_ready(server, &mut Held::Nothing, clock, &mut effects);
         }
         settle(server, &mut effects);
         if begun.elapsed() > PATIENCE {

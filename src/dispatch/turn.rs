@@ -69,7 +69,7 @@ impl Turn {
                 // Long work on references: others may pass the gate meanwhile, and close it.
                 drop(pass);
                 let install = put_off(done, reply);
-                executor.lap();
+                executor.worked(&request, session, install.is_none());
                 let again = gate.enter_soon();
                 let Some(entered) = again else {
                     self.installing = install;
@@ -86,10 +86,7 @@ impl Turn {
             }
             match done {
                 Done::NeedsEverything => return Stop::NeedsEverything,
-                Done::Block(suspended) => {
-                    self.next += 1;
-                    return Stop::Blocked(suspended);
-                }
+                Done::Block(suspended) => return Stop::Blocked(suspended),
                 Done::Close => {
                     self.replied(session, reply, from);
                     return Stop::Close;
@@ -98,6 +95,11 @@ impl Turn {
             }
         }
         Stop::Drained
+    }
+
+    /// Goes on behind a request that blocked: its answer is all there is in `reply`.
+    pub fn answered(&mut self, session: &mut Session, reply: &mut Reply) {
+        self.replied(session, reply, 0);
     }
 
     /// Runs the next request with the gate closed; none if somebody else holds it.

@@ -88,6 +88,9 @@ impl Keyspace {
             let entry = database.remove(at);
             let key = entry.as_ref().key();
             database.watched.touch(key);
+            if database.waiters.is_waited_for(key) {
+                effects.ready.push((db, key.into()));
+            }
             if clock.events & EventClasses::EVICTED != 0 {
                 effects.events.push(Event {
                     class: EventClasses::EVICTED,

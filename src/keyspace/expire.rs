@@ -1,11 +1,20 @@
-//! Active expiry: deleting keys when their time comes, in bounded steps.
+//! Expiry: deleting keys whose time has come, on sight or in bounded steps.
 
+use super::deadlines::Renewed;
 use super::effects::{Effects, Event};
-use super::view::Clock;
-use super::{Keyspace, Shard};
+use super::entry::EntryRef;
+use super::shard::Database;
+use super::table::Position;
+use super::view::{Clock, Place};
+use super::{Counts, Keyspace, Shard};
+use crate::config::EventClasses;
 
 /// How many items of the wheel one locked step looks at.
 const STEP: usize = 128;
+/// How many fields of hashes one locked step deletes.
+const FIELDS_PER_STEP: usize = 512;
+/// How many buckets one locked step of a wheel's renewal walks over.
+const BUCKETS_PER_STEP: usize = 64;
 
 /// What a round of active expiry did.
 #[derive(Default, Clone, Copy)]
@@ -14,6 +23,32 @@ pub struct ExpiryReport {
     pub expired: u64,
     /// Whether more keys are due than the budget allowed.
     pub more: bool,
+}
+
+impl Database {
+    /// Deletes an entry whose deadline has passed and notes what that causes.
+    pub(super) fn expire(
+        &mut self,
+        at: Position,
+        db: usize,
+        clock: &Clock,
+        counts: &Counts,
+        effects: &mut Effects,
+    ) {
+        let entry = self.remove(at);
+        let key = entry.as_ref().key();
+        self.watched.touch(key);
+        if self.waiters.is_waited_for(key) {
+            effects.ready.push((db, key.into()));
+        }
+        if clock.events & EventClasses::EXPIRED != 0 {
+            let event = Event { class: EventClasses::EXPIRED, name: "expired", db, key: key.into() };
+            effects.events.push(event);
+        }
+        counts.count_expired();
+        counts.publish(db, self);
+        effects.garbage.push(entry.into_value());
+    }
 }
 
 impl Keyspace {
@@ -27,14 +62,13 @@ impl Keyspace {
         effects: &mut Effects,
     ) -> ExpiryReport {
         let mut report = ExpiryReport::default();
-        for db in 0..self.databases() {
+        let counts = self.counts(shard);
+        let volatile = (0..self.databases()).filter(|&db| counts.volatile(db) + counts.timed(db) > 0);
+        for db in volatile {
             let mut left = budget;
             while left > 0 {
-                let mut locked = self.lock(shard);
-                if locked.db(db).wheel.is_empty() {
-                    break;
-                }
                 let step = left.min(STEP);
+                let mut locked = self.lock(shard);
                 let more = self.expire_step(&mut locked, (shard, db), clock, step, effects, &mut report);
                 drop(locked);
                 left -= step;
@@ -58,50 +92,48 @@ impl Keyspace {
     ) -> bool {
         let database = shard.db_mut(db);
         let mut fired: Vec<u64> = Vec::with_capacity(step);
-        let more = database.wheel.advance(clock.now, step, &mut |local| fired.push(local));
+        let mut more = database.deadlines.advance(clock.now, step, &mut |local| fired.push(local));
+        let mut fields = FIELDS_PER_STEP;
         for local in fired {
             // An item whose key is gone finds nothing; one whose key lives longer by now goes back.
             let due = |deadline: i64| deadline <= clock.now;
             while let Some(at) = database.table.find_by(local, |entry| entry.deadline().is_some_and(due)) {
-                let entry = database.remove(at);
-                let key = entry.as_ref().key();
-                database.watched.touch(key);
-                if clock.events & clock.expired_class != 0 {
-                    effects.events.push(Event {
-                        class: clock.expired_class,
-                        name: "expired",
-                        db,
-                        key: key.into(),
-                    });
-                }
-                self.counts(index).count_expired();
+                database.expire(at, db, &clock, self.counts(index), effects);
                 report.expired += 1;
-                effects.garbage.push(entry.into_value());
             }
-            let same = |entry: super::EntryRef<'_>| self.local(Keyspace::hash(entry.key())) == local;
-            let later = database.table.find_by(local, |entry| entry.deadline().is_some() && same(entry));
-            if let Some(deadline) = later.and_then(|at| database.table.entry(at).deadline()) {
-                database.wheel.insert(deadline, local);
+            let same = |entry: EntryRef<'_>| self.local(Keyspace::hash(entry.key())) == local;
+            let find = |database: &Database| {
+                database.table.find_by(local, |entry| entry.due().is_some() && same(entry))
+            };
+            if let Some(at) = find(database) {
+                let counts = self.counts(index);
+                let mut place = Place { database, counts, effects, clock, db, local };
+                fields -= place.expire_fields(at, fields);
+            }
+            if let Some(later) = find(database).and_then(|at| database.table.entry(at).due()) {
+                database.deadlines.insert(later, local);
+                more |= due(later);
             }
         }
-        self.counts(index).publish(db, database);
         more
     }
 
-    /// Rebuilds the wheels of a shard that hold mostly items of keys that are gone or have become persistent.
-    pub fn tidy_wheels(&self, shard: usize, now: i64) {
+    /// Goes a short step on with renewing the wheels of a shard that hold mostly items of keys that are gone or
+    /// have become persistent; true if more steps are to follow.
+    pub fn renew_deadlines(&self, shard: usize, now: i64) -> bool {
+        let mut old = Vec::new();
+        let mut more = false;
         let mut locked = self.lock(shard);
         for db in 0..self.databases() {
-            let database = locked.db_mut(db);
-            if database.wheel.len() > 2 * database.volatile + 4096 {
-                let mut fresh = super::wheel::Wheel::new(now);
-                for entry in database.table.iter() {
-                    if let Some(deadline) = entry.deadline() {
-                        fresh.insert(deadline, self.local(Keyspace::hash(entry.key())));
-                    }
-                }
-                database.wheel = fresh;
+            let Database { deadlines, table, volatile, timed, .. } = locked.db_mut(db);
+            match deadlines.renew(table, *volatile + *timed, now, BUCKETS_PER_STEP) {
+                Renewed::Idle => {}
+                Renewed::More => more = true,
+                Renewed::Done(wheel) => old.push(wheel),
             }
         }
+        // The old wheels are freed after unlocking.
+        drop(locked);
+        more
     }
 }

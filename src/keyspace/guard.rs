@@ -10,10 +10,13 @@ use super::view::Place;
 /// A collection opened for changing; see [`View::write`](super::View::write).
 ///
 /// A packed collection is moved out of its entry into the guard; a large one is changed where it is. When the
-/// guard is dropped, a key whose collection is empty is deleted, and a new one that has something is stored.
+/// guard is dropped, a key whose collection is empty is deleted, and a new one that has something is stored; a
+/// hash whose fields now begin to expire earlier is noted in the wheel.
 pub struct RefMut<'v, T: Stored> {
     place: Place<'v>,
     source: Source<T>,
+    /// When its first part would have expired, as of opening it.
+    next_expiry: Option<i64>,
 }
 
 enum Source<T> {
@@ -27,16 +30,16 @@ enum Source<T> {
 
 impl<'v, T: Stored> RefMut<'v, T> {
     pub(super) fn open(place: Place<'v>, at: Position) -> Result<Self, WrongType> {
-        let source = match place.database.table.open(at).take::<T>() {
+        let (next_expiry, source) = match place.database.table.open(at).take::<T>() {
             None => return Err(WrongType),
-            Some(Taken::Moved(value)) => Source::Moved(at, value),
-            Some(Taken::InPlace(_)) => Source::InPlace(at),
+            Some(Taken::Moved(value)) => (value.next_expiry(), Source::Moved(at, value)),
+            Some(Taken::InPlace(value)) => (value.next_expiry(), Source::InPlace(at)),
         };
-        Ok(RefMut { place, source })
+        Ok(RefMut { place, source, next_expiry })
     }
 
     pub(super) fn fresh(place: Place<'v>, key: &[u8]) -> Self {
-        RefMut { place, source: Source::Fresh(key.into(), T::default()) }
+        RefMut { place, source: Source::Fresh(key.into(), T::default()), next_expiry: None }
     }
 
     /// Whether the key was absent when the guard was made.
@@ -76,6 +79,11 @@ impl<T: Stored> Drop for RefMut<'_, T> {
         let void = self.is_void();
         let gone = void && !T::KEPT_WHEN_VOID;
         let packed = self.is_packed();
+        let next_expiry = T::next_expiry(self);
+        if next_expiry != self.next_expiry && !self.is_fresh() {
+            self.place.database.field_deadline_moved(self.place.local, self.next_expiry, next_expiry);
+            self.place.publish();
+        }
         match &mut self.source {
             Source::Moved(at, _) | Source::InPlace(at) if gone => {
                 let entry: Entry = self.place.database.remove(*at);

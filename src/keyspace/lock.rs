@@ -6,6 +6,7 @@ use parking_lot::MutexGuard;
 use smallvec::SmallVec;
 
 use super::shard::Shard;
+use super::value::Type;
 use super::{Counts, Keyspace};
 
 /// What a command needs to hold while it runs.
@@ -63,20 +64,82 @@ impl Keyspace {
     /// Locks what a plan needs, in ascending order, so that no two tasks wait for each other in a circle.
     #[inline]
     pub fn hold(&self, plan: Plan<'_>) -> Held<'_> {
+        loop {
+            let held = self.lock_plan(plan);
+            if !held.is_reserved() {
+                return held;
+            }
+            // Whoever has the reservation needs the shard next; waiting for it must not be in its way.
+            drop(held);
+            std::thread::yield_now();
+        }
+    }
+
+    #[inline]
+    fn lock_plan(&self, plan: Plan<'_>) -> Held<'_> {
         match plan {
             Plan::Keys([]) => Held::Nothing,
             Plan::Keys([hash]) => {
                 let shard = self.shard_of(*hash);
                 Held::One(shard, Hold::Guard(self.lock(shard)))
             }
-            Plan::Keys(hashes) => {
-                let shards = self.shards_of(hashes);
-                Held::Several(shards.iter().map(|&shard| (shard, Hold::Guard(self.lock(shard)))).collect())
-            }
+            Plan::Keys(hashes) => Held::Several(self.lock_all(&self.shards_of(hashes))),
             Plan::Everything => {
                 Held::Everything((0..self.shards.len()).map(|shard| Hold::Guard(self.lock(shard))).collect())
             }
         }
+    }
+
+    /// Locks shards, which are in ascending order.
+    fn lock_all(&self, shards: &[usize]) -> Vec<(usize, Hold<'_>)> {
+        shards.iter().map(|&shard| (shard, Hold::Guard(self.lock(shard)))).collect()
+    }
+
+    /// Adds the shards of more keys to what is held, without any other command coming between.
+    ///
+    /// A shard may be locked out of order if it is free. If one is not, all are let go and locked in order; for
+    /// that moment those held so far are reserved, so that only others who widen what they hold can have them.
+    /// Not for what is lent.
+    pub fn widen<'a>(&'a self, held: &mut Held<'a>, hashes: &[u64]) {
+        let mut missing = self.shards_of(hashes);
+        missing.retain(|shard| held.shard_if_held(*shard).is_none());
+        if missing.is_empty() {
+            return;
+        }
+        let mut holds = match std::mem::replace(held, Held::Nothing) {
+            Held::Nothing => Vec::new(),
+            Held::One(shard, hold) => vec![(shard, hold)],
+            Held::Several(holds) => holds,
+            Held::Everything(_) => unreachable!("nothing is missing"),
+        };
+        let kept = holds.len();
+        for &shard in &missing {
+            let Some(guard) = self.shards[shard].shard.try_lock() else {
+                holds.truncate(kept);
+                *held = Held::Several(self.lock_again(holds, &missing));
+                return;
+            };
+            holds.push((shard, Hold::Guard(guard)));
+        }
+        holds.sort_unstable_by_key(|(shard, _)| *shard);
+        *held = Held::Several(holds);
+    }
+
+    fn lock_again<'a>(
+        &'a self,
+        mut holds: Vec<(usize, Hold<'a>)>,
+        missing: &[usize],
+    ) -> Vec<(usize, Hold<'a>)> {
+        let kept: SmallVec<[usize; 16]> = holds.iter().map(|(shard, _)| *shard).collect();
+        holds.iter_mut().for_each(|(_, hold)| hold.reserved += 1);
+        drop(holds);
+        let mut all: SmallVec<[usize; 16]> = kept.iter().chain(missing).copied().collect();
+        all.sort_unstable();
+        let mut holds = self.lock_all(&all);
+        for (shard, hold) in &mut holds {
+            hold.reserved -= u32::from(kept.contains(shard));
+        }
+        holds
     }
 
     /// The shards of several keys, ascending, each once.
@@ -103,7 +166,7 @@ impl Held<'_> {
     }
 
     #[inline]
-    pub(super) fn shard_if_held(&mut self, index: usize) -> Option<&mut Shard> {
+    fn shard_if_held(&mut self, index: usize) -> Option<&mut Shard> {
         match self {
             Held::One(held, hold) if *held == index => Some(hold),
             Held::Nothing | Held::One(..) => None,
@@ -114,11 +177,44 @@ impl Held<'_> {
         }
     }
 
+    /// Whether one of the shards belongs to somebody who has let go of it for a moment only. With everything held
+    /// nobody else is about.
+    #[inline]
+    fn is_reserved(&self) -> bool {
+        match self {
+            Held::Nothing | Held::Everything(_) => false,
+            Held::One(_, hold) => hold.reserved != 0,
+            Held::Several(holds) => holds.iter().any(|(_, hold)| hold.reserved != 0),
+        }
+    }
+
+    /// The type of the value at a key and the oldest ticket on the key that is younger than `after`. The key's
+    /// shard must be held.
+    pub fn next_waiter(
+        &mut self,
+        keyspace: &Keyspace,
+        (db, key): (usize, &[u8]),
+        after: Option<u64>,
+    ) -> (Option<Type>, Option<u64>) {
+        let hash = Keyspace::hash(key);
+        let database = self.shard(keyspace.shard_of(hash)).db(db);
+        let at = database.table.find(keyspace.local(hash), key);
+        (at.map(|at| database.table.entry(at).type_of()), database.waiters.next(key, after))
+    }
+
+    /// Takes a blocked client's ticket back from its keys, whose shards must be held.
+    pub fn stop_waiting(&mut self, keyspace: &Keyspace, db: usize, keys: &[Vec<u8>], ticket: u64) {
+        for key in keys {
+            let shard = keyspace.shard_of(Keyspace::hash(key));
+            self.shard(shard).db_mut(db).waiters.remove(key, ticket);
+        }
+    }
+
     /// Lends what a part of the command needs.
     ///
     /// # Panics
     /// If something of it is not held.
-    pub(super) fn lend(&mut self, keyspace: &Keyspace, plan: Plan<'_>) -> Held<'_> {
+    pub fn lend(&mut self, keyspace: &Keyspace, plan: Plan<'_>) -> Held<'_> {
         match plan {
             Plan::Keys([]) => Held::Nothing,
             Plan::Keys([hash]) => {

@@ -4,7 +4,7 @@
 //! Keyspace ── shards (2^bits, each behind its own lock, padded to cache lines)
 //!                └─ 16 logical databases, each:
 //!                      Table   entries by key hash            (table, entry)
-//!                      Wheel   deadlines by time              (wheel)
+//!                      Wheel   deadlines by time              (wheel, deadlines)
 //!                      Watched keys that a WATCH looks at     (watch)
 //!                      Waiters clients blocked on keys        (wait)
 //!          └─ Gate       lets one task have everything        (gate)
@@ -32,10 +32,14 @@ pub mod wait;
 pub mod watch;
 pub mod wheel;
 
+mod deadlines;
 mod evict;
 mod expire;
+mod fields;
 mod lock;
+mod relocate;
 mod scan;
+mod whole;
 
 use std::sync::Arc;
 
@@ -49,7 +53,8 @@ pub use self::expire::ExpiryReport;
 pub use self::gate::Gate;
 pub use self::guard::RefMut;
 pub use self::lock::{Held, Plan};
-pub use self::shard::{Counts, Shard};
+pub use self::relocate::Lifted;
+pub use self::shard::{Counts, Remains, Shard};
 pub use self::value::{Str, StrRef, Type, Value, WrongType};
 pub use self::view::{Access, Clock, Expiry, Lfu, View};
 
@@ -148,6 +153,11 @@ impl Keyspace {
         self.shards.iter().map(|cell| cell.counts.volatile(db)).sum()
     }
 
+    /// Number of hashes with field deadlines in a database.
+    pub fn timed(&self, db: usize) -> usize {
+        self.shards.iter().map(|cell| cell.counts.timed(db)).sum()
+    }
+
     /// Sums a counter over the shards.
     pub fn total(&self, counter: impl Fn(&Counts) -> u64) -> u64 {
         self.shards.iter().map(|cell| counter(&cell.counts)).sum()
@@ -175,15 +185,6 @@ impl Keyspace {
             let mut shard = self.lock(self.shard_of(Self::hash(key)));
             shard.db_mut(db).waiters.remove(key, ticket);
         }
-    }
-
-    /// The type of the value at a key and the oldest ticket on the key that is younger than `after`.
-    pub fn next_waiter(&self, db: usize, key: &[u8], after: Option<u64>) -> (Option<Type>, Option<u64>) {
-        let hash = Self::hash(key);
-        let shard = self.lock(self.shard_of(hash));
-        let database = shard.db(db);
-        let at = database.table.find(self.local(hash), key);
-        (at.map(|at| database.table.entry(at).type_of()), database.waiters.next(key, after))
     }
 
     /// Sends values to the background thread that frees them, or frees them here when that is quick.

@@ -1,9 +1,11 @@
 //! Walking the keys of a database in hash order, shard after shard.
+//!
+//! A walk lets go of a shard every few buckets, so nobody waits long for it, however many keys there are. In
+//! between, keys may come and go and tables may grow: a position in hash order stays meaningful. A key that is
+//! there from the first call to the last is visited.
 
 use super::Keyspace;
 use super::entry::EntryRef;
-use super::shard::Shard;
-use super::table::Table;
 use super::view::View;
 
 /// Low bits of the 64-bit position that a cursor drops, so that clients which keep it in a double don't lose
@@ -13,68 +15,83 @@ const CURSOR_SHIFT: u32 = 11;
 /// How many buckets a walk visits before it lets go of the shard.
 const BUCKETS_PER_STEP: usize = 64;
 
+/// Where a walk goes on, and what it may still visit.
+struct Walk {
+    /// A position in hash order over all shards; none at the end.
+    position: Option<u64>,
+    /// Entries to visit at the least, if there are as many.
+    entries: usize,
+    /// Buckets to visit at the most.
+    buckets: usize,
+}
+
 impl View<'_> {
     /// Visits at least `count` entries of the selected database from `cursor` on, or as many as there are, and
     /// returns the next cursor, 0 at the end. A key that is there from the first call to the last is visited.
     pub fn scan(&mut self, cursor: u64, count: usize, visit: &mut dyn FnMut(EntryRef<'_>)) -> u64 {
-        let (keyspace, db) = (self.keyspace(), self.db());
-        let mut position = cursor << CURSOR_SHIFT;
-        let mut visited = 0;
         // Empty buckets cost time as well: a sparse table must not make one call walk it whole.
-        let mut buckets = count.saturating_mul(10);
-        loop {
-            let shard = keyspace.shard_of(position);
-            let mut local = Some(keyspace.local(position));
-            self.with_shard(shard, |shard: &mut Shard| {
+        let buckets = count.saturating_mul(10);
+        let start = cursor << CURSOR_SHIFT;
+        let mut walk = Walk { position: Some(start), entries: count, buckets };
+        while let Some(position) = walk.position {
+            // A cursor drops bits, so it may fall back to where this call began: then there is more to do.
+            let next = position >> CURSOR_SHIFT;
+            if (walk.entries == 0 || walk.buckets == 0) && next > start >> CURSOR_SHIFT {
+                return next;
+            }
+            walk.entries = walk.entries.max(1);
+            walk.buckets = walk.buckets.max(1);
+            self.step(&mut walk, visit);
+        }
+        0
+    }
+
+    /// Visits every entry of the selected database once.
+    pub fn walk(&mut self, visit: &mut dyn FnMut(EntryRef<'_>)) {
+        let mut walk = Walk { position: Some(0), entries: usize::MAX, buckets: usize::MAX };
+        while walk.position.is_some() {
+            self.step(&mut walk, visit);
+        }
+    }
+
+    /// Visits some buckets of the shard at the walk's position, within its limits.
+    fn step(&mut self, walk: &mut Walk, visit: &mut dyn FnMut(EntryRef<'_>)) {
+        let Some(position) = walk.position else { return };
+        let (keyspace, db) = (self.keyspace(), self.db());
+        let shard = keyspace.shard_of(position);
+        let mut local = Some(keyspace.local(position));
+        if keyspace.counts(shard).keys(db) > 0 {
+            self.with_shard(shard, |shard, _| {
                 let table = &shard.db(db).table;
-                while let Some(at) = local.filter(|_| visited < count && buckets > 0) {
-                    local = table.scan(at, &mut |entry| {
-                        visited += 1;
+                for _ in 0..walk.buckets.min(BUCKETS_PER_STEP) {
+                    let Some(at) = local.filter(|_| walk.entries > 0) else { break };
+                    local = table.scan(at, &mut |_, entry| {
+                        walk.entries = walk.entries.saturating_sub(1);
                         visit(entry);
                     });
-                    buckets -= 1;
+                    walk.buckets -= 1;
                 }
             });
-            match local.or_else(|| (shard + 1 < keyspace.shards()).then_some(0)) {
-                None => return 0,
-                Some(next) => {
-                    let shard = if local.is_none() { shard + 1 } else { shard };
-                    position = keyspace.global(shard, next);
-                }
-            }
-            if visited >= count || buckets == 0 {
-                // A position inside the first bucket would be cursor 0, which means the end.
-                return (position >> CURSOR_SHIFT).max(1);
-            }
+        } else {
+            local = None;
         }
+        walk.position = match local {
+            Some(local) => Some(keyspace.global(shard, local)),
+            None => (shard + 1 < keyspace.shards()).then(|| keyspace.global(shard + 1, 0)),
+        };
     }
 
-    /// Visits every entry of the selected database once, a few buckets per lock.
-    pub fn walk(&mut self, visit: &mut dyn FnMut(EntryRef<'_>)) {
-        let db = self.db();
-        for shard in 0..self.keyspace().shards() {
-            let mut next = Some(0);
-            while next.is_some() {
-                self.with_shard(shard, |shard: &mut Shard| {
-                    for _ in 0..BUCKETS_PER_STEP {
-                        let Some(at) = next else { break };
-                        next = shard.db(db).table.scan(at, visit);
-                    }
-                });
-            }
-        }
-    }
-
-    /// A random key of the selected database that has not expired; none if there is none.
+    /// A random key of the selected database that has not expired; none if there is none. Expired keys that it
+    /// meets are deleted.
     pub fn random_key(&mut self) -> Option<Vec<u8>> {
-        let (keyspace, db, now) = (self.keyspace(), self.db(), self.now());
-        // Like Redis, it gives up looking for a live key where nearly all have expired.
-        for _ in 0..100 {
+        let (keyspace, db) = (self.keyspace(), self.db());
+        loop {
             let total = keyspace.len(db);
             if total == 0 {
                 return None;
             }
             let mut nth = fastrand::usize(..total);
+            // Counts may change while they are read: then no shard is found, and another number is drawn.
             let by_weight = (0..keyspace.shards()).find(|&shard| {
                 let keys = keyspace.counts(shard).keys(db);
                 let here = nth < keys;
@@ -82,56 +99,28 @@ impl View<'_> {
                 here
             });
             let Some(shard) = by_weight else { continue };
-            let found = self.with_shard(shard, |shard| {
-                let entry = shard.db(db).table.random()?;
-                Some((entry.key().to_vec(), entry.deadline().is_none_or(|deadline| deadline > now)))
-            });
-            if let Some((key, true)) = found {
+            let key = self.with_shard(shard, |shard, _| Some(shard.db(db).table.random()?.key().to_vec()));
+            if let Some(key) = key.filter(|key| !self.delete_if_expired(key)) {
                 return Some(key);
             }
         }
-        None
     }
 
-    /// Empties the selected database; the values are returned table by table, to be freed after unlocking.
-    pub fn clear(&mut self) -> Vec<Table> {
-        let (keyspace, db, now) = (self.keyspace(), self.db(), self.now());
-        let mut ready = Vec::new();
-        let mut tables = Vec::new();
-        for index in 0..keyspace.shards() {
-            let table = self.with_shard(index, |shard| {
-                let database = shard.db_mut(db);
-                let table = &database.table;
-                database
-                    .watched
-                    .touch_where(|key| table.find(keyspace.local(Keyspace::hash(key)), key).is_some());
-                ready.extend(database.waiters.keys().map(Box::from));
-                let table = database.clear(keyspace.bits, now);
-                keyspace.counts(index).publish(db, database);
-                table
-            });
-            tables.push(table);
-        }
-        self.effects.ready.extend(ready.into_iter().map(|key| (db, key)));
-        tables
-    }
-
-    /// Exchanges two databases. The view must hold everything.
-    pub fn swap(&mut self, a: usize, b: usize) {
-        let keyspace = self.keyspace();
-        for index in 0..keyspace.shards() {
-            self.with_shard(index, |shard| {
-                shard.swap(a, b);
-                let [one, other] = [a, b].map(|db| shard.db(db));
-                for (db, database) in [(a, one), (b, other)] {
-                    database.watched.touch_where(|key| {
-                        let local = keyspace.local(Keyspace::hash(key));
-                        [one, other].iter().any(|database| database.table.find(local, key).is_some())
-                    });
-                    keyspace.counts(index).publish(db, database);
-                }
-            });
-        }
+    /// Deletes a key if it has expired, and tells whether it had. For keys that a walk has met: their shard need
+    /// not be held.
+    pub fn delete_if_expired(&mut self, key: &[u8]) -> bool {
+        let (keyspace, db, clock) = (self.keyspace(), self.db(), self.clock());
+        let hash = Keyspace::hash(key);
+        let index = keyspace.shard_of(hash);
+        self.with_shard(index, |shard, effects| {
+            let database = shard.db_mut(db);
+            let Some(at) = database.table.find(keyspace.local(hash), key) else { return false };
+            let expired = database.table.entry(at).deadline().is_some_and(|deadline| deadline <= clock.now);
+            if expired {
+                database.expire(at, db, &clock, keyspace.counts(index), effects);
+            }
+            expired
+        })
     }
 }
 

@@ -2,16 +2,20 @@
 
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
+use super::deadlines::Deadlines;
 use super::entry::Entry;
 use super::evict::Pool;
 use super::table::{Position, Table};
+use super::value::Value;
 use super::wait::Waiters;
 use super::watch::Watched;
-use super::wheel::Wheel;
 
 /// What one lock protects: a slice of each database.
 pub struct Shard {
     databases: Box<[Database]>,
+    /// How many commands have let go of this shard only to take it again at once: meanwhile no other command may
+    /// have it; see [`Keyspace::widen`](super::Keyspace::widen).
+    pub(super) reserved: u32,
     /// Candidates for eviction.
     pub(super) pool: Pool,
 }
@@ -19,16 +23,22 @@ pub struct Shard {
 /// A shard's part of one logical database.
 pub struct Database {
     pub(super) table: Table,
-    pub(super) wheel: Wheel,
+    pub(super) deadlines: Deadlines,
     /// Keys of this part that have a deadline.
     pub(super) volatile: usize,
+    /// Hashes of this part with fields that have a deadline.
+    pub(super) timed: usize,
     pub(super) watched: Watched,
     pub(super) waiters: Waiters,
 }
 
 impl Shard {
     pub(super) fn new(bits: u8, databases: usize, now: i64) -> Shard {
-        Shard { databases: (0..databases).map(|_| Database::new(bits, now)).collect(), pool: Pool::default() }
+        Shard {
+            databases: (0..databases).map(|_| Database::new(bits, now)).collect(),
+            reserved: 0,
+            pool: Pool::default(),
+        }
     }
 
     #[inline]
@@ -45,8 +55,9 @@ impl Shard {
     pub(super) fn swap(&mut self, a: usize, b: usize) {
         let [a, b] = self.databases.get_disjoint_mut([a, b]).expect("two different databases");
         std::mem::swap(&mut a.table, &mut b.table);
-        std::mem::swap(&mut a.wheel, &mut b.wheel);
+        std::mem::swap(&mut a.deadlines, &mut b.deadlines);
         std::mem::swap(&mut a.volatile, &mut b.volatile);
+        std::mem::swap(&mut a.timed, &mut b.timed);
     }
 }
 
@@ -54,8 +65,9 @@ impl Database {
     fn new(bits: u8, now: i64) -> Database {
         Database {
             table: Table::new(bits),
-            wheel: Wheel::new(now),
+            deadlines: Deadlines::new(now),
             volatile: 0,
+            timed: 0,
             watched: Watched::default(),
             waiters: Waiters::default(),
         }
@@ -63,24 +75,44 @@ impl Database {
 
     /// Adds an entry whose key is absent.
     pub(super) fn insert(&mut self, local: u64, entry: Entry) -> Position {
-        if let Some(deadline) = entry.as_ref().deadline() {
-            self.volatile += 1;
-            self.wheel.insert(deadline, local);
+        let view = entry.as_ref();
+        self.volatile += usize::from(view.deadline().is_some());
+        self.timed += usize::from(view.field_deadline().is_some());
+        if let Some(due) = view.due() {
+            self.deadlines.insert(due, local);
         }
         self.table.insert(local, entry)
     }
 
-    /// Takes an entry out. Its item in the wheel stays and finds nothing when it fires.
+    /// Takes an entry out. The item of its deadline stays and finds nothing when it fires.
     pub(super) fn remove(&mut self, at: Position) -> Entry {
         let entry = self.table.remove(at);
-        if entry.as_ref().deadline().is_some() {
-            self.volatile -= 1;
-        }
+        self.volatile -= usize::from(entry.as_ref().deadline().is_some());
+        self.timed -= usize::from(entry.as_ref().field_deadline().is_some());
         entry
     }
 
-    /// Sets or clears the deadline of an entry. The wheel needs a new item only when none fires in time:
-    /// when there was no deadline, or a later one.
+    /// Replaces the value of an entry and returns the old one.
+    pub(super) fn replace(&mut self, at: Position, local: u64, value: Value) -> Value {
+        let before = self.table.entry(at).field_deadline();
+        let old = self.table.open(at).replace(value);
+        let after = self.table.entry(at).field_deadline();
+        self.field_deadline_moved(local, before, after);
+        old
+    }
+
+    /// Takes note that the first deadline among the fields of a hash is another one than before.
+    #[inline]
+    pub(super) fn field_deadline_moved(&mut self, local: u64, before: Option<i64>, after: Option<i64>) {
+        self.timed -= usize::from(before.is_some());
+        self.timed += usize::from(after.is_some());
+        if let Some(after) = after.filter(|&after| before.is_none_or(|before| before > after)) {
+            self.deadlines.insert(after, local);
+        }
+    }
+
+    /// Sets or clears the deadline of an entry. A new item is needed only when none fires in time: when there
+    /// was no deadline, or a later one.
     pub(super) fn set_deadline(&mut self, at: Position, local: u64, deadline: Option<i64>) {
         let old = self.table.entry(at).deadline();
         match (old, deadline) {
@@ -91,16 +123,37 @@ impl Database {
         self.table.open(at).set_deadline(deadline);
         if let Some(new) = deadline {
             if old.is_none_or(|old| old > new) {
-                self.wheel.insert(new, local);
+                self.deadlines.insert(new, local);
             }
         }
     }
 
-    /// Empties this part and returns its old table, to be freed outside the lock.
-    pub(super) fn clear(&mut self, shard_bits: u8, now: i64) -> Table {
-        self.wheel = Wheel::new(now);
+    /// Empties this part and returns what was in it, to be freed outside the lock.
+    pub(super) fn clear(&mut self, shard_bits: u8, now: i64) -> Remains {
         self.volatile = 0;
-        std::mem::replace(&mut self.table, Table::new(shard_bits))
+        self.timed = 0;
+        Remains {
+            table: std::mem::replace(&mut self.table, Table::new(shard_bits)),
+            _deadlines: std::mem::replace(&mut self.deadlines, Deadlines::new(now)),
+        }
+    }
+}
+
+/// What a shard's part of a database held before it was emptied. Dropping it takes as long as there were keys.
+pub struct Remains {
+    table: Table,
+    _deadlines: Deadlines,
+}
+
+impl Remains {
+    /// How many keys there were.
+    pub fn len(&self) -> usize {
+        self.table.len()
+    }
+
+    /// Whether there was no key.
+    pub fn is_empty(&self) -> bool {
+        self.table.is_empty()
     }
 }
 
@@ -109,14 +162,16 @@ impl Database {
 pub struct Counts {
     keys: Box<[AtomicUsize]>,
     volatile: Box<[AtomicUsize]>,
+    timed: Box<[AtomicUsize]>,
     hits: AtomicU64,
     misses: AtomicU64,
     expired: AtomicU64,
+    expired_fields: AtomicU64,
     evicted: AtomicU64,
 }
 
-fn bump(counter: &AtomicU64) {
-    counter.store(counter.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
+fn bump(counter: &AtomicU64, by: u64) {
+    counter.store(counter.load(Ordering::Relaxed) + by, Ordering::Relaxed);
 }
 
 impl Counts {
@@ -125,9 +180,11 @@ impl Counts {
         Counts {
             keys: zeros(),
             volatile: zeros(),
+            timed: zeros(),
             hits: AtomicU64::new(0),
             misses: AtomicU64::new(0),
             expired: AtomicU64::new(0),
+            expired_fields: AtomicU64::new(0),
             evicted: AtomicU64::new(0),
         }
     }
@@ -140,6 +197,11 @@ impl Counts {
     /// Keys with a deadline of this shard in a database.
     pub fn volatile(&self, db: usize) -> usize {
         self.volatile[db].load(Ordering::Relaxed)
+    }
+
+    /// Hashes with field deadlines of this shard in a database.
+    pub fn timed(&self, db: usize) -> usize {
+        self.timed[db].load(Ordering::Relaxed)
     }
 
     /// Look-ups for reading that found a key.
@@ -157,6 +219,11 @@ impl Counts {
         self.expired.load(Ordering::Relaxed)
     }
 
+    /// Fields of hashes deleted because their deadline had passed.
+    pub fn expired_fields(&self) -> u64 {
+        self.expired_fields.load(Ordering::Relaxed)
+    }
+
     /// Keys deleted to make room.
     pub fn evicted(&self) -> u64 {
         self.evicted.load(Ordering::Relaxed)
@@ -164,24 +231,29 @@ impl Counts {
 
     #[inline]
     pub(super) fn looked_up(&self, found: bool) {
-        bump(if found { &self.hits } else { &self.misses });
+        bump(if found { &self.hits } else { &self.misses }, 1);
     }
 
     pub(super) fn count_expired(&self) {
-        bump(&self.expired);
+        bump(&self.expired, 1);
+    }
+
+    pub(super) fn count_expired_fields(&self, fields: u64) {
+        bump(&self.expired_fields, fields);
     }
 
     pub(super) fn count_evicted(&self) {
-        bump(&self.evicted);
+        bump(&self.evicted, 1);
     }
 
     pub(super) fn publish(&self, db: usize, database: &Database) {
         self.keys[db].store(database.table.len(), Ordering::Relaxed);
         self.volatile[db].store(database.volatile, Ordering::Relaxed);
+        self.timed[db].store(database.timed, Ordering::Relaxed);
     }
 
     pub(super) fn reset(&self) {
-        for counter in [&self.hits, &self.misses, &self.expired, &self.evicted] {
+        for counter in [&self.hits, &self.misses, &self.expired, &self.expired_fields, &self.evicted] {
             counter.store(0, Ordering::Relaxed);
         }
     }

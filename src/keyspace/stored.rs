@@ -73,6 +73,11 @@ impl Stored for Hash {
     fn is_void(&self) -> bool {
         self.is_empty()
     }
+
+    #[inline]
+    fn next_expiry(&self) -> Option<i64> {
+        Hash::next_expiry(self)
+    }
 }
 
 impl Stored for Zset {

@@ -414,11 +414,11 @@ impl Table {
         }
     }
 
-    /// Visits all entries whose home is the bucket at `cursor`, a position in hash order, and returns the
-    /// position of the next bucket; none at the end. Entries that stay are visited once per round, however
-    /// the table grows or shrinks between the calls.
-    pub fn scan(&self, cursor: u64, visit: &mut dyn FnMut(EntryRef<'_>)) -> Option<u64> {
-        let Some(index) = self.segment_of(cursor) else { return None };
+    /// Visits all entries whose home is the bucket at `cursor`, a position in hash order, with their hashes,
+    /// and returns the position of the next bucket; none at the end. Entries that stay are visited once per
+    /// round, however the table grows or shrinks between the calls.
+    pub fn scan(&self, cursor: u64, visit: &mut dyn FnMut(u64, EntryRef<'_>)) -> Option<u64> {
+        let index = self.segment_of(cursor)?;
         let segment = &self.segments[index];
         let home = segment.home(cursor);
         let mut bucket = home;
@@ -427,7 +427,7 @@ impl Table {
                 let entry = peek(slot);
                 let hash = self.rehash(entry);
                 if segment.home(hash) == home && hash >= cursor {
-                    visit(entry);
+                    visit(hash, entry);
                 }
             }
             if !segment.overflowed(bucket) {

@@ -25,6 +25,13 @@ pub enum Type {
 }
 
 impl Type {
+    const ALL: [Type; 6] = [Type::String, Type::List, Type::Set, Type::Hash, Type::Zset, Type::Stream];
+
+    /// The type of a name in any case.
+    pub fn named(name: &[u8]) -> Option<Type> {
+        Type::ALL.into_iter().find(|kind| name.eq_ignore_ascii_case(kind.name().as_bytes()))
+    }
+
     /// The name that TYPE answers and SCAN's TYPE option takes.
     pub fn name(self) -> &'static str {
         match self {
@@ -77,6 +84,17 @@ impl Value {
             Value::Hash(_) => Type::Hash,
             Value::Zset(_) => Type::Zset,
             Value::Stream(_) => Type::Stream,
+        }
+    }
+
+    /// Whether `other`, shared from the same key earlier, shows that nothing has changed since. A type whose
+    /// versions can't be told apart counts as changed.
+    pub fn is_unchanged_since(&self, other: &Value) -> bool {
+        match (self, other) {
+            (Value::Set(now), Value::Set(then)) => now.is_unchanged_since(then),
+            (Value::Hash(now), Value::Hash(then)) => now.is_unchanged_since(then),
+            (Value::Zset(now), Value::Zset(then)) => now.is_unchanged_since(then),
+            _ => false,
         }
     }
 
@@ -180,6 +198,11 @@ pub trait Stored: Clone + Default {
     fn is_packed(&self) -> bool;
     /// Whether nothing is in it: a new one is then not stored.
     fn is_void(&self) -> bool;
+    /// When the first part of it expires by itself, in Unix ms.
+    #[inline]
+    fn next_expiry(&self) -> Option<i64> {
+        None
+    }
 }
 
 /// A reader's view of a collection, alive as long as its shard is locked.

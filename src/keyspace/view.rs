@@ -13,15 +13,20 @@ use super::lock::{Held, Plan};
 use super::shard::Database;
 use super::table::Position;
 use super::value::{Ref, Stored, StrRef, Type, Value, WrongType};
-use super::{Counts, Keyspace};
+use super::{Counts, Keyspace, Shard};
+use crate::config::EventClasses;
 
 /// How a look-up counts.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Access {
     /// Reading the value: counts a hit or a miss and touches the access clock.
     Read,
+    /// The same even for a client that asked not to touch access clocks: TOUCH.
+    Touch,
     /// Asking about the key: counts a hit or a miss.
     Ask,
+    /// Looking at how the key is kept: the same, but nobody hears of a miss.
+    Inspect,
     /// On the way to a change: touches the access clock.
     Write,
     /// Leaves no trace.
@@ -50,8 +55,6 @@ pub struct Clock {
     pub no_touch: bool,
     /// Classes of keyspace events that somebody listens to.
     pub events: u32,
-    /// The class bit of "expired" events.
-    pub expired_class: u32,
 }
 
 /// The constants of LFU counting.
@@ -123,6 +126,11 @@ impl<'a> View<'a> {
         self.clock.now
     }
 
+    /// The time and the switches under which the command runs.
+    pub fn clock(&self) -> Clock {
+        self.clock
+    }
+
     /// The keyspace behind the view, for what takes its own locks shard by shard.
     pub fn keyspace(&self) -> &'a Keyspace {
         self.keyspace
@@ -140,7 +148,7 @@ impl<'a> View<'a> {
     }
 
     #[inline]
-    fn place(&mut self, key: &[u8]) -> Place<'_> {
+    pub(super) fn place(&mut self, key: &[u8]) -> Place<'_> {
         let hash = self.hash(key);
         let shard = self.keyspace.shard_of(hash);
         Place {
@@ -219,13 +227,11 @@ impl<'a> View<'a> {
             Some(at) => {
                 place.expire(at, expiry);
                 let clock = place.fresh_clock();
-                let mut entry = place.database.table.open(at);
-                if entry.as_ref().type_of() == Type::String {
-                    entry.set_string(bytes);
-                } else {
-                    let old = entry.replace(Value::string(bytes.to_vec()));
-                    place.effects.garbage.push(old);
+                if place.database.table.entry(at).type_of() != Type::String {
+                    return place.replace(at, Value::string(bytes.to_vec()), clock);
                 }
+                let mut entry = place.database.table.open(at);
+                entry.set_string(bytes);
                 entry.set_clock(clock);
             }
         }
@@ -259,11 +265,7 @@ impl<'a> View<'a> {
             Some(at) => {
                 place.expire(at, expiry);
                 let clock = place.fresh_clock();
-                let mut entry = place.database.table.open(at);
-                let old = entry.replace(value);
-                entry.set_clock(clock);
-                drop(entry);
-                place.effects.garbage.push(old);
+                place.replace(at, value, clock);
             }
         }
     }
@@ -333,21 +335,23 @@ impl<'a> View<'a> {
         self.place(key).database.waiters.add(key, ticket);
     }
 
-    /// Removes a blocked client's ticket from a key.
-    pub fn stop_waiting(&mut self, key: &[u8], ticket: u64) {
-        self.place(key).database.waiters.remove(key, ticket);
-    }
-
-    /// The oldest ticket on a key that is younger than `after`.
-    pub fn next_waiter(&mut self, key: &[u8], after: Option<u64>) -> Option<u64> {
-        self.place(key).database.waiters.next(key, after)
+    /// Ends the view and gives back what it was made of.
+    pub fn into_parts(self) -> (Held<'a>, &'a mut Effects) {
+        (self.held, self.effects)
     }
 
     /// Lets `work` have a shard that is held, or locks it for that long.
-    pub(super) fn with_shard<R>(&mut self, shard: usize, work: impl FnOnce(&mut super::Shard) -> R) -> R {
-        match self.held.shard_if_held(shard) {
-            Some(held) => work(held),
-            None => work(&mut self.keyspace.lock(shard)),
+    ///
+    /// # Panics
+    /// If only other shards are held: taking one more could wait for somebody who waits for those.
+    pub(super) fn with_shard<R>(
+        &mut self,
+        shard: usize,
+        work: impl FnOnce(&mut Shard, &mut Effects) -> R,
+    ) -> R {
+        match self.held {
+            Held::Nothing => work(&mut self.keyspace.lock(shard), self.effects),
+            _ => work(self.held.shard(shard), self.effects),
         }
     }
 }
@@ -355,51 +359,69 @@ impl<'a> View<'a> {
 /// Where a key belongs: its part of the database, and what a look-up there needs.
 pub(super) struct Place<'v> {
     pub(super) database: &'v mut Database,
-    counts: &'v Counts,
+    pub(super) counts: &'v Counts,
     pub(super) effects: &'v mut Effects,
-    clock: Clock,
-    db: usize,
-    local: u64,
+    pub(super) clock: Clock,
+    pub(super) db: usize,
+    pub(super) local: u64,
 }
 
 impl<'v> Place<'v> {
     #[inline]
-    fn find(&mut self, key: &[u8], access: Access) -> Option<Position> {
+    pub(super) fn find(&mut self, key: &[u8], access: Access) -> Option<Position> {
         let found = self.database.table.find(self.local, key);
         let live = found.filter(|&at| {
             self.database.table.entry(at).deadline().is_none_or(|deadline| deadline > self.clock.now)
         });
         if let (Some(at), None) = (found, live) {
-            self.delete_expired(at);
+            self.database.expire(at, self.db, &self.clock, self.counts, self.effects);
         }
-        if matches!(access, Access::Read | Access::Ask) {
+        if !matches!(access, Access::Write | Access::Silent) {
             self.counts.looked_up(live.is_some());
         }
-        if let Some(at) = live {
-            if matches!(access, Access::Read | Access::Write) && !self.clock.no_touch {
-                let mut entry = self.database.table.open(at);
-                let touched = self.clock.touched(entry.as_ref().clock());
-                entry.set_clock(touched);
+        match live {
+            Some(at) => self.touch(at, access),
+            None if matches!(access, Access::Read | Access::Touch | Access::Ask) => {
+                self.note(EventClasses::KEY_MISS, "keymiss", key);
             }
+            None => {}
         }
         live
     }
 
-    fn delete_expired(&mut self, at: Position) {
-        let entry = self.database.remove(at);
-        let key = entry.as_ref().key();
-        self.database.watched.touch(key);
-        if self.clock.events & self.clock.expired_class != 0 {
-            let event =
-                Event { class: self.clock.expired_class, name: "expired", db: self.db, key: key.into() };
-            self.effects.events.push(event);
+    /// Sets the access clock of an entry, if the access does.
+    #[inline]
+    fn touch(&mut self, at: Position, access: Access) {
+        let touches = match access {
+            Access::Read | Access::Write => !self.clock.no_touch,
+            Access::Touch => true,
+            Access::Ask | Access::Inspect | Access::Silent => false,
+        };
+        if touches {
+            let mut entry = self.database.table.open(at);
+            let touched = self.clock.touched(entry.as_ref().clock());
+            entry.set_clock(touched);
         }
-        self.counts.count_expired();
+    }
+
+    /// Notes a keyspace event, if anybody listens to its class.
+    #[inline]
+    fn note(&mut self, class: u32, name: &'static str, key: &[u8]) {
+        if self.clock.events & class != 0 {
+            self.effects.events.push(Event { class, name, db: self.db, key: key.into() });
+        }
+    }
+
+    /// Replaces the value of an entry.
+    fn replace(&mut self, at: Position, value: Value, clock: u32) {
+        let old = self.database.replace(at, self.local, value);
+        self.database.table.open(at).set_clock(clock);
         self.publish();
-        self.effects.garbage.push(entry.into_value());
+        self.effects.garbage.push(old);
     }
 
     pub(super) fn insert(&mut self, entry: Entry) {
+        self.note(EventClasses::NEW, "new", entry.as_ref().key());
         self.database.insert(self.local, entry);
         self.publish();
     }

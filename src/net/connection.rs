@@ -13,6 +13,7 @@ use super::socket::Socket;
 use crate::base::clock;
 use crate::client::{Client, ClientFlags, Session};
 use crate::commands::Server;
+use crate::commands::blocking::{Unblock, give_up};
 use crate::dispatch::{Stop, Suspended, Turn};
 use crate::observe::Counter;
 use crate::resp::{Batch, Limits, Parser, Protocol, Reply};
@@ -207,13 +208,16 @@ impl Connection {
                     }
                 }
                 Stop::Blocked(suspended) => {
+                    let blocked = &suspended.blocked;
                     let flow = self.wait_for_keys(&suspended).await;
-                    let waits = &suspended.blocked.waits;
-                    self.server.keyspace.stop_waiting(waits.db, &waits.keys, suspended.blocked.ticket);
-                    self.server.blocked.remove(&suspended.blocked);
+                    // Whatever has ended the waiting, nobody serves the client from here on.
+                    blocked.claim();
+                    self.server.keyspace.stop_waiting(blocked.waits.db, &blocked.waits.keys, blocked.ticket);
+                    self.server.blocked.remove(blocked);
                     if flow? == Flow::Close {
                         return Ok(Flow::Close);
                     }
+                    self.turn.answered(&mut self.session, &mut self.reply);
                 }
             }
         }
@@ -235,7 +239,7 @@ impl Connection {
                     if !blocked.claim() {
                         blocked.answered().await
                     } else {
-                        (blocked.waits.timeout_reply)(&mut self.reply);
+                        give_up(&self.server, blocked, Unblock::Timeout, &mut self.reply);
                         return Ok(Flow::GoOn);
                     }
                 }

@@ -1,20 +1,23 @@
 //! Listening and accepting: TCP on each bind address, the unix socket, limits on who may come in.
 
 use std::io;
-use std::net::{IpAddr, SocketAddr};
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use socket2::{Domain, Protocol, SockRef, Socket as RawSocket, TcpKeepalive, Type};
+use parking_lot::Mutex;
+use socket2::{SockRef, TcpKeepalive};
 use tokio::net::{TcpListener, UnixListener};
+use tokio::task::JoinHandle;
 
 use super::connection::{Connection, refuse};
 use super::socket::Socket;
+use crate::base::listen;
 use crate::client::ClientFlags;
 use crate::commands::Server;
+use crate::commands::server::Listening;
 use crate::config::Settings;
 use crate::observe::Counter;
 
@@ -23,8 +26,16 @@ const TOO_MANY: &str = "-ERR max number of clients reached\r\n";
 
 /// Bound sockets that accept when [`Listeners::accept`] runs.
 pub struct Listeners {
-    tcp: Vec<TcpListener>,
+    tcp: Vec<(Place, TcpListener)>,
     unix: Option<(UnixListener, String)>,
+}
+
+/// An address as it is configured, and a port.
+#[derive(Clone, PartialEq, Eq)]
+struct Place {
+    /// A name or address, with a `-` in front if it may be missing.
+    name: String,
+    port: u16,
 }
 
 /// Binds what the settings name. An address with a leading `-` may fail.
@@ -32,26 +43,7 @@ pub struct Listeners {
 /// # Errors
 /// The address that can't be bound, or that there is none at all.
 pub fn bind(settings: &Settings) -> io::Result<Listeners> {
-    let mut tcp = Vec::new();
-    if settings.network.port != 0 {
-        for name in &settings.network.bind {
-            let (name, optional) = match name.strip_prefix('-') {
-                Some(name) => (name, true),
-                None => (name.as_str(), false),
-            };
-            match bind_tcp(name, settings) {
-                Ok(listener) => tcp.push(listener),
-                Err(error) if optional && is_unavailable(&error) => {}
-                Err(error) => {
-                    tracing::warn!(
-                        "Warning: Could not create server TCP listening socket {name}:{}: {error}",
-                        settings.network.port
-                    );
-                    return Err(error);
-                }
-            }
-        }
-    }
+    let tcp = bind_all(&places(settings), settings)?;
     let unix =
         settings.network.unixsocket.as_deref().map(|path| bind_unix(path, settings.network.unixsocket_perm));
     let unix = unix.transpose()?;
@@ -61,37 +53,29 @@ pub fn bind(settings: &Settings) -> io::Result<Listeners> {
     Ok(Listeners { tcp, unix })
 }
 
-fn is_unavailable(error: &io::Error) -> bool {
-    use io::ErrorKind::{AddrNotAvailable, Unsupported};
-    matches!(error.kind(), AddrNotAvailable | Unsupported)
-        || matches!(error.raw_os_error(), Some(libc::EAFNOSUPPORT | libc::EPROTONOSUPPORT))
+/// Where the settings want TCP.
+fn places(settings: &Settings) -> Vec<Place> {
+    let port = settings.network.port;
+    let names: &[String] = if port == 0 { &[] } else { &settings.network.bind };
+    names.iter().map(|name| Place { name: name.clone(), port }).collect()
 }
 
-fn bind_tcp(name: &str, settings: &Settings) -> io::Result<TcpListener> {
-    let ip: IpAddr = match name {
-        "*" => IpAddr::from([0, 0, 0, 0]),
-        "::*" => IpAddr::from([0u16; 8]),
-        name => match name.parse() {
-            Ok(ip) => ip,
-            Err(_) => resolve(name)?,
-        },
-    };
-    let address = SocketAddr::new(ip, settings.network.port);
-    let socket = RawSocket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
-    if address.is_ipv6() {
-        socket.set_only_v6(true)?;
+fn bind_all(places: &[Place], settings: &Settings) -> io::Result<Vec<(Place, TcpListener)>> {
+    let mut bound = Vec::new();
+    for place in places {
+        let listener =
+            listen::tcp(&place.name, place.port, settings.network.tcp_backlog).map_err(|error| {
+                let Place { name, port } = place;
+                tracing::warn!(
+                    "Warning: Could not create server TCP listening socket {name}:{port}: {error}"
+                );
+                error
+            })?;
+        if let Some(listener) = listener {
+            bound.push((place.clone(), TcpListener::from_std(listener)?));
+        }
     }
-    socket.set_reuse_address(true)?;
-    socket.set_nonblocking(true)?;
-    socket.bind(&address.into())?;
-    socket.listen(settings.network.tcp_backlog as i32)?;
-    TcpListener::from_std(socket.into())
-}
-
-fn resolve(name: &str) -> io::Result<IpAddr> {
-    use std::net::ToSocketAddrs;
-    let mut found = (name, 0).to_socket_addrs()?;
-    found.next().map(|address| address.ip()).ok_or_else(|| io::Error::from(io::ErrorKind::AddrNotAvailable))
+    Ok(bound)
 }
 
 fn bind_unix(path: &Path, mode: Option<u32>) -> io::Result<(UnixListener, String)> {
@@ -112,18 +96,70 @@ impl Listeners {
         (self.tcp.len(), self.unix.as_ref().map(|(_, path)| path.as_str()))
     }
 
-    /// Accepts connections until the server shuts down.
+    /// Accepts connections until the server shuts down, and lets CONFIG SET move the TCP sockets.
     pub async fn accept(self, server: Arc<Server>) {
-        for listener in self.tcp {
-            tokio::spawn(accept_tcp(listener, Arc::clone(&server)));
-        }
         if let Some((listener, path)) = self.unix {
-            tokio::spawn(accept_unix(listener, path, server));
+            tokio::spawn(accept_unix(listener, path, Arc::clone(&server)));
         }
+        let tcp =
+            self.tcp.into_iter().map(|(place, listener)| Acceptor::start(place, listener, &server)).collect();
+        let acceptors = Acceptors { server: Arc::downgrade(&server), tcp: Mutex::new(tcp) };
+        // Only this sets it, and a server accepts once.
+        let _ = server.listening.set(Box::new(acceptors));
     }
 }
 
-async fn accept_tcp(listener: TcpListener, server: Arc<Server>) {
+/// The TCP sockets that accept now.
+struct Acceptors {
+    server: Weak<Server>,
+    tcp: Mutex<Vec<Acceptor>>,
+}
+
+struct Acceptor {
+    place: Place,
+    listener: Arc<TcpListener>,
+    task: JoinHandle<()>,
+}
+
+impl Acceptor {
+    fn start(place: Place, listener: TcpListener, server: &Arc<Server>) -> Acceptor {
+        let listener = Arc::new(listener);
+        let task = tokio::spawn(accept_tcp(Arc::clone(&listener), Arc::clone(server)));
+        Acceptor { place, listener, task }
+    }
+
+    /// Frees the address at once; the descriptor goes with the task.
+    fn stop(self) -> Place {
+        self.task.abort();
+        // A socket that is gone already needs no shutdown.
+        let _ = SockRef::from(&*self.listener).shutdown(std::net::Shutdown::Both);
+        self.place
+    }
+}
+
+impl Listening for Acceptors {
+    fn rebind(&self, settings: &Settings) -> io::Result<()> {
+        let Some(server) = self.server.upgrade() else { return Ok(()) };
+        let mut acceptors = self.tcp.lock();
+        let wanted = places(settings);
+        let (kept, left): (Vec<_>, Vec<_>) =
+            acceptors.drain(..).partition(|acceptor| wanted.contains(&acceptor.place));
+        *acceptors = kept;
+        // An old address may stand in the way of a new one, as * does of any other, so the old ones go first.
+        let left: Vec<Place> = left.into_iter().map(Acceptor::stop).collect();
+        let missing = wanted.into_iter().filter(|place| acceptors.iter().all(|kept| kept.place != *place));
+        let moved = bind_all(&missing.collect::<Vec<_>>(), settings);
+        let (bound, result) = match moved {
+            Ok(bound) => (bound, Ok(())),
+            Err(error) => (bind_all(&left, settings).unwrap_or_default(), Err(error)),
+        };
+        acceptors
+            .extend(bound.into_iter().map(|(place, listener)| Acceptor::start(place, listener, &server)));
+        result
+    }
+}
+
+async fn accept_tcp(listener: Arc<TcpListener>, server: Arc<Server>) {
     loop {
         match listener.accept().await {
             Ok((stream, peer)) => {

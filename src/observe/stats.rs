@@ -5,7 +5,7 @@
 //! a figure of its own.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use crossbeam_utils::CachePadded;
@@ -45,19 +45,50 @@ pub enum Counter {
     OutputBufferDisconnections,
     /// AUTH attempts that failed.
     DeniedAuth,
-    /// Microseconds spent in turns.
-    TurnMicros,
-    /// Microseconds spent in commands.
-    CommandMicros,
-    /// Turns.
+    /// Turns of connections and rounds of the housekeeper.
     Turns,
+    /// Nanoseconds spent in those.
+    TurnNanos,
+    /// Nanoseconds spent in rounds of the housekeeper.
+    HousekeepingNanos,
+    /// Nanoseconds spent on deleting keys in the background because their deadline had passed.
+    ExpiryNanos,
+    /// How often that took so long that others were let through.
+    ExpiryPauses,
 }
 
-const COUNTERS: usize = Counter::Turns as usize + 1;
+const COUNTERS: usize = Counter::ExpiryPauses as usize + 1;
 
 struct Lane {
     counters: [AtomicU64; COUNTERS],
+    /// The longest turn in ns, and the most commands of one.
+    largest_turn: [AtomicU64; 2],
     commands: Box<[CommandLane]>,
+}
+
+/// Figures per second over the last moments. The housekeeper writes them.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(usize)]
+pub enum Rate {
+    /// Commands.
+    Commands,
+    /// Bytes received.
+    NetInput,
+    /// Bytes sent.
+    NetOutput,
+    /// Turns.
+    Turns,
+    /// Nanoseconds spent in turns.
+    TurnNanos,
+}
+
+impl Rate {
+    /// How many there are.
+    pub const COUNT: usize = Rate::TurnNanos as usize + 1;
+
+    /// What each is the rate of, by number.
+    pub const COUNTERS: [Counter; Rate::COUNT] =
+        [Counter::Commands, Counter::NetInput, Counter::NetOutput, Counter::Turns, Counter::TurnNanos];
 }
 
 #[derive(Default)]
@@ -85,13 +116,18 @@ pub struct CommandTotals {
 /// See the head of this file.
 pub struct Stats {
     lanes: Box<[CachePadded<Lane>]>,
-    errors: Mutex<BTreeMap<String, u64>>,
+    errors: Mutex<Errors>,
+    rates: [AtomicU64; Rate::COUNT],
     /// Most memory seen in use, in bytes.
     pub peak_memory: AtomicU64,
-    /// Operations per second over the last moments, written by the housekeeper.
-    pub ops_per_second: AtomicI64,
-    /// Bytes per second received and sent over the last moments; likewise.
-    pub bytes_per_second: [AtomicI64; 2],
+}
+
+/// Error replies by their code.
+#[derive(Default)]
+struct Errors {
+    by_code: BTreeMap<String, u64>,
+    /// There were too many kinds: new ones aren't told apart any more.
+    full: bool,
 }
 
 impl Stats {
@@ -100,15 +136,15 @@ impl Stats {
         let lane = |_| {
             CachePadded::new(Lane {
                 counters: [const { AtomicU64::new(0) }; COUNTERS],
+                largest_turn: [const { AtomicU64::new(0) }; 2],
                 commands: (0..commands).map(|_| CommandLane::default()).collect(),
             })
         };
         Stats {
             lanes: (0..threads + 1).map(lane).collect(),
-            errors: Mutex::new(BTreeMap::new()),
+            errors: Mutex::default(),
+            rates: [const { AtomicU64::new(0) }; Rate::COUNT],
             peak_memory: AtomicU64::new(0),
-            ops_per_second: AtomicI64::new(0),
-            bytes_per_second: [const { AtomicI64::new(0) }; 2],
         }
     }
 
@@ -139,6 +175,40 @@ impl Stats {
     /// A counter's total.
     pub fn total(&self, counter: Counter) -> u64 {
         self.lanes.iter().map(|lane| lane.counters[counter as usize].load(Ordering::Relaxed)).sum()
+    }
+
+    /// Counts a turn of a connection, or a round of the housekeeper, that ran a number of commands.
+    #[inline]
+    pub fn turned(&self, commands: u64, took: Duration) {
+        let (lane, shared) = self.lane();
+        let nanos = took.as_nanos() as u64;
+        Self::bump(&lane.counters[Counter::Turns as usize], 1, shared);
+        Self::bump(&lane.counters[Counter::TurnNanos as usize], nanos, shared);
+        for (largest, this) in lane.largest_turn.iter().zip([nanos, commands]) {
+            if this > largest.load(Ordering::Relaxed) {
+                // On the shared lane a larger one may get lost; it is a figure for people.
+                largest.store(this, Ordering::Relaxed);
+            }
+        }
+    }
+
+    /// The longest turn, and the most commands of one.
+    pub fn largest_turns(&self) -> (Duration, u64) {
+        let largest = |which: usize| {
+            let lanes = self.lanes.iter().map(|lane| lane.largest_turn[which].load(Ordering::Relaxed));
+            lanes.max().unwrap_or(0)
+        };
+        (Duration::from_nanos(largest(0)), largest(1))
+    }
+
+    /// A figure per second.
+    pub fn rate(&self, rate: Rate) -> u64 {
+        self.rates[rate as usize].load(Ordering::Relaxed)
+    }
+
+    /// Sets the figures per second, by number.
+    pub fn set_rates(&self, rates: [u64; Rate::COUNT]) {
+        self.rates.iter().zip(rates).for_each(|(rate, value)| rate.store(value, Ordering::Relaxed));
     }
 
     /// Counts a command that ran.
@@ -174,16 +244,20 @@ impl Stats {
         self.add(Counter::ErrorReplies, 1);
         let code = String::from_utf8_lossy(code);
         let mut errors = self.errors.lock();
-        if let Some(count) = errors.get_mut(&*code) {
+        if let Some(count) = errors.by_code.get_mut(&*code) {
             *count += 1;
-        } else if errors.len() < ERROR_KINDS_MAX {
-            errors.insert(code.into_owned(), 1);
+        } else if !errors.full {
+            if errors.by_code.len() < ERROR_KINDS_MAX {
+                errors.by_code.insert(code.into_owned(), 1);
+            } else {
+                errors.give_up();
+            }
         }
     }
 
     /// Error replies by code.
     pub fn errors(&self) -> Vec<(String, u64)> {
-        self.errors.lock().iter().map(|(code, count)| (code.clone(), *count)).collect()
+        self.errors.lock().by_code.iter().map(|(code, count)| (code.clone(), *count)).collect()
     }
 
     /// Totals of a command.
@@ -199,6 +273,12 @@ impl Stats {
         }
         totals.usec = nanos / 1000;
         totals
+    }
+
+    /// Nanoseconds that all commands took.
+    pub fn command_nanos(&self) -> u64 {
+        let commands = self.lanes.iter().flat_map(|lane| &lane.commands);
+        commands.map(|counters| counters.nanos.load(Ordering::Relaxed)).sum()
     }
 
     /// The latencies of a command in ns; none if it never ran.
@@ -219,7 +299,10 @@ impl Stats {
     /// Sets everything to zero, as CONFIG RESETSTAT does.
     pub fn reset(&self) {
         for lane in &self.lanes {
-            lane.counters.iter().for_each(|counter| counter.store(0, Ordering::Relaxed));
+            lane.counters
+                .iter()
+                .chain(&lane.largest_turn)
+                .for_each(|counter| counter.store(0, Ordering::Relaxed));
             for command in &lane.commands {
                 for counter in [&command.calls, &command.nanos, &command.rejected, &command.failed] {
                     counter.store(0, Ordering::Relaxed);
@@ -227,11 +310,63 @@ impl Stats {
                 *command.latency.lock() = None;
             }
         }
-        self.errors.lock().clear();
+        self.set_rates([0; Rate::COUNT]);
+        *self.errors.lock() = Errors::default();
+    }
+}
+
+impl Errors {
+    /// Somebody makes up codes, a script most likely: from now on there is only one line that says so.
+    fn give_up(&mut self) {
+        let codes: Vec<&str> = self.by_code.keys().map(String::as_str).collect();
+        tracing::warn!(
+            "Errorstats stopped adding new errors because there are too many kinds of them; CONFIG RESETSTAT starts anew."
+        );
+        tracing::warn!("Current errors code list: {}", codes.join(", "));
+        *self = Errors { by_code: BTreeMap::from([("ERRORSTATS_DISABLED".to_owned(), 1)]), full: true };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn kinds_of_errors_are_limited() {
+        let stats = Stats::new(1, 1);
+        for number in 0..ERROR_KINDS_MAX {
+            stats.error(format!("E{number}").as_bytes());
+        }
+        stats.error(b"E0");
+        assert_eq!(stats.errors().len(), ERROR_KINDS_MAX);
+        assert_eq!(stats.errors()[0], ("E0".to_owned(), 2));
+        stats.error(b"ONE_TOO_MANY");
+        stats.error(b"E0");
+        assert_eq!(stats.errors(), [("ERRORSTATS_DISABLED".to_owned(), 1)]);
+        stats.reset();
+        stats.error(b"E0");
+        assert_eq!(stats.errors(), [("E0".to_owned(), 1)]);
+        assert_eq!(stats.total(Counter::ErrorReplies), 1);
     }
 
-    /// Forgets the latencies of one command, as LATENCY RESET's histogram does.
-    pub fn reset_errors(&self) {
-        self.errors.lock().clear();
+    #[test]
+    fn threads_beyond_the_lanes_are_counted() {
+        let stats = Stats::new(2, 1);
+        std::thread::scope(|scope| {
+            for _ in 0..8 {
+                scope.spawn(|| {
+                    for _ in 0..1000 {
+                        stats.ran(1, Duration::from_micros(3), false, true);
+                        stats.turned(5, Duration::from_micros(4));
+                    }
+                });
+            }
+        });
+        let totals = stats.command(1);
+        assert_eq!((totals.calls, totals.usec, stats.command_nanos()), (8000, 24_000, 24_000_000));
+        assert_eq!(stats.latency(1).expect("it ran").len(), 8000);
+        assert!(stats.latency(0).is_none());
+        assert_eq!(stats.largest_turns(), (Duration::from_micros(4), 5));
+        assert_eq!(stats.total(Counter::Turns), 8000);
     }
 }

@@ -6,7 +6,7 @@ use crate::command::row::*;
 use crate::command::{Error, error};
 use crate::script::{Kill, Refused, sha_of};
 
-use super::{Call, Command, DONE, Outcome};
+use super::{Call, Command, DONE, Outcome, help};
 
 const GROUP: &str = "scripting";
 const COST: &str = "Depends on the script that is executed.";
@@ -91,7 +91,7 @@ const SCRIPT: &[Command] = &[
             "O(1)",
             "Tells about the subcommands.",
         ),
-        help,
+        tell_help,
     ),
     Command::new(
         script_row("script|kill", 2, &[ALLOW_BUSY, NOSCRIPT])
@@ -177,27 +177,25 @@ fn load(call: &mut Call<'_>) -> Outcome {
     DONE
 }
 
-fn help(call: &mut Call<'_>) -> Outcome {
-    const LINES: &[&str] = &[
-        "SCRIPT <subcommand> [<arg> [value] [opt] ...]. Subcommands are:",
-        "DEBUG (YES|SYNC|NO)",
-        "    Set the debug mode for subsequent scripts executed.",
-        "EXISTS <sha1> [<sha1> ...]",
-        "    Return information about the existence of the scripts in the script cache.",
-        "FLUSH [ASYNC|SYNC]",
-        "    Flush the Lua scripts cache. Very dangerous on replicas.",
-        "    When called without the optional mode argument, the behavior is determined by the",
-        "    lazyfree-lazy-user-flush configuration directive. Valid modes are:",
-        "    * ASYNC: Asynchronously flush the scripts cache.",
-        "    * SYNC: Synchronously flush the scripts cache.",
-        "KILL",
-        "    Kill the currently executing Lua script.",
-        "LOAD <script>",
-        "    Load a script into the scripts cache without executing it.",
-        "HELP",
-        "    Print this help.",
-    ];
-    call.reply.array(LINES.len());
-    LINES.iter().for_each(|line| call.reply.simple(line));
-    DONE
+fn tell_help(call: &mut Call<'_>) -> Outcome {
+    help::answer(
+        call,
+        &[
+            ("DEBUG (YES|SYNC|NO)", "Set the debug mode for subsequent scripts executed."),
+            (
+                "EXISTS <sha1> [<sha1> ...]",
+                "Return information about the existence of the scripts in the script cache.",
+            ),
+            (
+                "FLUSH [ASYNC|SYNC]",
+                "Flush the Lua scripts cache. Very dangerous on replicas.\n\
+                 When called without the optional mode argument, the behavior is determined by the\n\
+                 lazyfree-lazy-user-flush configuration directive. Valid modes are:\n\
+                 * ASYNC: Asynchronously flush the scripts cache.\n\
+                 * SYNC: Synchronously flush the scripts cache.",
+            ),
+            ("KILL", "Kill the currently executing Lua script."),
+            ("LOAD <script>", "Load a script into the scripts cache without executing it."),
+        ],
+    )
 }

@@ -5,6 +5,7 @@ use std::time::Instant;
 use crate::base::alloc;
 use crate::command::error::{self, Error};
 use crate::command::spec::Flags;
+use crate::commands::account::account;
 use crate::commands::{Call, DONE, Found, Outcome};
 use crate::keyspace::Plan;
 use crate::resp::{Protocol, Reply};
@@ -139,9 +140,8 @@ impl Host for Caller<'_, '_> {
         let keys = self.call.keys.lend(session.db, Plan::Everything);
         let mut part = Call { args, spec, keys, reply, session, server, nested: true };
         let outcome = part.run_nested(listed.command, args);
-        let tracked = part.settings().observe.latency_tracking;
         drop(part);
-        server.stats.ran(listed.id, begun.elapsed(), outcome.is_err(), tracked);
+        account(server, listed, args, self.call.session, begun.elapsed(), outcome.is_err());
         outcome.map_err(|failure| refused(&failure))
     }
 

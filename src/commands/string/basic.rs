@@ -29,7 +29,8 @@ pub(super) const SET: Command = Command::new(
     )
     .doc(GROUP, "1.0.0", "O(1)", "Sets the string value of a key, whatever it held before."),
     set,
-);
+)
+.key_flags(set_key_flags);
 
 pub(super) const SETNX: Command = Command::new(
     row("setnx", 3, &[WRITE, DENYOOM, FAST], &[KeySpec::at(1, &[OW, INSERT])]).doc(
@@ -184,6 +185,12 @@ fn set(call: &mut Call<'_>) -> Outcome {
         call.reply.ok();
     }
     DONE
+}
+
+/// With GET the old value is read as well.
+fn set_key_flags(args: &[&[u8]]) -> KeyFlags {
+    let get = args.iter().skip(3).any(|arg| arg.eq_ignore_ascii_case(b"get"));
+    if get { KeyFlags::RW | KeyFlags::ACCESS | KeyFlags::UPDATE } else { KeyFlags::OW | KeyFlags::UPDATE }
 }
 
 /// Sets a string and says so.

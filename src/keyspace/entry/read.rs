@@ -113,6 +113,24 @@ impl<'a> EntryRef<'a> {
         (self.byte(0) & HAS_DEADLINE != 0).then(|| i64::from_le_bytes(self.array(BODY_AT)))
     }
 
+    /// When the first field of a hash expires, in Unix ms.
+    #[inline]
+    pub fn field_deadline(self) -> Option<i64> {
+        match self.code() {
+            Code::HashLarge => self.collection::<Hash>()?.next_expiry(),
+            _ => None,
+        }
+    }
+
+    /// When time next changes something here: the key expires, or a field of it.
+    #[inline]
+    pub fn due(self) -> Option<i64> {
+        match (self.deadline(), self.field_deadline()) {
+            (Some(key), Some(field)) => Some(key.min(field)),
+            (key, field) => key.or(field),
+        }
+    }
+
     /// The access clock, 24 bits.
     #[inline]
     pub fn clock(self) -> u32 {

@@ -25,6 +25,11 @@ impl<'a> Range<'a> {
         let nothing = ChunkIter::Plain(None);
         Range { list, front, back, ahead: nothing.clone(), behind: nothing }
     }
+
+    /// Indexes of the elements still to come.
+    pub fn indexes(&self) -> std::ops::Range<usize> {
+        self.front..self.back
+    }
 }
 
 impl<'a> Iterator for Range<'a> {

@@ -155,6 +155,15 @@ impl List {
         chunks + rope::Rope::node_bytes(quick.rope.chunks())
     }
 
+    /// Whether `other`, a clone of this list made earlier, shows that nothing has changed since.
+    pub fn is_unchanged_since(&self, other: &List) -> bool {
+        match (&self.0, &other.0) {
+            (Form::Packed(a), Form::Packed(b)) => a == b,
+            (Form::Quick(a), Form::Quick(b)) => a.rope.is_same(&b.rope),
+            _ => false,
+        }
+    }
+
     /// The element at `index`, counted from the tail (-1 is the last) if negative.
     pub fn get(&self, index: i64) -> Option<Item<'_>> {
         let index = self.absolute(index)?;

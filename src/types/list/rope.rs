@@ -67,6 +67,11 @@ impl Rope {
         self.len
     }
 
+    /// Whether they are the same nodes: who writes while a clone is alive gets a root of its own.
+    pub fn is_same(&self, other: &Rope) -> bool {
+        Arc::ptr_eq(&self.root, &other.root)
+    }
+
     /// Number of chunks. Visits the nodes, not the chunks.
     pub fn chunks(&self) -> usize {
         self.root.chunks()

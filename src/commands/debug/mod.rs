@@ -1,0 +1,185 @@
+//! DEBUG: what test suites need of a server. It runs behind the closed gate, so nothing else runs meanwhile.
+
+mod object;
+mod populate;
+mod protocol;
+
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use crate::base::num::parse_f64;
+use crate::command::row::*;
+use crate::command::{Error, error};
+
+use super::help;
+use super::{Call, Command, DONE, Outcome};
+
+/// The family's row.
+pub const COMMANDS: &[Command] = &[Command::new(
+    Spec::new("debug", -2).flags(&[ADMIN, NOSCRIPT, LOADING, STALE, PROTECTED, EXCLUSIVE]).doc(
+        "server",
+        "1.0.0",
+        "Depends on subcommand.",
+        "Helps testing and debugging.",
+    ),
+    run,
+)];
+
+/// A subcommand. They are no commands of their own: COMMAND knows only DEBUG.
+struct Subcommand {
+    name: &'static str,
+    /// The least and the most arguments after the name.
+    arguments: (usize, usize),
+    run: fn(&mut Call<'_>) -> Outcome,
+    usage: &'static str,
+    meaning: &'static str,
+}
+
+const SUBCOMMANDS: &[Subcommand] = &[
+    Subcommand {
+        name: "error",
+        arguments: (1, 1),
+        run: answer_error,
+        usage: "ERROR <string>",
+        meaning: "Answer <string> as an error.",
+    },
+    Subcommand {
+        name: "log",
+        arguments: (1, 1),
+        run: log,
+        usage: "LOG <message>",
+        meaning: "Write <message> to the log.",
+    },
+    Subcommand {
+        name: "object",
+        arguments: (1, 1),
+        run: object::object,
+        usage: "OBJECT <key>",
+        meaning: "Tell how <key> and its value are kept.",
+    },
+    Subcommand {
+        name: "populate",
+        arguments: (1, 3),
+        run: populate::populate,
+        usage: "POPULATE <count> [<prefix>] [<size>]",
+        meaning: "Create <count> strings named <prefix>:<number>, \"key\" if no <prefix> is given.\n\
+                  Keys that exist stay as they are.",
+    },
+    Subcommand {
+        name: "protocol",
+        arguments: (1, 1),
+        run: protocol::protocol,
+        usage: "PROTOCOL <type>",
+        meaning: "Answer a value of a type: string, integer, double, bignum, null, array, set, map,\n\
+                  attrib, push, verbatim, true, false.",
+    },
+    Subcommand {
+        name: "set-active-expire",
+        arguments: (1, 1),
+        run: set_active_expire,
+        usage: "SET-ACTIVE-EXPIRE <0|1>",
+        meaning: "Whether keys expire by themselves, without being looked at.",
+    },
+    Subcommand {
+        name: "sleep",
+        arguments: (1, 1),
+        run: sleep,
+        usage: "SLEEP <seconds>",
+        meaning: "Stop everything for <seconds>, which may have decimals.",
+    },
+];
+
+/// Subcommands of Redis that would look into what is built otherwise here, or would crash the server.
+const UNSUPPORTED: &[&str] = &[
+    "aof-flush-sleep",
+    "assert",
+    "change-repl-id",
+    "client-eviction",
+    "config-rewrite-force-all",
+    "crash-and-recover",
+    "dict-resizing",
+    "digest",
+    "digest-value",
+    "drop-cluster-packet-filter",
+    "htstats",
+    "htstats-key",
+    "jmap",
+    "leak",
+    "listpack",
+    "loadaof",
+    "mallctl",
+    "mallctl-str",
+    "oom",
+    "panic",
+    "pause-cron",
+    "quicklist",
+    "quicklist-packed-threshold",
+    "reload",
+    "replicate",
+    "replybuffer",
+    "restart",
+    "script",
+    "sdslen",
+    "segfault",
+    "set-disable-deny-scripts",
+    "set-skip-checksum-validation",
+    "stringmatch-test",
+    "structsize",
+];
+
+fn run(call: &mut Call<'_>) -> Outcome {
+    let (name, arguments) = (call.args[1], call.args.len() - 2);
+    let is = |other: &str| name.eq_ignore_ascii_case(other.as_bytes());
+    if is("help") && arguments == 0 {
+        let lines: Vec<(&str, &str)> = SUBCOMMANDS.iter().map(|sub| (sub.usage, sub.meaning)).collect();
+        return help::answer(call, &lines);
+    }
+    let fits = |sub: &&Subcommand| is(sub.name) && (sub.arguments.0..=sub.arguments.1).contains(&arguments);
+    match SUBCOMMANDS.iter().find(fits) {
+        Some(subcommand) => (subcommand.run)(call),
+        None if UNSUPPORTED.iter().any(|other| is(other)) => Err(error::debug_unsupported(name)),
+        None => Err(error::subcommand_syntax(call.args)),
+    }
+}
+
+/// Not counted as an error, since it is what was asked for.
+fn answer_error(call: &mut Call<'_>) -> Outcome {
+    call.reply.error(call.args[2]);
+    DONE
+}
+
+fn log(call: &mut Call<'_>) -> Outcome {
+    tracing::warn!("DEBUG LOG: {}", String::from_utf8_lossy(call.args[2]));
+    call.reply.ok();
+    DONE
+}
+
+fn set_active_expire(call: &mut Call<'_>) -> Outcome {
+    // Like atoi, which Redis uses: text that is no number is 0.
+    let text = String::from_utf8_lossy(call.args[2]);
+    let digits = text.trim_start().trim_start_matches(['+', '-']);
+    let digits = digits.split(|char: char| !char.is_ascii_digit()).next().unwrap_or_default();
+    let on = digits.bytes().any(|digit| digit != b'0');
+    call.server.active_expire.store(on, Ordering::Relaxed);
+    call.reply.ok();
+    DONE
+}
+
+fn sleep(call: &mut Call<'_>) -> Outcome {
+    // Text that is no number is 0, and a time below 0 has passed.
+    let seconds = parse_f64(call.args[2]).unwrap_or(0.0).max(0.0);
+    let time = Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX);
+    // Connections are still read by the other threads; they wait at the gate.
+    tokio::task::block_in_place(|| std::thread::sleep(time));
+    call.reply.ok();
+    DONE
+}
+
+/// An argument as a number that isn't negative.
+fn not_negative(arg: &[u8]) -> Result<usize, Error> {
+    let number = crate::base::num::parse_i64(arg).and_then(|number| usize::try_from(number).ok());
+    number.ok_or(error::NOT_POSITIVE)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,108 @@
+//! DEBUG in a server without sockets.
+
+use super::super::testing::Rig;
+
+#[test]
+fn object_tells_how_a_key_is_kept() {
+    let mut rig = Rig::new();
+    rig.run("SET a hello");
+    rig.now += 7000;
+    let line = rig.run("DEBUG OBJECT a");
+    assert!(line.starts_with("+Value at:0x"), "{line}");
+    assert!(line.contains(" refcount:1 encoding:embstr serializedlength:6 lru:"), "{line}");
+    assert!(line.ends_with(" lru_seconds_idle:7"), "{line}");
+    let lengths =
+        [("127", 2), ("-129", 3), ("65536", 5), ("4294967296", 11), ("abcdefghijklmnopqrstuvwxyz", 27)];
+    for (value, expected) in lengths {
+        rig.run(&format!("SET a {value}"));
+        let line = rig.run("DEBUG OBJECT a");
+        assert!(line.contains(&format!(" serializedlength:{expected} ")), "{value}: {line}");
+    }
+    assert_eq!(rig.run("DEBUG OBJECT nope"), "-ERR no such key");
+}
+
+#[test]
+fn object_tells_of_the_chunks_of_a_list() {
+    let mut rig = Rig::new();
+    rig.put_list("small", 2);
+    let line = rig.run("DEBUG OBJECT small");
+    assert!(line.contains(" encoding:listpack serializedlength:16 ") && !line.contains("ql_nodes"), "{line}");
+    rig.put_list("large", 8193);
+    let line = rig.run("DEBUG OBJECT large");
+    assert!(
+        line.contains(" encoding:quicklist ") && line.contains(" ql_nodes:4 ql_avg_node:2048.25 "),
+        "{line}"
+    );
+    assert!(line.ends_with(" ql_listpack_max:-2 ql_compressed:0 ql_uncompressed_size:24607"), "{line}");
+}
+
+#[test]
+fn protocol_shows_every_type() {
+    for (name, resp2, resp3) in [
+        ("string", "$11 Hello World", "$11 Hello World"),
+        ("integer", ":12345", ":12345"),
+        ("double", "$5 3.141", ",3.141"),
+        ("bignum", "$37 1234567999999999999999999999999999999", "(1234567999999999999999999999999999999"),
+        ("null", "$-1", "_"),
+        ("array", "*3 :0 :1 :2", "*3 :0 :1 :2"),
+        ("set", "*3 :0 :1 :2", "~3 :0 :1 :2"),
+        ("map", "*6 :0 :0 :1 :1 :2 :0", "%3 :0 #f :1 #t :2 #f"),
+        ("true", ":1", "#t"),
+        ("FALSE", ":0", "#f"),
+        ("verbatim", "$25 This is a verbatim\nstring", "=29 txt:This is a verbatim\nstring"),
+        (
+            "attrib",
+            "$39 Some real reply following the attribute",
+            "|1 $14 key-popularity *2 $7 key:123 :90 $39 Some real reply following the attribute",
+        ),
+        (
+            "push",
+            "-ERR RESP2 is not supported by this command",
+            ">2 $16 server-cpu-usage :42 $40 Some real reply following the push reply",
+        ),
+    ] {
+        let command = format!("DEBUG PROTOCOL {name}");
+        assert_eq!((&*Rig::new().run(&command), &*Rig::resp3().run(&command)), (resp2, resp3), "{name}");
+    }
+    assert!(Rig::new().run("DEBUG PROTOCOL x").starts_with("-ERR Wrong protocol type name. Please use"));
+}
+
+#[test]
+fn populate_leaves_what_is_there() {
+    let mut rig = Rig::new();
+    rig.check(&[("SET k:1 x", "+OK"), ("DEBUG POPULATE 3 k", "+OK"), ("MGET k:0 k:1", "*2 $7 value:0 $1 x")]);
+    rig.check(&[("DEBUG POPULATE 1 s 3", "+OK"), ("GET s:0", "$3 val"), ("DEBUG POPULATE 1 t 9", "+OK")]);
+    rig.check(&[("STRLEN t:0", ":9"), ("DEBUG POPULATE 2", "+OK"), ("EXISTS key:0 key:1 key:2", ":2")]);
+    for command in ["DEBUG POPULATE -1", "DEBUG POPULATE x", "DEBUG POPULATE 1 k -1"] {
+        assert_eq!(rig.run(command), "-ERR value is out of range, must be positive", "{command}");
+    }
+}
+
+#[test]
+fn small_things() {
+    let mut rig = Rig::new();
+    rig.check(&[
+        ("DEBUG ERROR MY\r\nerror", "-MY  error"),
+        ("DEBUG LOG hello", "+OK"),
+        ("debug sleep x", "+OK"),
+    ]);
+    rig.check(&[
+        ("DEBUG SLEEP 0.001", "+OK"),
+        ("DEBUG SLEEP -1", "+OK"),
+        ("DEBUG SET-ACTIVE-EXPIRE 0", "+OK"),
+    ]);
+    let active = |rig: &Rig| rig.server.active_expire.load(std::sync::atomic::Ordering::Relaxed);
+    assert!(!active(&rig));
+    for (value, expected) in [("1", true), ("x", false), ("-2y", true), ("00", false)] {
+        rig.run(&format!("DEBUG SET-ACTIVE-EXPIRE {value}"));
+        assert_eq!(active(&rig), expected, "{value}");
+    }
+    let syntax = "-ERR unknown subcommand or wrong number of arguments for";
+    rig.check(&[
+        ("DEBUG FOO", &*format!("{syntax} 'FOO'. Try DEBUG HELP.")),
+        ("DEBUG object", &*format!("{syntax} 'object'. Try DEBUG HELP.")),
+        ("DEBUG HELP x", &*format!("{syntax} 'HELP'. Try DEBUG HELP.")),
+        ("DEBUG jmap", "-ERR DEBUG JMAP is not supported by Redstart"),
+    ]);
+    assert!(rig.run("DEBUG HELP").contains("+POPULATE <count> [<prefix>] [<size>] +    Create"));
+}

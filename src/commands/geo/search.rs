@@ -1,0 +1,390 @@
+//! Finding places: GEOSEARCH, GEOSEARCHSTORE and the older GEORADIUS forms.
+
+use crate::command::keys::InvalidKeys;
+use crate::command::row::*;
+use crate::command::{Args, Error, args, error};
+use crate::config::EventClasses;
+use crate::keyspace::{Access, Type, Value};
+use crate::types::geo::{self, Point, Search, Shape, Unit};
+use crate::types::zset::{Direction, ScoreBound, Zset};
+
+use super::super::store::put;
+use super::super::zset::limits;
+use super::super::{Call, Command, DONE, Outcome};
+use super::{GROUP, point, row, unit, write_distance, write_point};
+
+const COST: &str =
+    "O(N+log(M)) with N the number of places around the centre and M the size of the sorted set.";
+const READ_KEY: &[KeySpec] = &[KeySpec::at(1, &[RO, ACCESS])];
+const ONE: Find = Find::Range { last: 0, step: 1, limit: 0 };
+
+pub(super) const GEOSEARCH: Command = Command::new(
+    row("geosearch", -7, &[READONLY], READ_KEY).doc(
+        GROUP,
+        "6.2.0",
+        COST,
+        "Finds places within a circle or a box.",
+    ),
+    |call| search(call, Form::Search),
+);
+
+pub(super) const GEOSEARCHSTORE: Command = Command::new(
+    row(
+        "geosearchstore",
+        -8,
+        &[WRITE, DENYOOM],
+        &[KeySpec::at(1, &[OW, UPDATE]), KeySpec::at(2, &[RO, ACCESS])],
+    )
+    .doc(GROUP, "6.2.0", COST, "Finds places within a circle or a box and stores them."),
+    |call| search(call, Form::SearchStore),
+);
+
+pub(super) const GEORADIUS: Command = Command::new(
+    row(
+        "georadius",
+        -6,
+        &[WRITE, DENYOOM, MOVABLEKEYS],
+        &[
+            KeySpec::at(1, &[RO, ACCESS]),
+            KeySpec::behind("STORE", 6, ONE, &[OW, UPDATE]),
+            KeySpec::behind("STOREDIST", 6, ONE, &[OW, UPDATE]),
+        ],
+    )
+    .doc(GROUP, "3.2.0", COST, "Finds places around a position, and may store them."),
+    |call| search(call, Form::Radius { by_member: false, may_store: true }),
+)
+.find_keys(|args| store_keys(args, 6));
+
+pub(super) const GEORADIUS_RO: Command = Command::new(
+    row("georadius_ro", -6, &[READONLY], READ_KEY).doc(
+        GROUP,
+        "3.2.10",
+        COST,
+        "Finds places around a position.",
+    ),
+    |call| search(call, Form::Radius { by_member: false, may_store: false }),
+);
+
+pub(super) const GEORADIUSBYMEMBER: Command = Command::new(
+    row(
+        "georadiusbymember",
+        -5,
+        &[WRITE, DENYOOM, MOVABLEKEYS],
+        &[
+            KeySpec::at(1, &[RO, ACCESS]),
+            KeySpec::behind("STORE", 5, ONE, &[OW, UPDATE]),
+            KeySpec::behind("STOREDIST", 5, ONE, &[OW, UPDATE]),
+        ],
+    )
+    .doc(GROUP, "3.2.0", COST, "Finds places around another place, and may store them."),
+    |call| search(call, Form::Radius { by_member: true, may_store: true }),
+)
+.find_keys(|args| store_keys(args, 5));
+
+pub(super) const GEORADIUSBYMEMBER_RO: Command = Command::new(
+    row("georadiusbymember_ro", -5, &[READONLY], READ_KEY).doc(
+        GROUP,
+        "3.2.10",
+        COST,
+        "Finds places around another place.",
+    ),
+    |call| search(call, Form::Radius { by_member: true, may_store: false }),
+);
+
+/// The keys of the GEORADIUS forms: of several STORE options the last one counts.
+fn store_keys(args: &[&[u8]], from: usize) -> Result<Vec<usize>, InvalidKeys> {
+    let is_store = |at: &usize| {
+        let word = args[*at];
+        word.eq_ignore_ascii_case(b"STORE") || word.eq_ignore_ascii_case(b"STOREDIST")
+    };
+    let stores = (from..args.len().saturating_sub(1)).rev().find(is_store);
+    Ok([1].into_iter().chain(stores.map(|at| at + 1)).collect())
+}
+
+/// Which of the commands it is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Form {
+    Search,
+    SearchStore,
+    Radius { by_member: bool, may_store: bool },
+}
+
+/// What a command asks for.
+#[derive(Default)]
+struct Query<'a> {
+    centre: Option<Centre>,
+    shape: Option<(Shape, Unit)>,
+    with_distance: bool,
+    with_hash: bool,
+    with_position: bool,
+    any: bool,
+    /// Ascending or descending by distance.
+    order: Option<Direction>,
+    /// The most places to return; 0 for all.
+    count: usize,
+    /// The destination, and whether distances are its scores.
+    store: Option<&'a [u8]>,
+    store_distance: bool,
+}
+
+enum Centre {
+    At(Point),
+    /// A member of a sorted set that is absent: nothing will be found.
+    Nowhere,
+}
+
+/// A place that was found.
+struct Place {
+    member: Vec<u8>,
+    score: f64,
+    position: Point,
+    /// In meters.
+    distance: f64,
+}
+
+fn search(call: &mut Call<'_>, form: Form) -> Outcome {
+    let source = call.args[if form == Form::SearchStore { 2 } else { 1 }];
+    let zset = match call.keys.find(source, Access::Read) {
+        None => None,
+        Some(entry) if entry.type_of() == Type::Zset => {
+            entry.collection::<Zset>().map(|zset| zset.to_owned())
+        }
+        Some(_) => return Err(error::WRONG_TYPE),
+    };
+    let query = parse(call, form, zset.as_ref())?;
+    check(call, &query, form)?;
+    let places = match (&zset, &query.centre, &query.shape) {
+        (Some(zset), Some(Centre::At(centre)), Some((shape, unit))) => {
+            find(zset, &Search { center: *centre, shape: *shape, unit: *unit }, &query)
+        }
+        _ => Vec::new(),
+    };
+    let meters = query.shape.map_or(1.0, |(_, unit)| unit.meters());
+    match query.store {
+        Some(destination) => store(call, destination, places, &query, meters, form),
+        None => {
+            reply(call, &places, &query, meters);
+            DONE
+        }
+    }
+}
+
+fn member_position(zset: Option<&Zset>, member: &[u8]) -> Result<Centre, Error> {
+    match zset {
+        None => Ok(Centre::Nowhere),
+        Some(zset) => {
+            let score = zset.score(member).ok_or(error::GEO_NO_MEMBER)?;
+            Ok(Centre::At(geo::position(score)))
+        }
+    }
+}
+
+fn circle(args: &mut Args<'_>) -> Result<(Shape, Unit), Error> {
+    let radius = args.float().map_err(|_| error::GEO_RADIUS_NOT_FLOAT)?;
+    if radius < 0.0 {
+        return Err(error::GEO_RADIUS_NEGATIVE);
+    }
+    Ok((Shape::Circle { radius }, unit(args.want()?)?))
+}
+
+fn rectangle(args: &mut Args<'_>) -> Result<(Shape, Unit), Error> {
+    let width = args.float().map_err(|_| error::GEO_WIDTH_NOT_FLOAT)?;
+    let height = args.float().map_err(|_| error::GEO_HEIGHT_NOT_FLOAT)?;
+    if width < 0.0 || height < 0.0 {
+        return Err(error::GEO_BOX_NEGATIVE);
+    }
+    Ok((Shape::Box { width, height }, unit(args.want()?)?))
+}
+
+fn parse<'a>(call: &Call<'a>, form: Form, zset: Option<&Zset>) -> Result<Query<'a>, Error> {
+    let mut query = Query::default();
+    let mut args = match form {
+        Form::Search => call.args_from(2),
+        Form::SearchStore => {
+            query.store = Some(call.args[1]);
+            call.args_from(3)
+        }
+        Form::Radius { by_member: false, .. } => {
+            let mut args = call.args_from(2);
+            query.centre = Some(Centre::At(point(args.want()?, args.want()?)?));
+            query.shape = Some(circle(&mut args)?);
+            args
+        }
+        Form::Radius { by_member: true, .. } => {
+            let mut args = call.args_from(2);
+            query.centre = Some(member_position(zset, args.want()?)?);
+            if zset.is_some() {
+                query.shape = Some(circle(&mut args)?);
+            } else {
+                // Redis doesn't look at the distance when the key is absent.
+                args.take_many(2).ok_or(error::SYNTAX)?;
+            }
+            args
+        }
+    };
+    let mut from = None;
+    while !args.is_empty() {
+        if !query.common_option(&mut args)? && !query.form_option(&mut args, form, zset, &mut from)? {
+            return Err(error::SYNTAX);
+        }
+    }
+    Ok(query)
+}
+
+/// Which of the two ways of naming a centre was used.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum From {
+    Member,
+    Position,
+}
+
+impl<'a> Query<'a> {
+    /// Takes an option that all forms have.
+    fn common_option(&mut self, args: &mut Args<'a>) -> Result<bool, Error> {
+        if args.word("WITHDIST") {
+            self.with_distance = true;
+        } else if args.word("WITHHASH") {
+            self.with_hash = true;
+        } else if args.word("WITHCOORD") {
+            self.with_position = true;
+        } else if args.word("ANY") {
+            self.any = true;
+        } else if args.word("ASC") {
+            self.order = Some(Direction::Forward);
+        } else if args.word("DESC") {
+            self.order = Some(Direction::Reverse);
+        } else if args.len() > 1 && args.word("COUNT") {
+            let count = args::int(args.want()?)?;
+            self.count = usize::try_from(count).ok().filter(|&count| count > 0).ok_or(error::GEO_COUNT)?;
+        } else {
+            return Ok(false);
+        }
+        Ok(true)
+    }
+
+    /// Takes an option that only some forms have.
+    fn form_option(
+        &mut self,
+        args: &mut Args<'a>,
+        form: Form,
+        zset: Option<&Zset>,
+        from: &mut Option<From>,
+    ) -> Result<bool, Error> {
+        if let Form::Radius { may_store, .. } = form {
+            let distance = args.peek().is_some_and(|word| word.eq_ignore_ascii_case(b"STOREDIST"));
+            let stores = may_store && args.len() > 1 && (args.word("STORE") || args.word("STOREDIST"));
+            if stores {
+                (self.store, self.store_distance) = (Some(args.want()?), distance);
+            }
+            return Ok(stores);
+        }
+        let is_box = matches!(self.shape, Some((Shape::Box { .. }, _)));
+        let is_circle = matches!(self.shape, Some((Shape::Circle { .. }, _)));
+        if form == Form::SearchStore && args.word("STOREDIST") {
+            self.store_distance = true;
+        } else if *from != Some(From::Position) && args.len() > 1 && args.word("FROMMEMBER") {
+            self.centre = Some(member_position(zset, args.want()?)?);
+            *from = Some(From::Member);
+        } else if *from != Some(From::Member) && args.len() > 2 && args.word("FROMLONLAT") {
+            self.centre = Some(Centre::At(point(args.want()?, args.want()?)?));
+            *from = Some(From::Position);
+        } else if !is_box && args.len() > 2 && args.word("BYRADIUS") {
+            self.shape = Some(circle(args)?);
+        } else if !is_circle && args.len() > 3 && args.word("BYBOX") {
+            self.shape = Some(rectangle(args)?);
+        } else {
+            return Ok(false);
+        }
+        Ok(true)
+    }
+}
+
+fn check(call: &Call<'_>, query: &Query<'_>, form: Form) -> Result<(), Error> {
+    if query.store.is_some() && (query.with_distance || query.with_hash || query.with_position) {
+        let searches = form == Form::SearchStore;
+        return Err(if searches { error::GEOSEARCHSTORE_WITH } else { error::GEORADIUS_STORE_WITH });
+    }
+    if !matches!(form, Form::Radius { .. }) {
+        if query.centre.is_none() {
+            return Err(error::geo_needs_centre(call.args[0]));
+        }
+        if query.shape.is_none() {
+            return Err(error::geo_needs_shape(call.args[0]));
+        }
+    }
+    if query.any && query.count == 0 {
+        return Err(error::GEO_ANY_WITHOUT_COUNT);
+    }
+    Ok(())
+}
+
+/// The places within the shape, in the order asked for, no more than asked for.
+fn find(zset: &Zset, search: &Search, query: &Query<'_>) -> Vec<Place> {
+    let enough = if query.any { query.count } else { usize::MAX };
+    let mut places = Vec::new();
+    for (min, max) in search.ranges() {
+        let min = ScoreBound { value: min, exclusive: false };
+        let max = ScoreBound { value: max, exclusive: true };
+        for (member, score) in zset.iter(zset.score_range(min, max), Direction::Forward) {
+            if places.len() >= enough {
+                break;
+            }
+            if let Some(found) = search.test(score) {
+                let member = member.to_vec();
+                places.push(Place { member, score, position: found.position, distance: found.distance });
+            }
+        }
+    }
+    let unordered = query.order.is_none() && (query.count == 0 || query.any);
+    if !unordered {
+        let descending = query.order == Some(Direction::Reverse);
+        places.sort_by(|a, b| {
+            let order = a.distance.total_cmp(&b.distance);
+            if descending { order.reverse() } else { order }
+        });
+    }
+    if query.count > 0 {
+        places.truncate(query.count);
+    }
+    places
+}
+
+fn reply(call: &mut Call<'_>, places: &[Place], query: &Query<'_>, meters: f64) {
+    let extras = [query.with_distance, query.with_hash, query.with_position];
+    let extras = extras.into_iter().filter(|&extra| extra).count();
+    let reply = &mut *call.reply;
+    reply.array(places.len());
+    for place in places {
+        if extras > 0 {
+            reply.array(1 + extras);
+        }
+        reply.bulk(&place.member);
+        if query.with_distance {
+            write_distance(reply, place.distance / meters);
+        }
+        if query.with_hash {
+            reply.int(place.score as i64);
+        }
+        if query.with_position {
+            write_point(reply, place.position);
+        }
+    }
+}
+
+fn store(
+    call: &mut Call<'_>,
+    destination: &[u8],
+    places: Vec<Place>,
+    query: &Query<'_>,
+    meters: f64,
+    form: Form,
+) -> Outcome {
+    let score = |place: &Place| if query.store_distance { place.distance / meters } else { place.score };
+    let pairs: Vec<_> = places.into_iter().map(|place| (score(&place), place.member)).collect();
+    let len = pairs.len();
+    let pairs = pairs.into_iter().map(|(score, member)| (member, score)).collect();
+    // Members come from a sorted set, so none is there twice and no score is NaN.
+    let zset = Zset::from_pairs(pairs, &limits(call.settings())).unwrap_or_default();
+    let event = if form == Form::SearchStore { "geosearchstore" } else { "georadiusstore" };
+    put(call, destination, Value::Zset(zset), len, (EventClasses::ZSET, event))
+}

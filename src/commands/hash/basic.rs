@@ -1,0 +1,222 @@
+//! Getting, setting and deleting fields.
+
+use smallvec::SmallVec;
+
+use crate::command::row::*;
+use crate::command::{Error, error};
+use crate::config::EventClasses;
+use crate::types::hash::{Hash, Lookup};
+
+use super::super::call::write_item;
+use super::super::{Call, Command, DONE, Outcome};
+use super::{GROUP, limits, look_up, row};
+
+pub(super) const HGET: Command = Command::new(
+    row("hget", 3, &[READONLY, FAST], &[KeySpec::at(1, &[RO, ACCESS])]).doc(
+        GROUP,
+        "2.0.0",
+        "O(1)",
+        "Returns the value of a field of a hash.",
+    ),
+    hget,
+);
+
+pub(super) const HMGET: Command = Command::new(
+    row("hmget", -3, &[READONLY, FAST], &[KeySpec::at(1, &[RO, ACCESS])]).doc(
+        GROUP,
+        "2.0.0",
+        "O(N) where N is the number of fields asked for.",
+        "Returns the values of several fields of a hash.",
+    ),
+    hmget,
+);
+
+pub(super) const HSET: Command = Command::new(
+    row("hset", -4, &[WRITE, DENYOOM, FAST], &[KeySpec::at(1, &[RW, UPDATE])]).doc(
+        GROUP,
+        "2.0.0",
+        "O(N) where N is the number of fields to set.",
+        "Sets fields of a hash, which is created if the key doesn't exist, and counts the new ones.",
+    ),
+    hset,
+);
+
+pub(super) const HMSET: Command = Command::new(
+    row("hmset", -4, &[WRITE, DENYOOM, FAST], &[KeySpec::at(1, &[RW, UPDATE])]).doc(
+        GROUP,
+        "2.0.0",
+        "O(N) where N is the number of fields to set.",
+        "Sets fields of a hash, which is created if the key doesn't exist.",
+    ),
+    hmset,
+);
+
+pub(super) const HSETNX: Command = Command::new(
+    row("hsetnx", 4, &[WRITE, DENYOOM, FAST], &[KeySpec::at(1, &[RW, INSERT])]).doc(
+        GROUP,
+        "2.0.0",
+        "O(1)",
+        "Sets a field of a hash only when the field doesn't exist.",
+    ),
+    hsetnx,
+);
+
+pub(super) const HDEL: Command = Command::new(
+    row("hdel", -3, &[WRITE, FAST], &[KeySpec::at(1, &[RW, DELETE])]).doc(
+        GROUP,
+        "2.0.0",
+        "O(N) where N is the number of fields to delete.",
+        "Deletes fields of a hash, and the key with its last field.",
+    ),
+    hdel,
+);
+
+pub(super) const HEXISTS: Command = Command::new(
+    row("hexists", 3, &[READONLY, FAST], &[KeySpec::at(1, &[RO])]).doc(
+        GROUP,
+        "2.0.0",
+        "O(1)",
+        "Tells whether a hash has a field.",
+    ),
+    hexists,
+);
+
+pub(super) const HLEN: Command = Command::new(
+    row("hlen", 2, &[READONLY, FAST], &[KeySpec::at(1, &[RO])]).doc(
+        GROUP,
+        "2.0.0",
+        "O(1)",
+        "Counts the fields of a hash.",
+    ),
+    hlen,
+);
+
+pub(super) const HSTRLEN: Command = Command::new(
+    row("hstrlen", 3, &[READONLY, FAST], &[KeySpec::at(1, &[RO])]).doc(
+        GROUP,
+        "3.2.0",
+        "O(1)",
+        "Returns the length of the value of a field of a hash.",
+    ),
+    hstrlen,
+);
+
+fn hget(call: &mut Call<'_>) -> Outcome {
+    look_up(call, call.args[2], |reply, value| match value {
+        None => reply.null(),
+        Some(value) => write_item(reply, value),
+    })?;
+    DONE
+}
+
+fn hmget(call: &mut Call<'_>) -> Outcome {
+    let (key, fields, now) = (call.args[1], &call.args[2..], call.keys.now());
+    let hash = call.keys.read::<Hash>(key)?;
+    let mut expired: SmallVec<[&[u8]; 4]> = SmallVec::new();
+    call.reply.array(fields.len());
+    for field in fields {
+        match hash.as_ref().map_or(Lookup::Missing, |hash| hash.get(field, now)) {
+            Lookup::Found(value) => write_item(call.reply, value),
+            Lookup::Missing => call.reply.null(),
+            Lookup::Expired => {
+                call.reply.null();
+                expired.push(field);
+            }
+        }
+    }
+    drop(hash);
+    if !expired.is_empty() {
+        call.keys.expire_fields(key, &expired);
+    }
+    DONE
+}
+
+fn hset(call: &mut Call<'_>) -> Outcome {
+    let new = set_fields(call)?;
+    call.reply.int(new as i64);
+    DONE
+}
+
+fn hmset(call: &mut Call<'_>) -> Outcome {
+    set_fields(call)?;
+    call.reply.ok();
+    DONE
+}
+
+/// Sets the fields that the arguments name and counts the new ones.
+fn set_fields(call: &mut Call<'_>) -> Result<usize, Error> {
+    let (key, pairs) = (call.args[1], &call.args[2..]);
+    if pairs.len() % 2 == 1 {
+        return Err(error::wrong_arity(call.spec.name));
+    }
+    let limits = limits(call);
+    let mut hash = call.keys.write_or_new::<Hash>(key)?;
+    hash.prepare(pairs.iter().copied(), &limits);
+    let new = pairs.chunks_exact(2).filter(|pair| hash.set(pair[0], pair[1], &limits)).count();
+    drop(hash);
+    call.keys.changed(key, EventClasses::HASH, "hset");
+    call.keys.effects.dirty += pairs.len() as u64 / 2 - 1;
+    Ok(new)
+}
+
+fn hsetnx(call: &mut Call<'_>) -> Outcome {
+    let (key, field, value) = (call.args[1], call.args[2], call.args[3]);
+    let (limits, now) = (limits(call), call.keys.now());
+    let mut hash = call.keys.write_or_new::<Hash>(key)?;
+    let found = match hash.get(field, now) {
+        Lookup::Missing => false,
+        Lookup::Found(_) => true,
+        Lookup::Expired => {
+            drop(hash);
+            call.keys.expire_fields(key, &[field]);
+            hash = call.keys.write_or_new::<Hash>(key)?;
+            false
+        }
+    };
+    if !found {
+        hash.prepare([field, value].into_iter(), &limits);
+        hash.set(field, value, &limits);
+        drop(hash);
+        call.keys.changed(key, EventClasses::HASH, "hset");
+    }
+    call.reply.int((!found).into());
+    DONE
+}
+
+fn hdel(call: &mut Call<'_>) -> Outcome {
+    let (key, fields) = (call.args[1], &call.args[2..]);
+    let Some(mut hash) = call.keys.write::<Hash>(key)? else {
+        call.reply.int(0);
+        return DONE;
+    };
+    let deleted = fields.iter().filter(|field| hash.remove(field)).count();
+    let emptied = hash.is_empty();
+    drop(hash);
+    if deleted > 0 {
+        call.keys.changed(key, EventClasses::HASH, "hdel");
+        call.keys.effects.dirty += deleted as u64 - 1;
+    }
+    if emptied {
+        call.keys.event(key, EventClasses::GENERIC, "del");
+    }
+    call.reply.int(deleted as i64);
+    DONE
+}
+
+fn hexists(call: &mut Call<'_>) -> Outcome {
+    look_up(call, call.args[2], |reply, value| reply.int(value.is_some().into()))?;
+    DONE
+}
+
+fn hlen(call: &mut Call<'_>) -> Outcome {
+    let len = call.keys.read::<Hash>(call.args[1])?.map_or(0, |hash| hash.len());
+    call.reply.int(len as i64);
+    DONE
+}
+
+fn hstrlen(call: &mut Call<'_>) -> Outcome {
+    look_up(call, call.args[2], |reply, value| {
+        reply.int(value.map_or(0, |value| value.len() as i64));
+    })?;
+    DONE
+}

@@ -1,0 +1,215 @@
+//! Deadlines of fields: setting, asking for and clearing them.
+
+use crate::command::row::*;
+use crate::command::{Error, args, error};
+use crate::config::EventClasses;
+use crate::types::hash::{ClearDeadline, Condition, FieldDeadline, Hash, SetDeadline};
+
+use super::super::{Call, Command, DONE, Outcome};
+use super::{GROUP, row};
+
+/// The latest deadline a field can have, in Unix ms: Redis keeps 46 bits of it.
+const LATEST: i64 = (1 << 46) - 1;
+
+const COST: &str = "O(N) where N is the number of fields named.";
+const UPDATED: &[KeySpec] = &[KeySpec::at(1, &[RW, UPDATE])];
+const READ: &[KeySpec] = &[KeySpec::at(1, &[RO, ACCESS])];
+
+const fn setter(name: &'static str, summary: &'static str) -> Spec {
+    row(name, -6, &[WRITE, DENYOOM, FAST], UPDATED).doc(GROUP, "7.4.0", COST, summary)
+}
+
+const fn reader(name: &'static str, summary: &'static str) -> Spec {
+    row(name, -5, &[READONLY, FAST], READ).doc(GROUP, "7.4.0", COST, summary)
+}
+
+pub(super) const HEXPIRE: Command =
+    Command::new(setter("hexpire", "Sets the time to live of fields of a hash in seconds."), |call| {
+        set(call, Span { seconds: true, absolute: false })
+    });
+
+pub(super) const HPEXPIRE: Command =
+    Command::new(setter("hpexpire", "Sets the time to live of fields of a hash in milliseconds."), |call| {
+        set(call, Span { seconds: false, absolute: false })
+    });
+
+pub(super) const HEXPIREAT: Command = Command::new(
+    setter("hexpireat", "Sets the deadline of fields of a hash as a Unix time in seconds."),
+    |call| set(call, Span { seconds: true, absolute: true }),
+);
+
+pub(super) const HPEXPIREAT: Command = Command::new(
+    setter("hpexpireat", "Sets the deadline of fields of a hash as a Unix time in milliseconds."),
+    |call| set(call, Span { seconds: false, absolute: true }),
+);
+
+pub(super) const HTTL: Command = Command::new(
+    reader("httl", "Returns the remaining time to live of fields of a hash in seconds."),
+    |call| get(call, Span { seconds: true, absolute: false }),
+);
+
+pub(super) const HPTTL: Command = Command::new(
+    reader("hpttl", "Returns the remaining time to live of fields of a hash in milliseconds."),
+    |call| get(call, Span { seconds: false, absolute: false }),
+);
+
+pub(super) const HEXPIRETIME: Command = Command::new(
+    reader("hexpiretime", "Returns the deadline of fields of a hash as a Unix time in seconds."),
+    |call| get(call, Span { seconds: true, absolute: true }),
+);
+
+pub(super) const HPEXPIRETIME: Command = Command::new(
+    reader("hpexpiretime", "Returns the deadline of fields of a hash as a Unix time in milliseconds."),
+    |call| get(call, Span { seconds: false, absolute: true }),
+);
+
+pub(super) const HPERSIST: Command = Command::new(
+    row("hpersist", -5, &[WRITE, FAST], UPDATED).doc(
+        GROUP,
+        "7.4.0",
+        COST,
+        "Clears the deadlines of fields of a hash.",
+    ),
+    hpersist,
+);
+
+/// The unit and origin in which a command tells deadlines.
+#[derive(Clone, Copy)]
+struct Span {
+    seconds: bool,
+    absolute: bool,
+}
+
+impl Span {
+    /// What a deadline counts from, in Unix ms.
+    fn origin(self, now: i64) -> i64 {
+        if self.absolute { 0 } else { now }
+    }
+
+    /// Reads a deadline in Unix ms.
+    fn parse(self, arg: &[u8], now: i64, command: &str) -> Result<i64, Error> {
+        let time = args::int(arg)?;
+        if time < 0 {
+            return Err(error::FIELD_EXPIRE_NEGATIVE);
+        }
+        let in_ms = time.checked_mul(if self.seconds { 1000 } else { 1 });
+        in_ms
+            .and_then(|ms| ms.checked_add(self.origin(now)))
+            .filter(|&at| at <= LATEST)
+            .ok_or_else(|| error::invalid_expire(command))
+    }
+
+    /// A deadline as it is answered; a second that has begun counts.
+    fn tell(self, at: i64, now: i64) -> i64 {
+        let ms = at - self.origin(now);
+        if self.seconds { (ms + 999) / 1000 } else { ms }
+    }
+}
+
+/// What a command that sets deadlines is told.
+struct Request<'a> {
+    at: i64,
+    condition: Option<Condition>,
+    fields: &'a [&'a [u8]],
+}
+
+impl<'a> Request<'a> {
+    fn parse(call: &Call<'a>, span: Span) -> Result<Self, Error> {
+        let at = span.parse(call.args[2], call.keys.now(), call.spec.name)?;
+        let mut args = call.args_from(3);
+        let conditions = [
+            ("NX", Condition::NoDeadline),
+            ("XX", Condition::HasDeadline),
+            ("GT", Condition::Later),
+            ("LT", Condition::Earlier),
+        ];
+        let condition =
+            conditions.into_iter().find(|(word, _)| args.word(word)).map(|(_, condition)| condition);
+        let fields = fields(args.rest(), error::NUMFIELDS_NOT_POSITIVE)?;
+        Ok(Request { at, condition, fields })
+    }
+}
+
+/// Reads `FIELDS numfields field ...`.
+fn fields<'a>(args: &'a [&'a [u8]], bad_count: Error) -> Result<&'a [&'a [u8]], Error> {
+    let [word, count, fields @ ..] = args else { return Err(error::FIELDS_MISSING) };
+    if !word.eq_ignore_ascii_case(b"FIELDS") {
+        return Err(error::FIELDS_MISSING);
+    }
+    if args::positive(count, bad_count)? == fields.len() {
+        Ok(fields)
+    } else {
+        Err(error::NUMFIELDS_MISMATCH)
+    }
+}
+
+fn set(call: &mut Call<'_>, span: Span) -> Outcome {
+    let (key, now) = (call.args[1], call.keys.now());
+    let request = Request::parse(call, span);
+    // A wrong type is told before what is wrong with the arguments.
+    let mut hash = call.keys.write::<Hash>(key)?;
+    let Request { at, condition, fields } = request?;
+    call.reply.array(fields.len());
+    let (mut set, mut removed) = (0, 0);
+    for field in fields {
+        let outcome =
+            hash.as_mut().map_or(SetDeadline::NoField, |hash| hash.set_deadline(field, at, condition, now));
+        call.reply.int(match outcome {
+            SetDeadline::NoField => -2,
+            SetDeadline::NotMet => 0,
+            SetDeadline::Set => 1,
+            SetDeadline::Removed => 2,
+        });
+        set += u64::from(outcome == SetDeadline::Set);
+        removed += u64::from(outcome == SetDeadline::Removed);
+    }
+    let emptied = hash.as_ref().is_some_and(|hash| hash.is_empty());
+    drop(hash);
+    if set + removed > 0 {
+        call.keys.changed(key, EventClasses::HASH, if removed > 0 { "hdel" } else { "hexpire" });
+        call.keys.effects.dirty += set + removed - 1;
+        call.keys.count_expired_fields(key, removed);
+    }
+    if emptied {
+        call.keys.event(key, EventClasses::GENERIC, "del");
+    }
+    DONE
+}
+
+fn get(call: &mut Call<'_>, span: Span) -> Outcome {
+    let now = call.keys.now();
+    let hash = call.keys.read::<Hash>(call.args[1])?;
+    let fields = fields(&call.args[2..], error::FIELD_COUNT_NOT_POSITIVE)?;
+    call.reply.array(fields.len());
+    for field in fields {
+        let deadline = hash.as_ref().map_or(FieldDeadline::NoField, |hash| hash.deadline(field, now));
+        call.reply.int(match deadline {
+            FieldDeadline::NoField => -2,
+            FieldDeadline::NoDeadline => -1,
+            FieldDeadline::At(at) => span.tell(at, now),
+        });
+    }
+    DONE
+}
+
+fn hpersist(call: &mut Call<'_>) -> Outcome {
+    let (key, now) = (call.args[1], call.keys.now());
+    let mut hash = call.keys.write::<Hash>(key)?;
+    let fields = fields(&call.args[2..], error::FIELD_COUNT_NOT_POSITIVE)?;
+    call.reply.array(fields.len());
+    let mut changed = false;
+    for field in fields {
+        let cleared = hash.as_mut().map_or(ClearDeadline::NoField, |hash| hash.clear_deadline(field, now));
+        changed |= cleared == ClearDeadline::Cleared;
+        call.reply.int(match cleared {
+            ClearDeadline::NoField => -2,
+            ClearDeadline::NoDeadline => -1,
+            ClearDeadline::Cleared => 1,
+        });
+    }
+    drop(hash);
+    if changed {
+        call.keys.changed(key, EventClasses::HASH, "hpersist");
+    }
+    DONE
+}

@@ -1,0 +1,139 @@
+//! Whole hashes: all fields, all values, or some at a time.
+
+use crate::base::num::IntText;
+use crate::command::row::*;
+use crate::resp::Reply;
+use crate::types::hash::Hash;
+
+use super::super::call::write_item;
+use super::super::scan::{self, QUICK_COUNT, ScanOptions};
+use super::super::{Call, Command, DONE, Next, Outcome};
+use super::{GROUP, row};
+
+const KEY: &[KeySpec] = &[KeySpec::at(1, &[RO, ACCESS])];
+const ANY_ORDER: &[&str] = &["nondeterministic_output_order"];
+const COST: &str = "O(N) where N is the number of fields.";
+
+pub(super) const HGETALL: Command = Command::new(
+    row("hgetall", 2, &[READONLY], KEY).tips(ANY_ORDER).doc(
+        GROUP,
+        "2.0.0",
+        COST,
+        "Returns all fields and values of a hash.",
+    ),
+    |call| answer(call, Part::Both),
+);
+
+pub(super) const HKEYS: Command = Command::new(
+    row("hkeys", 2, &[READONLY], KEY).tips(ANY_ORDER).doc(
+        GROUP,
+        "2.0.0",
+        COST,
+        "Returns all fields of a hash.",
+    ),
+    |call| answer(call, Part::Fields),
+);
+
+pub(super) const HVALS: Command = Command::new(
+    row("hvals", 2, &[READONLY], KEY).tips(ANY_ORDER).doc(
+        GROUP,
+        "2.0.0",
+        COST,
+        "Returns all values of a hash.",
+    ),
+    |call| answer(call, Part::Values),
+);
+
+pub(super) const HSCAN: Command = Command::new(
+    row("hscan", -3, &[READONLY], KEY).tips(&["nondeterministic_output"]).doc(
+        GROUP,
+        "2.8.0",
+        "O(1) for every call. O(N) for a complete iteration, including enough command calls for the cursor to return back to 0. N is the number of fields of the hash.",
+        "Visits the fields of a hash some at a time.",
+    ),
+    hscan,
+);
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Part {
+    Fields,
+    Values,
+    Both,
+}
+
+impl Part {
+    fn header(self, reply: &mut Reply, fields: usize) {
+        match self {
+            Part::Both => reply.map(fields),
+            Part::Fields | Part::Values => reply.array(fields),
+        }
+    }
+}
+
+fn answer(call: &mut Call<'_>, part: Part) -> Outcome {
+    let (now, may_put_off) = (call.keys.now(), call.may_put_off());
+    match call.keys.read::<Hash>(call.args[1])? {
+        None => part.header(call.reply, 0),
+        Some(hash) if may_put_off && hash.is_large() => {
+            let hash = hash.to_owned();
+            return Ok(Next::Later(Box::new(move |reply| write(reply, &hash, part, now))));
+        }
+        Some(hash) => write(call.reply, &hash, part, now),
+    }
+    DONE
+}
+
+fn write(reply: &mut Reply, hash: &Hash, part: Part, now: i64) {
+    part.header(reply, hash.live_len(now));
+    for entry in hash.iter().filter(|entry| !entry.is_expired(now)) {
+        if part != Part::Values {
+            write_item(reply, entry.field);
+        }
+        if part != Part::Fields {
+            write_item(reply, entry.value);
+        }
+    }
+}
+
+fn hscan(call: &mut Call<'_>) -> Outcome {
+    let cursor = scan::cursor(call.args[2])?;
+    let (options, now, may_put_off) = (call.args_from(3), call.keys.now(), call.may_put_off());
+    let Some(hash) = call.keys.read::<Hash>(call.args[1])? else {
+        scan::empty_page(call.reply);
+        return DONE;
+    };
+    let mut part = Part::Both;
+    let options = ScanOptions::parse(options, |args| {
+        let without_values = args.word("NOVALUES");
+        if without_values {
+            part = Part::Fields;
+        }
+        Ok(without_values)
+    })?;
+    if may_put_off && hash.is_large() && options.count > QUICK_COUNT {
+        let (hash, options) = (hash.to_owned(), options.to_owned());
+        return Ok(Next::Later(Box::new(move |reply| {
+            write_page(reply, &hash, cursor, &options.borrow(), part, now);
+        })));
+    }
+    write_page(call.reply, &hash, cursor, &options, part, now);
+    DONE
+}
+
+fn write_page(reply: &mut Reply, hash: &Hash, cursor: u64, options: &ScanOptions<'_>, part: Part, now: i64) {
+    scan::page(reply, |reply| {
+        let mut written = 0;
+        let next = hash.scan(cursor, options.count, |entry| {
+            if entry.is_expired(now) || !options.matches(entry.field.as_bytes(&mut IntText::new())) {
+                return;
+            }
+            write_item(reply, entry.field);
+            written += 1;
+            if part == Part::Both {
+                write_item(reply, entry.value);
+                written += 1;
+            }
+        });
+        (next, written)
+    });
+}

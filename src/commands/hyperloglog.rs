@@ -1,0 +1,243 @@
+//! HyperLogLogs: strings that count distinct elements. PFADD, PFCOUNT, PFMERGE and what tests them.
+
+use crate::base::num::IntText;
+use crate::command::row::*;
+use crate::command::{Error, error};
+use crate::config::EventClasses;
+use crate::keyspace::{Access, Expiry, Str, Value, WrongType};
+use crate::resp::Reply;
+use crate::types::hll::{self, Encoding, Hll, HllError, Registers, SelfTestFailure};
+
+use super::call::Next;
+use super::{Call, Command, DONE, Outcome};
+
+/// The family's rows.
+pub const COMMANDS: &[Command] = &[
+    Command::new(
+        row("pfadd", -2, &[WRITE, DENYOOM, FAST]).keys(&[KeySpec::at(1, &[RW, INSERT])]).doc(
+            GROUP,
+            "2.8.9",
+            "O(N) where N is the number of elements",
+            "Adds elements to a HyperLogLog.",
+        ),
+        add,
+    ),
+    Command::new(
+        row("pfcount", -2, &[READONLY])
+            .keys(&[KeySpec::range(1, -1, 1, &[RW, ACCESS]).notes(
+                "RW because it may change the internal representation of the key, and propagate to replicas",
+            )])
+            .doc(
+                GROUP,
+                "2.8.9",
+                "O(N) where N is the number of keys; O(1) if the count of a single one is remembered",
+                "Estimates how many distinct elements HyperLogLogs have seen together.",
+            ),
+        count,
+    ),
+    Command::new(
+        row("pfmerge", -2, &[WRITE, DENYOOM])
+            .keys(&[KeySpec::at(1, &[RW, ACCESS, INSERT]), KeySpec::range(2, -1, 1, &[RO, ACCESS])])
+            .doc(
+                GROUP,
+                "2.8.9",
+                "O(N) where N is the number of keys",
+                "Makes a HyperLogLog of all that others have seen.",
+            ),
+        merge,
+    ),
+    Command::new(
+        row("pfdebug", 3, &[WRITE, DENYOOM, ADMIN]).keys(&[KeySpec::at(2, &[RW, ACCESS])]).doc(
+            GROUP,
+            "2.8.9",
+            "N/A",
+            "Shows the inside of a HyperLogLog, for tests.",
+        ),
+        debug,
+    ),
+    Command::new(
+        row("pfselftest", 1, &[ADMIN]).doc(
+            GROUP,
+            "2.8.9",
+            "N/A",
+            "Checks the arithmetic of HyperLogLogs, for tests.",
+        ),
+        self_test,
+    ),
+];
+
+const GROUP: &str = "hyperloglog";
+
+/// What PFSELFTEST tries: a tenth of what Redis does, since its clients are not to wait for seconds.
+const SELF_TEST_CYCLES: u32 = 100;
+const SELF_TEST_ELEMENTS: u64 = 1_000_000;
+
+const fn row(name: &'static str, arity: i32, flags: &[Flags]) -> Spec {
+    Spec::new(name, arity).flags(flags).categories(&[Categories::HYPERLOGLOG])
+}
+
+impl From<HllError> for Error {
+    fn from(why: HllError) -> Error {
+        match why {
+            HllError::NotHll => error::NOT_AN_HLL,
+            HllError::Corrupted => error::CORRUPTED_HLL,
+        }
+    }
+}
+
+/// Shows the log at a key to `look`; none if the key is absent.
+fn read<R>(
+    call: &mut Call<'_>,
+    key: &[u8],
+    access: Access,
+    look: impl FnOnce(Hll<'_>) -> Result<R, HllError>,
+) -> Result<Option<R>, Error> {
+    let Some(entry) = call.keys.find(key, access) else { return Ok(None) };
+    let mut text = IntText::new();
+    let log = Hll::new(entry.string().ok_or(WrongType)?.bytes(&mut text))?;
+    Ok(Some(look(log)?))
+}
+
+/// Changes the log at a key, which is there.
+fn edit<R>(
+    call: &mut Call<'_>,
+    key: &[u8],
+    change: impl FnOnce(&mut Vec<u8>) -> Result<R, HllError>,
+) -> Result<R, Error> {
+    let changed = call.keys.edit_string(key, change).ok_or(error::NO_SUCH_HLL)?;
+    Ok(changed?)
+}
+
+fn add(call: &mut Call<'_>) -> Outcome {
+    let (key, elements) = (call.args[1], &call.args[2..]);
+    let sparse_limit = call.settings().encodings.hll_sparse_max_bytes;
+    let add_all = |log: &mut Vec<u8>| {
+        elements.iter().try_fold(0, |raised, element| {
+            Ok::<u64, HllError>(raised + u64::from(hll::add(log, element, sparse_limit)?))
+        })
+    };
+    let changes = if read(call, key, Access::Write, |_| Ok(()))?.is_some() {
+        edit(call, key, add_all)?
+    } else {
+        let mut log = hll::empty();
+        let raised = add_all(&mut log)?;
+        call.keys.set(key, Value::Str(Str::Raw(log)), Expiry::Clear);
+        raised + 1
+    };
+    if changes > 0 {
+        call.keys.changed(key, EventClasses::STRING, "pfadd");
+        call.keys.effects.dirty += changes - 1;
+    }
+    call.reply.int((changes > 0).into());
+    DONE
+}
+
+fn count(call: &mut Call<'_>) -> Outcome {
+    let count = match call.args {
+        [_, key] => count_one(call, key)?,
+        _ => {
+            let mut registers = Registers::new();
+            for key in &call.args[1..] {
+                read(call, key, Access::Read, |log| log.merge_into(&mut registers))?;
+            }
+            registers.count()
+        }
+    };
+    call.reply.int(count as i64);
+    DONE
+}
+
+/// Counts one log and has it remember the count, which changes its value.
+fn count_one(call: &mut Call<'_>, key: &[u8]) -> Result<u64, Error> {
+    let found = read(call, key, Access::Read, |log| match log.cached_count() {
+        Some(count) => Ok((count, true)),
+        None => Ok((log.count()?, false)),
+    })?;
+    let Some((count, remembered)) = found else { return Ok(0) };
+    if !remembered {
+        call.keys.edit_string(key, |log| hll::store_count(log, count));
+        call.keys.touch(key);
+        call.keys.effects.dirty += 1;
+    }
+    Ok(count)
+}
+
+fn merge(call: &mut Call<'_>) -> Outcome {
+    let destination = call.args[1];
+    let sparse_limit = call.settings().encodings.hll_sparse_max_bytes;
+    let (mut registers, mut dense) = (Registers::new(), false);
+    for key in &call.args[1..] {
+        read(call, key, Access::Read, |log| {
+            dense |= log.encoding() == Encoding::Dense;
+            log.merge_into(&mut registers)
+        })?;
+    }
+    let raise = |log: &mut Vec<u8>| hll::merge(log, &registers, dense, sparse_limit);
+    if call.keys.exists(destination, Access::Write) {
+        edit(call, destination, raise)?;
+    } else {
+        let mut log = hll::empty();
+        raise(&mut log)?;
+        call.keys.set(destination, Value::Str(Str::Raw(log)), Expiry::Clear);
+    }
+    call.keys.changed(destination, EventClasses::STRING, "pfadd");
+    call.reply.ok();
+    DONE
+}
+
+fn debug(call: &mut Call<'_>) -> Outcome {
+    let (what, key) = (call.args[1], call.args[2]);
+    let encoding = read(call, key, Access::Write, |log| Ok(log.encoding()))?.ok_or(error::NO_SUCH_HLL)?;
+    if what.eq_ignore_ascii_case(b"GETREG") {
+        make_dense(call, key)?;
+        let mut registers = Registers::new();
+        read(call, key, Access::Silent, |log| log.merge_into(&mut registers))?;
+        call.reply.array(registers.values().len());
+        registers.values().iter().for_each(|&value| call.reply.int(value.into()));
+    } else if what.eq_ignore_ascii_case(b"DECODE") {
+        let runs = read(call, key, Access::Silent, |log| log.describe_runs())?.flatten();
+        call.reply.bulk(runs.ok_or(error::HLL_NOT_SPARSE)?.as_bytes());
+    } else if what.eq_ignore_ascii_case(b"ENCODING") {
+        call.reply.simple(if encoding == Encoding::Dense { "dense" } else { "sparse" });
+    } else if what.eq_ignore_ascii_case(b"TODENSE") {
+        let converted = make_dense(call, key)?;
+        call.reply.int(converted.into());
+    } else {
+        return Err(error::unknown_pfdebug(what));
+    }
+    DONE
+}
+
+/// Makes a log dense, which counts as a change; true if it was sparse.
+fn make_dense(call: &mut Call<'_>, key: &[u8]) -> Result<bool, Error> {
+    let converted = edit(call, key, hll::to_dense)?;
+    call.keys.effects.dirty += u64::from(converted);
+    Ok(converted)
+}
+
+fn self_test(call: &mut Call<'_>) -> Outcome {
+    let sparse_limit = call.settings().encodings.hll_sparse_max_bytes;
+    let test =
+        move |reply: &mut Reply| match hll::self_test(SELF_TEST_CYCLES, SELF_TEST_ELEMENTS, sparse_limit) {
+            Ok(()) => reply.ok(),
+            Err(failure) => reply.error(self_test_failed(failure).text()),
+        };
+    if call.may_put_off() {
+        return Ok(Next::Later(Box::new(test)));
+    }
+    test(call.reply);
+    DONE
+}
+
+fn self_test_failed(failure: SelfTestFailure) -> Error {
+    error::hll_self_test(match failure {
+        SelfTestFailure::Register { index, expected, found } => {
+            format!("Register {index} should be {expected} but is {found}")
+        }
+        SelfTestFailure::NotSparse => "sparse encoding not used".to_owned(),
+        SelfTestFailure::Disagree => "dense/sparse disagree".to_owned(),
+        SelfTestFailure::TooInexact { cardinality, error } => {
+            format!("Too big error. card:{cardinality} abserr:{error}")
+        }
+    })
+}

@@ -1,0 +1,116 @@
+//! Changing lists in place: LSET, LINSERT, LREM, LTRIM.
+
+use crate::command::row::*;
+use crate::command::{args, error};
+use crate::config::EventClasses;
+use crate::types::list::{List, Side};
+
+use super::super::{Call, Command, DONE, Outcome};
+use super::{GROUP, limits, removed, row};
+
+pub(super) const LSET: Command = Command::new(
+    row("lset", 4, &[WRITE, DENYOOM], &[KeySpec::at(1, &[RW, UPDATE])]).doc(
+        GROUP,
+        "1.0.0",
+        "O(log(N)) where N is the number of elements of the list",
+        "Replaces the element at an index of a list.",
+    ),
+    lset,
+);
+
+pub(super) const LINSERT: Command = Command::new(
+    row("linsert", 5, &[WRITE, DENYOOM], &[KeySpec::at(1, &[RW, INSERT])]).doc(
+        GROUP,
+        "2.2.0",
+        "O(N) where N is the number of elements in front of the pivot",
+        "Adds an element before or after another one of a list.",
+    ),
+    linsert,
+);
+
+pub(super) const LREM: Command = Command::new(
+    row("lrem", 4, &[WRITE], &[KeySpec::at(1, &[RW, DELETE])]).doc(
+        GROUP,
+        "1.0.0",
+        "O(N) where N is the number of elements of the list",
+        "Removes elements of a list that are equal to one.",
+    ),
+    lrem,
+);
+
+pub(super) const LTRIM: Command = Command::new(
+    row("ltrim", 4, &[WRITE], &[KeySpec::at(1, &[RW, DELETE])]).doc(
+        GROUP,
+        "1.0.0",
+        "O(log(N)) where N is the number of elements of the list",
+        "Removes all elements of a list but those between two indexes.",
+    ),
+    ltrim,
+);
+
+fn lset(call: &mut Call<'_>) -> Outcome {
+    let (key, element, limits) = (call.args[1], call.args[3], limits(call));
+    let mut list = call.keys.write::<List>(key)?.ok_or(error::NO_SUCH_KEY)?;
+    let index = args::int(call.args[2])?;
+    if !list.set(index, element, &limits) {
+        return Err(error::INDEX_OUT_OF_RANGE);
+    }
+    drop(list);
+    call.keys.changed(key, EventClasses::LIST, "lset");
+    call.reply.ok();
+    DONE
+}
+
+fn linsert(call: &mut Call<'_>) -> Outcome {
+    let &[_, key, side, pivot, element] = call.args else { return Err(error::SYNTAX) };
+    let side = if side.eq_ignore_ascii_case(b"AFTER") {
+        Side::After
+    } else if side.eq_ignore_ascii_case(b"BEFORE") {
+        Side::Before
+    } else {
+        return Err(error::SYNTAX);
+    };
+    let limits = limits(call);
+    let Some(mut list) = call.keys.write::<List>(key)? else {
+        call.reply.int(0);
+        return DONE;
+    };
+    let inserted = list.insert(side, pivot, element, &limits);
+    let len = list.len();
+    drop(list);
+    if inserted {
+        call.keys.changed(key, EventClasses::LIST, "linsert");
+    }
+    call.reply.int(if inserted { len as i64 } else { -1 });
+    DONE
+}
+
+fn lrem(call: &mut Call<'_>) -> Outcome {
+    let (key, element, limits) = (call.args[1], call.args[3], limits(call));
+    let count = args::int_in(call.args[2], -i64::MAX, i64::MAX)?;
+    let Some(mut list) = call.keys.write::<List>(key)? else {
+        call.reply.int(0);
+        return DONE;
+    };
+    let gone = list.remove(element, count, &limits);
+    let emptied = list.is_empty();
+    drop(list);
+    if gone > 0 {
+        removed(call, key, "lrem", gone, emptied);
+    }
+    call.reply.int(gone as i64);
+    DONE
+}
+
+fn ltrim(call: &mut Call<'_>) -> Outcome {
+    let (key, limits) = (call.args[1], limits(call));
+    let (start, stop) = (args::int(call.args[2])?, args::int(call.args[3])?);
+    call.reply.ok();
+    let Some(mut list) = call.keys.write::<List>(key)? else { return DONE };
+    let gone = list.trim(start, stop, &limits);
+    let emptied = list.is_empty();
+    drop(list);
+    // As in Redis it is told even when nothing lay outside of the range.
+    removed(call, key, "ltrim", gone, emptied);
+    DONE
+}

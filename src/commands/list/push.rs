@@ -1,0 +1,70 @@
+//! Adding elements: LPUSH, RPUSH, LPUSHX, RPUSHX.
+
+use crate::command::row::*;
+use crate::types::list::{End, List};
+
+use super::super::{Call, Command, DONE, Outcome};
+use super::{GROUP, limits, pushed, row};
+
+const FLAGS: &[Flags] = &[WRITE, DENYOOM, FAST];
+const KEY: &[KeySpec] = &[KeySpec::at(1, &[RW, INSERT])];
+const COST: &str = "O(N) where N is the number of elements added";
+
+pub(super) const LPUSH: Command = Command::new(
+    row("lpush", -3, FLAGS, KEY).doc(GROUP, "1.0.0", COST, "Adds elements at the head of a list."),
+    |call| push(call, End::Head),
+);
+
+pub(super) const RPUSH: Command = Command::new(
+    row("rpush", -3, FLAGS, KEY).doc(GROUP, "1.0.0", COST, "Adds elements at the tail of a list."),
+    |call| push(call, End::Tail),
+);
+
+pub(super) const LPUSHX: Command = Command::new(
+    row("lpushx", -3, FLAGS, KEY).doc(
+        GROUP,
+        "2.2.0",
+        COST,
+        "Adds elements at the head of a list only when the list exists.",
+    ),
+    |call| push_if_exists(call, End::Head),
+);
+
+pub(super) const RPUSHX: Command = Command::new(
+    row("rpushx", -3, FLAGS, KEY).doc(
+        GROUP,
+        "2.2.0",
+        COST,
+        "Adds elements at the tail of a list only when the list exists.",
+    ),
+    |call| push_if_exists(call, End::Tail),
+);
+
+fn push(call: &mut Call<'_>, end: End) -> Outcome {
+    let (limits, elements) = (limits(call), &call.args[2..]);
+    let mut list = call.keys.write_or_new::<List>(call.args[1])?;
+    list.push(end, elements.iter().copied(), &limits);
+    let len = list.len();
+    drop(list);
+    finish(call, end, len)
+}
+
+fn push_if_exists(call: &mut Call<'_>, end: End) -> Outcome {
+    let (limits, elements) = (limits(call), &call.args[2..]);
+    let Some(mut list) = call.keys.write::<List>(call.args[1])? else {
+        call.reply.int(0);
+        return DONE;
+    };
+    list.push(end, elements.iter().copied(), &limits);
+    let len = list.len();
+    drop(list);
+    finish(call, end, len)
+}
+
+fn finish(call: &mut Call<'_>, end: End, len: usize) -> Outcome {
+    pushed(call, call.args[1], end);
+    // Each element counts as a change.
+    call.keys.effects.dirty += call.args.len() as u64 - 3;
+    call.reply.int(len as i64);
+    DONE
+}

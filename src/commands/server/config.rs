@@ -1,0 +1,203 @@
+//! CONFIG: reading, changing and keeping the configuration, and resetting the counters.
+
+use std::fs;
+use std::io::ErrorKind;
+
+use super::Server;
+use crate::base::{alloc, open_files, reaper, replace};
+use crate::command::row::*;
+use crate::command::{Error, error};
+use crate::commands::{Call, Command, DONE, Outcome, help};
+use crate::config::{self, Caller, ConfigError, Prepared, Scope, Settings, Veto};
+
+const GROUP: &str = "server";
+const ALL_NODES: &[&str] = &["request_policy:all_nodes", "response_policy:all_succeeded"];
+
+const fn row(name: &'static str, arity: i32) -> Spec {
+    Spec::new(name, arity).flags(&[ADMIN, LOADING, NOSCRIPT, STALE])
+}
+
+pub(super) const CONFIG: Command = Command::container(
+    Spec::new("config", -2).doc(GROUP, "2.0.0", "Depends on the subcommand.", "Configuration and counters."),
+    &[
+        Command::new(
+            row("config|get", -3).doc(
+                GROUP,
+                "2.0.0",
+                "O(N) where N is the number of directives",
+                "Returns directives and their values.",
+            ),
+            get,
+        ),
+        Command::new(
+            Spec::new("config|help", 2).flags(&[LOADING, STALE]).doc(
+                GROUP,
+                "5.0.0",
+                "O(1)",
+                "Tells the subcommands.",
+            ),
+            config_help,
+        ),
+        Command::new(
+            row("config|resetstat", 2).tips(ALL_NODES).doc(
+                GROUP,
+                "2.0.0",
+                "O(1)",
+                "Starts the counters of INFO anew.",
+            ),
+            reset_statistics,
+        ),
+        Command::new(
+            row("config|rewrite", 2).tips(ALL_NODES).doc(
+                GROUP,
+                "2.8.0",
+                "O(1)",
+                "Writes the configuration into the file it was read from.",
+            ),
+            rewrite,
+        ),
+        Command::new(
+            row("config|set", -4).tips(ALL_NODES).doc(
+                GROUP,
+                "2.0.0",
+                "O(N) where N is the number of directives given",
+                "Changes directives, all or none.",
+            ),
+            set,
+        ),
+    ],
+);
+
+impl From<ConfigError> for Error {
+    fn from(failure: ConfigError) -> Error {
+        Error::new(format!("{} {failure}", failure.code()))
+    }
+}
+
+fn get(call: &mut Call<'_>) -> Outcome {
+    let found = call.server.config.get(&call.args[2..]);
+    call.reply.map(found.len());
+    for (name, value) in found {
+        call.reply.bulk(&name);
+        call.reply.bulk(&value);
+    }
+    DONE
+}
+
+fn set(call: &mut Call<'_>) -> Outcome {
+    let pairs = call.args[2..].chunks_exact(2);
+    let complete = pairs.remainder().is_empty();
+    let pairs: Vec<(&[u8], &[u8])> = pairs.map(|pair| (pair[0], pair[1])).collect();
+    for (index, (name, _)) in pairs.iter().enumerate() {
+        if config::directive(name).is_some_and(|directive| directive.flags.sensitive) {
+            call.redact(3 + 2 * index);
+        }
+    }
+    if !complete {
+        return Err(error::SYNTAX);
+    }
+    let server = call.server;
+    let caller = Caller::Client { local: call.session.client.is_local(), loading: false };
+    let prepared = server.config.prepare(&pairs, caller)?;
+    match act(server, &prepared) {
+        Ok(()) => tell(server, &prepared),
+        Err((name, veto)) => return Err(prepared.veto(name, veto).into()),
+    }
+    prepared.commit();
+    // What follows in the same pipeline runs under the new settings.
+    call.session.settings = server.config.settings();
+    call.reply.ok();
+    DONE
+}
+
+/// Acts on changes that can fail. When one does, nothing has changed.
+fn act(server: &Server, prepared: &Prepared<'_>) -> Result<(), (&'static str, Veto)> {
+    let (changes, settings) = (prepared.changes(), prepared.settings());
+    if changes.has("maxclients") {
+        let wanted = settings.clients.maxclients;
+        let possible = open_files::allow(wanted);
+        if possible < wanted {
+            return Err(("maxclients", Veto::MaxClients(possible)));
+        }
+    }
+    if changes.has("appendonly") && settings.aof.enabled {
+        tracing::warn!("There is no append only file yet.");
+        return Err(("appendonly", Veto::AppendOnly));
+    }
+    if changes.has("tls-port") && settings.tls.port != 0 {
+        tracing::warn!("There is no TLS yet.");
+        return Err(("tls-port", Veto::Port));
+    }
+    let listening = changes.iter().find_map(|directive| match directive.name {
+        "port" => Some(("port", Veto::Port)),
+        "bind" => Some(("bind", Veto::Bind)),
+        _ => None,
+    });
+    if let Some(culprit) = listening {
+        server.listening.get().map_or(Ok(()), |listening| listening.rebind(settings)).map_err(|_| culprit)?;
+    }
+    if changes.has("dir") {
+        if let Err(failure) = std::env::set_current_dir(&settings.snapshots.dir) {
+            // The check of the value has just found it to be a folder.
+            tracing::warn!("Can't change to the folder that was just checked: {failure}");
+        }
+    }
+    Ok(())
+}
+
+/// Tells those who keep a copy of a setting, and the log.
+fn tell(server: &Server, prepared: &Prepared<'_>) {
+    let (changes, settings) = (prepared.changes(), prepared.settings());
+    if changes.has("loglevel") {
+        server.log.set_level(settings.log.level);
+    }
+    if changes.has("slowlog-max-len") {
+        server.slow_log.trim(settings.observe.slowlog_max_len);
+    }
+    let Settings { memory, .. } = settings;
+    let used = alloc::used() as u64;
+    if changes.has("maxmemory") && memory.maxmemory != 0 && memory.maxmemory < used {
+        tracing::warn!(
+            "The new maxmemory, {} bytes, is less than the {used} in use: keys go or writes are refused, as maxmemory-policy says.",
+            memory.maxmemory
+        );
+    }
+}
+
+fn rewrite(call: &mut Call<'_>) -> Outcome {
+    let config = &call.server.config;
+    let file = config.file().ok_or(ConfigError::NoFile)?;
+    let existing = match fs::read(file) {
+        Err(failure) if failure.kind() == ErrorKind::NotFound => Ok(Vec::new()),
+        read => read,
+    };
+    let written =
+        existing.and_then(|existing| replace::replace(file, &config.rewrite(&existing, &[], Scope::Changed)));
+    if let Err(failure) = written {
+        tracing::warn!("CONFIG REWRITE failed: {failure}");
+        return Err(ConfigError::rewrite(&failure).into());
+    }
+    tracing::info!("CONFIG REWRITE executed with success.");
+    call.reply.ok();
+    DONE
+}
+
+fn reset_statistics(call: &mut Call<'_>) -> Outcome {
+    call.server.stats.reset();
+    call.server.keyspace.reset_counters();
+    reaper::reset_freed();
+    call.reply.ok();
+    DONE
+}
+
+fn config_help(call: &mut Call<'_>) -> Outcome {
+    help::answer(
+        call,
+        &[
+            ("GET <pattern> [<pattern> ...]", "Directives that match a pattern, with their values."),
+            ("RESETSTAT", "Start the counters of INFO anew."),
+            ("REWRITE", "Write the configuration into its file."),
+            ("SET <directive> <value> [<directive> <value> ...]", "Change directives."),
+        ],
+    )
+}

@@ -1,0 +1,218 @@
+//! What INFO and /metrics ask for, gathered from the parts of the server.
+
+use std::sync::Arc;
+use std::sync::LazyLock;
+use std::sync::atomic::Ordering;
+
+use hdrhistogram::Histogram;
+
+use super::Server;
+use crate::base::{alloc, clock, reaper};
+use crate::client::ClientFlags;
+use crate::config::Settings;
+use crate::keyspace::{Counts, view};
+use crate::observe::facts::DatabaseFacts;
+use crate::observe::info::{
+    ClientFacts, CpuFacts, Listener, MemoryFacts, PersistenceFacts, ReplicationFacts, ServerFacts, StatsFacts,
+};
+use crate::observe::latency::Sample;
+use crate::observe::{CommandTotals, Counter, Facts, Rate, SlowLogSummary, machine};
+
+/// A key's share of the table that finds it: slots of 8 bytes, about three quarters full.
+const TABLE_BYTES_PER_KEY: u64 = 11;
+
+impl Facts for Server {
+    fn server(&self) -> ServerFacts {
+        let settings = self.config.settings();
+        let now_usec = clock::unix_us();
+        ServerFacts {
+            supervised: self.identity.supervised,
+            run_id: self.identity.run_id.clone(),
+            tcp_port: settings.network.port,
+            now_usec,
+            started: self.identity.started_unix,
+            uptime_s: self.identity.started.elapsed().as_secs(),
+            hz: settings.execution.hz,
+            lru_clock: view::lru_seconds(now_usec / 1000),
+            executable: executable().to_owned(),
+            config_file: self.config.file().map_or_else(String::new, |file| file.display().to_string()),
+            listeners: listeners(&settings),
+        }
+    }
+
+    fn clients(&self) -> ClientFacts {
+        let (blocking_keys, blocking_keys_on_loss) = self.blocked.keys();
+        let mut facts = ClientFacts {
+            connected: self.clients.len() as u64,
+            max: self.config.settings().clients.maxclients.into(),
+            blocking_keys: blocking_keys as u64,
+            blocking_keys_on_loss: blocking_keys_on_loss as u64,
+            ..ClientFacts::default()
+        };
+        self.clients.for_each(|client| {
+            let flags = client.flags();
+            let watched = client.transaction.1.load(Ordering::Relaxed) as u64;
+            let input =
+                [&client.query_buffer.0, &client.query_buffer.1].map(|bytes| bytes.load(Ordering::Relaxed));
+            facts.largest_input = facts.largest_input.max(input.iter().sum::<usize>() as u64);
+            facts.largest_output = facts.largest_output.max(client.outbox.pending().0 as u64);
+            facts.blocked += u64::from(flags.contains(ClientFlags::BLOCKED));
+            facts.tracking += u64::from(flags.contains(ClientFlags::TRACKING));
+            facts.subscribed += u64::from(flags.contains(ClientFlags::PUBSUB));
+            facts.watching += u64::from(watched > 0);
+            facts.watched_keys += watched;
+        });
+        facts
+    }
+
+    fn memory(&self) -> MemoryFacts {
+        let settings = self.config.settings();
+        let used = alloc::used() as u64;
+        let peak = self.stats.peak_memory.fetch_max(used, Ordering::Relaxed).max(used);
+        let keys: u64 = self.databases().iter().map(|db| db.keys).sum();
+        let mut clients = 0;
+        self.clients.for_each(|client| clients += client.memory_bytes() as u64);
+        MemoryFacts {
+            used,
+            peak,
+            resident: machine::resident_bytes(),
+            startup: self.identity.startup_memory as u64,
+            clients,
+            tables: keys * TABLE_BYTES_PER_KEY,
+            // Without statistics, as under AddressSanitizer, there are none to tell.
+            allocator: alloc::stats().unwrap_or_default(),
+            system: machine::memory_bytes(),
+            max: settings.memory.maxmemory,
+            policy: settings.memory.maxmemory_policy.name(),
+            pending_frees: reaper::pending() as u64,
+            frees: reaper::freed(),
+        }
+    }
+
+    fn persistence(&self) -> PersistenceFacts {
+        PersistenceFacts {
+            changes: self.dirty.load(Ordering::Relaxed),
+            last_save: self.last_save.load(Ordering::Relaxed),
+        }
+    }
+
+    fn stats(&self) -> StatsFacts {
+        let total = |counter| self.stats.total(counter);
+        let rate = |rate| self.stats.rate(rate);
+        let (longest_turn, largest_turn) = self.stats.largest_turns();
+        StatsFacts {
+            connections: total(Counter::Connections),
+            commands: total(Counter::Commands),
+            commands_per_s: rate(Rate::Commands),
+            input: total(Counter::NetInput),
+            output: total(Counter::NetOutput),
+            input_per_s: rate(Rate::NetInput),
+            output_per_s: rate(Rate::NetOutput),
+            rejected: total(Counter::RejectedConnections),
+            expired: self.keyspace.total(Counts::expired),
+            expired_fields: 0,
+            expire_pauses: total(Counter::ExpiryPauses),
+            expire_usec: total(Counter::ExpiryNanos) / 1000,
+            evicted: self.keyspace.total(Counts::evicted),
+            hits: self.keyspace.total(Counts::hits),
+            misses: self.keyspace.total(Counts::misses),
+            channels: 0,
+            patterns: 0,
+            shard_channels: 0,
+            errors: total(Counter::ErrorReplies),
+            reads: total(Counter::Reads),
+            writes: total(Counter::Writes),
+            query_buffer_closes: total(Counter::QueryBufferDisconnections),
+            output_buffer_closes: total(Counter::OutputBufferDisconnections),
+            turns: total(Counter::Turns),
+            turn_usec: total(Counter::TurnNanos) / 1000,
+            command_usec: self.stats.command_nanos() / 1000,
+            turns_per_s: rate(Rate::Turns),
+            usec_per_turn: rate(Rate::TurnNanos) / rate(Rate::Turns).max(1) / 1000,
+            longest_turn_usec: longest_turn.as_micros() as u64,
+            largest_turn,
+            housekeeping_usec: total(Counter::HousekeepingNanos) / 1000,
+            denied_auth: total(Counter::DeniedAuth),
+        }
+    }
+
+    fn replication(&self) -> ReplicationFacts {
+        let settings = self.config.settings();
+        let replication = &settings.replication;
+        ReplicationFacts {
+            replid: self.identity.replid.clone(),
+            backlog_size: replication.backlog_size,
+            wants_good_replicas: replication.min_replicas_to_write != 0
+                && replication.min_replicas_max_lag_s != 0,
+        }
+    }
+
+    fn cpu(&self) -> CpuFacts {
+        CpuFacts { own: machine::cpu_time(), children: machine::cpu_time_of_children() }
+    }
+
+    fn commands(&self) -> Vec<(&'static str, CommandTotals)> {
+        let totals =
+            self.catalog.all().iter().map(|listed| (listed.command.spec.name, self.stats.command(listed.id)));
+        totals.filter(|(_, totals)| totals.calls + totals.rejected + totals.failed > 0).collect()
+    }
+
+    fn latencies(&self) -> Vec<(&'static str, Histogram<u64>)> {
+        let commands = self.catalog.all().iter();
+        commands
+            .filter_map(|listed| Some((listed.command.spec.name, self.stats.latency(listed.id)?)))
+            .collect()
+    }
+
+    fn errors(&self) -> Vec<(String, u64)> {
+        self.stats.errors()
+    }
+
+    fn databases(&self) -> Vec<DatabaseFacts> {
+        let facts = |db| DatabaseFacts {
+            keys: self.keyspace.len(db) as u64,
+            expires: self.keyspace.volatile(db) as u64,
+            ..DatabaseFacts::default()
+        };
+        (0..self.keyspace.databases()).map(facts).collect()
+    }
+
+    fn latency_events(&self) -> Vec<(&'static str, Sample, u64)> {
+        self.latency.latest()
+    }
+
+    fn slow_log(&self) -> SlowLogSummary {
+        self.slow_log.summary()
+    }
+
+    fn settings(&self) -> Arc<Settings> {
+        self.config.settings()
+    }
+
+    fn is_stopping(&self) -> bool {
+        self.shutdown.is_asked()
+    }
+}
+
+/// The program's path, as it was when it was first asked for.
+fn executable() -> &'static str {
+    static PATH: LazyLock<String> = LazyLock::new(|| {
+        std::env::current_exe().map_or_else(|_| String::new(), |path| path.display().to_string())
+    });
+    &PATH
+}
+
+fn listeners(settings: &Settings) -> Vec<Listener> {
+    let network = &settings.network;
+    let tcp = (network.port != 0).then(|| Listener {
+        kind: "tcp",
+        addresses: network.bind.clone(),
+        port: network.port,
+    });
+    let unix = network.unixsocket.as_ref().map(|path| Listener {
+        kind: "unix",
+        addresses: vec![path.display().to_string()],
+        port: 0,
+    });
+    tcp.into_iter().chain(unix).collect()
+}

@@ -1,0 +1,58 @@
+//! INFO, TIME and LASTSAVE: facts about the server at this moment.
+
+use std::sync::atomic::Ordering;
+
+use crate::base::clock;
+use crate::command::row::*;
+use crate::commands::{Call, Command, DONE, Outcome};
+use crate::observe::info;
+
+const GROUP: &str = "server";
+
+pub(super) const INFO: Command = Command::new(
+    Spec::new("info", -1)
+        .flags(&[LOADING, STALE])
+        .categories(&[Categories::DANGEROUS])
+        .tips(&["nondeterministic_output", "request_policy:all_shards", "response_policy:special"])
+        .doc(GROUP, "1.0.0", "O(1)", "Returns facts and counters of the server, in sections."),
+    answer,
+);
+
+pub(super) const TIME: Command = Command::new(
+    Spec::new("time", 1).flags(&[FAST, LOADING, STALE]).tips(&["nondeterministic_output"]).doc(
+        GROUP,
+        "2.6.0",
+        "O(1)",
+        "Returns the time of the server's clock.",
+    ),
+    time,
+);
+
+pub(super) const LASTSAVE: Command = Command::new(
+    Spec::new("lastsave", 1)
+        .flags(&[FAST, LOADING, STALE])
+        .categories(&[Categories::ADMIN, Categories::DANGEROUS])
+        .tips(&["nondeterministic_output"])
+        .doc(GROUP, "1.0.0", "O(1)", "Returns the Unix time of the last save."),
+    lastsave,
+);
+
+fn answer(call: &mut Call<'_>) -> Outcome {
+    let sections = info::select(&call.args[1..]);
+    call.reply.verbatim("txt", info::text(&sections, &**call.server).as_bytes());
+    DONE
+}
+
+/// Seconds and, within the second, microseconds.
+fn time(call: &mut Call<'_>) -> Outcome {
+    let now = clock::unix_us();
+    call.reply.array(2);
+    call.reply.bulk_int(now / 1_000_000);
+    call.reply.bulk_int(now % 1_000_000);
+    DONE
+}
+
+fn lastsave(call: &mut Call<'_>) -> Outcome {
+    call.reply.int(call.server.last_save.load(Ordering::Relaxed));
+    DONE
+}

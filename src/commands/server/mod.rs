@@ -1,0 +1,38 @@
+//! The server itself: its parts, and the commands about it (COMMAND, CONFIG, INFO, SLOWLOG, LATENCY, ...).
+
+mod cluster;
+mod command;
+mod config;
+mod facts;
+pub mod flush;
+mod info;
+mod latency;
+mod lolwut;
+mod module;
+mod parts;
+mod replication;
+mod slowlog;
+
+use super::Command;
+
+pub use self::parts::{Identity, Listening, SPARE_THREADS, Server, Shutdown};
+
+/// The family's rows.
+pub const COMMANDS: &[Command] = &[
+    command::COMMAND,
+    config::CONFIG,
+    info::INFO,
+    info::LASTSAVE,
+    info::TIME,
+    latency::LATENCY,
+    lolwut::LOLWUT,
+    module::MODULE,
+    replication::REPLICAOF,
+    replication::ROLE,
+    replication::SLAVEOF,
+    slowlog::SLOWLOG,
+    cluster::ASKING,
+    cluster::CLUSTER,
+    cluster::READONLY_MODE,
+    cluster::READWRITE_MODE,
+];

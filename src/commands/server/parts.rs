@@ -1,0 +1,162 @@
+//! The parts of the server, put together once at start-up.
+
+use std::io;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, AtomicUsize};
+use std::time::Instant;
+
+use tokio::sync::Notify;
+
+use crate::base::{alloc, clock};
+use crate::client::{BlockedClients, Registry};
+use crate::commands::Catalog;
+use crate::config::{Config, LoadError, Settings};
+use crate::keyspace::Keyspace;
+use crate::observe::log::Log;
+use crate::script::Scripts;
+use crate::observe::{LatencyMonitor, SlowLog, Stats};
+
+/// What handlers and tasks share. Each part guards itself; this only holds them together.
+pub struct Server {
+    /// The data.
+    pub keyspace: Keyspace,
+    /// The configuration.
+    pub config: Config,
+    /// The commands.
+    pub catalog: Catalog,
+    /// The connections.
+    pub clients: Registry,
+    /// Those of them that are blocked on keys.
+    pub blocked: BlockedClients,
+    /// The interpreter and its scripts.
+    pub scripts: Scripts,
+    /// The counters.
+    pub stats: Stats,
+    /// Commands that took long.
+    pub slow_log: SlowLog,
+    /// When what took long.
+    pub latency: LatencyMonitor,
+    /// Moves the listening sockets; set when they listen.
+    pub listening: OnceLock<Box<dyn Listening>>,
+    /// When the process started and who it is.
+    pub identity: Identity,
+    /// The log's switches.
+    pub log: Log,
+    /// Stopping the process.
+    pub shutdown: Shutdown,
+    /// Changes since the last save.
+    pub dirty: AtomicU64,
+    /// Cleared by DEBUG SET-ACTIVE-EXPIRE 0.
+    pub active_expire: AtomicBool,
+    /// The time of the last save, in Unix seconds.
+    pub last_save: AtomicI64,
+    /// DEBUG QUICKLIST-PACKED-THRESHOLD: bytes from which on an element of a list gets a chunk of its own; 0
+    /// leaves that to `list-max-listpack-size`.
+    pub list_packed_threshold: AtomicUsize,
+}
+
+/// Threads beyond the workers that may run commands: those that take over while a worker does long work.
+pub const SPARE_THREADS: usize = 16;
+
+impl Server {
+    /// Puts the parts together for a number of worker threads; nothing runs yet.
+    ///
+    /// # Errors
+    /// A `rename-command` that names no command, or one that is taken.
+    pub fn new(
+        config: Config,
+        log: Log,
+        workers: usize,
+        supervised: &'static str,
+    ) -> Result<Server, LoadError> {
+        let catalog = Catalog::new(config.renames())?;
+        let threads = workers + SPARE_THREADS;
+        // About sixteen shards per worker: contention stays rare, idle memory small.
+        let bits = (workers * 16).next_power_of_two().trailing_zeros().min(12) as u8;
+        let now = clock::unix_ms() / 1000;
+        Ok(Server {
+            keyspace: Keyspace::new(bits, config.settings().process.databases as usize, threads),
+            stats: Stats::new(catalog.len(), threads),
+            slow_log: SlowLog::default(),
+            latency: LatencyMonitor::default(),
+            listening: OnceLock::new(),
+            catalog,
+            clients: Registry::default(),
+            blocked: BlockedClients::default(),
+            scripts: Scripts::default(),
+            identity: Identity {
+                started: Instant::now(),
+                started_unix: now,
+                run_id: random_id(),
+                replid: random_id(),
+                supervised,
+                startup_memory: alloc::used(),
+            },
+            shutdown: Shutdown::default(),
+            dirty: AtomicU64::new(0),
+            active_expire: AtomicBool::new(true),
+            last_save: AtomicI64::new(now),
+            list_packed_threshold: AtomicUsize::new(0),
+            config,
+            log,
+        })
+    }
+}
+
+/// 40 hexadecimal digits.
+fn random_id() -> String {
+    (0..5).map(|_| format!("{:08x}", fastrand::u32(..))).collect()
+}
+
+/// What tells this process from others.
+pub struct Identity {
+    /// When it started.
+    pub started: Instant,
+    /// The same as Unix seconds.
+    pub started_unix: i64,
+    /// 40 hexadecimal digits, random.
+    pub run_id: String,
+    /// The replication id: 40 hexadecimal digits, random.
+    pub replid: String,
+    /// Who supervises it: `systemd` or `no`.
+    pub supervised: &'static str,
+    /// Bytes in use before the first client came.
+    pub startup_memory: usize,
+}
+
+/// Who owns the listening sockets: what CONFIG SET asks of it.
+pub trait Listening: Send + Sync {
+    /// Listens where these settings say and nowhere else.
+    ///
+    /// # Errors
+    /// Where it can't listen; then it listens where it did before.
+    fn rebind(&self, settings: &Settings) -> io::Result<()>;
+}
+
+/// How the process is asked to stop.
+#[derive(Default)]
+pub struct Shutdown {
+    asked: AtomicBool,
+    notify: Notify,
+}
+
+impl Shutdown {
+    /// Asks the process to stop.
+    pub fn ask(&self) {
+        self.asked.store(true, std::sync::atomic::Ordering::Release);
+        self.notify.notify_waiters();
+    }
+
+    /// Whether the process is stopping.
+    pub fn is_asked(&self) -> bool {
+        self.asked.load(std::sync::atomic::Ordering::Acquire)
+    }
+
+    /// Waits until the process is asked to stop.
+    pub async fn asked(&self) {
+        let notified = self.notify.notified();
+        if !self.is_asked() {
+            notified.await;
+        }
+    }
+}

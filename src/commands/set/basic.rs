@@ -1,0 +1,184 @@
+//! Adding, removing, moving and asking for members.
+
+use crate::command::row::*;
+use crate::config::EventClasses;
+use crate::keyspace::{Access, Type, WrongType};
+use crate::types::set::Set;
+
+use super::super::{Call, Command, DONE, Next, Outcome};
+use super::{GROUP, limits, row, write_members};
+
+pub(super) const SADD: Command = Command::new(
+    row("sadd", -3, &[WRITE, DENYOOM, FAST], &[KeySpec::at(1, &[RW, INSERT])]).doc(
+        GROUP,
+        "1.0.0",
+        "O(N) where N is the number of members to add.",
+        "Adds members to a set, which is created if the key doesn't exist.",
+    ),
+    sadd,
+);
+
+pub(super) const SREM: Command = Command::new(
+    row("srem", -3, &[WRITE, FAST], &[KeySpec::at(1, &[RW, DELETE])]).doc(
+        GROUP,
+        "1.0.0",
+        "O(N) where N is the number of members to remove.",
+        "Removes members from a set, and the key with its last member.",
+    ),
+    srem,
+);
+
+pub(super) const SMOVE: Command = Command::new(
+    row("smove", 4, &[WRITE, FAST], &[KeySpec::at(1, &[RW, ACCESS, DELETE]), KeySpec::at(2, &[RW, INSERT])])
+        .doc(GROUP, "1.0.0", "O(1)", "Moves a member from one set to another."),
+    smove,
+);
+
+pub(super) const SCARD: Command = Command::new(
+    row("scard", 2, &[READONLY, FAST], &[KeySpec::at(1, &[RO])]).doc(
+        GROUP,
+        "1.0.0",
+        "O(1)",
+        "Counts the members of a set.",
+    ),
+    scard,
+);
+
+pub(super) const SISMEMBER: Command = Command::new(
+    row("sismember", 3, &[READONLY, FAST], &[KeySpec::at(1, &[RO])]).doc(
+        GROUP,
+        "1.0.0",
+        "O(1)",
+        "Tells whether something is a member of a set.",
+    ),
+    sismember,
+);
+
+pub(super) const SMISMEMBER: Command = Command::new(
+    row("smismember", -3, &[READONLY, FAST], &[KeySpec::at(1, &[RO, ACCESS])]).doc(
+        GROUP,
+        "6.2.0",
+        "O(N) where N is the number of members asked for.",
+        "Tells of several things whether they are members of a set.",
+    ),
+    smismember,
+);
+
+pub(super) const SMEMBERS: Command = Command::new(
+    row("smembers", 2, &[READONLY], &[KeySpec::at(1, &[RO, ACCESS])])
+        .tips(&["nondeterministic_output_order"])
+        .doc(GROUP, "1.0.0", "O(N) where N is the number of members.", "Returns all members of a set."),
+    smembers,
+);
+
+fn sadd(call: &mut Call<'_>) -> Outcome {
+    let (key, members) = (call.args[1], &call.args[2..]);
+    let limits = limits(call);
+    let mut set = call.keys.write_or_new::<Set>(key)?;
+    set.prepare(members[0], members.len(), &limits);
+    let added = members.iter().filter(|member| set.insert(member, &limits)).count();
+    drop(set);
+    if added > 0 {
+        call.keys.changed(key, EventClasses::SET, "sadd");
+        call.keys.effects.dirty += added as u64 - 1;
+    }
+    call.reply.int(added as i64);
+    DONE
+}
+
+fn srem(call: &mut Call<'_>) -> Outcome {
+    let (key, members) = (call.args[1], &call.args[2..]);
+    let Some(mut set) = call.keys.write::<Set>(key)? else {
+        call.reply.int(0);
+        return DONE;
+    };
+    let removed = members.iter().filter(|member| set.remove(member)).count();
+    let emptied = set.is_empty();
+    drop(set);
+    if removed > 0 {
+        call.keys.changed(key, EventClasses::SET, "srem");
+        call.keys.effects.dirty += removed as u64 - 1;
+    }
+    if emptied {
+        call.keys.event(key, EventClasses::GENERIC, "del");
+    }
+    call.reply.int(removed as i64);
+    DONE
+}
+
+fn smove(call: &mut Call<'_>) -> Outcome {
+    let (from, to, member) = (call.args[1], call.args[2], call.args[3]);
+    let types = [from, to].map(|key| call.keys.find(key, Access::Write).map(|entry| entry.type_of()));
+    let [Some(_), _] = types else {
+        call.reply.int(0);
+        return DONE;
+    };
+    if types.iter().flatten().any(|&found| found != Type::Set) {
+        return Err(WrongType.into());
+    }
+    let Some(mut source) = call.keys.write::<Set>(from)? else { return DONE };
+    let is_there = if from == to { source.contains(member) } else { source.remove(member) };
+    let emptied = source.is_empty();
+    drop(source);
+    if is_there && from != to {
+        call.keys.changed(from, EventClasses::SET, "srem");
+        if emptied {
+            call.keys.event(from, EventClasses::GENERIC, "del");
+        }
+        insert(call, to, member)?;
+    }
+    call.reply.int(is_there.into());
+    DONE
+}
+
+/// Adds one member and says so if it is new.
+fn insert(call: &mut Call<'_>, key: &[u8], member: &[u8]) -> Result<(), WrongType> {
+    let limits = limits(call);
+    let mut set = call.keys.write_or_new::<Set>(key)?;
+    if set.is_fresh() {
+        set.prepare(member, 1, &limits);
+    }
+    let new = set.insert(member, &limits);
+    drop(set);
+    if new {
+        call.keys.changed(key, EventClasses::SET, "sadd");
+    }
+    Ok(())
+}
+
+fn scard(call: &mut Call<'_>) -> Outcome {
+    let len = call.keys.read::<Set>(call.args[1])?.map_or(0, |set| set.len());
+    call.reply.int(len as i64);
+    DONE
+}
+
+fn sismember(call: &mut Call<'_>) -> Outcome {
+    let member = call.args[2];
+    let is_member = call.keys.read::<Set>(call.args[1])?.is_some_and(|set| set.contains(member));
+    call.reply.int(is_member.into());
+    DONE
+}
+
+fn smismember(call: &mut Call<'_>) -> Outcome {
+    let members = &call.args[2..];
+    let set = call.keys.read::<Set>(call.args[1])?;
+    call.reply.array(members.len());
+    for member in members {
+        let is_member = set.as_ref().is_some_and(|set| set.contains(member));
+        call.reply.int(is_member.into());
+    }
+    DONE
+}
+
+fn smembers(call: &mut Call<'_>) -> Outcome {
+    let may_put_off = call.may_put_off();
+    match call.keys.read::<Set>(call.args[1])? {
+        None => call.reply.set(0),
+        Some(set) if may_put_off && set.is_large() => {
+            let set = set.to_owned();
+            return Ok(Next::Later(Box::new(move |reply| write_members(reply, &set))));
+        }
+        Some(set) => write_members(call.reply, &set),
+    }
+    DONE
+}

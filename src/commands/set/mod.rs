@@ -1,0 +1,55 @@
+//! Sets: members without order and without repetition.
+
+mod algebra;
+mod basic;
+mod random;
+mod scan;
+
+use crate::command::row::*;
+use crate::resp::Reply;
+use crate::types::set::{Set, SetLimits};
+
+use super::call::write_item;
+use super::{Call, Command};
+
+/// The family's rows.
+pub const COMMANDS: &[Command] = &[
+    basic::SADD,
+    basic::SREM,
+    basic::SMOVE,
+    basic::SCARD,
+    basic::SISMEMBER,
+    basic::SMISMEMBER,
+    basic::SMEMBERS,
+    random::SPOP,
+    random::SRANDMEMBER,
+    algebra::SINTER,
+    algebra::SINTERCARD,
+    algebra::SINTERSTORE,
+    algebra::SUNION,
+    algebra::SUNIONSTORE,
+    algebra::SDIFF,
+    algebra::SDIFFSTORE,
+    scan::SSCAN,
+];
+
+const GROUP: &str = "set";
+
+const fn row(name: &'static str, arity: i32, flags: &[Flags], keys: &'static [KeySpec]) -> Spec {
+    Spec::new(name, arity).flags(flags).keys(keys).categories(&[Categories::SET])
+}
+
+fn limits(call: &Call<'_>) -> SetLimits {
+    let encodings = &call.settings().encodings;
+    SetLimits {
+        max_intset_entries: encodings.set_max_intset_entries,
+        max_listpack_entries: encodings.set_max_listpack_entries,
+        max_listpack_value: encodings.set_max_listpack_value,
+    }
+}
+
+/// Answers all members.
+fn write_members(reply: &mut Reply, set: &Set) {
+    reply.set(set.len());
+    set.iter().for_each(|member| write_item(reply, member));
+}

@@ -1,0 +1,208 @@
+//! Random members, taken out or only looked at.
+
+use crate::command::row::*;
+use crate::command::{Error, args, error};
+use crate::config::EventClasses;
+use crate::keyspace::{Expiry, Type, Value};
+use crate::resp::{Protocol, Reply};
+use crate::types::set::{Set, SetLimits};
+
+use super::super::call::write_item;
+use super::super::sample::{QUICK, Sample};
+use super::super::store::{Combination, Sources, combine};
+use super::super::{Call, Command, DONE, Next, Outcome};
+use super::{GROUP, limits, row, write_members};
+
+pub(super) const SPOP: Command = Command::new(
+    row("spop", -2, &[WRITE, FAST], &[KeySpec::at(1, &[RW, ACCESS, DELETE])])
+        .tips(&["nondeterministic_output"])
+        .doc(
+            GROUP,
+            "1.0.0",
+            "O(N) where N is the number of members returned, at least 1.",
+            "Removes random members from a set and returns them; the key goes with the last one.",
+        ),
+    spop,
+);
+
+pub(super) const SRANDMEMBER: Command = Command::new(
+    row("srandmember", -2, &[READONLY], &[KeySpec::at(1, &[RO, ACCESS])])
+        .tips(&["nondeterministic_output"])
+        .doc(
+            GROUP,
+            "1.0.0",
+            "O(N) where N is the number of members returned, at least 1.",
+            "Returns random members of a set.",
+        ),
+    srandmember,
+);
+
+fn spop(call: &mut Call<'_>) -> Outcome {
+    match call.args.len() {
+        2 => pop_one(call),
+        3 => pop_many(call),
+        _ => Err(error::SYNTAX),
+    }
+}
+
+fn pop_one(call: &mut Call<'_>) -> Outcome {
+    let key = call.args[1];
+    let popped = call.keys.write::<Set>(key)?.and_then(|mut set| {
+        let member = set.pop()?;
+        Some((member, set.is_empty()))
+    });
+    match popped {
+        None => call.reply.null(),
+        Some((member, emptied)) => {
+            say_popped(call, key, 1, emptied);
+            call.reply.bulk(&member);
+        }
+    }
+    DONE
+}
+
+/// Says that members were popped.
+fn say_popped(call: &mut Call<'_>, key: &[u8], count: usize, emptied: bool) {
+    call.keys.changed(key, EventClasses::SET, "spop");
+    call.keys.effects.dirty += count as u64 - 1;
+    if emptied {
+        call.keys.event(key, EventClasses::GENERIC, "del");
+    }
+}
+
+fn pop_many(call: &mut Call<'_>) -> Outcome {
+    let key = call.args[1];
+    let count = args::count(call.args[2], error::NOT_POSITIVE)?;
+    let (limits, may_put_off) = (limits(call), call.may_put_off());
+    let Some(mut set) = call.keys.write::<Set>(key)?.filter(|_| count > 0) else {
+        call.reply.set(0);
+        return DONE;
+    };
+    if count >= set.len() {
+        drop(set);
+        return pop_all(call, key, may_put_off);
+    }
+    if may_put_off && set.is_large() && count > QUICK {
+        drop(set);
+        let protocol = call.reply.protocol();
+        return combine(call, PopMany { count, limits, protocol });
+    }
+    call.reply.set(count);
+    set.pop_many(count, &limits, |member| write_item(call.reply, member));
+    drop(set);
+    say_popped(call, key, count, false);
+    DONE
+}
+
+fn pop_all(call: &mut Call<'_>, key: &[u8], may_put_off: bool) -> Outcome {
+    let Some((Value::Set(set), _)) = call.keys.take(key) else { return DONE };
+    say_popped(call, key, set.len(), true);
+    if may_put_off && set.is_large() {
+        return Ok(Next::Later(Box::new(move |reply| write_members(reply, &set))));
+    }
+    write_members(call.reply, &set);
+    call.keys.effects.garbage.push(Value::Set(set));
+    DONE
+}
+
+/// SPOP of many members of a large set: what remains is a combination of what was there.
+struct PopMany {
+    count: usize,
+    limits: SetLimits,
+    protocol: Protocol,
+}
+
+struct Popped {
+    /// The reply.
+    members: Reply,
+    count: usize,
+    remaining: Set,
+}
+
+impl Combination for PopMany {
+    type Result = Popped;
+
+    fn read(&self, call: &mut Call<'_>) -> Result<Sources, Error> {
+        Ok(Sources::read(call, &call.args[1..2], &[Type::Set])?)
+    }
+
+    fn is_heavy(&self, _: &Sources) -> bool {
+        true
+    }
+
+    fn compute(&self, sources: &Sources) -> Popped {
+        let mut remaining = match sources.values().next() {
+            Some(Some(Value::Set(set))) => set.clone(),
+            _ => Set::new(),
+        };
+        let mut members = Reply::new(self.protocol);
+        let count = self.count.min(remaining.len());
+        members.set(count);
+        remaining.pop_many(count, &self.limits, |member| write_item(&mut members, member));
+        Popped { members, count, remaining }
+    }
+
+    fn install(self, call: &mut Call<'_>, result: Popped) -> Outcome {
+        let key = call.args[1];
+        if result.count > 0 {
+            let emptied = result.remaining.is_empty();
+            if emptied {
+                call.keys.delete(key);
+            } else {
+                call.keys.set(key, Value::Set(result.remaining), Expiry::Keep);
+            }
+            say_popped(call, key, result.count, emptied);
+        }
+        Ok(Next::Later(Box::new(move |reply| reply.raw(result.members.as_bytes()))))
+    }
+}
+
+fn srandmember(call: &mut Call<'_>) -> Outcome {
+    let key = call.args[1];
+    match call.args.len() {
+        2 => {
+            let set = call.keys.read::<Set>(key)?;
+            match set.as_ref().and_then(|set| set.random()) {
+                None => call.reply.null(),
+                Some(member) => write_item(call.reply, member),
+            }
+            DONE
+        }
+        3 => sample(call, key),
+        _ => Err(error::SYNTAX),
+    }
+}
+
+fn sample(call: &mut Call<'_>, key: &[u8]) -> Outcome {
+    let sample = Sample::new(args::int_in(call.args[2], -i64::MAX, i64::MAX)?);
+    let limit = call.settings().clients.proto_max_bulk_len as u64;
+    let may_put_off = call.may_put_off();
+    let Some(set) = call.keys.read::<Set>(key)? else {
+        call.reply.array(0);
+        return DONE;
+    };
+    if may_put_off && sample.is_heavy(set.is_large()) {
+        let set = set.to_owned();
+        return Ok(Next::Later(Box::new(move |reply| {
+            let from = reply.len();
+            if let Err(refusal) = write_sample(reply, &set, sample, limit) {
+                reply.truncate(from);
+                reply.error(refusal.text());
+            }
+        })));
+    }
+    write_sample(call.reply, &set, sample, limit)?;
+    DONE
+}
+
+fn write_sample(reply: &mut Reply, set: &Set, sample: Sample, limit: u64) -> Result<(), Error> {
+    let count = sample.of(set.len());
+    reply.array(count);
+    if sample.repeats() {
+        return sample.draw(reply, limit, |reply, count| {
+            set.sample_with_repeats(count, |member| write_item(reply, member));
+        });
+    }
+    set.sample(count, |member| write_item(reply, member));
+    Ok(())
+}

@@ -1,0 +1,162 @@
+//! Running commands in unit tests: without sockets or threads, with a clock that the test sets.
+
+use std::sync::Arc;
+
+use crate::client::{ClientFlags, Session};
+use crate::config::{Caller, Config, EvictionPolicy, LogLevel};
+use crate::keyspace::{Clock, Effects, Expiry, Keyspace, Lfu, Plan, Value, View};
+use crate::observe::log::Log;
+use crate::resp::{Protocol, Reply};
+use crate::types::list::{End, List, ListLimits};
+
+use super::{Call, Found, Install, Listed, Next, Server};
+use crate::command::spec::Flags;
+
+/// A server with one client.
+pub(super) struct Rig {
+    pub server: Arc<Server>,
+    pub session: Session,
+    /// Unix time in ms; it stands still unless the test moves it.
+    pub now: i64,
+    /// Whether commands run as from EXEC, with every shard held.
+    pub nested: bool,
+    /// What the commands so far have caused.
+    pub effects: Effects,
+    protocol: Protocol,
+}
+
+impl Rig {
+    pub fn new() -> Rig {
+        let log = Log::start(LogLevel::Nothing, None);
+        let server = Arc::new(Server::new(Config::new(), log, 1, "no").expect("no renames"));
+        let client = server.clients.add("127.0.0.1:1".into(), "127.0.0.1:2".into(), 0, ClientFlags::empty());
+        let session = Session::new(client, server.config.settings(), true);
+        let (effects, protocol) = (Effects::default(), Protocol::Resp2);
+        Rig { server, session, now: 1_700_000_000_000, nested: false, effects, protocol }
+    }
+
+    pub fn resp3() -> Rig {
+        Rig { protocol: Protocol::Resp3, ..Rig::new() }
+    }
+
+    /// CONFIG SET.
+    pub fn set(&mut self, directive: &str, value: &str) {
+        let caller = Caller::Client { local: true, loading: false };
+        let pairs = [(directive.as_bytes(), value.as_bytes())];
+        self.server.config.prepare(&pairs, caller).expect("a valid setting").commit();
+        self.session.settings = self.server.config.settings();
+    }
+
+    /// Stores a list of `len` elements of one byte.
+    pub fn put_list(&mut self, key: &str, len: usize) {
+        let server = Arc::clone(&self.server);
+        let held = server.keyspace.hold(Plan::Everything);
+        let mut list = List::new();
+        list.push(End::Tail, std::iter::repeat_n(&b"a"[..], len), &ListLimits::default());
+        View::new(&server.keyspace, held, self.session.db, self.clock(), &mut self.effects).set(
+            key.as_bytes(),
+            Value::List(list),
+            Expiry::Clear,
+        );
+    }
+
+    /// Runs a command given as words; its reply with spaces for line ends.
+    #[track_caller]
+    pub fn run(&mut self, words: &str) -> String {
+        let args: Vec<&[u8]> = words.split(' ').map(str::as_bytes).collect();
+        String::from_utf8_lossy(&self.call(&args)).replace("\r\n", " ").trim_end().to_owned()
+    }
+
+    /// Runs commands and compares their replies.
+    #[track_caller]
+    pub fn check(&mut self, pairs: &[(&str, &str)]) {
+        for (words, expected) in pairs {
+            assert_eq!(self.run(words), *expected, "{words}");
+        }
+    }
+
+    /// Runs a command; its raw reply.
+    pub fn call(&mut self, args: &[&[u8]]) -> Vec<u8> {
+        self.call_meanwhile(args, &mut |_| ())
+    }
+
+    /// Runs a command, and `meanwhile` whenever the command works without its locks.
+    pub fn call_meanwhile(&mut self, args: &[&[u8]], meanwhile: &mut dyn FnMut(&mut Rig)) -> Vec<u8> {
+        let mut reply = Reply::new(self.protocol);
+        let server = Arc::clone(&self.server);
+        let Found::Command(listed) = server.catalog.find(args) else { panic!("no command {args:?}") };
+        assert!(listed.command.spec.admits(args.len()), "arity of {args:?}");
+        let mut next = self.step(listed, args, &mut reply, None);
+        loop {
+            let install = match next {
+                Next::Later(work) => {
+                    meanwhile(self);
+                    work(&mut reply);
+                    break;
+                }
+                Next::Compute(compute) => {
+                    meanwhile(self);
+                    compute()
+                }
+                Next::Done | Next::Close | Next::Block(_) => break,
+            };
+            next = self.step(listed, args, &mut reply, Some(install));
+        }
+        reply.take()
+    }
+
+    fn step(&mut self, listed: &Listed, args: &[&[u8]], reply: &mut Reply, install: Option<Install>) -> Next {
+        let server = Arc::clone(&self.server);
+        let mut hashes = Vec::new();
+        let everything = self.nested || listed.command.spec.flags.contains(Flags::EXCLUSIVE);
+        // Arguments that contradict themselves lock nothing.
+        let keys = listed.command.for_each_key(args, &mut |at| hashes.push(Keyspace::hash(args[at])));
+        let plan = match keys {
+            _ if everything => Plan::Everything,
+            Ok(()) => Plan::Keys(&hashes),
+            Err(_) => Plan::Keys(&[]),
+        };
+        let held = server.keyspace.hold(plan);
+        let keys = View::new(&server.keyspace, held, self.session.db, self.clock(), &mut self.effects);
+        let (session, nested) = (&mut self.session, self.nested);
+        let mut call =
+            Call { args, spec: &listed.command.spec, keys, reply, session, server: &server, nested };
+        let outcome = match install {
+            None => (listed.command.run)(&mut call),
+            Some(install) => install(&mut call),
+        };
+        match outcome {
+            Ok(next) => next,
+            Err(error) => {
+                call.reply.truncate(0);
+                call.reply.error(error.text());
+                Next::Done
+            }
+        }
+    }
+
+    fn clock(&self) -> Clock {
+        let memory = &self.session.settings.memory;
+        let lfu = matches!(memory.maxmemory_policy, EvictionPolicy::AllkeysLfu | EvictionPolicy::VolatileLfu);
+        Clock {
+            now: self.now,
+            lfu: lfu.then_some(Lfu {
+                log_factor: memory.lfu_log_factor,
+                decay_minutes: memory.lfu_decay_minutes,
+            }),
+            no_touch: self.session.no_touch,
+            events: self.session.settings.observe.keyspace_events.0,
+        }
+    }
+
+    /// The keyspace events since the last call: "db event key".
+    pub fn events(&mut self) -> Vec<String> {
+        let text = |key: &[u8]| String::from_utf8_lossy(key).into_owned();
+        self.effects.events.drain(..).map(|e| format!("{} {} {}", e.db, e.name, text(&e.key))).collect()
+    }
+
+    /// The number of changes since the last call.
+    pub fn dirty(&mut self) -> u64 {
+        std::mem::take(&mut self.effects.dirty)
+    }
+}

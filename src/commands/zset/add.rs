@@ -1,0 +1,131 @@
+//! Adding members and changing scores: ZADD, ZINCRBY.
+
+use smallvec::SmallVec;
+
+use crate::command::row::*;
+use crate::command::{Args, Error, args, error};
+use crate::config::EventClasses;
+use crate::types::zset::{AddFlags, AddOutcome, Zset};
+
+use super::super::{Call, Command, DONE, Outcome};
+use super::{GROUP, limits, row};
+
+pub(super) const ZADD: Command = Command::new(
+    row("zadd", -4, &[WRITE, DENYOOM, FAST], &[KeySpec::at(1, &[RW, UPDATE])]).doc(
+        GROUP,
+        "1.2.0",
+        "O(log(N)) for each member, where N is the size of the sorted set.",
+        "Adds members to a sorted set or changes their scores.",
+    ),
+    zadd,
+);
+
+pub(super) const ZINCRBY: Command = Command::new(
+    row("zincrby", 4, &[WRITE, DENYOOM, FAST], &[KeySpec::at(1, &[RW, ACCESS, UPDATE])]).doc(
+        GROUP,
+        "1.2.0",
+        "O(log(N)) where N is the size of the sorted set.",
+        "Adds to the score of a member of a sorted set.",
+    ),
+    |call| {
+        let flags = AddFlags { incr: true, ..AddFlags::default() };
+        add(call, flags, false, &call.args[2..])
+    },
+);
+
+fn zadd(call: &mut Call<'_>) -> Outcome {
+    let mut args = call.args_from(2);
+    let (flags, count_changed) = options(&mut args);
+    let pairs = args.rest();
+    if pairs.is_empty() || pairs.len() % 2 != 0 {
+        return Err(error::SYNTAX);
+    }
+    if flags.nx && flags.xx {
+        return Err(error::ZADD_NX_AND_XX);
+    }
+    if flags.nx && (flags.gt || flags.lt) || flags.gt && flags.lt {
+        return Err(error::ZADD_GT_LT_NX);
+    }
+    if flags.incr && pairs.len() > 2 {
+        return Err(error::ZADD_INCR_PAIRS);
+    }
+    add(call, flags, count_changed, pairs)
+}
+
+/// Takes the options in front of the scores; the second result tells whether changed scores count as well.
+fn options(args: &mut Args<'_>) -> (AddFlags, bool) {
+    let (mut flags, mut count_changed) = (AddFlags::default(), false);
+    loop {
+        let option = [
+            ("NX", &mut flags.nx),
+            ("XX", &mut flags.xx),
+            ("CH", &mut count_changed),
+            ("INCR", &mut flags.incr),
+            ("GT", &mut flags.gt),
+            ("LT", &mut flags.lt),
+        ];
+        let Some((_, set)) = option.into_iter().find(|(word, _)| args.word(word)) else {
+            return (flags, count_changed);
+        };
+        *set = true;
+    }
+}
+
+/// Members with their scores, read from a request.
+pub(in super::super) type Pairs<'a> = SmallVec<[(f64, &'a [u8]); 8]>;
+
+/// Adds pairs of score and member.
+fn add(call: &mut Call<'_>, flags: AddFlags, count_changed: bool, pairs: &[&[u8]]) -> Outcome {
+    let pairs = pairs.chunks_exact(2).map(|pair| Ok((args::float(pair[0])?, pair[1])));
+    let pairs = pairs.collect::<Result<Pairs<'_>, Error>>()?;
+    add_scored(call, flags, count_changed, &pairs)
+}
+
+/// Adds members with their scores to the sorted set at the first key, and replies as ZADD does.
+pub(in super::super) fn add_scored(
+    call: &mut Call<'_>,
+    flags: AddFlags,
+    count_changed: bool,
+    pairs: &[(f64, &[u8])],
+) -> Outcome {
+    let (key, limits) = (call.args[1], limits(call.settings()));
+    let mut zset = call.keys.write_or_new::<Zset>(key)?;
+    if zset.is_fresh() && flags.xx {
+        drop(zset);
+        if flags.incr {
+            call.reply.null()
+        } else {
+            call.reply.int(0)
+        }
+        return DONE;
+    }
+    zset.prepare(pairs.first().map_or(0, |(_, member)| member.len()), pairs.len(), &limits);
+    let (mut added, mut updated, mut score) = (0, 0, None);
+    let mut not_a_number = false;
+    for &(given, member) in pairs {
+        match zset.add(member, given, flags, &limits) {
+            Ok(AddOutcome::Added(now)) => (added, score) = (added + 1, Some(now)),
+            Ok(AddOutcome::Updated(now)) => (updated, score) = (updated + 1, Some(now)),
+            Ok(AddOutcome::Unchanged(now)) => score = Some(now),
+            Ok(AddOutcome::Skipped) => {}
+            Err(_) => {
+                not_a_number = true;
+                break;
+            }
+        }
+    }
+    drop(zset);
+    if added + updated > 0 {
+        call.keys.changed(key, EventClasses::ZSET, if flags.incr { "zincr" } else { "zadd" });
+        call.keys.effects.dirty += added + updated - 1;
+    }
+    if not_a_number {
+        return Err(error::SCORE_NAN);
+    }
+    match (flags.incr, score) {
+        (true, Some(score)) => call.reply.double(score),
+        (true, None) => call.reply.null(),
+        (false, _) => call.reply.int((added + if count_changed { updated } else { 0 }) as i64),
+    }
+    DONE
+}

@@ -1,0 +1,190 @@
+//! Taking members from either end: ZPOPMIN, ZPOPMAX, ZMPOP and the forms that wait for a key.
+
+use crate::command::row::*;
+use crate::command::{Args, Error, args, error};
+use crate::keyspace::Type;
+use crate::types::zset::{End, Zset};
+
+use super::super::blocking;
+use super::super::{Block, Call, Command, DONE, Outcome};
+use super::{GROUP, removed, row};
+
+const COST: &str = "O(log(N)*M) where N is the size of the sorted set and M the number of members popped.";
+const FLAGS: &[KeyFlags] = &[RW, ACCESS, DELETE];
+
+pub(super) const ZPOPMIN: Command = Command::new(
+    row("zpopmin", -2, &[WRITE, FAST], &[KeySpec::at(1, FLAGS)]).doc(
+        GROUP,
+        "5.0.0",
+        COST,
+        "Removes and returns the members with the lowest scores.",
+    ),
+    |call| pop(call, End::Min),
+);
+
+pub(super) const ZPOPMAX: Command = Command::new(
+    row("zpopmax", -2, &[WRITE, FAST], &[KeySpec::at(1, FLAGS)]).doc(
+        GROUP,
+        "5.0.0",
+        COST,
+        "Removes and returns the members with the highest scores.",
+    ),
+    |call| pop(call, End::Max),
+);
+
+pub(super) const ZMPOP: Command = Command::new(
+    row("zmpop", -4, &[WRITE, MOVABLEKEYS], &[KeySpec::counted(1, FLAGS)]).doc(
+        GROUP,
+        "7.0.0",
+        COST,
+        "Removes and returns members from the first sorted set that has any.",
+    ),
+    zmpop,
+);
+
+pub(super) const BZPOPMIN: Command = Command::new(
+    row("bzpopmin", -3, &[WRITE, FAST, BLOCKING], &[KeySpec::range(1, -2, 1, FLAGS)]).doc(
+        GROUP,
+        "5.0.0",
+        "O(log(N)) where N is the size of the sorted set.",
+        "Removes and returns the member with the lowest score, waiting for one if need be.",
+    ),
+    |call| bzpop(call, End::Min),
+);
+
+pub(super) const BZPOPMAX: Command = Command::new(
+    row("bzpopmax", -3, &[WRITE, FAST, BLOCKING], &[KeySpec::range(1, -2, 1, FLAGS)]).doc(
+        GROUP,
+        "5.0.0",
+        "O(log(N)) where N is the size of the sorted set.",
+        "Removes and returns the member with the highest score, waiting for one if need be.",
+    ),
+    |call| bzpop(call, End::Max),
+);
+
+pub(super) const BZMPOP: Command = Command::new(
+    row("bzmpop", -5, &[WRITE, BLOCKING, MOVABLEKEYS], &[KeySpec::counted(2, FLAGS)]).doc(
+        GROUP,
+        "7.0.0",
+        COST,
+        "Removes and returns members from the first sorted set that has any, waiting for one if need be.",
+    ),
+    bzmpop,
+);
+
+/// Pops up to `count` members of a key; none if it is absent.
+fn take(
+    call: &mut Call<'_>,
+    key: &[u8],
+    end: End,
+    count: usize,
+) -> Result<Option<Vec<(Vec<u8>, f64)>>, Error> {
+    let Some(mut zset) = call.keys.write::<Zset>(key)? else { return Ok(None) };
+    let popped: Vec<_> = (0..count.min(zset.len())).filter_map(|_| zset.pop(end)).collect();
+    let emptied = zset.is_empty();
+    drop(zset);
+    if !popped.is_empty() {
+        removed(call, key, if end == End::Min { "zpopmin" } else { "zpopmax" }, emptied);
+        call.keys.effects.dirty += popped.len() as u64 - 1;
+    }
+    Ok(Some(popped))
+}
+
+fn pop(call: &mut Call<'_>, end: End) -> Outcome {
+    if call.args.len() > 3 {
+        return Err(error::SYNTAX);
+    }
+    let count = call.args.get(2).map(|count| args::count(count, error::NOT_POSITIVE)).transpose()?;
+    let popped = take(call, call.args[1], end, count.unwrap_or(1))?.unwrap_or_default();
+    let nested = count.is_some() && call.reply.is_resp3();
+    call.reply.array(if nested { popped.len() } else { 2 * popped.len() });
+    write_pairs(call, &popped, nested);
+    DONE
+}
+
+fn write_pairs(call: &mut Call<'_>, popped: &[(Vec<u8>, f64)], nested: bool) {
+    for (member, score) in popped {
+        if nested {
+            call.reply.array(2);
+        }
+        call.reply.bulk(member);
+        call.reply.double(*score);
+    }
+}
+
+/// What ZMPOP and BZMPOP are told: keys, end and count.
+fn pop_options<'a>(mut args: Args<'a>) -> Result<(&'a [&'a [u8]], End, usize), Error> {
+    let keys = args::positive(args.want()?, error::NUMKEYS_NOT_POSITIVE)?;
+    let keys = args.take_many(keys).ok_or(error::SYNTAX)?;
+    let end = if args.word("MIN") {
+        End::Min
+    } else if args.word("MAX") {
+        End::Max
+    } else {
+        return Err(error::SYNTAX);
+    };
+    let mut count = None;
+    while !args.is_empty() {
+        if count.is_none() && args.len() > 1 && args.word("COUNT") {
+            count = Some(args::positive(args.want()?, error::COUNT_NOT_POSITIVE)?);
+        } else {
+            return Err(error::SYNTAX);
+        }
+    }
+    Ok((keys, end, count.unwrap_or(1)))
+}
+
+/// Pops from the first key that is there, and replies; tells whether there was one.
+fn pop_first(call: &mut Call<'_>, keys: &[&[u8]], end: End, count: usize) -> Result<bool, Error> {
+    for key in keys {
+        if let Some(popped) = take(call, key, end, count)? {
+            call.reply.array(2);
+            call.reply.bulk(key);
+            call.reply.array(popped.len());
+            write_pairs(call, &popped, true);
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+fn zmpop(call: &mut Call<'_>) -> Outcome {
+    let (keys, end, count) = pop_options(call.args_from(1))?;
+    if !pop_first(call, keys, end, count)? {
+        call.reply.null_array();
+    }
+    DONE
+}
+
+fn bzmpop(call: &mut Call<'_>) -> Outcome {
+    let deadline = blocking::deadline(call.args[1], call.keys.now())?;
+    let (keys, end, count) = pop_options(call.args_from(2))?;
+    if pop_first(call, keys, end, count)? {
+        return DONE;
+    }
+    wait(call, keys, deadline)
+}
+
+fn bzpop(call: &mut Call<'_>, end: End) -> Outcome {
+    let last = call.args.len() - 1;
+    let deadline = blocking::deadline(call.args[last], call.keys.now())?;
+    for key in &call.args[1..last] {
+        if let Some(popped) = take(call, key, end, 1)? {
+            call.reply.array(3);
+            call.reply.bulk(key);
+            write_pairs(call, &popped, false);
+            return DONE;
+        }
+    }
+    wait(call, &call.args[1..last], deadline)
+}
+
+fn wait(call: &mut Call<'_>, keys: &[&[u8]], deadline: Option<i64>) -> Outcome {
+    call.block(Block {
+        keys: keys.iter().map(|key| key.to_vec()).collect(),
+        deadline,
+        wants: Type::Zset,
+        wakes_on_loss: false,
+        timeout_reply: |reply| reply.null_array(),
+    })
+}
