@@ -11,6 +11,7 @@ local setmetatable, getmetatable, pcall, xpcall = _G.setmetatable, _G.getmetatab
 local tostring, select, unpack, setfenv, loadstring = _G.tostring, _G.select, _G.unpack, _G.setfenv, _G.loadstring
 local error, collectgarbage = _G.error, _G.collectgarbage
 local resume = _G.coroutine.resume
+local refuse_plainly = host.refuse_plainly
 local refuse, message, object, check_alive = host.refuse, host.message, host.object, host.check_alive
 local is_bytecode = host.is_bytecode
 
@@ -56,14 +57,14 @@ end
 
 function env.setmetatable(...)
     if real_of[(...)] then
-        refuse()
+        refuse_plainly()
     end
     return setmetatable(...)
 end
 
 function env.rawset(...)
     if real_of[(...)] then
-        refuse()
+        refuse_plainly()
     end
     return rawset(...)
 end
@@ -98,7 +99,7 @@ end
 
 function env.setfenv(f, ...)
     if f == 0 or f == "0" then
-        refuse()
+        refuse_plainly()
     end
     return setfenv(f, ...)
 end
@@ -146,7 +147,7 @@ for _, name in pairs({ "insert", "remove", "sort" }) do
     local f = tables[name]
     tables[name] = function(...)
         if real_of[(...)] then
-            refuse()
+            refuse_plainly()
         end
         return f(...)
     end

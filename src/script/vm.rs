@@ -192,6 +192,11 @@ fn host_table(
         Err(raise::fail(lua, "Attempt to modify a readonly table"))
     };
     host.raw_set("refuse", lua.create_function(refuse)?)?;
+    // Library functions tell no place.
+    let refuse_plainly = |_: &Lua, ()| -> mlua::Result<()> {
+        Err(mlua::Error::external(Raised::Text(b"Attempt to modify a readonly table".to_vec())))
+    };
+    host.raw_set("refuse_plainly", lua.create_function(refuse_plainly)?)?;
     let missing = |lua: &Lua, (_, name): (Value, Value)| -> mlua::Result<()> {
         let name = lua.coerce_string(name)?.map(|name| name.as_bytes().to_vec()).unwrap_or_default();
         let text = [b"Script attempted to access nonexistent global variable '", name.as_slice(), b"'"];
