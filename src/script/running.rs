@@ -8,6 +8,8 @@ pub struct Running {
     active: AtomicBool,
     wrote: AtomicBool,
     killed: AtomicBool,
+    /// Whether the running script has been found to be no short one.
+    long: AtomicBool,
 }
 
 /// What SCRIPT KILL came to.
@@ -26,6 +28,7 @@ impl Running {
     pub fn begin(&self) {
         self.wrote.store(false, Ordering::Relaxed);
         self.killed.store(false, Ordering::Relaxed);
+        self.long.store(false, Ordering::Relaxed);
         self.active.store(true, Ordering::SeqCst);
     }
 
@@ -37,6 +40,20 @@ impl Running {
     /// The script is about to change data.
     pub fn write(&self) {
         self.wrote.store(true, Ordering::SeqCst);
+    }
+
+    /// The script is no short one: has somebody else look after connections and timers meanwhile.
+    ///
+    /// The worker that runs it may be the one that the others rely on to wait for I/O. They sleep until they are
+    /// given something to do, so they get two empty tasks; the last one spawned stays with this worker.
+    pub fn takes_long(&self) {
+        if self.long.swap(true, Ordering::Relaxed) {
+            return;
+        }
+        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            runtime.spawn(async {});
+            runtime.spawn(async {});
+        }
     }
 
     /// Whether a script runs.

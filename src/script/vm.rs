@@ -66,6 +66,7 @@ impl Vm {
         lua.set_globals(globals.clone())?;
         let stop = Arc::clone(&running);
         lua.set_global_hook(HookTriggers::new().every_nth_instruction(HOOK_PERIOD), move |_, _| {
+            stop.takes_long();
             alive(&stop).map(|()| VmState::Continue)
         })?;
         lua.set_memory_limit(MEMORY_MAX)?;
