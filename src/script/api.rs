@@ -41,8 +41,8 @@ pub fn table(lua: &Lua) -> Result<Table> {
     }
     api.raw_set("log", lua.create_function(log)?)?;
     api.raw_set("sha1hex", lua.create_function(sha1hex)?)?;
-    api.raw_set("error_reply", lua.create_function(error_reply)?)?;
-    api.raw_set("status_reply", lua.create_function(status_reply)?)?;
+    api.raw_set("error_reply", lua.create_function(|lua, args| error_reply(lua, &args))?)?;
+    api.raw_set("status_reply", lua.create_function(|lua, args| status_reply(lua, &args))?)?;
     api.raw_set("set_repl", lua.create_function(set_repl)?)?;
     api.raw_set("replicate_commands", lua.create_function(|_, _: MultiValue| Ok(true))?)?;
     api.raw_set("breakpoint", lua.create_function(|_, _: MultiValue| Ok(false))?)?;
@@ -185,15 +185,15 @@ fn sha1hex(lua: &Lua, args: MultiValue) -> Result<Value> {
 
 /// The only argument, if it is a text.
 fn only_text(args: &MultiValue) -> Option<Vec<u8>> {
-    match args.get(0) {
+    match args.front() {
         Some(Value::String(text)) if args.len() == 1 => Some(text.as_bytes().to_vec()),
         _ => None,
     }
 }
 
-fn error_reply(lua: &Lua, args: MultiValue) -> Result<Table> {
+fn error_reply(lua: &Lua, args: &MultiValue) -> Result<Table> {
     let table = lua.create_table()?;
-    let text = match only_text(&args) {
+    let text = match only_text(args) {
         None => b"ERR wrong number or type of arguments".to_vec(),
         Some(text) => {
             let text = text.strip_prefix(b"-").unwrap_or(&text);
@@ -206,9 +206,9 @@ fn error_reply(lua: &Lua, args: MultiValue) -> Result<Table> {
     Ok(table)
 }
 
-fn status_reply(lua: &Lua, args: MultiValue) -> Result<Table> {
+fn status_reply(lua: &Lua, args: &MultiValue) -> Result<Table> {
     let table = lua.create_table()?;
-    match only_text(&args) {
+    match only_text(args) {
         None => table.raw_set("err", "ERR wrong number or type of arguments")?,
         Some(text) => table.raw_set("ok", lua.create_string(text)?)?,
     }

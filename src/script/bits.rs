@@ -7,6 +7,11 @@ use super::arguments::Arguments;
 /// Adding it to a double leaves the integer, modulo 2^32, in the low bits.
 const INTEGER_MAGIC: f64 = 6_755_399_441_055_744.0;
 
+/// Takes two integers together.
+type Fold = fn(i32, i32) -> i32;
+/// Moves bits by a count below 32.
+type Shift = fn(i32, u32) -> i32;
+
 /// The table `bit`.
 ///
 /// # Errors
@@ -21,8 +26,7 @@ pub fn table(lua: &Lua) -> Result<Table> {
         };
         table.raw_set(name, lua.create_function(function)?)?;
     }
-    let folds: [(&str, fn(i32, i32) -> i32); 3] =
-        [("band", |a, b| a & b), ("bor", |a, b| a | b), ("bxor", |a, b| a ^ b)];
+    let folds: [(&str, Fold); 3] = [("band", |a, b| a & b), ("bor", |a, b| a | b), ("bxor", |a, b| a ^ b)];
     for (name, operation) in folds {
         let function = move |lua: &Lua, args: MultiValue| {
             let args = Arguments::new(lua, name, args);
@@ -33,7 +37,7 @@ pub fn table(lua: &Lua) -> Result<Table> {
         };
         table.raw_set(name, lua.create_function(function)?)?;
     }
-    let shifts: [(&str, fn(i32, u32) -> i32); 5] = [
+    let shifts: [(&str, Shift); 5] = [
         ("lshift", |x, n| x << n),
         ("rshift", |x, n| (x as u32 >> n) as i32),
         ("arshift", |x, n| x >> n),

@@ -56,7 +56,7 @@ fn pack(lua: &Lua, args: MultiValue) -> Result<Value> {
 fn encode(value: &Value, depth: usize, out: &mut Vec<u8>) -> Result<()> {
     match value {
         Value::Boolean(value) => out.push(if *value { 0xc3 } else { 0xc2 }),
-        Value::Integer(value) => encode_int(i64::from(*value), out),
+        Value::Integer(value) => encode_int(*value, out),
         Value::Number(value) => encode_number(*value, out),
         Value::String(text) => {
             let text = text.as_bytes();

@@ -1,6 +1,8 @@
 //! Scripts: EVAL, EVALSHA, their read-only forms, and SCRIPT.
 
 mod run;
+#[cfg(test)]
+mod tests;
 
 use crate::command::row::*;
 use crate::command::{Error, error};

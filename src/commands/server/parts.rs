@@ -13,8 +13,8 @@ use crate::commands::Catalog;
 use crate::config::{Config, LoadError, Settings};
 use crate::keyspace::Keyspace;
 use crate::observe::log::Log;
-use crate::script::Scripts;
 use crate::observe::{LatencyMonitor, SlowLog, Stats};
+use crate::script::Scripts;
 
 /// What handlers and tasks share. Each part guards itself; this only holds them together.
 pub struct Server {

@@ -119,7 +119,7 @@ mod tests {
     #[test]
     fn events_are_forgotten_one_by_one_or_all() {
         let monitor = LatencyMonitor::default();
-        ["a", "b", "c"].map(|event| monitor.note(event, 1, 1));
+        ["a", "b", "c"].iter().for_each(|event| monitor.note(event, 1, 1));
         assert_eq!(monitor.forget(Some(b"B")), 1);
         assert_eq!(monitor.forget(Some(b"nothing")), 0);
         assert_eq!(monitor.forget(None), 2);
