@@ -1,21 +1,22 @@
 //! Putting the server together, running it until it is asked to stop.
 
+mod clients;
+mod end;
+mod surroundings;
+
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 use tokio::runtime::Runtime;
-use tokio::signal::unix::{SignalKind, signal};
 
+use self::clients::adjust_maxclients;
+use self::end::{Signals, wait_for_the_end};
+use self::surroundings::{PidFile, Supervisor};
 use crate::commands::Server;
 use crate::commands::server::SPARE_THREADS;
 use crate::config::Config;
 use crate::net;
 use crate::observe::{log::Log, metrics};
-
-mod surroundings;
-
-use self::surroundings::{PidFile, Supervisor};
 
 /// Of a worker thread, in bytes: scripts convert values that nest a thousand levels deep.
 const STACK_SIZE: usize = 8 << 20;
@@ -56,9 +57,8 @@ pub fn run(config: Config) -> ExitCode {
         }
     };
     announce();
-    if let Err(error) = surroundings::allow_clients(&server.config) {
-        tracing::warn!("{error}");
-        return ExitCode::FAILURE;
+    if let Err(code) = adjust_maxclients(&server.config) {
+        return code;
     }
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(workers)
@@ -70,7 +70,10 @@ pub fn run(config: Config) -> ExitCode {
     match runtime {
         Ok(runtime) => {
             let _pid_file = PidFile::write(&settings.process);
-            serve(&runtime, &server)
+            let code = serve(&runtime, &server);
+            // A command that still runs is not waited for.
+            runtime.shutdown_background();
+            code
         }
         Err(error) => {
             tracing::warn!("Can't start the worker threads: {error}");
@@ -108,13 +111,9 @@ fn serve(runtime: &Runtime, server: &Arc<Server>) -> ExitCode {
     runtime.block_on(async {
         let settings = server.config.settings();
         tracing::info!("Running mode=standalone, port={}.", settings.network.port);
-        let listeners = match net::bind(&settings) {
-            Ok(listeners) => listeners,
-            Err(_) => {
-                tracing::warn!("Failed listening on port {} (tcp), aborting.", settings.network.port);
-                return ExitCode::FAILURE;
-            }
-        };
+        // From here on, so that a signal during the start isn't lost.
+        let signals = Signals::listen();
+        let Ok(listeners) = net::bind(&settings) else { return ExitCode::FAILURE };
         if let Err(error) = metrics::serve(&settings.observe, server) {
             tracing::warn!("Failed listening: {error}");
             return ExitCode::FAILURE;
@@ -128,41 +127,13 @@ fn serve(runtime: &Runtime, server: &Arc<Server>) -> ExitCode {
             tracing::info!("Ready to accept connections unix");
         }
         tokio::spawn(crate::dispatch::housekeeping(Arc::clone(server)));
-        listeners.accept(Arc::clone(server)).await;
+        listeners.accept(server);
         if let Some(supervisor) = Supervisor::find(&settings.process) {
             supervisor.tell_ready();
         }
-        wait_for_the_end(server).await;
-        server.scripts.running.stop();
-        tracing::info!("User requested shutdown...");
-        drain(server).await;
-        tracing::warn!("Redis is now ready to exit, bye bye...");
-        ExitCode::SUCCESS
+        wait_for_the_end(server, signals).await
     })
 }
 
-async fn wait_for_the_end(server: &Server) {
-    let (Ok(mut terminate), Ok(mut interrupt)) =
-        (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
-    else {
-        // Without signal handlers the default action ends the process.
-        return server.shutdown.asked().await;
-    };
-    tokio::select! {
-        _ = terminate.recv() => tracing::info!("Received SIGTERM scheduling shutdown..."),
-        _ = interrupt.recv() => tracing::info!("Received SIGINT scheduling shutdown..."),
-        () = server.shutdown.asked() => return,
-    }
-    server.shutdown.ask();
-}
-
-/// Lets connections write the replies of commands that have run.
-async fn drain(server: &Server) {
-    for client in server.clients.all() {
-        client.outbox.wake();
-    }
-    let until = Instant::now() + Duration::from_secs(1);
-    while !server.clients.is_empty() && Instant::now() < until {
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
-}
+#[cfg(test)]
+mod tests;

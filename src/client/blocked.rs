@@ -12,7 +12,7 @@ use dashmap::DashMap;
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
-use super::registry::{Client, ClientFlags};
+use super::handle::{Client, ClientFlags};
 use super::request::OwnedRequest;
 use crate::keyspace::Type;
 use crate::resp::{Protocol, Reply};

@@ -4,15 +4,23 @@
 //! LIST, CLIENT KILL, a published message, goes through the shared [`Client`] in the [`Registry`].
 
 mod blocked;
+mod describe;
+mod handle;
+mod limits;
 mod outbox;
+mod pause;
 mod registry;
 mod request;
 mod session;
 mod transaction;
 
 pub use self::blocked::{Blocked, BlockedClients, Waiting};
-pub use self::outbox::{Outbox, OutputClass};
-pub use self::registry::{Client, ClientFlags, Registry};
+pub use self::describe::{Running, TASK_BYTES};
+pub use self::handle::{Client, ClientFlags, Ending, Names};
+pub use self::limits::{OUTPUT_FREE, OutputClass, OutputLimits};
+pub use self::outbox::Outbox;
+pub use self::pause::{Pause, Paused};
+pub use self::registry::Registry;
 pub use self::request::OwnedRequest;
 pub use self::session::{ReplyMode, Session};
 pub use self::transaction::{Transaction, Watch};

@@ -1,155 +1,16 @@
-//! The registry of all connections and the part of each that others see.
+//! The registry of all connections.
 
-use std::net::IpAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use dashmap::DashMap;
-use parking_lot::Mutex;
 
-use super::outbox::Outbox;
+use super::handle::{Client, ClientFlags, Ending};
+use super::limits::OutputLimits;
 use crate::base::clock;
 
-bitflags::bitflags! {
-    /// What a connection is or does at the moment, as the letters of CLIENT LIST tell it.
-    #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-    pub struct ClientFlags: u32 {
-        /// `x`: in MULTI.
-        const MULTI = 1;
-        /// `b`: blocked.
-        const BLOCKED = 1 << 1;
-        /// `P`: has subscriptions.
-        const PUBSUB = 1 << 2;
-        /// `O`: MONITOR.
-        const MONITOR = 1 << 3;
-        /// `U`: by the unix socket.
-        const UNIX_SOCKET = 1 << 4;
-        /// `e`: its buffers are never evicted.
-        const NO_EVICT = 1 << 5;
-        /// `T`: doesn't touch access clocks.
-        const NO_TOUCH = 1 << 6;
-        /// `d`: a watched key was changed.
-        const DIRTY_CAS = 1 << 7;
-        /// `t`: client-side caching.
-        const TRACKING = 1 << 8;
-        /// `R`: the client that takes its invalidations is gone.
-        const TRACKING_BROKEN = 1 << 9;
-        /// `B`: client-side caching in broadcast mode.
-        const TRACKING_BCAST = 1 << 10;
-        /// `c`: to be closed when its replies are written.
-        const CLOSE_AFTER_REPLY = 1 << 11;
-        /// `A`: to be closed as soon as possible.
-        const CLOSE_ASAP = 1 << 12;
-    }
-}
-
-/// The part of a connection that others see. Its figures are written by the connection's own task with relaxed
-/// stores; each is looked at by itself.
-pub struct Client {
-    /// Unique number, ascending in the order of connecting.
-    pub id: u64,
-    /// The peer: `ip:port`, or the path of the unix socket with `:0`.
-    pub addr: String,
-    /// Our end of the connection.
-    pub laddr: String,
-    /// When it connected, in monotonic ms.
-    pub created_ms: i64,
-    /// The file descriptor, for CLIENT LIST.
-    pub fd: i32,
-    /// What others have for it.
-    pub outbox: Outbox,
-    /// Name and library, as the client told them.
-    pub names: Mutex<Names>,
-    /// When it last sent something, in monotonic ms.
-    pub last_seen_ms: AtomicI64,
-    /// The selected database.
-    pub db: AtomicUsize,
-    /// 2 or 3.
-    pub resp: AtomicU8,
-    /// The catalog number of the last command, `u32::MAX` before the first.
-    pub last_command: AtomicU32,
-    /// Bytes received.
-    pub bytes_in: AtomicU64,
-    /// Bytes sent.
-    pub bytes_out: AtomicU64,
-    /// Bytes in the read buffer, and its free space.
-    pub query_buffer: (AtomicUsize, AtomicUsize),
-    /// Bytes of replies not written yet, and the capacity of their buffer.
-    pub reply_buffer: (AtomicUsize, AtomicUsize),
-    /// Subscribed channels, patterns, shard channels.
-    pub subscriptions: [AtomicUsize; 3],
-    /// Commands queued in MULTI, -1 outside; and keys watched.
-    pub transaction: (AtomicI64, AtomicUsize),
-    flags: AtomicU32,
-    killed: AtomicBool,
-}
-
-/// How a client calls itself.
-#[derive(Default, Clone)]
-pub struct Names {
-    /// CLIENT SETNAME.
-    pub name: String,
-    /// CLIENT SETINFO LIB-NAME.
-    pub lib_name: String,
-    /// CLIENT SETINFO LIB-VER.
-    pub lib_ver: String,
-    /// The authenticated user.
-    pub user: String,
-}
-
-impl Client {
-    /// Its flags at this moment.
-    pub fn flags(&self) -> ClientFlags {
-        ClientFlags::from_bits_truncate(self.flags.load(Ordering::Relaxed))
-    }
-
-    /// Sets or clears flags.
-    pub fn set_flags(&self, flags: ClientFlags, on: bool) {
-        if on {
-            self.flags.fetch_or(flags.bits(), Ordering::Relaxed);
-        } else {
-            self.flags.fetch_and(!flags.bits(), Ordering::Relaxed);
-        }
-    }
-
-    /// Has the connection closed as soon as its task notices, without writing what is pending.
-    pub fn kill(&self) {
-        self.set_flags(ClientFlags::CLOSE_ASAP, true);
-        // Release: the task that sees the mark also sees why.
-        self.killed.store(true, Ordering::Release);
-        self.outbox.wake();
-    }
-
-    /// Whether somebody has asked to close the connection.
-    #[inline]
-    pub fn is_killed(&self) -> bool {
-        self.killed.load(Ordering::Acquire)
-    }
-
-    /// Whether it came over loopback or the unix socket.
-    pub fn is_local(&self) -> bool {
-        let ip = self.addr.rsplit_once(':').map_or("", |(ip, _)| ip.trim_matches(['[', ']']));
-        self.flags().contains(ClientFlags::UNIX_SOCKET)
-            || ip.parse::<IpAddr>().is_ok_and(|ip| ip.to_canonical().is_loopback())
-    }
-
-    /// Bytes it holds here: buffers and what it has not taken yet.
-    pub fn memory_bytes(&self) -> usize {
-        let buffers = [&self.query_buffer.0, &self.query_buffer.1, &self.reply_buffer.1];
-        let buffers: usize = buffers.iter().map(|bytes| bytes.load(Ordering::Relaxed)).sum();
-        size_of::<Client>() + buffers + self.outbox.pending().0
-    }
-
-    /// Seconds since it connected.
-    pub fn age_seconds(&self) -> i64 {
-        (clock::monotonic_ms() - self.created_ms) / 1000
-    }
-
-    /// Seconds since it last sent something.
-    pub fn idle_seconds(&self) -> i64 {
-        ((clock::monotonic_ms() - self.last_seen_ms.load(Ordering::Relaxed)) / 1000).max(0)
-    }
-}
+/// How long a client may be silent before its buffers are given back, in ms.
+const BUFFERS_KEPT_MS: i64 = 2000;
 
 /// All connections.
 #[derive(Default)]
@@ -157,33 +18,15 @@ pub struct Registry {
     clients: DashMap<u64, Arc<Client>>,
     next_id: AtomicU64,
     count: AtomicUsize,
+    /// `client-output-buffer-limit`, for all of them.
+    pub limits: Arc<OutputLimits>,
 }
 
 impl Registry {
     /// Registers a connection.
     pub fn add(&self, addr: String, laddr: String, fd: i32, flags: ClientFlags) -> Arc<Client> {
-        let now = clock::monotonic_ms();
-        let client = Arc::new(Client {
-            id: self.next_id.fetch_add(1, Ordering::Relaxed) + 1,
-            addr,
-            laddr,
-            created_ms: now,
-            fd,
-            outbox: Outbox::default(),
-            names: Mutex::new(Names { user: "default".to_owned(), ..Names::default() }),
-            last_seen_ms: AtomicI64::new(now),
-            db: AtomicUsize::new(0),
-            resp: AtomicU8::new(2),
-            last_command: AtomicU32::new(u32::MAX),
-            bytes_in: AtomicU64::new(0),
-            bytes_out: AtomicU64::new(0),
-            query_buffer: (AtomicUsize::new(0), AtomicUsize::new(0)),
-            reply_buffer: (AtomicUsize::new(0), AtomicUsize::new(0)),
-            subscriptions: [const { AtomicUsize::new(0) }; 3],
-            transaction: (AtomicI64::new(-1), AtomicUsize::new(0)),
-            flags: AtomicU32::new(flags.bits()),
-            killed: AtomicBool::new(false),
-        });
+        let id = self.next_id.fetch_add(1, Ordering::Relaxed) + 1;
+        let client = Arc::new(Client::new(id, (addr, laddr), fd, flags, Arc::clone(&self.limits)));
         self.clients.insert(client.id, Arc::clone(&client));
         self.count.fetch_add(1, Ordering::Relaxed);
         client
@@ -194,6 +37,13 @@ impl Registry {
         if self.clients.remove(&id).is_some() {
             self.count.fetch_sub(1, Ordering::Relaxed);
         }
+    }
+
+    /// Ends a connection: it is forgotten at once and closed as soon as its task notices, without being sent
+    /// what is pending.
+    pub fn kill(&self, client: &Client) {
+        client.end(Ending::Killed);
+        self.remove(client.id);
     }
 
     /// A connection by its number.
@@ -211,6 +61,11 @@ impl Registry {
         self.len() == 0
     }
 
+    /// How many clients are blocked, those that a pause holds back included.
+    pub fn blocked(&self) -> usize {
+        self.clients.iter().filter(|client| client.flags().contains(ClientFlags::BLOCKED)).count()
+    }
+
     /// Looks at all connections, in no order.
     pub fn for_each(&self, mut look: impl FnMut(&Client)) {
         self.clients.iter().for_each(|client| look(&client));
@@ -221,5 +76,23 @@ impl Registry {
         let mut all: Vec<_> = self.clients.iter().map(|client| Arc::clone(&client)).collect();
         all.sort_unstable_by_key(|client| client.id);
         all
+    }
+
+    /// What time does to clients: ends those silent for longer than `timeout_ms` (0: never) and those above their
+    /// soft output limit for too long, and has the silent ones give back their buffers.
+    pub fn tend(&self, timeout_ms: i64) {
+        let now = clock::monotonic_ms();
+        for client in &self.clients {
+            let silent = now - client.last_seen_ms.load(Ordering::Relaxed);
+            if timeout_ms > 0 && silent > timeout_ms && !client.flags().intersects(ClientFlags::MAY_BE_SILENT)
+            {
+                client.end(Ending::Idle);
+            } else {
+                client.check_output(now);
+                if silent > BUFFERS_KEPT_MS && client.has_buffers() || client.has_outgrown_its_buffer() {
+                    client.ask_to_release();
+                }
+            }
+        }
     }
 }

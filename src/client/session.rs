@@ -3,9 +3,10 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use super::registry::{Client, ClientFlags};
+use super::handle::{Client, ClientFlags};
 use super::transaction::{self, Transaction, Watch};
 use crate::config::Settings;
+use crate::pubsub::{Broker, Kind, Subscriptions};
 use crate::resp::Reply;
 
 /// What CLIENT REPLY asks for.
@@ -41,6 +42,12 @@ pub struct Session {
     pub no_touch: bool,
     /// Which arguments of the running command are secrets.
     pub redacted: Vec<usize>,
+    /// Whether the connection closes when its replies are written.
+    pub closing: bool,
+    /// Whether the command that runs replies by pushes, which CLIENT REPLY doesn't silence.
+    pub pushes: bool,
+    /// What it is subscribed to; none: it isn't a subscriber.
+    subscriptions: Option<Box<Subscriptions>>,
 }
 
 impl Session {
@@ -56,7 +63,23 @@ impl Session {
             watch: Watch::default(),
             no_touch: false,
             redacted: Vec::new(),
+            closing: false,
+            pushes: false,
+            subscriptions: None,
         }
+    }
+
+    /// Whether commands other than those of a connection's beginning need AUTH first. Who came when no password
+    /// was asked for stays in when one is set.
+    #[inline]
+    pub fn must_authenticate(&self) -> bool {
+        !self.authenticated && self.settings.security.requirepass.is_some()
+    }
+
+    /// Whether it speaks RESP3.
+    #[inline]
+    pub fn is_resp3(&self) -> bool {
+        self.client.resp.load(Ordering::Relaxed) == 3
     }
 
     /// Selects a database that is known to exist.
@@ -87,8 +110,47 @@ impl Session {
     }
 
     /// Whether the client has subscriptions.
+    #[inline]
     pub fn is_subscribed(&self) -> bool {
-        self.client.flags().contains(ClientFlags::PUBSUB)
+        self.subscriptions.is_some()
+    }
+
+    /// Changes what the client is subscribed to; what others see of it follows.
+    pub fn subscriptions<R>(
+        &mut self,
+        broker: &Arc<Broker>,
+        change: impl FnOnce(&mut Subscriptions) -> R,
+    ) -> R {
+        let subscriptions = self.subscriptions.get_or_insert_with(|| {
+            let subscriber: Arc<Client> = Arc::clone(&self.client);
+            Box::new(Subscriptions::new(Arc::clone(broker), subscriber))
+        });
+        let result = change(subscriptions);
+        for (count, kind) in self.client.subscriptions.iter().zip(Kind::ALL) {
+            count.store(subscriptions.len(kind), Ordering::Relaxed);
+        }
+        let subscribed = !subscriptions.is_empty();
+        self.client.set_flags(ClientFlags::PUBSUB, subscribed);
+        if !subscribed {
+            self.subscriptions = None;
+        }
+        result
+    }
+
+    /// Goes back to how a connection begins, as RESET does, except for the library's name. What is in the outbox
+    /// stays there.
+    pub fn reset(&mut self) {
+        self.select(0);
+        self.authenticated = self.settings.security.requirepass.is_none();
+        self.reply_mode = ReplyMode::On;
+        self.no_touch = false;
+        self.subscriptions = None;
+        self.client.subscriptions.iter().for_each(|count| count.store(0, Ordering::Relaxed));
+        let cleared = ClientFlags::PUBSUB | ClientFlags::NO_TOUCH | ClientFlags::NO_EVICT;
+        self.client.set_flags(cleared, false);
+        let mut names = self.client.names.lock();
+        names.name.clear();
+        "default".clone_into(&mut names.user);
     }
 
     /// Moves what others have sent into the client's own reply, so that it stands before what follows.

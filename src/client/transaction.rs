@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use super::registry::{Client, ClientFlags};
+use super::handle::{Client, ClientFlags};
 use super::request::OwnedRequest;
 use crate::command::spec::Flags;
 use crate::keyspace::watch::WatchFlag;
@@ -31,6 +31,7 @@ impl Transaction {
             self.queued.push((id, request));
         }
         client.transaction.0.store(self.queued.len() as i64, Ordering::Relaxed);
+        client.transaction_bytes.store(self.bytes, Ordering::Relaxed);
     }
 }
 
@@ -47,4 +48,5 @@ pub struct Watch {
 pub(super) fn mark(client: &Client, open: bool) {
     client.set_flags(ClientFlags::MULTI, open);
     client.transaction.0.store(if open { 0 } else { -1 }, Ordering::Relaxed);
+    client.transaction_bytes.store(0, Ordering::Relaxed);
 }

@@ -53,6 +53,8 @@ pub const IMMEDIATE: Flags = Flags::IMMEDIATE;
 pub const TRANSACTION: Flags = Flags::TRANSACTION;
 /// [`Flags::ALL_KEYS`]
 pub const ALL_KEYS: Flags = Flags::ALL_KEYS;
+/// [`Flags::SUBSCRIBER`]
+pub const SUBSCRIBER: Flags = Flags::SUBSCRIBER;
 /// [`Flags::PUBSUB`]
 pub const PUBSUB: Flags = Flags::PUBSUB;
 

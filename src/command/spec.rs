@@ -58,6 +58,8 @@ bitflags::bitflags! {
         const TRANSACTION = 1 << 24;
         /// Looks at keys that no key spec names: exact within EXEC and scripts, where it needs every shard.
         const ALL_KEYS = 1 << 25;
+        /// Also for subscribers that speak RESP2.
+        const SUBSCRIBER = 1 << 26;
     }
 }
 

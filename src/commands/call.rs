@@ -1,16 +1,17 @@
 //! What a handler gets and what it gives back.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use smallvec::SmallVec;
 
-use crate::client::Session;
+use crate::client::{OwnedRequest, Session};
 use crate::command::keys::{InvalidKeys, KeyFlags};
 use crate::command::spec::Flags;
 use crate::command::{Args, Error, Spec};
 use crate::config::Settings;
 use crate::keyspace::{Keyspace, Plan, StrRef, Type, View};
-use crate::resp::Reply;
+use crate::resp::{Protocol, Reply};
 use crate::types::listpack::Item;
 
 use super::server::Server;
@@ -79,6 +80,8 @@ pub struct Block {
     pub wants: Type,
     /// Whether another try is also worth it when a key has gone or has another type: it answers an error.
     pub wakes_on_loss: bool,
+    /// The request to try again, if it isn't the client's own: one whose meaning doesn't move with time.
+    pub again: Option<OwnedRequest>,
     /// What it is answered then.
     pub timeout_reply: fn(&mut Reply),
 }
@@ -164,6 +167,12 @@ impl<'a> Call<'a> {
         Ok(())
     }
 
+    /// Speaks another protocol from here on.
+    pub fn speak(&mut self, protocol: Protocol) {
+        self.reply.set_protocol(protocol);
+        self.session.client.resp.store(protocol as u8, Ordering::Relaxed);
+    }
+
     /// Whether work on large values may be put off until the locks are released.
     pub fn may_put_off(&self) -> bool {
         !self.nested && !self.keys.has_everything()
@@ -243,6 +252,7 @@ impl Command {
             find(args)?.into_iter().for_each(found);
             return Ok(());
         }
-        self.spec.keys.iter().try_for_each(|keys| keys.for_each(args, found))
+        let mut keys = self.spec.keys.iter().filter(|keys| !keys.flags.contains(KeyFlags::NOT_KEY));
+        keys.try_for_each(|keys| keys.for_each(args, found))
     }
 }

@@ -6,6 +6,8 @@ use ahash::RandomState;
 
 use super::Command;
 use super::FAMILIES;
+use crate::command::keys::KeyFlags;
+use crate::command::spec::Flags;
 use crate::command::{Begin, Find};
 use crate::config::{LineError, LoadError, RenameCommand};
 
@@ -93,9 +95,11 @@ impl Catalog {
         &self.listed
     }
 
-    /// The commands that clients can name now, with those names; subcommands not among them.
+    /// The commands that clients can name now, with those names; subcommands not among them, nor what is no
+    /// command of Redis.
     pub fn named(&self) -> impl Iterator<Item = (&[u8], &Listed)> {
-        self.by_name.iter().map(|(name, &index)| (&**name, &self.listed[index]))
+        let all = self.by_name.iter().map(|(name, &index)| (&**name, &self.listed[index]));
+        all.filter(|(_, listed)| !listed.command.spec.flags.contains(Flags::CROSS_PROTOCOL))
     }
 
     /// The subcommands of a container.
@@ -157,7 +161,7 @@ fn single_key(command: &Command) -> Option<usize> {
         return None;
     }
     match command.spec.keys {
-        [spec] => match (spec.begin, spec.find) {
+        [spec] if !spec.flags.contains(KeyFlags::NOT_KEY) => match (spec.begin, spec.find) {
             (Begin::Index(at), Find::Range { last: 0, .. }) => Some(at),
             _ => None,
         },

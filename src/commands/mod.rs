@@ -18,12 +18,14 @@ mod hyperloglog;
 mod key;
 mod list;
 mod memory;
+mod pubsub;
 mod sample;
 mod scan;
 mod script;
 mod set;
 mod sort;
 mod store;
+mod stream;
 mod string;
 mod transaction;
 mod wait;
@@ -47,12 +49,16 @@ pub const FAMILIES: &[&[Command]] = &[
     key::COMMANDS,
     list::COMMANDS,
     memory::COMMANDS,
+    pubsub::COMMANDS,
     script::COMMANDS,
     server::COMMANDS,
     server::flush::COMMANDS,
     set::COMMANDS,
     sort::COMMANDS,
+    stream::COMMANDS,
     string::COMMANDS,
+    #[cfg(test)]
+    testing::COMMANDS,
     transaction::COMMANDS,
     wait::COMMANDS,
     zset::COMMANDS,

@@ -9,8 +9,8 @@ use crate::observe::log::Log;
 use crate::resp::{Protocol, Reply};
 use crate::types::list::{End, List, ListLimits};
 
-use super::{Call, Found, Install, Listed, Next, Server};
-use crate::command::spec::Flags;
+use super::{Call, Command, Found, Install, Listed, Next, Server};
+use crate::command::row::*;
 
 /// A server with one client.
 pub(super) struct Rig {
@@ -108,7 +108,7 @@ impl Rig {
     fn step(&mut self, listed: &Listed, args: &[&[u8]], reply: &mut Reply, install: Option<Install>) -> Next {
         let server = Arc::clone(&self.server);
         let mut hashes = Vec::new();
-        let everything = self.nested || listed.command.spec.flags.contains(Flags::EXCLUSIVE);
+        let everything = self.nested || listed.command.flags_for(args).contains(Flags::EXCLUSIVE);
         // Arguments that contradict themselves lock nothing.
         let keys = listed.command.for_each_key(args, &mut |at| hashes.push(Keyspace::hash(args[at])));
         let plan = match keys {
@@ -139,6 +139,7 @@ impl Rig {
         let memory = &self.session.settings.memory;
         let lfu = matches!(memory.maxmemory_policy, EvictionPolicy::AllkeysLfu | EvictionPolicy::VolatileLfu);
         Clock {
+            keep_expired: self.server.pause.is_on(),
             now: self.now,
             lfu: lfu.then_some(Lfu {
                 log_factor: memory.lfu_log_factor,
@@ -146,6 +147,14 @@ impl Rig {
             }),
             no_touch: self.session.no_touch,
             events: self.session.settings.observe.keyspace_events.0,
+        }
+    }
+
+    /// Deletes what is due, as time does.
+    pub fn expire(&mut self) {
+        let clock = self.clock();
+        for shard in 0..self.server.keyspace.shards() {
+            while self.server.keyspace.expire_due(shard, clock, 256, &mut self.effects).more {}
         }
     }
 
@@ -160,3 +169,22 @@ impl Rig {
         std::mem::take(&mut self.effects.dirty)
     }
 }
+
+/// Commands that only tests have.
+pub(super) const COMMANDS: &[Command] = &[
+    Command::new(Spec::new("panic", 2).flags(&[WRITE]).keys(&[KeySpec::at(1, &[OW, UPDATE])]), |call| {
+        call.reply.array(2);
+        call.keys.set_string(call.args[1], b"half done", Expiry::Clear);
+        panic!("as the test wants it");
+    }),
+    Command::new(Spec::new("panicall", 1).flags(&[WRITE, EXCLUSIVE]), |_| panic!("as the test wants it")),
+    Command::new(Spec::new("paniclater", 1), |_| {
+        Ok(Next::Later(Box::new(|reply| {
+            reply.array(2);
+            panic!("as the test wants it");
+        })))
+    }),
+    Command::new(Spec::new("paniccompute", 1), |_| {
+        Ok(Next::Compute(Box::new(|| panic!("as the test wants it"))))
+    }),
+];

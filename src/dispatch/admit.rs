@@ -26,7 +26,7 @@ pub struct Candidate<'a> {
 type Check = fn(&Candidate<'_>) -> Option<Error>;
 
 /// The checks, in the order in which their errors win.
-const CHECKS: [Check; 5] = [arity, protection, authentication, transaction, memory];
+const CHECKS: [Check; 6] = [arity, protection, authentication, transaction, memory, subscriber];
 
 /// Runs the checks.
 ///
@@ -54,8 +54,8 @@ fn protection(candidate: &Candidate<'_>) -> Option<Error> {
 
 #[inline]
 fn authentication(candidate: &Candidate<'_>) -> Option<Error> {
-    let open = candidate.session.authenticated || candidate.spec.flags.contains(Flags::NO_AUTH);
-    (!open).then_some(error::NOAUTH)
+    let closed = candidate.session.must_authenticate() && !candidate.spec.flags.contains(Flags::NO_AUTH);
+    closed.then_some(error::NOAUTH)
 }
 
 #[inline]
@@ -72,4 +72,13 @@ fn memory(candidate: &Candidate<'_>) -> Option<Error> {
     }
     let room = make_room(candidate.server, &candidate.session.settings);
     (room == Room::None && candidate.flags.contains(Flags::DENYOOM)).then_some(error::OOM)
+}
+
+/// In RESP2 a subscriber couldn't tell replies from messages.
+#[inline]
+fn subscriber(candidate: &Candidate<'_>) -> Option<Error> {
+    let session = candidate.session;
+    let refused =
+        session.is_subscribed() && !session.is_resp3() && !candidate.flags.contains(Flags::SUBSCRIBER);
+    refused.then(|| error::subscribers_only(candidate.spec.name))
 }

@@ -3,8 +3,10 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use crate::base::num::IntText;
 use crate::commands::Server;
-use crate::keyspace::{Effects, Keyspace};
+use crate::config::EventClasses;
+use crate::keyspace::{Effects, Event, Keyspace};
 
 /// Hands over everything that has been collected; nothing is left in `effects` afterwards.
 #[inline]
@@ -14,6 +16,32 @@ pub fn settle(server: &Arc<Server>, effects: &mut Effects) {
     }
     if !effects.is_settled() {
         Keyspace::discard(effects.garbage.drain(..));
-        effects.events.clear();
+        if !effects.events.is_empty() {
+            notify(server, &effects.events);
+            effects.events.clear();
+        }
+    }
+}
+
+/// Publishes keyspace events: to the channel of the key, then to the channel of the event.
+#[cold]
+fn notify(server: &Server, events: &[Event]) {
+    if server.pubsub.is_idle() {
+        return;
+    }
+    let classes = server.config.settings().observe.keyspace_events.0;
+    let mut number = IntText::new();
+    for Event { class, name, db, key } in events {
+        let db = number.format(*db).as_bytes();
+        // The settings may have changed since the event was noted.
+        if classes & class == 0 {
+            continue;
+        }
+        if classes & EventClasses::KEYSPACE != 0 {
+            server.pubsub.publish(&[b"__keyspace@", db, b"__:", key].concat(), name.as_bytes());
+        }
+        if classes & EventClasses::KEYEVENT != 0 {
+            server.pubsub.publish(&[b"__keyevent@", db, b"__:", name.as_bytes()].concat(), key);
+        }
     }
 }

@@ -45,6 +45,8 @@ pub enum Done {
     Block(Suspended),
     /// It needs every shard: run it again behind the closed gate.
     NeedsEverything,
+    /// CLIENT PAUSE holds it back: run it again when the pause is over, or install this then.
+    Paused(Option<Install>),
 }
 
 /// A client that waits for its keys, and until when, in Unix ms.
@@ -56,11 +58,11 @@ pub struct Suspended {
 }
 
 /// Registers a client as blocked.
-fn suspend(call: &Call<'_>, command: usize, block: &Block) -> Arc<Blocked> {
+fn suspend(call: &Call<'_>, command: usize, block: &mut Block) -> Arc<Blocked> {
     let waiting = Waiting {
         db: call.keys.db(),
         protocol: call.reply.protocol(),
-        request: OwnedRequest::new(call.args),
+        request: block.again.take().unwrap_or_else(|| OwnedRequest::new(call.args)),
         command,
         keys: block.keys.clone(),
         wants: block.wants,
@@ -106,9 +108,14 @@ pub fn clock(now: i64, settings: &Settings, no_touch: bool) -> Clock {
             decay_minutes: settings.memory.lfu_decay_minutes,
         }),
         no_touch,
+        keep_expired: false,
         events: settings.observe.keyspace_events.0,
     }
 }
+
+/// What EXEC takes over from its queued commands.
+const INHERITED: Flags =
+    Flags::DENYOOM.union(Flags::EXCLUSIVE).union(Flags::WRITE).union(Flags::MAY_REPLICATE);
 
 /// The flags that admission and locking look at: EXEC does what its queued commands do.
 #[inline]
@@ -119,7 +126,7 @@ fn effective_flags(command: &Command, args: &[&[u8]], session: &Session) -> Flag
             // Exactness within a transaction needs every shard.
             let all_keys = transaction.flags.contains(Flags::ALL_KEYS);
             let exclusive = if all_keys { Flags::EXCLUSIVE } else { Flags::empty() };
-            flags | exclusive | transaction.flags & (Flags::DENYOOM | Flags::EXCLUSIVE)
+            flags | exclusive | transaction.flags & INHERITED
         }
         _ => flags,
     }
@@ -149,6 +156,11 @@ impl<'s> Executor<'s> {
         reply: &mut Reply,
         everything: bool,
     ) -> Done {
+        let last = match request.found {
+            Found::Command(listed) => listed.id as u32,
+            Found::Unknown | Found::UnknownSubcommand(_) => u32::MAX,
+        };
+        session.client.last_command.store(last, Ordering::Relaxed);
         let listed = match request.found {
             Found::Command(listed) => listed,
             Found::Unknown => {
@@ -160,11 +172,17 @@ impl<'s> Executor<'s> {
             }
         };
         let spec = &listed.command.spec;
+        if spec.flags.contains(Flags::CROSS_PROTOCOL) {
+            return self.execute(listed, request, session, reply, everything);
+        }
         let flags = effective_flags(listed.command, request.args, session);
         let candidate =
             Candidate { spec, flags, arguments: request.args.len(), session, server: self.server };
         if let Err(refusal) = admit(&candidate) {
             return self.refuse(Some(listed), &refusal, session, reply);
+        }
+        if self.is_held_back(flags) {
+            return Done::Paused(None);
         }
         if let Some(transaction) =
             session.transaction.as_mut().filter(|_| !spec.flags.contains(Flags::IMMEDIATE))
@@ -176,7 +194,25 @@ impl<'s> Executor<'s> {
         if flags.contains(Flags::EXCLUSIVE) && !everything {
             return Done::NeedsEverything;
         }
-        session.client.last_command.store(listed.id as u32, Ordering::Relaxed);
+        self.execute(listed, request, session, reply, everything)
+    }
+
+    /// Whether CLIENT PAUSE holds back commands with these flags.
+    #[inline]
+    fn is_held_back(&self, flags: Flags) -> bool {
+        self.server.pause.holds_back(flags.intersects(Flags::WRITE | Flags::MAY_REPLICATE))
+    }
+
+    /// Runs a command that has been admitted.
+    #[inline]
+    fn execute(
+        &mut self,
+        listed: &Listed,
+        request: &Request<'_>,
+        session: &mut Session,
+        reply: &mut Reply,
+        everything: bool,
+    ) -> Done {
         let from = reply.len();
         let outcome = self.call(listed, request, session, reply, everything, None);
         self.finish(listed, request.args, outcome, from, session, reply)
@@ -209,6 +245,9 @@ impl<'s> Executor<'s> {
         install: Install,
     ) -> Done {
         let Found::Command(listed) = request.found else { return Done::Replied };
+        if self.is_held_back(listed.command.spec.flags) {
+            return Done::Paused(Some(install));
+        }
         let from = reply.len();
         let outcome = self.call(listed, request, session, reply, false, Some(install));
         self.finish(listed, request.args, outcome, from, session, reply)
@@ -236,19 +275,20 @@ impl<'s> Executor<'s> {
                 keyspace.hold(Plan::Keys(&hashes))
             }
         };
-        let clock = clock(self.now, &session.settings, session.no_touch);
+        let spec = &listed.command.spec;
+        let mut clock = clock(self.now, &session.settings, session.no_touch);
+        clock.keep_expired = self.server.pause.is_on();
         let mut keys = View::new(keyspace, held, session.db, clock, &mut self.effects);
         if let (Some(hash), Some(at)) = (request.hash, listed.single_key) {
             keys.know(request.args[at], hash);
         }
-        let spec = &listed.command.spec;
         let mut call =
             Call { args: request.args, spec, keys, reply, session, server: self.server, nested: false };
-        let outcome = match install {
+        let mut outcome = match install {
             None => run_guarded(&mut call, listed.command.run),
             Some(install) => run_guarded(&mut call, install),
         };
-        if let Ok(Next::Block(block)) = &outcome {
+        if let Ok(Next::Block(block)) = &mut outcome {
             // Still under the locks: whoever pushes next must find the client waiting.
             let blocked = suspend(&call, listed.id, block);
             block.keys.iter().for_each(|key| call.keys.wait(key, blocked.ticket));
@@ -306,6 +346,7 @@ impl<'s> Executor<'s> {
             Ok(Next::Block(_)) => {
                 return Done::Block(self.suspended.take().expect("registered under the locks"));
             }
+            Ok(Next::Done) if session.closing => Done::Close,
             Ok(Next::Done) => Done::Replied,
             Ok(Next::Close) => Done::Close,
             Err(failure) => {

@@ -21,12 +21,16 @@ const EXPIRY_BUDGET: usize = 2048;
 /// How often the slow things are looked at.
 const SLOW_PERIOD_MS: i64 = 100;
 
+/// So many clients are looked after at every opportunity.
+const FEW_CLIENTS: usize = 200;
+
 /// Runs until the server stops.
 pub async fn housekeeping(server: Arc<Server>) {
     let mut ticker = tokio::time::interval(EXPIRY_PERIOD);
     ticker.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let mut rates = Rates::new(&server);
     let mut next_slow = 0;
+    let mut next_clients = 0;
     let mut tidy = 0;
     loop {
         tokio::select! {
@@ -37,7 +41,7 @@ pub async fn housekeeping(server: Arc<Server>) {
         if let Some(_pass) = server.keyspace.gate.enter_soon() {
             make_room(&server, &server.config.settings());
         }
-        if server.active_expire.load(Ordering::Relaxed) {
+        if server.active_expire.load(Ordering::Relaxed) && !server.pause.is_on() {
             expire(&server).await;
         }
         if now >= next_slow {
@@ -46,10 +50,23 @@ pub async fn housekeeping(server: Arc<Server>) {
             server.stats.peak_memory.fetch_max(alloc::used() as u64, Ordering::Relaxed);
             renew_deadlines(&server, tidy % server.keyspace.shards()).await;
             tidy += 1;
+            tend_clients(&server, now, &mut next_clients);
             server.stats.turned(0, begun.elapsed());
         }
         server.stats.add(Counter::HousekeepingNanos, begun.elapsed().as_nanos() as u64);
     }
+}
+
+/// Looks after clients: at once if they are few, else once a second.
+fn tend_clients(server: &Server, now: i64, next: &mut i64) {
+    if now < *next {
+        return;
+    }
+    *next = now + if server.clients.len() <= FEW_CLIENTS { SLOW_PERIOD_MS } else { 1000 };
+    let version = server.config.version();
+    let settings = server.config.settings();
+    server.clients.limits.refresh(version, &settings.clients);
+    server.clients.tend(i64::from(settings.network.timeout_s) * 1000);
 }
 
 /// Deletes what is due, shard by shard, until nothing is.

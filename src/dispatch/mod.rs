@@ -21,4 +21,4 @@ pub use self::effects::settle;
 pub use self::execute::{Suspended, clock};
 pub use self::housekeeping::housekeeping;
 pub use self::local::Local;
-pub use self::turn::{Stop, Turn};
+pub use self::turn::{Stop, TURN_REPLY, Turn};

@@ -1,24 +1,35 @@
 //! One turn of a connection: a batch of parsed requests, run in order.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use smallvec::SmallVec;
 
 use super::execute::{Done, Executor, Request, Suspended};
 use crate::client::{ReplyMode, Session};
+use crate::command::error;
 use crate::commands::{Found, Install, Server};
 use crate::keyspace::Keyspace;
 use crate::resp::{Batch, Reply};
+
+/// A turn stops when its replies are this long, in bytes, so that a pipeline doesn't pile them up.
+pub const TURN_REPLY: usize = 256 * 1024;
+/// The same for clients that have yet to authenticate.
+const TURN_REPLY_UNAUTHENTICATED: usize = 16 * 1024;
 
 /// Why a turn stopped.
 pub enum Stop {
     /// All requests are done.
     Drained,
+    /// The replies are long enough to be written first.
+    Full,
+    /// CLIENT PAUSE holds the next request back.
+    Paused,
     /// The gate is closed: come back when it is open.
     GateClosed,
     /// The next request needs the closed gate.
     NeedsEverything,
-    /// The client waits for one of its keys.
+    /// The client waits for one of its keys; [`Turn::replied`] follows its answer.
     Blocked(Suspended),
     /// The connection closes when its replies are written.
     Close,
@@ -57,7 +68,11 @@ impl Turn {
         let Some(mut pass) = gate.enter_soon() else { return Stop::GateClosed };
         let requests = self.prefetch(server, session, batch, input);
         let mut executor = Executor::new(server);
+        let full = if session.must_authenticate() { TURN_REPLY_UNAUTHENTICATED } else { TURN_REPLY };
         for (found, hash) in requests {
+            if session.client.is_ended() {
+                return Stop::Close;
+            }
             let args = arguments(batch, self.next, input);
             let request = Request { args: &args, found, hash };
             let from = reply.len();
@@ -86,6 +101,10 @@ impl Turn {
             }
             match done {
                 Done::NeedsEverything => return Stop::NeedsEverything,
+                Done::Paused(install) => {
+                    self.installing = install;
+                    return Stop::Paused;
+                }
                 Done::Block(suspended) => return Stop::Blocked(suspended),
                 Done::Close => {
                     self.replied(session, reply, from);
@@ -93,13 +112,11 @@ impl Turn {
                 }
                 _ => self.replied(session, reply, from),
             }
+            if reply.len() >= full {
+                return Stop::Full;
+            }
         }
         Stop::Drained
-    }
-
-    /// Goes on behind a request that blocked: its answer is all there is in `reply`.
-    pub fn answered(&mut self, session: &mut Session, reply: &mut Reply) {
-        self.replied(session, reply, 0);
     }
 
     /// Runs the next request with the gate closed; none if somebody else holds it.
@@ -117,6 +134,9 @@ impl Turn {
         let from = reply.len();
         let done = Executor::new(server).run(&request, session, reply, true);
         drop(closed);
+        if let Done::Paused(_) = done {
+            return Some(Stop::Paused);
+        }
         let close = matches!(done, Done::Close);
         let _ = put_off(done, reply);
         self.replied(session, reply, from);
@@ -171,35 +191,49 @@ impl Turn {
         requests
     }
 
-    /// A request is done: its reply stays or goes, as CLIENT REPLY said.
+    /// The request is done: its reply, from a length of all replies on, stays or goes, as CLIENT REPLY said; what
+    /// the client has sent to itself follows.
     #[inline]
-    fn replied(&mut self, session: &mut Session, reply: &mut Reply, from: usize) {
+    pub fn replied(&mut self, session: &mut Session, reply: &mut Reply, from: usize) {
         self.next += 1;
-        match session.reply_mode {
-            ReplyMode::On => {}
-            ReplyMode::Off => reply.truncate(from),
-            ReplyMode::SkipNext => {
-                reply.truncate(from);
-                session.reply_mode = ReplyMode::Skipping;
-            }
-            ReplyMode::Skipping => {
-                reply.truncate(from);
-                session.reply_mode = ReplyMode::On;
-            }
+        if session.reply_mode != ReplyMode::On {
+            self.silence(session, reply, from);
         }
+        if session.is_subscribed() {
+            session.drain_outbox(reply);
+        }
+    }
+
+    #[cold]
+    fn silence(&self, session: &mut Session, reply: &mut Reply, from: usize) {
+        if !std::mem::take(&mut session.pushes) {
+            reply.truncate(from);
+        }
+        session.reply_mode = match session.reply_mode {
+            ReplyMode::SkipNext => ReplyMode::Skipping,
+            ReplyMode::Skipping => ReplyMode::On,
+            other => other,
+        };
     }
 }
 
-/// Runs work that was put off; a computation gives what is to be installed.
+/// Runs work that was put off; a computation gives what is to be installed. A panic in it ends only the command.
 pub(super) fn put_off(done: Done, reply: &mut Reply) -> Option<Install> {
-    match done {
+    let from = reply.len();
+    let run = AssertUnwindSafe(|| match done {
         Done::Later(work) => {
             unhurried(|| work(reply));
             None
         }
         Done::Compute(compute) => Some(unhurried(compute)),
         _ => None,
-    }
+    });
+    catch_unwind(run).unwrap_or_else(|_| {
+        tracing::error!("panic in the work of a command that had released its locks");
+        reply.truncate(from);
+        reply.error(error::INTERNAL.text());
+        None
+    })
 }
 
 /// Runs long work so that another thread takes over the worker's connections meanwhile.

@@ -523,3 +523,6 @@ impl Drop for Table {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -53,6 +53,8 @@ pub struct Clock {
     pub lfu: Option<Lfu>,
     /// Whether the client asked not to touch access clocks.
     pub no_touch: bool,
+    /// Whether reading leaves keys that have expired where they are: they count as absent all the same.
+    pub keep_expired: bool,
     /// Classes of keyspace events that somebody listens to.
     pub events: u32,
 }
@@ -304,12 +306,14 @@ impl<'a> View<'a> {
     /// Tells watchers and blocked clients that a key was changed, without counting or naming a change.
     #[inline]
     pub fn touch(&mut self, key: &[u8]) {
-        let place = self.place(key);
+        let mut place = self.place(key);
         place.database.watched.touch(key);
-        if place.database.waiters.is_waited_for(key) {
-            let db = place.db;
-            place.effects.ready.push((db, key.into()));
-        }
+        place.wake(key);
+    }
+
+    /// Has the clients that are blocked on a key try again, though it counts as unchanged for watchers.
+    pub fn wake(&mut self, key: &[u8]) {
+        self.place(key).wake(key);
     }
 
     /// Notes a keyspace event, if anybody listens to its class.
@@ -373,10 +377,13 @@ impl<'v> Place<'v> {
         let live = found.filter(|&at| {
             self.database.table.entry(at).deadline().is_none_or(|deadline| deadline > self.clock.now)
         });
-        if let (Some(at), None) = (found, live) {
+        let reads = !matches!(access, Access::Write | Access::Silent);
+        if let (Some(at), None) = (found, live)
+            && !(reads && self.clock.keep_expired)
+        {
             self.database.expire(at, self.db, &self.clock, self.counts, self.effects);
         }
-        if !matches!(access, Access::Write | Access::Silent) {
+        if reads {
             self.counts.looked_up(live.is_some());
         }
         match live {
@@ -418,6 +425,13 @@ impl<'v> Place<'v> {
         self.database.table.open(at).set_clock(clock);
         self.publish();
         self.effects.garbage.push(old);
+    }
+
+    #[inline]
+    fn wake(&mut self, key: &[u8]) {
+        if self.database.waiters.is_waited_for(key) {
+            self.effects.ready.push((self.db, key.into()));
+        }
     }
 
     pub(super) fn insert(&mut self, entry: Entry) {

@@ -1,30 +1,50 @@
 //! The task of one connection: read, run a turn, write; and wait where a command says so.
+//!
+//! ```text
+//!          ┌──────────────────────────────── read ◀──────────┐  news: others have something for the client,
+//!          ▼                                                 │  or it is to end, or to give back its buffers
+//!        parse ──▶ batch ──▶ turn ──▶ replies ──▶ write ─────┘
+//!                    ▲          │
+//!                    └── wait ◀─┘  for keys, for the end of a pause, for the gate
+//! ```
+//!
+//! Wherever the task waits it also notices the end of the connection: the peer closes it, CLIENT KILL, a limit,
+//! the shutdown of the server. It has no timers of its own; the housekeeper looks after silent clients.
+//!
+//! **Memory.** Replies are written as soon as they are longer than [`TURN_REPLY`](crate::dispatch::TURN_REPLY),
+//! and a client that doesn't take them isn't served on, so a pipeline doesn't pile them up.
 
+use std::future::{Future, poll_fn};
 use std::io;
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::{Buf, BytesMut};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::time::timeout;
+use tokio::io::AsyncWriteExt;
 
 use super::socket::Socket;
+use super::write::{Flow, send};
 use crate::base::clock;
-use crate::client::{Client, ClientFlags, Session};
+use crate::client::{Client, ClientFlags, Ending, ReplyMode, Running, Session};
 use crate::commands::Server;
 use crate::commands::blocking::{Unblock, give_up};
 use crate::dispatch::{Stop, Suspended, Turn};
 use crate::observe::Counter;
-use crate::resp::{Batch, Limits, Parser, Protocol, Reply};
+use crate::resp::{Batch, Limits, Parser, Progress, Protocol, Reply};
 
 /// Requests that one turn runs at the most.
 const TURN_MAX: usize = 64;
-/// Free space wanted in the read buffer before each read, and what an idle connection's may keep.
+/// Free space wanted in the read buffer before each read.
 const READ_SPACE: usize = 16 * 1024;
-/// A reply this long is written before the next turn of a pipeline.
-const FLUSH_AT: usize = 256 * 1024;
-
+/// What the read buffer may grow by on the mere word of a long argument's header.
+const TRUSTED: usize = 1 << 20;
+/// Bytes of requests that a client may have here before it has authenticated.
+const UNAUTHENTICATED_INPUT: usize = 1 << 20;
+/// What others have for the client is copied behind its replies in frames up to this size, until so much is there.
+const JOINED: usize = 16 * 1024;
 /// How often a waiter looks again whether a script has been running for too long, at least.
 const BUSY_RETRY_MS: i64 = 20;
 
@@ -33,6 +53,7 @@ pub struct Connection {
     server: Arc<Server>,
     socket: Socket,
     session: Session,
+    /// Bytes read, from the first request on that hasn't been run.
     input: BytesMut,
     parser: Parser,
     batch: Batch,
@@ -41,18 +62,29 @@ pub struct Connection {
     config_version: u64,
 }
 
-/// Whether a connection goes on.
-#[derive(PartialEq, Eq)]
-enum Flow {
-    GoOn,
-    Close,
+/// What a waiting connection was woken by.
+enum Event {
+    /// So many bytes came; 0: the peer sends nothing more.
+    Read(usize),
+    /// The outbox has news.
+    News,
+}
+
+/// What waiting for something came to.
+enum Step<T, E> {
+    /// It has happened.
+    Over(T),
+    /// Not yet, but something else.
+    Event(E),
 }
 
 impl Connection {
     /// A connection that has been accepted and registered.
     pub fn new(server: Arc<Server>, socket: Socket, client: Arc<Client>) -> Connection {
+        // The version first: settings that are newer than it only cost one refresh too many.
         let config_version = server.config.version();
         let settings = server.config.settings();
+        server.clients.limits.refresh(config_version, &settings.clients);
         let authenticated = settings.security.requirepass.is_none();
         Connection {
             server,
@@ -69,72 +101,175 @@ impl Connection {
 
     /// Serves the connection until it ends, then forgets it.
     pub async fn serve(mut self) {
-        // Whatever ends a connection, a reset by the peer included, concerns nobody else.
-        let _ = self.run().await;
-        let watch = self.session.end_watch();
-        self.server.keyspace.unwatch(&watch.keys, &watch.flag);
-        self.server.clients.remove(self.session.client.id);
+        match self.run().await {
+            Ok(()) => self.log_the_end(),
+            // Whatever ends a connection, a reset by the peer included, concerns nobody else.
+            Err(error) => tracing::debug!("Reading from client: {error}"),
+        }
     }
 
     async fn run(&mut self) -> io::Result<()> {
-        loop {
-            if self.read().await? == Flow::Close {
+        while self.read().await? == Flow::GoOn {
+            let flow = self.run_input().await?;
+            if flow == Flow::Close {
+                self.session.client.set_flags(ClientFlags::CLOSE_AFTER_REPLY, true);
+            }
+            if self.flush().await? == Flow::Close {
                 return Ok(());
             }
-            if self.run_input().await? == Flow::Close {
-                self.flush().await?;
+            if flow == Flow::Close || self.server.shutdown.is_asked() {
                 return self.socket.shutdown().await;
             }
-            self.flush().await?;
-            if self.session.client.is_killed() {
-                return Ok(());
-            }
         }
+        Ok(())
     }
 
-    /// Waits for input, or for something to send that others have put into the outbox.
+    /// Waits for input, and meanwhile for what others want of the client.
     async fn read(&mut self) -> io::Result<Flow> {
-        if self.input.capacity() - self.input.len() < READ_SPACE / 4 {
-            self.input.reserve(READ_SPACE);
-        }
         loop {
-            let client = Arc::clone(&self.session.client);
-            let idle = idle_limit(&self.session);
-            tokio::select! {
-                biased;
-                read = self.socket.read_buf(&mut self.input) => {
-                    let read = read?;
-                    if read == 0 {
-                        return Ok(Flow::Close);
-                    }
-                    self.received(read);
+            match poll_fn(|context| self.poll_event(context)).await? {
+                Event::Read(0) => {
+                    tracing::debug!("Client closed connection {}", self.describe());
+                    return Ok(Flow::Close);
+                }
+                Event::Read(count) => {
+                    self.received(count);
                     return Ok(Flow::GoOn);
                 }
-                () = client.outbox.woken() => {
-                    if client.is_killed() {
-                        return Ok(Flow::Close);
-                    }
-                    self.flush().await?;
-                    if self.server.shutdown.is_asked() {
-                        return Ok(Flow::Close);
-                    }
-                }
-                () = tokio::time::sleep(idle), if !idle.is_zero() => return Ok(Flow::Close),
+                Event::News if self.attend().await? == Flow::Close => return Ok(Flow::Close),
+                Event::News => {}
             }
         }
     }
 
-    fn received(&mut self, read: usize) {
+    /// Waits for something that a blocked client waits for. What it sends meanwhile is kept, what others have for
+    /// it is sent; none if the connection ends first.
+    async fn wait<T>(&mut self, awaited: impl Future<Output = T>) -> io::Result<Option<T>> {
+        let mut awaited = pin!(awaited);
+        if self.flush().await? == Flow::Close {
+            return Ok(None);
+        }
+        loop {
+            let step = poll_fn(|context| match awaited.as_mut().poll(context) {
+                Poll::Ready(result) => Poll::Ready(Ok(Step::Over(result))),
+                Poll::Pending => self.poll_event(context).map_ok(Step::Event),
+            });
+            let flow = match step.await? {
+                Step::Over(result) => return Ok(Some(result)),
+                Step::Event(Event::Read(0)) => Flow::Close,
+                Step::Event(Event::Read(count)) => {
+                    self.received(count);
+                    self.check_input()
+                }
+                Step::Event(Event::News) => self.attend().await?,
+            };
+            if flow == Flow::Close {
+                return Ok(None);
+            }
+        }
+    }
+
+    /// Waits until the gate is open. A script that keeps it closed for too long has the next request answered
+    /// meanwhile.
+    async fn wait_for_the_gate(&mut self) -> io::Result<Flow> {
+        let server = Arc::clone(&self.server);
+        loop {
+            let threshold = server.config.settings().execution.busy_reply_threshold_ms as i64;
+            let Some(closed_for) = server.keyspace.gate.closed_for() else { return Ok(Flow::GoOn) };
+            if threshold > 0 && closed_for >= threshold && server.scripts.running.is_active() {
+                let (session, reply) = (&mut self.session, &mut self.reply);
+                match self.turn.run_while_busy(&server, session, &self.batch, &self.input, reply) {
+                    Some(Stop::Close) => return Ok(Flow::Close),
+                    Some(_) => return Ok(Flow::GoOn),
+                    None => {}
+                }
+            }
+            let patience = Duration::from_millis((threshold - closed_for).max(BUSY_RETRY_MS) as u64);
+            if self.wait_while_closed(patience).await? == Flow::Close {
+                return Ok(Flow::Close);
+            }
+        }
+    }
+
+    /// Waits until the gate is open, but not for longer than `patience`. A client that has stopped writing is still
+    /// served, so nothing is read here.
+    async fn wait_while_closed(&mut self, patience: Duration) -> io::Result<Flow> {
+        let server = Arc::clone(&self.server);
+        let mut opened = pin!(tokio::time::timeout(patience, server.keyspace.gate.opened()));
+        loop {
+            let step = poll_fn(|context| match opened.as_mut().poll(context) {
+                Poll::Ready(_) => Poll::Ready(Step::Over(())),
+                Poll::Pending => self.session.client.outbox.poll_news(context).map(Step::Event),
+            });
+            match step.await {
+                Step::Over(()) => return Ok(Flow::GoOn),
+                Step::Event(()) if self.attend().await? == Flow::Close => return Ok(Flow::Close),
+                Step::Event(()) => {}
+            }
+        }
+    }
+
+    /// Input or news, whichever there is. A connection without a read buffer gets one when there is something to
+    /// read.
+    fn poll_event(&mut self, context: &mut Context<'_>) -> Poll<io::Result<Event>> {
+        match self.poll_read(context) {
+            Poll::Ready(read) => Poll::Ready(read.map(Event::Read)),
+            Poll::Pending => self.session.client.outbox.poll_news(context).map(|()| Ok(Event::News)),
+        }
+    }
+
+    fn poll_read(&mut self, context: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        if self.input.capacity() == 0 {
+            ready!(self.socket.poll_readable(context))?;
+        }
+        let room = self.input.capacity() - self.input.len();
+        if room < READ_SPACE / 4 {
+            self.input.reserve(READ_SPACE);
+        }
+        self.socket.poll_read_into(context, &mut self.input)
+    }
+
+    /// Does what the news are about.
+    async fn attend(&mut self) -> io::Result<Flow> {
+        if self.flush().await? == Flow::Close || self.server.shutdown.is_asked() {
+            return Ok(Flow::Close);
+        }
+        if self.session.client.flags().contains(ClientFlags::RELEASE) {
+            self.release();
+        }
+        Ok(Flow::GoOn)
+    }
+
+    /// Gives back what the buffers don't need at the moment.
+    fn release(&mut self) {
+        self.session.client.set_flags(ClientFlags::RELEASE, false);
+        self.input = BytesMut::from(&self.input[..]);
+        self.reply.release();
+        if self.turn.is_done(&self.batch) {
+            self.batch = Batch::new();
+        }
+        self.publish_figures();
+    }
+
+    fn received(&mut self, count: usize) {
         let client = &self.session.client;
-        client.last_seen_ms.store(clock::monotonic_ms(), Ordering::Relaxed);
-        client.bytes_in.fetch_add(read as u64, Ordering::Relaxed);
-        self.server.stats.add(Counter::NetInput, read as u64);
+        client.received(count, self.input.len());
+        self.server.stats.add(Counter::NetInput, count as u64);
         self.server.stats.add(Counter::Reads, 1);
         let version = self.server.config.version();
         if version != self.config_version {
             self.config_version = version;
             self.session.settings = self.server.config.settings();
+            self.server.clients.limits.refresh(version, &self.session.settings.clients);
         }
+        self.publish_figures();
+    }
+
+    fn publish_figures(&self) {
+        let client = &self.session.client;
+        client.query.used.store(self.input.len(), Ordering::Relaxed);
+        client.query.free.store(self.input.capacity() - self.input.len(), Ordering::Relaxed);
+        client.reply.capacity.store(self.reply.capacity(), Ordering::Relaxed);
     }
 
     /// Runs all complete requests of the input.
@@ -142,201 +277,214 @@ impl Connection {
         loop {
             let limits = Limits {
                 max_bulk_len: self.session.settings.clients.proto_max_bulk_len as u64,
-                authenticated: self.session.authenticated,
+                authenticated: !self.session.must_authenticate(),
                 ..Limits::default()
             };
             self.batch.clear();
+            let parsed = self.input.len();
             let progress = self.parser.parse(&self.input, &limits, &mut self.batch, TURN_MAX);
+            self.turn.begin();
             if !self.batch.is_empty() && self.run_batch().await? == Flow::Close {
                 return Ok(Flow::Close);
             }
-            self.input.advance(progress.consumed);
-            if let Some(error) = progress.error {
-                self.reply.error(error.text());
+            // While a request waited, others may have come.
+            let more = progress.more || self.input.len() > parsed;
+            self.consume(progress.consumed);
+            if self.refuses(&progress) {
                 return Ok(Flow::Close);
             }
-            if self.over_query_limit() {
-                self.server.stats.add(Counter::QueryBufferDisconnections, 1);
-                return Ok(Flow::Close);
-            }
-            if !progress.more {
+            if !more {
                 self.make_room(progress.need);
-                return Ok(Flow::GoOn);
+                return Ok(self.check_input());
             }
-            if self.reply.len() > FLUSH_AT {
-                self.flush().await?;
+            if self.server.shutdown.is_asked() {
+                return Ok(Flow::Close);
             }
         }
     }
 
+    /// Drops requests that have been run.
+    fn consume(&mut self, bytes: usize) {
+        if bytes == self.input.len() {
+            // The next read begins at the front of the buffer.
+            self.input.clear();
+        } else {
+            self.input.advance(bytes);
+        }
+    }
+
+    /// Answers bytes that are no request.
+    fn refuses(&mut self, progress: &Progress) -> bool {
+        let Some(error) = progress.error else { return false };
+        let text = error.text();
+        tracing::debug!("{} from client: {}", String::from_utf8_lossy(&text), self.describe());
+        if self.session.reply_mode == ReplyMode::On {
+            self.reply.error(text);
+        }
+        true
+    }
+
+    /// A long argument is read into place in one go, but not on the mere word of its header.
     fn make_room(&mut self, need: usize) {
-        if self.input.is_empty() && self.input.capacity() > 4 * READ_SPACE {
-            self.input = BytesMut::new();
-        }
-        // A long argument is read into place in one go, but not on the mere word of its header.
         if need > 0 {
-            self.input.reserve(need.min(1 << 20));
+            self.input.reserve(need.min(TRUSTED));
         }
-        let client = &self.session.client;
-        client.query_buffer.0.store(self.input.len(), Ordering::Relaxed);
-        client.query_buffer.1.store(self.input.capacity() - self.input.len(), Ordering::Relaxed);
+        self.publish_figures();
     }
 
-    fn over_query_limit(&self) -> bool {
+    /// Whether the bytes of requests that are here are within `client-query-buffer-limit`.
+    fn check_input(&self) -> Flow {
         let limit = self.session.settings.clients.query_buffer_limit;
-        let limit = if self.session.authenticated { limit } else { limit.min(1 << 20) };
+        let strict = self.session.must_authenticate();
+        let limit = if strict { limit.min(UNAUTHENTICATED_INPUT) } else { limit };
         let queued = self.session.transaction.as_ref().map_or(0, |transaction| transaction.bytes);
-        self.input.len() + queued > limit
+        if self.input.len() + queued <= limit {
+            return Flow::GoOn;
+        }
+        let begin = self.input[..self.input.len().min(64)].escape_ascii();
+        tracing::warn!(
+            "Closing client that reached max query buffer length: {} (qbuf initial bytes: \"{begin}\")",
+            self.describe()
+        );
+        self.server.stats.add(Counter::QueryBufferDisconnections, 1);
+        Flow::Close
     }
 
     async fn run_batch(&mut self) -> io::Result<Flow> {
-        self.turn.begin();
         while !self.turn.is_done(&self.batch) {
             let stop =
                 self.turn.run(&self.server, &mut self.session, &self.batch, &self.input, &mut self.reply);
-            match stop {
-                Stop::Drained => {}
-                Stop::Close => return Ok(Flow::Close),
-                Stop::GateClosed => {
-                    if self.wait_for_gate().await == Some(Flow::Close) {
-                        return Ok(Flow::Close);
-                    }
-                }
-                Stop::NeedsEverything => {
-                    if self.run_exclusively().await == Flow::Close {
-                        return Ok(Flow::Close);
-                    }
-                }
-                Stop::Blocked(suspended) => {
-                    let blocked = &suspended.blocked;
-                    let flow = self.wait_for_keys(&suspended).await;
-                    // Whatever has ended the waiting, nobody serves the client from here on.
-                    blocked.claim();
-                    self.server.keyspace.stop_waiting(blocked.waits.db, &blocked.waits.keys, blocked.ticket);
-                    self.server.blocked.remove(blocked);
-                    if flow? == Flow::Close {
-                        return Ok(Flow::Close);
-                    }
-                    self.turn.answered(&mut self.session, &mut self.reply);
-                }
+            let flow = match stop {
+                Stop::Drained => Flow::GoOn,
+                Stop::Close => Flow::Close,
+                Stop::Full => self.flush().await?,
+                Stop::GateClosed => self.wait_for_the_gate().await?,
+                Stop::NeedsEverything => self.run_exclusively().await?,
+                Stop::Paused => self.wait_for_the_pause().await?,
+                Stop::Blocked(suspended) => self.wait_for_keys(&suspended).await?,
+            };
+            if flow == Flow::Close {
+                return Ok(Flow::Close);
             }
         }
         Ok(Flow::GoOn)
     }
 
-    /// Waits until a blocked client is answered, gives up, or goes away. What it sends meanwhile is kept.
+    async fn run_exclusively(&mut self) -> io::Result<Flow> {
+        let stop = self.turn.run_exclusively(
+            &self.server,
+            &mut self.session,
+            &self.batch,
+            &self.input,
+            &mut self.reply,
+        );
+        match stop {
+            // The request may be answered while it waits: the turn says what is next.
+            None => self.wait_for_the_gate().await,
+            Some(Stop::Paused) => self.wait_for_the_pause().await,
+            Some(Stop::Close) => Ok(Flow::Close),
+            Some(_) => Ok(Flow::GoOn),
+        }
+    }
+
+    async fn wait_for_the_pause(&mut self) -> io::Result<Flow> {
+        let (server, client) = (Arc::clone(&self.server), Arc::clone(&self.session.client));
+        client.set_flags(ClientFlags::BLOCKED, true);
+        let over = self.wait(server.pause.ended()).await;
+        client.set_flags(ClientFlags::BLOCKED, false);
+        Ok(Flow::unless_ended(over?))
+    }
+
+    /// Waits until a client that is blocked on keys is answered, gives up, or goes away.
     async fn wait_for_keys(&mut self, suspended: &Suspended) -> io::Result<Flow> {
         let Suspended { blocked, deadline } = suspended;
-        self.flush().await?;
-        let client = Arc::clone(&self.session.client);
-        loop {
-            let left = deadline.map(|deadline| (deadline - clock::unix_ms()).max(0) as u64);
-            let gives_up = tokio::time::sleep(Duration::from_millis(left.unwrap_or_default()));
-            let answer = tokio::select! {
-                biased;
-                answer = blocked.answered() => answer,
-                () = gives_up, if left.is_some() => {
-                    if !blocked.claim() {
-                        blocked.answered().await
-                    } else {
-                        give_up(&self.server, blocked, Unblock::Timeout, &mut self.reply);
-                        return Ok(Flow::GoOn);
-                    }
-                }
-                () = client.outbox.woken() => {
-                    if client.is_killed() || self.server.shutdown.is_asked() {
-                        return Ok(Flow::Close);
-                    }
-                    self.flush().await?;
-                    continue;
-                }
-                read = self.socket.read_buf(&mut self.input) => {
-                    let read = read?;
-                    if read == 0 || self.over_query_limit() {
-                        return Ok(Flow::Close);
-                    }
-                    self.received(read);
-                    continue;
-                }
-            };
-            self.reply.raw(&answer);
-            return Ok(Flow::GoOn);
+        let answer = self.wait(answer(suspended, *deadline)).await;
+        // Whatever has ended the waiting, nobody serves the client from here on.
+        blocked.claim();
+        let waits = &blocked.waits;
+        self.server.keyspace.stop_waiting(waits.db, &waits.keys, blocked.ticket);
+        self.server.blocked.remove(blocked);
+        let from = self.reply.len();
+        match answer? {
+            None => return Ok(Flow::Close),
+            Some(Some(answer)) => self.reply.raw(&answer),
+            Some(None) => give_up(&self.server, blocked, Unblock::Timeout, &mut self.reply),
         }
-    }
-
-    async fn run_exclusively(&mut self) -> Flow {
-        loop {
-            let stop = self.turn.run_exclusively(
-                &self.server,
-                &mut self.session,
-                &self.batch,
-                &self.input,
-                &mut self.reply,
-            );
-            match stop {
-                None => {
-                    if let Some(flow) = self.wait_for_gate().await {
-                        return flow;
-                    }
-                }
-                Some(Stop::Close) => return Flow::Close,
-                Some(_) => return Flow::GoOn,
-            }
-        }
-    }
-
-    /// Waits until the gate is open. A script that keeps it closed for too long makes the next request be answered
-    /// meanwhile; then this tells whether the connection goes on.
-    async fn wait_for_gate(&mut self) -> Option<Flow> {
-        loop {
-            let gate = &self.server.keyspace.gate;
-            let threshold = self.server.config.settings().execution.busy_reply_threshold_ms as i64;
-            let closed_for = gate.closed_for()?;
-            if threshold > 0 && closed_for >= threshold && self.server.scripts.running.is_active() {
-                let (session, reply) = (&mut self.session, &mut self.reply);
-                let stop = self.turn.run_while_busy(&self.server, session, &self.batch, &self.input, reply);
-                if let Some(stop) = stop {
-                    let closes = matches!(stop, Stop::Close);
-                    return Some(if closes { Flow::Close } else { Flow::GoOn });
-                }
-            }
-            let patience = Duration::from_millis((threshold - closed_for).max(BUSY_RETRY_MS) as u64);
-            // A gate that opened and closed again meanwhile is waited for anew.
-            if timeout(patience, gate.opened()).await.is_ok() {
-                return None;
-            }
-        }
+        self.turn.replied(&mut self.session, &mut self.reply, from);
+        Ok(Flow::GoOn)
     }
 
     /// Writes the replies, then what others have for the client.
-    async fn flush(&mut self) -> io::Result<()> {
-        self.session.drain_outbox(&mut self.reply);
-        if self.reply.is_empty() {
-            return Ok(());
+    async fn flush(&mut self) -> io::Result<Flow> {
+        let client = Arc::clone(&self.session.client);
+        loop {
+            while self.reply.len() < JOINED
+                && let Some(frame) = client.outbox.take_one(JOINED)
+            {
+                self.reply.raw(&frame);
+            }
+            // Replies go first; a frame that is too long to be copied goes as it is.
+            let frame = if self.reply.is_empty() { client.outbox.take_one(usize::MAX) } else { None };
+            let bytes = frame.as_deref().unwrap_or(self.reply.as_bytes());
+            if client.refuses_to_send(bytes.len()) {
+                return Ok(Flow::Close);
+            }
+            if bytes.is_empty() {
+                return Ok(Flow::GoOn);
+            }
+            let flow = send(&mut self.socket, &client, bytes).await?;
+            self.server.stats.add(Counter::NetOutput, bytes.len() as u64);
+            self.server.stats.add(Counter::Writes, 1);
+            if frame.is_none() {
+                self.reply.clear();
+            }
+            if flow == Flow::Close {
+                return Ok(Flow::Close);
+            }
         }
-        let len = self.reply.len() as u64;
-        self.socket.write_all(self.reply.as_bytes()).await?;
-        self.reply.clear();
-        self.session.client.bytes_out.fetch_add(len, Ordering::Relaxed);
-        self.server.stats.add(Counter::NetOutput, len);
-        self.server.stats.add(Counter::Writes, 1);
-        Ok(())
+    }
+
+    fn describe(&self) -> String {
+        let client = &self.session.client;
+        client.describe(self.server.command_name(client), Running::default())
+    }
+
+    /// Says why the server has ended the connection, and counts it.
+    fn log_the_end(&self) {
+        match self.session.client.ending() {
+            Some(Ending::OutputLimit) => {
+                self.server.stats.add(Counter::OutputBufferDisconnections, 1);
+                let who = self.describe();
+                tracing::warn!(
+                    "Client {who} scheduled to be closed ASAP for overcoming of output buffer limits."
+                );
+            }
+            Some(Ending::Idle) => tracing::debug!("Closing idle client"),
+            Some(Ending::Killed) | None => {}
+        }
     }
 }
 
-/// How long the client may be silent; zero: for ever.
-fn idle_limit(session: &Session) -> Duration {
-    let exempt =
-        session.client.flags().intersects(ClientFlags::BLOCKED | ClientFlags::PUBSUB | ClientFlags::MONITOR);
-    if exempt { Duration::ZERO } else { Duration::from_secs(session.settings.network.timeout_s.into()) }
+impl Drop for Connection {
+    /// Forgets the client, however its task ended.
+    fn drop(&mut self) {
+        let watch = self.session.end_watch();
+        self.server.keyspace.unwatch(&watch.keys, &watch.flag);
+        self.server.clients.remove(self.session.client.id);
+    }
 }
 
-/// Refuses a connection with an error line.
-pub async fn refuse(mut socket: Socket, line: &str) {
-    let text = async {
-        socket.write_all(line.as_bytes()).await?;
-        socket.shutdown().await
-    };
-    // A peer that doesn't take it is not waited for.
-    let _ = timeout(Duration::from_secs(1), text).await;
+/// The answer to a client that is blocked on keys; none if it gives up at its deadline, in Unix ms.
+async fn answer(suspended: &Suspended, deadline: Option<i64>) -> Option<Vec<u8>> {
+    let blocked = &suspended.blocked;
+    let Some(deadline) = deadline else { return Some(blocked.answered().await) };
+    // The deadline's millisecond has to be over: nobody gives up too early.
+    let left =
+        Duration::from_millis(u64::try_from(deadline.saturating_add(1) - clock::unix_ms()).unwrap_or(0));
+    match tokio::time::timeout(left, blocked.answered()).await {
+        Ok(answer) => Some(answer),
+        Err(_) if blocked.claim() => None,
+        // Somebody was faster and is about to answer.
+        Err(_) => Some(blocked.answered().await),
+    }
 }

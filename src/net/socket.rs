@@ -1,10 +1,12 @@
 //! A connection's byte stream, whatever carries it.
 
+use std::future::Future;
 use std::io;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
 
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use bytes::BytesMut;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
 
 /// A stream over TCP or the unix socket.
@@ -13,6 +15,26 @@ pub enum Socket {
     Tcp(TcpStream),
     /// The unix socket.
     Unix(UnixStream),
+}
+
+impl Socket {
+    /// Whether there is something to read, the end included.
+    pub fn poll_readable(&self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self {
+            Socket::Tcp(stream) => stream.poll_read_ready(context),
+            Socket::Unix(stream) => stream.poll_read_ready(context),
+        }
+    }
+
+    /// Reads what there is behind what the buffer holds; 0 at the end of the stream. The buffer has free space.
+    pub fn poll_read_into(
+        &mut self,
+        context: &mut Context<'_>,
+        buffer: &mut BytesMut,
+    ) -> Poll<io::Result<usize>> {
+        // The future holds nothing but its borrows, so it may be made anew for each step.
+        pin!(self.read_buf(buffer)).poll(context)
+    }
 }
 
 impl AsyncRead for Socket {

@@ -55,6 +55,11 @@ impl Broker {
         });
     }
 
+    /// Whether nobody is subscribed to what [`Broker::publish`] reaches.
+    pub fn is_idle(&self) -> bool {
+        self.channels.len() == 0 && self.patterns.len() == 0
+    }
+
     /// Subscribers of a name; those of matching patterns don't count.
     pub fn subscribers(&self, kind: Kind, name: &[u8]) -> usize {
         self.topics(kind).get(name).map_or(0, |topic| topic.len())

@@ -39,6 +39,11 @@ pub enum Kind {
     ShardChannel,
 }
 
+impl Kind {
+    /// All kinds, in the order in which CLIENT LIST counts them.
+    pub const ALL: [Kind; 3] = [Kind::Channel, Kind::Pattern, Kind::ShardChannel];
+}
+
 /// Who gets messages: the shared part of a connection.
 pub trait Subscriber: Send + Sync {
     /// A number that no other subscriber has.

@@ -6,13 +6,11 @@ use std::sync::Arc;
 use super::topic::ByName;
 use super::{Broker, Kind, Subscriber};
 
-const KINDS: [Kind; 3] = [Kind::Channel, Kind::Pattern, Kind::ShardChannel];
-
 /// What one client is subscribed to.
 pub struct Subscriptions {
     broker: Arc<Broker>,
     subscriber: Arc<dyn Subscriber>,
-    topics: [BTreeSet<ByName>; KINDS.len()],
+    topics: [BTreeSet<ByName>; Kind::ALL.len()],
 }
 
 impl Subscriptions {
@@ -86,7 +84,7 @@ impl Subscriptions {
 
 impl Drop for Subscriptions {
     fn drop(&mut self) {
-        for kind in KINDS {
+        for kind in Kind::ALL {
             self.unsubscribe_all(kind, |_, _| ());
         }
     }

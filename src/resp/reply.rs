@@ -99,6 +99,11 @@ impl Reply {
         self.buf.shrink_to(KEPT);
     }
 
+    /// Gives back memory beyond the bytes that are there.
+    pub fn release(&mut self) {
+        self.buf.shrink_to_fit();
+    }
+
     /// Forgets all but the first `len` bytes: an earlier [`len`](Self::len) goes back to that state.
     pub fn truncate(&mut self, len: usize) {
         self.buf.truncate(len);

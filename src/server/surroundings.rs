@@ -1,4 +1,4 @@
-//! What surrounds the process: the background, its pid file, the supervisor, the limit of open files.
+//! What surrounds the process: the background, its pid file, the supervisor.
 
 use std::fs;
 use std::io;
@@ -7,8 +7,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::net::{SocketAddr, UnixDatagram};
 use std::path::PathBuf;
 
-use crate::base::open_files;
-use crate::config::{Caller, Config, Process, Supervised};
+use crate::config::{Process, Supervised};
 
 /// Where the process number goes in the background if nothing else is said.
 const DEFAULT_PID_FILE: &str = "/var/run/redis.pid";
@@ -28,26 +27,6 @@ pub fn go_to_background(settings: &Process) -> io::Result<()> {
 /// A supervisor wants the process that it started.
 fn runs_in_background(settings: &Process) -> bool {
     settings.daemonize && Supervisor::find(settings).is_none()
-}
-
-/// Raises the limit of open files to what `maxclients` needs, or lowers `maxclients` to what the limit allows.
-///
-/// # Errors
-/// That not a single client could connect.
-pub fn allow_clients(config: &Config) -> Result<(), String> {
-    let wanted = config.settings().clients.maxclients;
-    let possible = open_files::allow(wanted);
-    if possible == wanted {
-        return Ok(());
-    }
-    tracing::warn!(
-        "The limit of open files allows {possible} clients, not the {wanted} of maxclients. 'ulimit -n' can raise it."
-    );
-    let number = possible.to_string();
-    match config.set(&[(b"maxclients", number.as_bytes())], Caller::Server) {
-        Ok(_) => Ok(()),
-        Err(_) => Err("The limit of open files doesn't allow any client. Exiting.".to_owned()),
-    }
 }
 
 /// The file that holds the process number while the process runs.
@@ -113,6 +92,7 @@ impl Supervisor {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::Config;
 
     #[test]
     fn systemd_is_told_by_path_and_by_abstract_name() {

@@ -12,8 +12,8 @@ const LONGEST: usize = 600;
 const STEPS: [&[&str]; 8] = [
     &["base"],
     &["resp", "types"],
-    &["keyspace", "command", "acl", "config", "observe", "client"],
-    &["persist", "replication", "pubsub", "script"],
+    &["keyspace", "command", "acl", "config", "observe"],
+    &["persist", "replication", "pubsub", "script", "client"],
     &["commands"],
     &["dispatch"],
     &["net"],

@@ -1,15 +1,13 @@
 //! Scripts run in the process: what they may not do, and what hostile ones come to.
 
-use crate::config::Config;
-use crate::dispatch::Local;
-use crate::server::assemble;
+use crate::commands::testing::Rig;
 
-fn client() -> Local {
-    Local::new(assemble(Config::new(), 2).expect("the defaults are valid"))
+fn client() -> Rig {
+    Rig::new()
 }
 
-fn eval(client: &mut Local, script: &str) -> String {
-    String::from_utf8_lossy(client.run(&[b"EVAL", script.as_bytes(), b"0"])).into_owned()
+fn eval(client: &mut Rig, script: &str) -> String {
+    String::from_utf8_lossy(&client.call(&[b"EVAL", script.as_bytes(), b"0"])).into_owned()
 }
 
 /// Runs a script and then another one that must find everything as it was.
@@ -90,7 +88,7 @@ fn errors_tell_their_place() {
 fn a_script_selects_a_database_for_itself() {
     let mut client = client();
     eval(&mut client, "redis.call('select', 3) redis.call('set', 'k', 'v')");
-    assert_eq!(client.run(&[b"GET", b"k"]), b"$-1\r\n");
+    assert_eq!(client.call(&[b"GET", b"k"]), b"$-1\r\n");
 }
 
 #[test]
@@ -100,17 +98,17 @@ fn promises_are_kept() {
     assert!(
         eval(&mut client, reads).starts_with("-ERR Write commands are not allowed from read-only scripts.")
     );
-    let answer = client.run(&[b"EVAL_RO", b"#!lua\nreturn 1", b"0"]).to_vec();
+    let answer = client.call(&[b"EVAL_RO", b"#!lua\nreturn 1", b"0"]).to_vec();
     assert!(answer.starts_with(b"-ERR Can not execute a script with write flag using *_ro command."));
 }
 
 #[test]
 fn scripts_of_eval_make_room_for_newer_ones() {
     let mut client = client();
-    let sha = client.run(&[b"SCRIPT", b"LOAD", b"return 'kept'"])[5..45].to_vec();
+    let sha = client.call(&[b"SCRIPT", b"LOAD", b"return 'kept'"])[5..45].to_vec();
     let first = crate::script::sha_of(b"return 0");
     for number in 0..=500 {
         eval(&mut client, &format!("return {number}"));
     }
-    assert_eq!(client.run(&[b"SCRIPT", b"EXISTS", &first, &sha]), b"*2\r\n:0\r\n:1\r\n");
+    assert_eq!(client.call(&[b"SCRIPT", b"EXISTS", &first, &sha]), b"*2\r\n:0\r\n:1\r\n");
 }

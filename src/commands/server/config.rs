@@ -115,7 +115,7 @@ fn act(server: &Server, prepared: &Prepared<'_>) -> Result<(), (&'static str, Ve
     let (changes, settings) = (prepared.changes(), prepared.settings());
     if changes.has("maxclients") {
         let wanted = settings.clients.maxclients;
-        let possible = open_files::allow(wanted);
+        let possible = open_files::allow_clients(wanted);
         if possible < wanted {
             return Err(("maxclients", Veto::MaxClients(possible)));
         }

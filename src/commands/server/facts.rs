@@ -17,6 +17,7 @@ use crate::observe::info::{
 };
 use crate::observe::latency::Sample;
 use crate::observe::{CommandTotals, Counter, Facts, Rate, SlowLogSummary, machine};
+use crate::pubsub::Kind;
 
 /// A key's share of the table that finds it: slots of 8 bytes, about three quarters full.
 const TABLE_BYTES_PER_KEY: u64 = 11;
@@ -52,10 +53,9 @@ impl Facts for Server {
         self.clients.for_each(|client| {
             let flags = client.flags();
             let watched = client.transaction.1.load(Ordering::Relaxed) as u64;
-            let input =
-                [&client.query_buffer.0, &client.query_buffer.1].map(|bytes| bytes.load(Ordering::Relaxed));
+            let input = [&client.query.used, &client.query.free].map(|bytes| bytes.load(Ordering::Relaxed));
             facts.largest_input = facts.largest_input.max(input.iter().sum::<usize>() as u64);
-            facts.largest_output = facts.largest_output.max(client.outbox.pending().0 as u64);
+            facts.largest_output = facts.largest_output.max(client.output_bytes() as u64);
             facts.blocked += u64::from(flags.contains(ClientFlags::BLOCKED));
             facts.tracking += u64::from(flags.contains(ClientFlags::TRACKING));
             facts.subscribed += u64::from(flags.contains(ClientFlags::PUBSUB));
@@ -110,15 +110,15 @@ impl Facts for Server {
             output_per_s: rate(Rate::NetOutput),
             rejected: total(Counter::RejectedConnections),
             expired: self.keyspace.total(Counts::expired),
-            expired_fields: 0,
+            expired_fields: self.keyspace.total(Counts::expired_fields),
             expire_pauses: total(Counter::ExpiryPauses),
             expire_usec: total(Counter::ExpiryNanos) / 1000,
             evicted: self.keyspace.total(Counts::evicted),
             hits: self.keyspace.total(Counts::hits),
             misses: self.keyspace.total(Counts::misses),
-            channels: 0,
-            patterns: 0,
-            shard_channels: 0,
+            channels: self.pubsub.names(Kind::Channel) as u64,
+            patterns: self.pubsub.names(Kind::Pattern) as u64,
+            shard_channels: self.pubsub.names(Kind::ShardChannel) as u64,
             errors: total(Counter::ErrorReplies),
             reads: total(Counter::Reads),
             writes: total(Counter::Writes),
@@ -169,10 +169,12 @@ impl Facts for Server {
     }
 
     fn databases(&self) -> Vec<DatabaseFacts> {
+        let now = clock::unix_ms().max(0).unsigned_abs();
         let facts = |db| DatabaseFacts {
             keys: self.keyspace.len(db) as u64,
             expires: self.keyspace.volatile(db) as u64,
-            ..DatabaseFacts::default()
+            avg_ttl: self.keyspace.mean_deadline(db).map_or(0, |mean| mean.saturating_sub(now)),
+            subexpiry: self.keyspace.timed(db) as u64,
         };
         (0..self.keyspace.databases()).map(facts).collect()
     }

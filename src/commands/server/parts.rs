@@ -1,19 +1,20 @@
 //! The parts of the server, put together once at start-up.
 
 use std::io;
-use std::sync::OnceLock;
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, AtomicUsize};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
 use tokio::sync::Notify;
 
 use crate::base::{alloc, clock};
-use crate::client::{BlockedClients, Registry};
+use crate::client::{BlockedClients, Client, Pause, Registry};
 use crate::commands::Catalog;
 use crate::config::{Config, LoadError, Settings};
 use crate::keyspace::Keyspace;
 use crate::observe::log::Log;
 use crate::observe::{LatencyMonitor, SlowLog, Stats};
+use crate::pubsub::Broker;
 use crate::script::Scripts;
 
 /// What handlers and tasks share. Each part guards itself; this only holds them together.
@@ -28,6 +29,10 @@ pub struct Server {
     pub clients: Registry,
     /// Those of them that are blocked on keys.
     pub blocked: BlockedClients,
+    /// CLIENT PAUSE.
+    pub pause: Pause,
+    /// Publish and subscribe.
+    pub pubsub: Arc<Broker>,
     /// The interpreter and its scripts.
     pub scripts: Scripts,
     /// The counters.
@@ -83,6 +88,8 @@ impl Server {
             catalog,
             clients: Registry::default(),
             blocked: BlockedClients::default(),
+            pause: Pause::default(),
+            pubsub: Arc::new(Broker::new()),
             scripts: Scripts::default(),
             identity: Identity {
                 started: Instant::now(),
@@ -100,6 +107,14 @@ impl Server {
             config,
             log,
         })
+    }
+}
+
+impl Server {
+    /// The full name of the last command that a client ran.
+    pub fn command_name(&self, client: &Client) -> Option<&'static str> {
+        let id = client.last_command.load(Ordering::Relaxed);
+        self.catalog.get(id as usize).map(|listed| listed.command.spec.name)
     }
 }
 

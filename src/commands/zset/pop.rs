@@ -185,6 +185,7 @@ fn wait(call: &mut Call<'_>, keys: &[&[u8]], deadline: Option<i64>) -> Outcome {
         deadline,
         wants: Type::Zset,
         wakes_on_loss: false,
+        again: None,
         timeout_reply: |reply| reply.null_array(),
     })
 }

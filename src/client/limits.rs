@@ -1,0 +1,65 @@
+//! `client-output-buffer-limit` as it holds at this moment, where whoever sends to a client can look at it.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use parking_lot::Mutex;
+
+use crate::config::{Clients, OutputLimit};
+
+/// Replies up to this size, in bytes, are nobody's burden: the limits count what is beyond.
+pub const OUTPUT_FREE: usize = 16 * 1024;
+
+/// The classes of `client-output-buffer-limit`, which CLIENT LIST and CLIENT KILL call types.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum OutputClass {
+    /// Ordinary clients.
+    Normal,
+    /// Replicas.
+    Replica,
+    /// Subscribers.
+    Pubsub,
+}
+
+/// The limits of all classes, shared by all clients. They follow the configuration: whoever notices that it has
+/// changed, at the start of a turn, hands it over, so a turn never works with older limits than it knows.
+#[derive(Default)]
+pub struct OutputLimits {
+    version: Mutex<u64>,
+    classes: [Limit; 3],
+}
+
+/// One class. Relaxed accesses: half of a change being seen for a moment is as good as the change a moment later.
+#[derive(Default)]
+struct Limit {
+    hard_bytes: AtomicU64,
+    soft_bytes: AtomicU64,
+    soft_seconds: AtomicU64,
+}
+
+impl OutputLimits {
+    /// Takes over the settings of a version, unless newer ones are known.
+    pub fn refresh(&self, version: u64, settings: &Clients) {
+        let mut known = self.version.lock();
+        if version < *known {
+            return;
+        }
+        *known = version;
+        let new = [settings.output_normal, settings.output_replica, settings.output_pubsub];
+        for (limit, new) in self.classes.iter().zip(new) {
+            limit.hard_bytes.store(new.hard_bytes, Ordering::Relaxed);
+            limit.soft_bytes.store(new.soft_bytes, Ordering::Relaxed);
+            limit.soft_seconds.store(new.soft_seconds, Ordering::Relaxed);
+        }
+    }
+
+    /// The limit of a class.
+    #[inline]
+    pub fn of(&self, class: OutputClass) -> OutputLimit {
+        let limit = &self.classes[class as usize];
+        OutputLimit {
+            hard_bytes: limit.hard_bytes.load(Ordering::Relaxed),
+            soft_bytes: limit.soft_bytes.load(Ordering::Relaxed),
+            soft_seconds: limit.soft_seconds.load(Ordering::Relaxed),
+        }
+    }
+}

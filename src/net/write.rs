@@ -1,0 +1,62 @@
+//! Writing to a client that may not take what it gets.
+
+use std::future::poll_fn;
+use std::io;
+use std::pin::Pin;
+use std::sync::atomic::Ordering;
+use std::task::Poll;
+
+use tokio::io::AsyncWrite;
+
+use super::socket::Socket;
+use crate::base::clock;
+use crate::client::Client;
+
+/// Whether a connection goes on.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Flow {
+    /// It does.
+    GoOn,
+    /// It ends when its replies are written.
+    Close,
+}
+
+impl Flow {
+    /// What follows from waiting: a connection that ended meanwhile has nothing.
+    pub fn unless_ended<T>(result: Option<T>) -> Flow {
+        if result.is_some() { Flow::GoOn } else { Flow::Close }
+    }
+}
+
+/// Writes all bytes, or as many as go before somebody ends the connection.
+///
+/// # Errors
+/// Those of the socket.
+pub async fn send(socket: &mut Socket, client: &Client, bytes: &[u8]) -> io::Result<Flow> {
+    let mut rest = bytes;
+    let mut blocked = false;
+    while !rest.is_empty() {
+        let written = poll_fn(|context| match Pin::new(&mut *socket).poll_write(context, rest) {
+            Poll::Ready(written) => Poll::Ready(written.map(Some)),
+            Poll::Pending => {
+                client.reply.unsent.store(rest.len(), Ordering::Relaxed);
+                blocked = true;
+                client.outbox.poll_news(context).map(|()| Ok(None))
+            }
+        });
+        match written.await? {
+            Some(0) => return Err(io::ErrorKind::WriteZero.into()),
+            Some(count) => rest = &rest[count..],
+            None if client.is_ended() => return Ok(Flow::Close),
+            None => continue,
+        }
+        if blocked {
+            client.last_seen_ms.store(clock::monotonic_ms(), Ordering::Relaxed);
+        }
+    }
+    client.sent(bytes.len());
+    if blocked {
+        client.reply.unsent.store(0, Ordering::Relaxed);
+    }
+    Ok(Flow::GoOn)
+}

@@ -1,0 +1,482 @@
+//! What can be asked of connections: CLIENT in all its forms, pauses, limits of output and of silence.
+
+use std::time::{Duration, Instant};
+
+use crate::support::{Client, Reply, Server, pipeline, show};
+
+fn words(command: &str) -> Vec<&str> {
+    command.split(' ').collect()
+}
+
+#[track_caller]
+fn is_error(client: &mut Client, command: &str, text: &str) {
+    assert_eq!(client.call(&words(command)), Reply::Error(text.to_owned()), "{command}");
+}
+
+#[track_caller]
+fn is_ok(client: &mut Client, command: &str) {
+    assert_eq!(client.call(&words(command)), Reply::Simple(b"OK".to_vec()), "{command}");
+}
+
+/// Asks until the answer is this one.
+#[track_caller]
+fn becomes(client: &mut Client, command: &str, expected: &Reply) {
+    let deadline = Instant::now() + Duration::from_secs(10);
+    loop {
+        let got = client.call(&words(command));
+        if got == *expected {
+            return;
+        }
+        assert!(Instant::now() < deadline, "{command} stays {got:?}");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// The lines of CLIENT LIST.
+fn list(client: &mut Client) -> Vec<String> {
+    client.call(&["CLIENT", "LIST"]).text().lines().map(str::to_owned).collect()
+}
+
+/// A field of a line of CLIENT LIST.
+fn field<'a>(line: &'a str, name: &str) -> &'a str {
+    let fields = line.split(' ').filter_map(|field| field.split_once('='));
+    fields.clone().find(|(key, _)| *key == name).unwrap_or_else(|| panic!("no {name} in {line}")).1
+}
+
+/// Waits until a connection with this name is gone.
+#[track_caller]
+fn goes(client: &mut Client, name: &str) {
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while list(client).iter().any(|line| field(line, "name") == name) {
+        assert!(Instant::now() < deadline, "{name} stays");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+fn named(server: &Server, name: &str) -> (Client, i64) {
+    let mut client = server.client();
+    is_ok(&mut client, &format!("CLIENT SETNAME {name}"));
+    let Reply::Int(id) = client.call(&["CLIENT", "ID"]) else { panic!("a number") };
+    (client, id)
+}
+
+#[test]
+fn the_list_has_the_fields_of_redis() {
+    let server = Server::start();
+    let mut client = server.client();
+    let lines = list(&mut client);
+    let [line] = &lines[..] else { panic!("one line: {lines:?}") };
+    let names: Vec<&str> = line.split(' ').map(|field| field.split_once('=').expect("a field").0).collect();
+    let expected = "id addr laddr fd name age idle flags db sub psub ssub multi watch qbuf qbuf-free argv-mem \
+                    multi-mem rbs rbp obl oll omem tot-mem events cmd user redir resp lib-name lib-ver";
+    assert_eq!(names.join(" "), expected);
+    let fixed = "flags=N db=0 sub=0 psub=0 ssub=0 multi=-1 watch=0 qbuf=26";
+    assert!(line.contains(fixed), "{line}");
+    let fixed = "cmd=client|list user=default redir=-1 resp=2 lib-name= lib-ver=";
+    assert!(line.ends_with(fixed), "{line}");
+    assert!(line.contains(" argv-mem=10 multi-mem=0 ") && line.contains(" obl=0 oll=0 omem=0 "), "{line}");
+    let port = server.port();
+    assert!(line.contains(&format!(" laddr=127.0.0.1:{port} ")), "{line}");
+}
+
+#[test]
+fn the_list_tells_what_a_client_does() {
+    let server = Server::start();
+    let (mut one, id) = named(&server, "one");
+    let mut client = server.client();
+    is_ok(&mut one, "SELECT 3");
+    is_ok(&mut one, "CLIENT SETINFO lib-name my-lib");
+    is_ok(&mut one, "CLIENT SETINFO LIB-VER 1.2");
+    is_ok(&mut one, "CLIENT NO-EVICT on");
+    is_ok(&mut one, "CLIENT NO-TOUCH on");
+    is_ok(&mut one, "WATCH a b");
+    is_ok(&mut one, "MULTI");
+    assert_eq!(one.call(&["PING"]), Reply::Simple(b"QUEUED".to_vec()));
+    let line = client.call(&["CLIENT", "LIST", "ID", &id.to_string()]).text();
+    let line = line.trim_end();
+    assert_eq!(field(line, "flags"), "xeT");
+    assert!(line.contains(" db=3 ") && line.contains(" multi=1 watch=2 "), "{line}");
+    assert!(line.ends_with(" lib-name=my-lib lib-ver=1.2") && line.contains(" cmd=ping "), "{line}");
+    one.ok(&["DISCARD"]);
+    assert_eq!(one.call(&["RESET"]), Reply::Simple(b"RESET".to_vec()));
+    let line = client.call(&["CLIENT", "LIST", "ID", &id.to_string()]).text();
+    assert!(line.contains(" name= ") && line.contains(" flags=N db=0 "), "{line}");
+    assert!(line.contains(" lib-name=my-lib lib-ver=1.2"), "{line}");
+}
+
+#[test]
+fn the_list_by_type_and_by_number() {
+    let server = Server::start();
+    let (mut one, id) = named(&server, "one");
+    let mut client = server.client();
+    one.call(&["SUBSCRIBE", "c"]);
+    let by = |client: &mut Client, command: &str| -> Vec<String> {
+        let text = client.call(&words(command)).text();
+        text.lines().map(|line| field(line, "name").to_owned()).collect()
+    };
+    assert_eq!(by(&mut client, "CLIENT LIST TYPE pubsub"), ["one"]);
+    assert_eq!(by(&mut client, "CLIENT LIST TYPE NORMAL"), [""]);
+    assert!(by(&mut client, "CLIENT LIST TYPE replica").is_empty());
+    assert!(by(&mut client, "CLIENT LIST TYPE master").is_empty());
+    assert_eq!(by(&mut client, &format!("CLIENT LIST ID {id} 99999 -1 {id}")), ["one", "one"]);
+    is_error(&mut client, "CLIENT LIST TYPE nope", "ERR Unknown client type 'nope'");
+    is_error(&mut client, "CLIENT LIST ID x", "ERR Invalid client ID");
+    for wrong in ["CLIENT LIST ID", "CLIENT LIST TYPE", "CLIENT LIST nope", "CLIENT LIST TYPE normal x"] {
+        is_error(&mut client, wrong, "ERR syntax error");
+    }
+}
+
+#[test]
+fn names_have_no_spaces() {
+    let server = Server::start();
+    let mut client = server.client();
+    let refused = "Client names cannot contain spaces, newlines or special characters.";
+    for name in ["a b", "a\nb", "caf\u{e9}", "\u{7f}"] {
+        let reply = client.call(&["CLIENT", "SETNAME", name]);
+        assert_eq!(reply, Reply::Error(format!("ERR {refused}")), "{name:?}");
+    }
+    is_ok(&mut client, "CLIENT SETNAME x");
+    is_ok(&mut client, "CLIENT SETNAME ");
+    assert_eq!(client.call(&["CLIENT", "GETNAME"]), Reply::Null);
+    is_error(&mut client, "CLIENT SETINFO nope x", "ERR Unrecognized option 'nope'");
+    let reply = client.call(&["CLIENT", "SETINFO", "lib-Name", "a b"]);
+    assert_eq!(
+        reply,
+        Reply::Error("ERR lib-Name cannot contain spaces, newlines or special characters.".into())
+    );
+}
+
+#[test]
+fn subcommands_say_what_is_wrong() {
+    let server = Server::start();
+    let mut client = server.client();
+    let cases = [
+        ("CLIENT", "ERR wrong number of arguments for 'client' command"),
+        ("CLIENT NOPE", "ERR unknown subcommand 'NOPE'. Try CLIENT HELP."),
+        ("CLIENT ID x", "ERR wrong number of arguments for 'client|id' command"),
+        ("CLIENT REPLY x", "ERR syntax error"),
+        ("CLIENT NO-EVICT x", "ERR syntax error"),
+        ("CLIENT NO-TOUCH x", "ERR syntax error"),
+        ("CLIENT PAUSE x", "ERR timeout is not an integer or out of range"),
+        ("CLIENT PAUSE -1", "ERR timeout is negative"),
+        ("CLIENT PAUSE 9223372036854775807", "ERR timeout is out of range"),
+        ("CLIENT PAUSE x nope", "ERR CLIENT PAUSE mode must be WRITE or ALL"),
+        (
+            "CLIENT PAUSE 1 ALL x",
+            "ERR unknown subcommand or wrong number of arguments for 'PAUSE'. Try CLIENT HELP.",
+        ),
+        ("CLIENT UNBLOCK 1 x", "ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR"),
+        ("CLIENT UNBLOCK x", "ERR value is not an integer or out of range"),
+    ];
+    for (command, text) in cases {
+        is_error(&mut client, command, text);
+    }
+    assert_eq!(client.call(&["CLIENT", "UNBLOCK", "1000"]), Reply::Int(0));
+    assert!(client.call(&["CLIENT", "HELP"]).items().len() > 20);
+}
+
+#[test]
+fn kill_by_address() {
+    let server = Server::start();
+    let (_one, id) = named(&server, "one");
+    let mut client = server.client();
+    let line = client.call(&["CLIENT", "LIST", "ID", &id.to_string()]).text();
+    let addr = field(&line, "addr").to_owned();
+    is_error(&mut client, "CLIENT KILL 1.2.3.4:5", "ERR No such client");
+    assert_eq!(client.call(&["CLIENT", "KILL", "ADDR", "1.2.3.4:5"]), Reply::Int(0));
+    is_ok(&mut client, &format!("CLIENT KILL {addr}"));
+    goes(&mut client, "one");
+}
+
+#[test]
+fn kill_by_filters() {
+    let server = Server::start();
+    let (mut one, id) = named(&server, "one");
+    let (mut two, _) = named(&server, "two");
+    let mut client = server.client();
+    two.call(&["SUBSCRIBE", "c"]);
+    assert_eq!(client.call(&["CLIENT", "KILL", "TYPE", "pubsub", "ID", &id.to_string()]), Reply::Int(0));
+    assert_eq!(client.call(&["CLIENT", "KILL", "ID", &id.to_string()]), Reply::Int(1));
+    assert_eq!(show(&one.read_to_close()), "");
+    assert_eq!(client.call(&["CLIENT", "KILL", "MAXAGE", "1000"]), Reply::Int(0));
+    let laddr = format!("127.0.0.1:{}", server.port());
+    let command = ["CLIENT", "KILL", "LADDR", &laddr, "USER", "default", "TYPE", "pubsub"];
+    assert_eq!(client.call(&command), Reply::Int(1));
+    goes(&mut client, "two");
+    assert_eq!(list(&mut client).len(), 1);
+    // A killed client counts no longer, at once.
+    let _three = named(&server, "three");
+    assert_eq!(client.call(&["CLIENT", "KILL", "SKIPME", "yes"]), Reply::Int(1));
+    assert_eq!(list(&mut client).len(), 1);
+    // Oneself too, after the answer.
+    client.send(&pipeline(&["CLIENT KILL SKIPME no", "SET k v"]));
+    assert_eq!(show(&client.read_to_close()), ":1\\r\\n");
+    assert_eq!(server.client().call(&["EXISTS", "k"]), Reply::Int(0));
+}
+
+#[test]
+fn kill_refuses_what_makes_no_sense() {
+    let server = Server::start();
+    let mut client = server.client();
+    let cases = [
+        ("CLIENT KILL", "ERR wrong number of arguments for 'client|kill' command"),
+        ("CLIENT KILL id 10 wrong", "ERR syntax error"),
+        ("CLIENT KILL nope x", "ERR syntax error"),
+        ("CLIENT KILL skipme maybe", "ERR syntax error"),
+        ("CLIENT KILL id str", "ERR client-id should be greater than 0"),
+        ("CLIENT KILL id 0", "ERR client-id should be greater than 0"),
+        ("CLIENT KILL id -1", "ERR client-id should be greater than 0"),
+        ("CLIENT KILL type nope", "ERR Unknown client type 'nope'"),
+        ("CLIENT KILL user nobody", "ERR No such user 'nobody'"),
+        ("CLIENT KILL maxage x", "ERR maxage is not an integer or out of range"),
+        ("CLIENT KILL maxage 0", "ERR maxage should be greater than 0"),
+    ];
+    for (command, text) in cases {
+        is_error(&mut client, command, text);
+    }
+}
+
+#[test]
+fn a_client_that_takes_no_reply_can_be_killed() {
+    let server = Server::start();
+    let (mut stuck, id) = named(&server, "stuck");
+    let mut client = server.client();
+    client.set(b"k", &vec![b'x'; 1 << 20]);
+    stuck.send(&pipeline(&["GET k"; 50]));
+    std::thread::sleep(Duration::from_millis(100));
+    assert_eq!(client.call(&["CLIENT", "KILL", "ID", &id.to_string()]), Reply::Int(1));
+    goes(&mut client, "stuck");
+    assert!(stuck.read_to_close().len() < 50 << 20);
+}
+
+#[test]
+fn replies_can_be_turned_off() {
+    let server = Server::start();
+    let mut client = server.client();
+    let commands =
+        "CLIENT REPLY OFF\r\nPING\r\nNOPE\r\nSET k 1\r\nCLIENT REPLY SKIP\r\nCLIENT REPLY ON\r\nGET k\r\n";
+    client.send(commands.as_bytes());
+    client.expect(b"+OK\r\n$1\r\n1\r\n");
+    client.send(b"CLIENT REPLY SKIP\r\nPING\r\nECHO a\r\nCLIENT REPLY SKIP\r\nCLIENT REPLY ON\r\nECHO b\r\n");
+    client.expect(b"$1\r\na\r\n+OK\r\n$1\r\nb\r\n");
+    client.send(b"CLIENT REPLY OFF\r\nPING\r\nRESET\r\nECHO c\r\n");
+    client.expect(b"+RESET\r\n$1\r\nc\r\n");
+}
+
+#[test]
+fn a_pause_of_writes_lets_reads_pass() {
+    let server = Server::start();
+    let (mut client, mut writer) = (server.client(), server.client());
+    let (mut publisher, mut queuer) = (server.client(), server.client());
+    client.ok(&["SET", "k", "old"]);
+    queuer.ok(&["MULTI"]);
+    queuer.call(&["SET", "q", "v"]);
+    is_ok(&mut client, "CLIENT PAUSE 100000 WRITE");
+    writer.send(&pipeline(&["GET k", "SET k new", "GET k"]));
+    writer.expect(b"$3\r\nold\r\n");
+    publisher.send(&pipeline(&["PUBLISH c m"]));
+    queuer.send(&pipeline(&["EXEC"]));
+    // What is wrong is answered at once.
+    is_error(&mut client, "SET k", "ERR wrong number of arguments for 'set' command");
+    assert!(writer.is_silent_for(Duration::from_millis(100)));
+    assert!(
+        publisher.is_silent_for(Duration::from_millis(1)) && queuer.is_silent_for(Duration::from_millis(1))
+    );
+    let blocked = list(&mut client).iter().filter(|line| field(line, "flags").contains('b')).count();
+    assert_eq!(blocked, 3);
+    assert_eq!(client.call(&["MGET", "k", "q"]), Reply::Array(vec![Reply::bulk("old"), Reply::Null]));
+    is_ok(&mut client, "CLIENT UNPAUSE");
+    writer.expect(b"+OK\r\n$3\r\nnew\r\n");
+    publisher.expect(b":0\r\n");
+    queuer.expect(b"*1\r\n+OK\r\n");
+    assert!(list(&mut client).iter().all(|line| field(line, "flags") == "N"));
+}
+
+#[test]
+fn a_pause_of_everything_ends_by_itself() {
+    let server = Server::start();
+    let (mut client, mut other) = (server.client(), server.client());
+    other.ok(&["SET", "k", "v"]);
+    let begun = Instant::now();
+    is_ok(&mut client, "CLIENT PAUSE 300");
+    // A shorter and weaker one changes nothing.
+    client.send(&pipeline(&["CLIENT PAUSE 1 WRITE"]));
+    other.send(&pipeline(&["PING"]));
+    other.expect(b"+PONG\r\n");
+    assert!(begun.elapsed() >= Duration::from_millis(290), "{:?}", begun.elapsed());
+    client.expect(b"+OK\r\n");
+}
+
+#[test]
+fn a_paused_client_can_be_killed_and_may_leave() {
+    let server = Server::start();
+    let (mut killed, id) = named(&server, "killed");
+    let (mut left, _) = named(&server, "left");
+    let mut client = server.client();
+    is_ok(&mut client, "CLIENT PAUSE 100000 WRITE");
+    killed.send(&pipeline(&["SET a 1"]));
+    left.send(&pipeline(&["SET b 1"]));
+    std::thread::sleep(Duration::from_millis(50));
+    assert_eq!(client.call(&["CLIENT", "KILL", "ID", &id.to_string()]), Reply::Int(1));
+    assert_eq!(show(&killed.read_to_close()), "");
+    drop(left);
+    goes(&mut client, "left");
+    is_ok(&mut client, "CLIENT UNPAUSE");
+    assert_eq!(client.call(&["EXISTS", "a", "b"]), Reply::Int(0));
+}
+
+#[test]
+fn keys_do_not_expire_in_a_pause() {
+    let server = Server::start();
+    let mut client = server.client();
+    client.ok(&["SET", "k", "v", "PX", "30"]);
+    is_ok(&mut client, "CLIENT PAUSE 100000 WRITE");
+    std::thread::sleep(Duration::from_millis(150));
+    // It counts as gone, but it is still there.
+    assert_eq!(client.call(&["GET", "k"]), Reply::Null);
+    assert_eq!(client.call(&["DBSIZE"]), Reply::Int(1));
+    is_ok(&mut client, "CLIENT UNPAUSE");
+    becomes(&mut client, "DBSIZE", &Reply::Int(0));
+}
+
+#[test]
+fn a_silent_client_is_closed_after_the_timeout() {
+    let server = Server::with(&["--timeout", "1"]);
+    let (mut silent, _) = named(&server, "silent");
+    let (mut subscriber, _) = named(&server, "subscriber");
+    subscriber.call(&["SUBSCRIBE", "c"]);
+    let mut client = server.client();
+    let begun = Instant::now();
+    while begun.elapsed() < Duration::from_millis(2500) {
+        client.call(&["PING"]);
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    assert_eq!(show(&silent.read_to_close()), "");
+    let names: Vec<String> = list(&mut client).iter().map(|line| field(line, "name").to_owned()).collect();
+    assert_eq!(names, ["subscriber", ""]);
+}
+
+#[test]
+fn a_reply_beyond_the_hard_limit_is_not_sent() {
+    let server = Server::with(&["--client-output-buffer-limit", "normal", "100000", "0", "0"]);
+    let (mut greedy, _) = named(&server, "greedy");
+    let mut client = server.client();
+    client.set(b"small", &vec![b'x'; 10_000]);
+    client.set(b"big", &vec![b'x'; 150_000]);
+    assert!(matches!(client.call(&["GET", "small"]), Reply::Bulk(_)));
+    greedy.send(&pipeline(&["GET big"]));
+    assert_eq!(greedy.read_to_close().len(), 0);
+    server.wait_for_log("overcoming of output buffer limits");
+    // Many small ones in one pipeline are no better.
+    let (mut greedy, _) = named(&server, "many");
+    greedy.send(&pipeline(&["GET small"; 40]));
+    greedy.read_to_close();
+    goes(&mut client, "many");
+    let stats = client.call(&["INFO", "stats"]).text();
+    assert!(stats.contains("client_output_buffer_limit_disconnections:2\r\n"), "{stats}");
+}
+
+#[test]
+fn a_subscriber_that_lags_behind_is_cut() {
+    let args = ["--client-output-buffer-limit", "pubsub", "1000000", "0", "0"];
+    let server = Server::with(&args);
+    let (mut slow, _) = named(&server, "slow");
+    let (mut quick, _) = named(&server, "quick");
+    slow.call(&["SUBSCRIBE", "c"]);
+    quick.call(&["SUBSCRIBE", "c"]);
+    let mut client = server.client();
+    let message = "x".repeat(10_000);
+    let frame = format!("*3\r\n$7\r\nmessage\r\n$1\r\nc\r\n$10000\r\n{message}\r\n");
+    let (progress, rounds) = std::sync::mpsc::channel();
+    let reading = std::thread::spawn(move || {
+        for _ in 0..40 {
+            (0..50).for_each(|_| quick.expect(frame.as_bytes()));
+            progress.send(()).expect("somebody waits");
+        }
+        quick
+    });
+    // The kernel holds some MB for the slow one; the quick one gets everything.
+    for _ in 0..40 {
+        (0..50).for_each(|_| drop(client.call(&["PUBLISH", "c", &message])));
+        rounds.recv().expect("the quick one reads");
+    }
+    goes(&mut client, "slow");
+    let _quick = reading.join().expect("the quick one reads all");
+    assert_eq!(list(&mut client).len(), 2);
+    drop(slow);
+}
+
+#[test]
+fn a_soft_limit_gives_time() {
+    let args = ["--client-output-buffer-limit", "pubsub", "0", "100000", "1"];
+    let server = Server::with(&args);
+    let (mut slow, _) = named(&server, "slow");
+    slow.call(&["SUBSCRIBE", "c"]);
+    let mut client = server.client();
+    let message = "x".repeat(100_000);
+    let omem = |client: &mut Client| -> Option<u64> {
+        let lines = list(client);
+        let line = lines.iter().find(|line| field(line, "name") == "slow")?;
+        Some(field(line, "omem").parse().expect("a number"))
+    };
+    while omem(&mut client).expect("it is there") < 200_000 {
+        client.call(&["PUBLISH", "c", &message]);
+    }
+    let begun = Instant::now();
+    goes(&mut client, "slow");
+    let took = begun.elapsed();
+    assert!((Duration::from_millis(900)..Duration::from_secs(4)).contains(&took), "{took:?}");
+}
+
+#[test]
+fn a_password_set_later_concerns_later_connections() {
+    let server = Server::start();
+    let mut early = server.client();
+    is_ok(&mut early, "CONFIG SET requirepass pw");
+    early.ok(&["SET", "k", "v"]);
+    let mut late = server.client();
+    is_error(&mut late, "GET k", "NOAUTH Authentication required.");
+    is_ok(&mut early, "CONFIG SET requirepass ");
+    assert_eq!(late.call(&["GET", "k"]), Reply::bulk("v"));
+}
+
+#[test]
+fn the_port_and_the_addresses_can_be_changed() {
+    let server = Server::start();
+    let mut client = server.client();
+    let other = crate::support::free_port();
+    is_ok(&mut client, &format!("CONFIG SET port {other}"));
+    Client::tcp(other).ok(&["SET", "k", "v"]);
+    std::net::TcpStream::connect(("127.0.0.1", server.port())).expect_err("nobody listens any more");
+    let reply = client.call(&["CONFIG", "SET", "bind", "127.0.0.1 127.0.0.2"]);
+    assert_eq!(reply, Reply::Simple(b"OK".to_vec()));
+    std::net::TcpStream::connect(("127.0.0.2", other)).expect("listens there too");
+    let taken = std::net::TcpListener::bind(("127.0.0.1", 0)).expect("loopback has free ports");
+    let taken = taken.local_addr().expect("an address").port();
+    let held = std::net::TcpListener::bind(("127.0.0.1", taken));
+    let reply = client.call(&["CONFIG", "SET", "port", &taken.to_string()]);
+    assert!(held.is_err() || reply.is_error("ERR CONFIG SET failed (possibly related to argument 'port')"));
+    Client::tcp(other).ok(&["SET", "k", "v"]);
+    is_ok(&mut client, "CONFIG SET port 0");
+    std::net::TcpStream::connect(("127.0.0.1", other)).expect_err("nobody listens any more");
+    client.ok(&["SET", "k", "v"]);
+}
+
+#[test]
+fn too_few_descriptors_lower_maxclients() {
+    let server = {
+        let folder = tempfile::tempdir().expect("temporary folders can be made");
+        let port = crate::support::free_port();
+        let script = format!(
+            "ulimit -n 100; exec {} --port {port} --save '' --dir {}",
+            crate::support::server_binary().display(),
+            folder.path().display()
+        );
+        let mut command = crate::support::program("setpriv");
+        // Root may raise the limit again: somebody else may not.
+        command.args(["--bounding-set", "-sys_resource", "--inh-caps", "-sys_resource", "sh", "-c", &script]);
+        Server::spawn(&mut command, folder, port).expect("it starts")
+    };
+    server.wait_for_log("68");
+    assert_eq!(Client::tcp(server.port()).config("maxclients"), "68");
+}
