@@ -16,6 +16,7 @@ use crate::keyspace::Keyspace;
 use crate::observe::log::Log;
 use crate::observe::{LatencyMonitor, SlowLog, Stats};
 use crate::pubsub::Broker;
+use crate::script::Scripts;
 
 /// What handlers and tasks share. Each part guards itself; this only holds them together.
 pub struct Server {
@@ -33,6 +34,8 @@ pub struct Server {
     pub pause: Pause,
     /// Publish and subscribe.
     pub pubsub: Arc<Broker>,
+    /// The interpreter and its scripts.
+    pub scripts: Scripts,
     /// The counters.
     pub stats: Stats,
     /// Commands that took long.
@@ -88,6 +91,7 @@ impl Server {
             blocked: BlockedClients::default(),
             pause: Pause::default(),
             pubsub: Arc::new(Broker::new()),
+            scripts: Scripts::default(),
             identity: Identity {
                 started: Instant::now(),
                 started_unix: now,
