@@ -7,6 +7,7 @@ mod cli;
 mod clients;
 mod config;
 mod connections;
+mod large_values;
 mod metrics;
 mod packaging;
 mod protocol;
