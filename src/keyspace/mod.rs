@@ -41,6 +41,9 @@ mod relocate;
 mod scan;
 mod whole;
 
+#[cfg(test)]
+mod tests;
+
 use std::sync::Arc;
 
 use crossbeam_utils::CachePadded;
@@ -55,7 +58,7 @@ pub use self::guard::RefMut;
 pub use self::lock::{Held, Plan};
 pub use self::relocate::Lifted;
 pub use self::shard::{Counts, Remains, Shard};
-pub use self::value::{Str, StrRef, Type, Value, WrongType};
+pub use self::value::{Ref, Str, StrRef, Type, Value, WrongType};
 pub use self::view::{Access, Clock, Expiry, Lfu, View};
 
 use crate::base::{hash, reaper};

@@ -124,10 +124,10 @@ impl Database {
         let old = self.table.entry(at).deadline();
         self.count_deadline(old, deadline);
         self.table.open(at).set_deadline(deadline);
-        if let Some(new) = deadline {
-            if old.is_none_or(|old| old > new) {
-                self.deadlines.insert(new, local);
-            }
+        if let Some(new) = deadline
+            && old.is_none_or(|old| old > new)
+        {
+            self.deadlines.insert(new, local);
         }
     }
 

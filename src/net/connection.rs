@@ -256,16 +256,19 @@ impl Connection {
                 ..Limits::default()
             };
             self.batch.clear();
+            let parsed = self.input.len();
             let progress = self.parser.parse(&self.input, &limits, &mut self.batch, TURN_MAX);
             self.turn.begin();
             if !self.batch.is_empty() && self.run_batch().await? == Flow::Close {
                 return Ok(Flow::Close);
             }
+            // While a request waited, others may have come.
+            let more = progress.more || self.input.len() > parsed;
             self.consume(progress.consumed);
             if self.refuses(&progress) {
                 return Ok(Flow::Close);
             }
-            if !progress.more {
+            if !more {
                 self.make_room(progress.need);
                 return Ok(self.check_input());
             }
@@ -455,7 +458,9 @@ impl Drop for Connection {
 async fn answer(suspended: &Suspended, deadline: Option<i64>) -> Option<Vec<u8>> {
     let blocked = &suspended.blocked;
     let Some(deadline) = deadline else { return Some(blocked.answered().await) };
-    let left = Duration::from_millis(u64::try_from(deadline - clock::unix_ms()).unwrap_or(0));
+    // The deadline's millisecond has to be over: nobody gives up too early.
+    let left =
+        Duration::from_millis(u64::try_from(deadline.saturating_add(1) - clock::unix_ms()).unwrap_or(0));
     match tokio::time::timeout(left, blocked.answered()).await {
         Ok(answer) => Some(answer),
         Err(_) if blocked.claim() => None,

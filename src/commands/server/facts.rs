@@ -10,6 +10,7 @@ use super::Server;
 use crate::base::{alloc, clock, reaper};
 use crate::client::ClientFlags;
 use crate::config::Settings;
+use crate::keyspace::table::BYTES_PER_ENTRY;
 use crate::keyspace::{Counts, view};
 use crate::observe::facts::DatabaseFacts;
 use crate::observe::info::{
@@ -18,9 +19,6 @@ use crate::observe::info::{
 use crate::observe::latency::Sample;
 use crate::observe::{CommandTotals, Counter, Facts, Rate, SlowLogSummary, machine};
 use crate::pubsub::Kind;
-
-/// A key's share of the table that finds it: slots of 8 bytes, about three quarters full.
-const TABLE_BYTES_PER_KEY: u64 = 11;
 
 impl Facts for Server {
     fn server(&self) -> ServerFacts {
@@ -78,7 +76,7 @@ impl Facts for Server {
             resident: machine::resident_bytes(),
             startup: self.identity.startup_memory as u64,
             clients,
-            tables: keys * TABLE_BYTES_PER_KEY,
+            tables: keys * BYTES_PER_ENTRY as u64,
             // Without statistics, as under AddressSanitizer, there are none to tell.
             allocator: alloc::stats().unwrap_or_default(),
             system: machine::memory_bytes(),
@@ -140,7 +138,7 @@ impl Facts for Server {
         let settings = self.config.settings();
         let replication = &settings.replication;
         ReplicationFacts {
-            replid: self.identity.replid.clone(),
+            replid: self.identity.replid.lock().clone(),
             backlog_size: replication.backlog_size,
             wants_good_replicas: replication.min_replicas_to_write != 0
                 && replication.min_replicas_max_lag_s != 0,
