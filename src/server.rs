@@ -18,6 +18,9 @@ use crate::config::Config;
 use crate::net;
 use crate::observe::log::Log;
 
+/// Of a worker thread, in bytes: scripts convert values that nest a thousand levels deep.
+const STACK_SIZE: usize = 8 << 20;
+
 /// What `--help` prints.
 pub const USAGE: &str = "\
 Usage: ./redis-server [/path/to/redis.conf] [options] [-]
@@ -61,6 +64,7 @@ pub fn run(config: Config) -> ExitCode {
         .worker_threads(workers)
         .max_blocking_threads(SPARE_THREADS)
         .thread_name("redstart")
+        .thread_stack_size(STACK_SIZE)
         .enable_all()
         .build();
     match runtime {

@@ -119,12 +119,12 @@ fn prob_resp3() {
 
 #[test]
 fn scripts_resp2() {
-    replay("scripts-resp2", 0);
+    replay("scripts-resp2", 80);
 }
 
 #[test]
 fn scripts_resp3() {
-    replay("scripts-resp3", 0);
+    replay("scripts-resp3", 80);
 }
 
 /// One recorded command and its answer.

@@ -17,6 +17,7 @@ use crate::observe::log::Log;
 use crate::observe::metrics::MetricsServer;
 use crate::observe::{LatencyMonitor, SlowLog, Stats};
 use crate::pubsub::Broker;
+use crate::script::Scripts;
 
 /// What handlers and tasks share. Each part guards itself; this only holds them together.
 pub struct Server {
@@ -34,6 +35,8 @@ pub struct Server {
     pub pause: Pause,
     /// Publish and subscribe.
     pub pubsub: Arc<Broker>,
+    /// The interpreter and its scripts.
+    pub scripts: Scripts,
     /// The counters.
     pub stats: Stats,
     /// Commands that took long.
@@ -92,6 +95,7 @@ impl Server {
             blocked: BlockedClients::default(),
             pause: Pause::default(),
             pubsub: Arc::new(Broker::new()),
+            scripts: Scripts::default(),
             identity: Identity {
                 started: Instant::now(),
                 started_unix: now,
