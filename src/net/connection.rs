@@ -134,7 +134,7 @@ impl Connection {
                 }
                 Event::Read(count) => {
                     self.received(count);
-                    return Ok(Flow::GoOn);
+                    return Ok(self.check_input());
                 }
                 Event::News if self.attend().await? == Flow::Close => return Ok(Flow::Close),
                 Event::News => {}

@@ -14,6 +14,7 @@ use crate::commands::Catalog;
 use crate::config::{Config, LoadError, Settings};
 use crate::keyspace::Keyspace;
 use crate::observe::log::Log;
+use crate::observe::metrics::MetricsServer;
 use crate::observe::{LatencyMonitor, SlowLog, Stats};
 use crate::pubsub::Broker;
 use crate::script::Scripts;
@@ -42,6 +43,8 @@ pub struct Server {
     pub slow_log: SlowLog,
     /// When what took long.
     pub latency: LatencyMonitor,
+    /// Serves /metrics.
+    pub metrics: MetricsServer,
     /// Moves the listening sockets; set when they listen.
     pub listening: OnceLock<Box<dyn Listening>>,
     /// When the process started and who it is.
@@ -85,6 +88,7 @@ impl Server {
             stats: Stats::new(catalog.len(), threads),
             slow_log: SlowLog::default(),
             latency: LatencyMonitor::default(),
+            metrics: MetricsServer::default(),
             listening: OnceLock::new(),
             catalog,
             clients: Registry::default(),
