@@ -24,6 +24,7 @@ mod scan;
 mod set;
 mod sort;
 mod store;
+mod stream;
 mod string;
 mod transaction;
 mod wait;
@@ -52,6 +53,7 @@ pub const FAMILIES: &[&[Command]] = &[
     server::flush::COMMANDS,
     set::COMMANDS,
     sort::COMMANDS,
+    stream::COMMANDS,
     string::COMMANDS,
     #[cfg(test)]
     testing::COMMANDS,

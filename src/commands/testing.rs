@@ -150,6 +150,14 @@ impl Rig {
         }
     }
 
+    /// Deletes what is due, as time does.
+    pub fn expire(&mut self) {
+        let clock = self.clock();
+        for shard in 0..self.server.keyspace.shards() {
+            while self.server.keyspace.expire_due(shard, clock, 256, &mut self.effects).more {}
+        }
+    }
+
     /// The keyspace events since the last call: "db event key".
     pub fn events(&mut self) -> Vec<String> {
         let text = |key: &[u8]| String::from_utf8_lossy(key).into_owned();

@@ -39,6 +39,8 @@ const SIZES: [u16; 24] =
     [1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 14, 16, 20, 24, 28, 32, 40, 48, 56, 64, 80, 96, 112, 128];
 /// How many buckets a search may visit; an insertion that would need more grows the segment.
 const MAX_PROBE: usize = 8;
+/// An entry's share of a table, in bytes: slots of 8 bytes, about three quarters full.
+pub const BYTES_PER_ENTRY: usize = 11;
 const ADDRESS_MASK: u64 = (1 << 48) - 1;
 
 #[derive(Clone, Copy)]
@@ -523,3 +525,6 @@ impl Drop for Table {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -459,7 +459,8 @@ async fn answer(suspended: &Suspended, deadline: Option<i64>) -> Option<Vec<u8>>
     let blocked = &suspended.blocked;
     let Some(deadline) = deadline else { return Some(blocked.answered().await) };
     // The deadline's millisecond has to be over: nobody gives up too early.
-    let left = Duration::from_millis(u64::try_from(deadline.saturating_add(1) - clock::unix_ms()).unwrap_or(0));
+    let left =
+        Duration::from_millis(u64::try_from(deadline.saturating_add(1) - clock::unix_ms()).unwrap_or(0));
     match tokio::time::timeout(left, blocked.answered()).await {
         Ok(answer) => Some(answer),
         Err(_) if blocked.claim() => None,

@@ -61,7 +61,8 @@ fn nobody_overtakes_a_waiter() {
             // It waits for more than one key, so that serving it takes more than one shard.
             let mut waiter = server.client();
             let value = round.to_string();
-            waiter.send(&crate::support::pipeline(&[format!("SET w {value}"), "BLPOP a b c d e f g 0".into()]));
+            waiter
+                .send(&crate::support::pipeline(&[format!("SET w {value}"), "BLPOP a b c d e f g 0".into()]));
             assert_eq!(waiter.read().1, b"+OK\r\n");
             std::thread::sleep(Duration::from_millis(10));
             client.call(&["RPUSH", "a", &value]);

@@ -127,3 +127,48 @@ fn a_busy_server_still_serves_metrics() {
     assert!(before.elapsed().as_millis() < 1000, "{:?}", before.elapsed());
     client.expect(b"+OK\r\n");
 }
+
+#[test]
+fn health_and_readiness() {
+    if testing_the_reference() {
+        return; // Redis serves no metrics.
+    }
+    let (_server, port) = with_metrics(&[]);
+    for path in ["/healthz", "/readyz"] {
+        let (status, body) = http(port, &format!("GET {path}"));
+        assert_eq!((status.as_str(), body.as_str()), ("HTTP/1.1 200 OK", "ok\n"), "{path}");
+    }
+    let (status, body) = http(port, "HEAD /metrics");
+    assert_eq!((status.as_str(), body.as_str()), ("HTTP/1.1 200 OK", ""));
+}
+
+#[test]
+fn long_requests_are_refused_and_slow_ones_stop_nobody() {
+    if testing_the_reference() {
+        return; // Redis serves no metrics.
+    }
+    let (_server, port) = with_metrics(&[]);
+    let long = format!("GET /metrics HTTP/1.1\r\nHost: x\r\nX: {}\r\n\r\n", "x".repeat(100_000));
+    let mut stream = TcpStream::connect(("127.0.0.1", port)).expect("metrics are served");
+    // The server answers before it has read all and closes: what is still on its way may come back as a reset.
+    let _ = stream.write_all(long.as_bytes());
+    let mut answer = Vec::new();
+    let _ = stream.read_to_end(&mut answer);
+    assert!(!answer.starts_with(b"HTTP/1.1 200"), "{}", String::from_utf8_lossy(&answer));
+    let idle: Vec<TcpStream> = (0..20).filter_map(|_| TcpStream::connect(("127.0.0.1", port)).ok()).collect();
+    assert_eq!(http(port, "GET /metrics").0, "HTTP/1.1 200 OK");
+    drop(idle);
+}
+
+#[test]
+fn a_taken_metrics_port_stops_the_start() {
+    if testing_the_reference() {
+        return; // Redis serves no metrics.
+    }
+    let (_server, port) = with_metrics(&[]);
+    let mut command = std::process::Command::new(crate::support::server_binary());
+    command.args(["--port", &free_port().to_string(), "--save", "", "--metrics-port", &port.to_string()]);
+    let ended = crate::support::run(&mut command);
+    assert_eq!(ended.code, Some(1), "{ended:?}");
+    assert!(ended.stdout.contains("Address already in use"), "{ended:?}");
+}

@@ -89,12 +89,12 @@ fn zsets_resp3() {
 
 #[test]
 fn streams_resp2() {
-    replay("streams-resp2", 0);
+    replay("streams-resp2", 98);
 }
 
 #[test]
 fn streams_resp3() {
-    replay("streams-resp3", 0);
+    replay("streams-resp3", 98);
 }
 
 #[test]

@@ -38,6 +38,13 @@ struct Subcommand {
 
 const SUBCOMMANDS: &[Subcommand] = &[
     Subcommand {
+        name: "change-repl-id",
+        arguments: (0, 0),
+        run: change_replid,
+        usage: "CHANGE-REPL-ID",
+        meaning: "Take another replication id: replicas will need a full resynchronization.",
+    },
+    Subcommand {
         name: "error",
         arguments: (1, 1),
         run: answer_error,
@@ -102,7 +109,6 @@ const SUBCOMMANDS: &[Subcommand] = &[
 const UNSUPPORTED: &[&str] = &[
     "aof-flush-sleep",
     "assert",
-    "change-repl-id",
     "client-eviction",
     "config-rewrite-force-all",
     "crash-and-recover",
@@ -148,6 +154,13 @@ fn run(call: &mut Call<'_>) -> Outcome {
         None if UNSUPPORTED.iter().any(|other| is(other)) => Err(error::debug_unsupported(name)),
         None => Err(error::subcommand_syntax(call.args)),
     }
+}
+
+fn change_replid(call: &mut Call<'_>) -> Outcome {
+    tracing::info!("Changing replication IDs after receiving DEBUG change-repl-id");
+    call.server.identity.change_replid();
+    call.reply.ok();
+    DONE
 }
 
 /// Not counted as an error, since it is what was asked for.

@@ -136,11 +136,11 @@ fn act(server: &Server, prepared: &Prepared<'_>) -> Result<(), (&'static str, Ve
     if let Some(culprit) = listening {
         server.listening.get().map_or(Ok(()), |listening| listening.rebind(settings)).map_err(|_| culprit)?;
     }
-    if changes.has("dir") {
-        if let Err(failure) = std::env::set_current_dir(&settings.snapshots.dir) {
-            // The check of the value has just found it to be a folder.
-            tracing::warn!("Can't change to the folder that was just checked: {failure}");
-        }
+    if changes.has("dir")
+        && let Err(failure) = std::env::set_current_dir(&settings.snapshots.dir)
+    {
+        // The check of the value has just found it to be a folder.
+        tracing::warn!("Can't change to the folder that was just checked: {failure}");
     }
     Ok(())
 }

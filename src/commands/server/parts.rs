@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, AtomicUsize, Ordering}
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
+use parking_lot::Mutex;
 use tokio::sync::Notify;
 
 use crate::base::{alloc, clock};
@@ -91,7 +92,7 @@ impl Server {
                 started: Instant::now(),
                 started_unix: now,
                 run_id: random_id(),
-                replid: random_id(),
+                replid: Mutex::new(random_id()),
                 supervised,
                 startup_memory: alloc::used(),
             },
@@ -128,11 +129,18 @@ pub struct Identity {
     /// 40 hexadecimal digits, random.
     pub run_id: String,
     /// The replication id: 40 hexadecimal digits, random.
-    pub replid: String,
+    pub replid: Mutex<String>,
     /// Who supervises it: `systemd` or `no`.
     pub supervised: &'static str,
     /// Bytes in use before the first client came.
     pub startup_memory: usize,
+}
+
+impl Identity {
+    /// Takes another replication id, so that no replica goes on where it was.
+    pub fn change_replid(&self) {
+        *self.replid.lock() = random_id();
+    }
 }
 
 /// Who owns the listening sockets: what CONFIG SET asks of it.

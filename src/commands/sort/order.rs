@@ -88,9 +88,9 @@ fn sort_pairs<'i, K>(
 ) {
     let mut pairs: Vec<_> = keys.into_iter().zip(items.iter().copied()).collect();
     if part == (0..pairs.len()) {
-        pairs.sort_by(compare)
+        pairs.sort_by(compare);
     } else {
-        sort_part(&mut pairs, part, compare)
+        sort_part(&mut pairs, part, compare);
     }
     items.iter_mut().zip(pairs).for_each(|(place, (_, item))| *place = item);
 }

@@ -25,7 +25,7 @@ use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
 use super::Facts;
-use crate::base::listen;
+use crate::base::listen::{self, Wanted};
 use crate::config::Observe;
 
 pub use self::collect::text;
@@ -48,10 +48,14 @@ pub fn serve(settings: &Observe, facts: &Arc<impl Facts + 'static>) -> io::Resul
     }
     let mut listeners = Vec::new();
     for name in &settings.metrics_bind {
-        let bound = listen::tcp(name, settings.metrics_port, BACKLOG);
-        listeners.extend(bound.map_err(|error| {
+        let explain = |error: io::Error| {
             io::Error::new(error.kind(), format!("metrics on {name}:{}: {error}", settings.metrics_port))
-        })?);
+        };
+        let Wanted { address, optional } = listen::wanted(name, settings.metrics_port).map_err(explain)?;
+        match listen::tcp(address, BACKLOG) {
+            Err(error) if listen::may_be_missing(&error, optional) => {}
+            bound => listeners.push(bound.map_err(explain)?),
+        }
     }
     let facts: Arc<dyn Facts> = Arc::clone(facts) as Arc<dyn Facts>;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
