@@ -49,7 +49,7 @@ fn keys_resp3() {
 
 #[test]
 fn lists_resp2() {
-    replay("lists-resp2", 0);
+    replay("lists-resp2", 60);
 }
 
 #[test]
