@@ -265,6 +265,12 @@ texts! {
     GEORADIUS_STORE_WITH = "ERR STORE option in GEORADIUS is not compatible with WITHDIST, WITHHASH and WITHCOORD options";
     /// DEBUG QUICKLIST-PACKED-THRESHOLD of 4 GB and more.
     PACKED_THRESHOLD = "ERR argument must be a memory value bigger than 1 and smaller than 4gb";
+    /// FUNCTION DELETE of a library that isn't there.
+    LIBRARY_NOT_FOUND = "ERR Library not found";
+    /// FUNCTION FLUSH with another word than SYNC or ASYNC.
+    FUNCTION_FLUSH_MODE = "ERR FUNCTION FLUSH only supports SYNC|ASYNC option";
+    /// FUNCTION LIST LIBRARYNAME without a pattern.
+    LIBRARY_NAME_MISSING = "ERR library name argument was not given";
     /// LCS of a key that holds no string.
     LCS_NOT_STRINGS = "ERR The specified keys must contain string values";
     /// LCS with LEN and IDX.
@@ -443,6 +449,11 @@ pub fn geo_needs_shape(name: &[u8]) -> Error {
     let mut text = b"ERR exactly one of BYRADIUS and BYBOX can be specified for ".to_vec();
     text.extend_from_slice(name);
     Error::new(text)
+}
+
+/// `ERR Unknown argument x`.
+pub fn unknown_argument(word: &[u8]) -> Error {
+    Error::new([b"ERR Unknown argument ", word].concat())
 }
 
 /// `ERR wrong number of arguments for 'x' command`.

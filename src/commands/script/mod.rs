@@ -1,5 +1,6 @@
-//! Scripts: EVAL, EVALSHA, their read-only forms, and SCRIPT.
+//! Scripts: EVAL, EVALSHA, their read-only forms, and SCRIPT; FUNCTION as far as there are no functions.
 
+mod function;
 mod run;
 #[cfg(test)]
 mod tests;
@@ -57,6 +58,7 @@ pub const COMMANDS: &[Command] = &[
         ),
         SCRIPT,
     ),
+    function::FUNCTION,
 ];
 
 const SCRIPT: &[Command] = &[
