@@ -2,7 +2,7 @@
 
 use std::io;
 
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
 /// Files the server needs besides connections.
 pub const RESERVED: u64 = 32;
@@ -10,10 +10,10 @@ pub const RESERVED: u64 = 32;
 /// How many files may be open after asking for more.
 #[derive(Debug)]
 pub struct OpenFiles {
-    /// The limit before; none: there is none.
-    pub before: Option<u64>,
-    /// The limit now; likewise.
-    pub now: Option<u64>,
+    /// The limit before.
+    pub before: u64,
+    /// The limit now.
+    pub now: u64,
     /// Why it isn't what was asked for.
     pub refused: Option<io::Error>,
 }
@@ -21,33 +21,32 @@ pub struct OpenFiles {
 impl OpenFiles {
     /// Whether `wanted` files may be open.
     pub fn allows(&self, wanted: u64) -> bool {
-        self.now.is_none_or(|now| now >= wanted)
+        self.now >= wanted
     }
 }
 
 /// Raises the limit of open files to `wanted` if it is lower, as far as the system allows.
 pub fn allow_open_files(wanted: u64) -> OpenFiles {
-    let old = getrlimit(Resource::Nofile);
-    let before = old.current;
-    if before.is_none_or(|before| before >= wanted) {
+    // A system that doesn't tell allows what POSIX asks for.
+    let (before, hard) = getrlimit(Resource::RLIMIT_NOFILE).unwrap_or((1024, 1024));
+    if before >= wanted {
         return OpenFiles { before, now: before, refused: None };
     }
     // A privileged process may raise the hard limit too.
-    let highest = old.maximum.map(|maximum| maximum.max(wanted));
-    let Err(refused) = setrlimit(Resource::Nofile, Rlimit { current: Some(wanted), maximum: highest }) else {
-        return OpenFiles { before, now: Some(wanted), refused: None };
+    let Err(refused) = setrlimit(Resource::RLIMIT_NOFILE, wanted, hard.max(wanted)) else {
+        return OpenFiles { before, now: wanted, refused: None };
     };
     // Otherwise the hard limit is as far as it goes.
-    let most = old.maximum.map_or(wanted, |maximum| maximum.min(wanted));
-    let raised = setrlimit(Resource::Nofile, Rlimit { current: Some(most), maximum: old.maximum });
-    let now = if raised.is_ok() { Some(most) } else { before };
+    let most = hard.min(wanted);
+    let raised = setrlimit(Resource::RLIMIT_NOFILE, most, hard);
+    let now = if raised.is_ok() { most } else { before };
     OpenFiles { before, now, refused: Some(refused.into()) }
 }
 
 /// Raises the limit for this many connections, and tells how many of them it allows.
 pub fn allow_clients(clients: u32) -> u32 {
     let files = allow_open_files(u64::from(clients) + RESERVED);
-    let most = files.now.map_or(u64::MAX, |now| now.saturating_sub(RESERVED));
+    let most = files.now.saturating_sub(RESERVED);
     clients.min(u32::try_from(most).unwrap_or(u32::MAX))
 }
 

@@ -82,7 +82,14 @@ fn wait_in_vain(
     timeout_reply: fn(&mut crate::resp::Reply),
 ) -> Outcome {
     // No key can end the waiting, so the type doesn't matter.
-    call.block(Block { keys: Vec::new(), deadline, wants: Type::String, wakes_on_loss: false, timeout_reply })
+    call.block(Block {
+        keys: Vec::new(),
+        deadline,
+        wants: Type::String,
+        wakes_on_loss: false,
+        again: None,
+        timeout_reply,
+    })
 }
 
 #[cfg(test)]

@@ -1,6 +1,5 @@
-//! How a server ends: what asks for it, the replies that still leave, the files that go.
+//! How a server ends: what asks for it, the replies that still leave, the socket that goes.
 
-use std::path::Path;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
@@ -66,12 +65,13 @@ async fn wait_for_a_signal(server: &Server, signals: &mut Signals) {
 async fn finish(server: &Server) {
     tracing::info!("User requested shutdown...");
     drain(server).await;
-    remove_files(&server.config.settings());
+    remove_socket(&server.config.settings());
     tracing::warn!("Redis is now ready to exit, bye bye...");
 }
 
 /// Lets connections write the replies of commands that have run.
 async fn drain(server: &Server) {
+    server.scripts.running.stop();
     server.clients.for_each(|client| client.outbox.wake());
     let until = Instant::now() + PATIENCE;
     while !server.clients.is_empty() && Instant::now() < until {
@@ -79,15 +79,10 @@ async fn drain(server: &Server) {
     }
 }
 
-fn remove_files(settings: &Settings) {
-    if let Some(path) = &settings.network.unixsocket {
-        tracing::info!("Removing the unix socket file.");
-        remove(path);
-    }
-}
-
-fn remove(path: &Path) {
+fn remove_socket(settings: &Settings) {
+    let Some(path) = &settings.network.unixsocket else { return };
+    tracing::info!("Removing the unix socket file.");
     if let Err(error) = std::fs::remove_file(path) {
-        tracing::warn!("Error removing {}: {error}", path.display());
+        tracing::warn!("Error removing the unix socket file: {error}");
     }
 }

@@ -23,6 +23,9 @@ pub(super) const AUTH: Command = Command::new(
 );
 
 fn auth(call: &mut Call<'_>) -> Outcome {
+    if call.args.len() <= 3 {
+        (1..call.args.len()).for_each(|index| call.redact(index));
+    }
     let (user, password) = match *call.args {
         [_, password] if call.settings().security.requirepass.is_some() => (DEFAULT_USER, password),
         [_, _] => return Err(error::AUTH_NOT_SET),

@@ -35,6 +35,9 @@ fn hello(call: &mut Call<'_>) -> Outcome {
         match args.rest() {
             [user, password, ..] if option.eq_ignore_ascii_case(b"AUTH") => {
                 credentials = Some((*user, *password));
+                let index = call.args.len() - args.len();
+                call.redact(index);
+                call.redact(index + 1);
                 args.take();
                 args.take();
             }

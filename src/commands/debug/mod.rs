@@ -10,6 +10,7 @@ use std::time::Duration;
 use crate::base::num::parse_f64;
 use crate::command::row::*;
 use crate::command::{Error, error};
+use crate::config::parse_size;
 
 use super::help;
 use super::{Call, Command, DONE, Outcome};
@@ -37,6 +38,13 @@ struct Subcommand {
 
 const SUBCOMMANDS: &[Subcommand] = &[
     Subcommand {
+        name: "change-repl-id",
+        arguments: (0, 0),
+        run: change_replid,
+        usage: "CHANGE-REPL-ID",
+        meaning: "Take another replication id: replicas will need a full resynchronization.",
+    },
+    Subcommand {
         name: "error",
         arguments: (1, 1),
         run: answer_error,
@@ -58,6 +66,13 @@ const SUBCOMMANDS: &[Subcommand] = &[
         meaning: "Tell how <key> and its value are kept.",
     },
     Subcommand {
+        name: "pause-cron",
+        arguments: (1, 1),
+        run: pause_cron,
+        usage: "PAUSE-CRON <0|1>",
+        meaning: "Whether what happens by itself doesn't: expiry, eviction, looking after clients.",
+    },
+    Subcommand {
         name: "populate",
         arguments: (1, 3),
         run: populate::populate,
@@ -72,6 +87,14 @@ const SUBCOMMANDS: &[Subcommand] = &[
         usage: "PROTOCOL <type>",
         meaning: "Answer a value of a type: string, integer, double, bignum, null, array, set, map,\n\
                   attrib, push, verbatim, true, false.",
+    },
+    Subcommand {
+        name: "quicklist-packed-threshold",
+        arguments: (1, 1),
+        run: set_list_packed_threshold,
+        usage: "QUICKLIST-PACKED-THRESHOLD <size>",
+        meaning: "Elements of lists from <size> on get chunks of their own; 0 leaves that to the\n\
+                  configuration.",
     },
     Subcommand {
         name: "set-active-expire",
@@ -93,7 +116,6 @@ const SUBCOMMANDS: &[Subcommand] = &[
 const UNSUPPORTED: &[&str] = &[
     "aof-flush-sleep",
     "assert",
-    "change-repl-id",
     "client-eviction",
     "config-rewrite-force-all",
     "crash-and-recover",
@@ -111,9 +133,7 @@ const UNSUPPORTED: &[&str] = &[
     "mallctl-str",
     "oom",
     "panic",
-    "pause-cron",
     "quicklist",
-    "quicklist-packed-threshold",
     "reload",
     "replicate",
     "replybuffer",
@@ -142,6 +162,13 @@ fn run(call: &mut Call<'_>) -> Outcome {
     }
 }
 
+fn change_replid(call: &mut Call<'_>) -> Outcome {
+    tracing::info!("Changing replication IDs after receiving DEBUG change-repl-id");
+    call.server.identity.change_replid();
+    call.reply.ok();
+    DONE
+}
+
 /// Not counted as an error, since it is what was asked for.
 fn answer_error(call: &mut Call<'_>) -> Outcome {
     call.reply.error(call.args[2]);
@@ -154,15 +181,33 @@ fn log(call: &mut Call<'_>) -> Outcome {
     DONE
 }
 
-fn set_active_expire(call: &mut Call<'_>) -> Outcome {
-    // Like atoi, which Redis uses: text that is no number is 0.
-    let text = String::from_utf8_lossy(call.args[2]);
-    let digits = text.trim_start().trim_start_matches(['+', '-']);
-    let digits = digits.split(|char: char| !char.is_ascii_digit()).next().unwrap_or_default();
-    let on = digits.bytes().any(|digit| digit != b'0');
-    call.server.active_expire.store(on, Ordering::Relaxed);
+fn set_list_packed_threshold(call: &mut Call<'_>) -> Outcome {
+    // The largest element of a listpack stays some way below 4 GiB.
+    const MAX: u64 = (1 << 32) - (1 << 20);
+    let size = parse_size(call.args[2]).filter(|&size| size <= MAX).ok_or(error::PACKED_THRESHOLD)?;
+    call.server.list_packed_threshold.store(size as usize, Ordering::Relaxed);
     call.reply.ok();
     DONE
+}
+
+fn set_active_expire(call: &mut Call<'_>) -> Outcome {
+    call.server.active_expire.store(is_on(call.args[2]), Ordering::Relaxed);
+    call.reply.ok();
+    DONE
+}
+
+fn pause_cron(call: &mut Call<'_>) -> Outcome {
+    call.server.housekeeping_paused.store(is_on(call.args[2]), Ordering::Relaxed);
+    call.reply.ok();
+    DONE
+}
+
+/// A switch as C's atoi reads it, which Redis uses: text that is no number is 0.
+fn is_on(switch: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(switch);
+    let digits = text.trim_start().trim_start_matches(['+', '-']);
+    let digits = digits.split(|char: char| !char.is_ascii_digit()).next().unwrap_or_default();
+    digits.bytes().any(|digit| digit != b'0')
 }
 
 fn sleep(call: &mut Call<'_>) -> Outcome {

@@ -10,6 +10,7 @@ use super::Server;
 use crate::base::{alloc, clock, reaper};
 use crate::client::ClientFlags;
 use crate::config::Settings;
+use crate::keyspace::table::BYTES_PER_ENTRY;
 use crate::keyspace::{Counts, view};
 use crate::observe::facts::DatabaseFacts;
 use crate::observe::info::{
@@ -17,9 +18,7 @@ use crate::observe::info::{
 };
 use crate::observe::latency::Sample;
 use crate::observe::{CommandTotals, Counter, Facts, Rate, SlowLogSummary, machine};
-
-/// A key's share of the table that finds it: slots of 8 bytes, about three quarters full.
-const TABLE_BYTES_PER_KEY: u64 = 11;
+use crate::pubsub::Kind;
 
 impl Facts for Server {
     fn server(&self) -> ServerFacts {
@@ -77,7 +76,7 @@ impl Facts for Server {
             resident: machine::resident_bytes(),
             startup: self.identity.startup_memory as u64,
             clients,
-            tables: keys * TABLE_BYTES_PER_KEY,
+            tables: keys * BYTES_PER_ENTRY as u64,
             // Without statistics, as under AddressSanitizer, there are none to tell.
             allocator: alloc::stats().unwrap_or_default(),
             system: machine::memory_bytes(),
@@ -115,9 +114,9 @@ impl Facts for Server {
             evicted: self.keyspace.total(Counts::evicted),
             hits: self.keyspace.total(Counts::hits),
             misses: self.keyspace.total(Counts::misses),
-            channels: 0,
-            patterns: 0,
-            shard_channels: 0,
+            channels: self.pubsub.names(Kind::Channel) as u64,
+            patterns: self.pubsub.names(Kind::Pattern) as u64,
+            shard_channels: self.pubsub.names(Kind::ShardChannel) as u64,
             errors: total(Counter::ErrorReplies),
             reads: total(Counter::Reads),
             writes: total(Counter::Writes),
@@ -139,7 +138,7 @@ impl Facts for Server {
         let settings = self.config.settings();
         let replication = &settings.replication;
         ReplicationFacts {
-            replid: self.identity.replid.clone(),
+            replid: self.identity.replid.lock().clone(),
             backlog_size: replication.backlog_size,
             wants_good_replicas: replication.min_replicas_to_write != 0
                 && replication.min_replicas_max_lag_s != 0,
@@ -168,11 +167,12 @@ impl Facts for Server {
     }
 
     fn databases(&self) -> Vec<DatabaseFacts> {
+        let now = clock::unix_ms().max(0).unsigned_abs();
         let facts = |db| DatabaseFacts {
             keys: self.keyspace.len(db) as u64,
             expires: self.keyspace.volatile(db) as u64,
+            avg_ttl: self.keyspace.mean_deadline(db).map_or(0, |mean| mean.saturating_sub(now)),
             subexpiry: self.keyspace.timed(db) as u64,
-            ..DatabaseFacts::default()
         };
         (0..self.keyspace.databases()).map(facts).collect()
     }

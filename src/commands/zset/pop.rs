@@ -72,13 +72,11 @@ pub(super) const BZMPOP: Command = Command::new(
     bzmpop,
 );
 
+/// Members that were popped, with their scores.
+type Popped = Vec<(Vec<u8>, f64)>;
+
 /// Pops up to `count` members of a key; none if it is absent.
-fn take(
-    call: &mut Call<'_>,
-    key: &[u8],
-    end: End,
-    count: usize,
-) -> Result<Option<Vec<(Vec<u8>, f64)>>, Error> {
+fn take(call: &mut Call<'_>, key: &[u8], end: End, count: usize) -> Result<Option<Popped>, Error> {
     let Some(mut zset) = call.keys.write::<Zset>(key)? else { return Ok(None) };
     let popped: Vec<_> = (0..count.min(zset.len())).filter_map(|_| zset.pop(end)).collect();
     let emptied = zset.is_empty();
@@ -185,6 +183,7 @@ fn wait(call: &mut Call<'_>, keys: &[&[u8]], deadline: Option<i64>) -> Outcome {
         deadline,
         wants: Type::Zset,
         wakes_on_loss: false,
+        again: None,
         timeout_reply: |reply| reply.null_array(),
     })
 }

@@ -34,11 +34,12 @@ pub struct MemoryFacts {
 
 impl MemoryFacts {
     /// What is not data.
-    fn overhead(&self) -> u64 {
+    pub fn overhead(&self) -> u64 {
         self.startup + self.clients + self.tables
     }
 
-    fn dataset(&self) -> u64 {
+    /// What is.
+    pub fn dataset(&self) -> u64 {
         self.used.saturating_sub(self.overhead())
     }
 }
