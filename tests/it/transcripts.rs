@@ -59,22 +59,22 @@ fn lists_resp3() {
 
 #[test]
 fn hashes_resp2() {
-    replay("hashes-resp2", 0);
+    replay("hashes-resp2", 100);
 }
 
 #[test]
 fn hashes_resp3() {
-    replay("hashes-resp3", 0);
+    replay("hashes-resp3", 100);
 }
 
 #[test]
 fn sets_resp2() {
-    replay("sets-resp2", 0);
+    replay("sets-resp2", 100);
 }
 
 #[test]
 fn sets_resp3() {
-    replay("sets-resp3", 0);
+    replay("sets-resp3", 100);
 }
 
 #[test]

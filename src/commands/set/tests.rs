@@ -118,6 +118,17 @@ fn large_sets_are_read_as_of_one_moment() {
     rig.run("SADD few m1 m2 x");
     rig.call_meanwhile(&[b"SINTER", b"s", b"few"], &mut |_| panic!("put off"));
     rig.call_meanwhile(&[b"SDIFF", b"few", b"s"], &mut |_| panic!("put off"));
+    // Many small ones are much as well.
+    let many: Vec<String> = (0..100).map(|n| format!("small{n}")).collect();
+    many.iter().for_each(|key| fill(&mut rig, key, 0..100));
+    let mut args: Vec<&[u8]> = many.iter().map(String::as_bytes).collect();
+    let mut put_off = 0;
+    for command in ["SUNION", "SINTER", "SDIFF"] {
+        args.insert(0, command.as_bytes());
+        rig.call_meanwhile(&args, &mut |_| put_off += 1);
+        args.remove(0);
+    }
+    assert_eq!(put_off, 3);
 }
 
 #[test]
