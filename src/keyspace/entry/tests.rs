@@ -71,7 +71,9 @@ fn make(kind: Kind, size: usize) -> Value {
         }
         Kind::Hash => {
             let mut hash = Hash::new();
-            numbers.for_each(|n| drop(hash.set(&word(n), &word(n + 1), &HashLimits::default())));
+            for number in numbers {
+                hash.set(&word(number), &word(number + 1), &HashLimits::default());
+            }
             Value::Hash(hash)
         }
         Kind::Zset => {
@@ -109,7 +111,7 @@ fn contents(value: &Value) -> Vec<Vec<u8>> {
         Value::Zset(zset) => {
             let mut pairs = Vec::new();
             zset.scan(0, usize::MAX, |member, score| {
-                pairs.push([member.to_vec(), vec![score as u8]].concat())
+                pairs.push([member.to_vec(), vec![score as u8]].concat());
             });
             pairs
         }
