@@ -58,7 +58,7 @@ fn protocol_shows_every_type() {
         (
             "push",
             "-ERR RESP2 is not supported by this command",
-            ">2 $16 server-cpu-usage :42 $40 Some real reply following the push reply",
+            "$40 Some real reply following the push reply >2 $16 server-cpu-usage :42",
         ),
     ] {
         let command = format!("DEBUG PROTOCOL {name}");
