@@ -12,6 +12,7 @@ use std::time::Instant;
 use smallvec::SmallVec;
 
 use super::execute::run_guarded;
+use crate::base::clock::unix_ms;
 use crate::client::{Blocked, Session};
 use crate::commands::account::account;
 use crate::commands::{Call, Listed, Next, Server};
@@ -75,13 +76,10 @@ fn serve<'k>(
     if !blocked.claim() {
         return;
     }
-    let keys = View::new(
-        &server.keyspace,
-        held.lend(&server.keyspace, Plan::Keys(&hashes)),
-        waits.db,
-        clock,
-        effects,
-    );
+    // Time stands still for a transaction, but not for those who wait for its end.
+    let clock = Clock { now: unix_ms(), ..clock };
+    let lent = held.lend(&server.keyspace, Plan::Keys(&hashes));
+    let keys = View::new(&server.keyspace, lent, waits.db, clock, effects);
     match run_again(server, blocked, listed, &args, keys) {
         Some(reply) => {
             held.stop_waiting(&server.keyspace, waits.db, &waits.keys, blocked.ticket);

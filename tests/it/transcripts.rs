@@ -19,37 +19,37 @@ const ABOUT_ALL_KEYS: [&str; 4] = ["keys", "dbsize", "randomkey", "scan"];
 
 #[test]
 fn strings_resp2() {
-    replay("strings-resp2", 80);
+    replay("strings-resp2", 97);
 }
 
 #[test]
 fn strings_resp3() {
-    replay("strings-resp3", 80);
+    replay("strings-resp3", 97);
 }
 
 #[test]
 fn bits_resp2() {
-    replay("bits-resp2", 70);
+    replay("bits-resp2", 98);
 }
 
 #[test]
 fn bits_resp3() {
-    replay("bits-resp3", 70);
+    replay("bits-resp3", 98);
 }
 
 #[test]
 fn keys_resp2() {
-    replay("keys-resp2", 60);
+    replay("keys-resp2", 98);
 }
 
 #[test]
 fn keys_resp3() {
-    replay("keys-resp3", 60);
+    replay("keys-resp3", 98);
 }
 
 #[test]
 fn lists_resp2() {
-    replay("lists-resp2", 0);
+    replay("lists-resp2", 60);
 }
 
 #[test]

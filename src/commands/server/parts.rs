@@ -57,6 +57,8 @@ pub struct Server {
     pub dirty: AtomicU64,
     /// Cleared by DEBUG SET-ACTIVE-EXPIRE 0.
     pub active_expire: AtomicBool,
+    /// Set by DEBUG PAUSE-CRON 1.
+    pub housekeeping_paused: AtomicBool,
     /// The time of the last save, in Unix seconds.
     pub last_save: AtomicI64,
     /// DEBUG QUICKLIST-PACKED-THRESHOLD: bytes from which on an element of a list gets a chunk of its own; 0
@@ -107,6 +109,7 @@ impl Server {
             shutdown: Shutdown::default(),
             dirty: AtomicU64::new(0),
             active_expire: AtomicBool::new(true),
+            housekeeping_paused: AtomicBool::new(false),
             last_save: AtomicI64::new(now),
             list_packed_threshold: AtomicUsize::new(0),
             config,
