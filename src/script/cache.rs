@@ -45,6 +45,20 @@ pub struct Scripts {
     /// The running script, without waiting for it.
     pub running: Arc<Running>,
     state: Mutex<State>,
+    figures: Mutex<Figures>,
+}
+
+/// Figures about the scripts.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
+pub struct Figures {
+    /// Scripts that are known.
+    pub known: usize,
+    /// Bytes of their texts.
+    pub texts: usize,
+    /// Bytes of the interpreter.
+    pub vm: usize,
+    /// Scripts forgotten so far.
+    pub evicted: u64,
 }
 
 /// What belongs to whoever runs a script.
@@ -73,6 +87,15 @@ impl Scripts {
     /// The interpreter, which nobody else uses meanwhile. It is held for long only behind the closed gate.
     pub fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock()
+    }
+
+    /// Figures of this moment, or of the last one at which nobody ran a script: it isn't waited for.
+    pub fn figures(&self) -> Figures {
+        let mut last = self.figures.lock();
+        if let Some(state) = self.state.try_lock() {
+            *last = state.figures();
+        }
+        *last
     }
 }
 
@@ -148,9 +171,12 @@ impl State {
         *self = State { evicted, ..State::default() };
     }
 
-    /// How many scripts are known, and bytes: of their texts, and of the interpreter.
-    pub fn sizes(&self) -> (usize, usize, usize) {
-        let texts = self.known.values().map(|known| known.size).sum();
-        (self.known.len(), texts, self.vm.as_ref().map_or(0, Vm::used_memory))
+    fn figures(&self) -> Figures {
+        Figures {
+            known: self.known.len(),
+            texts: self.known.values().map(|known| known.size).sum(),
+            vm: self.vm.as_ref().map_or(0, Vm::used_memory),
+            evicted: self.evicted,
+        }
     }
 }

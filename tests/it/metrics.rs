@@ -203,3 +203,20 @@ fn metrics_move_by_config_set() {
     client.ok(&["CONFIG", "SET", "metrics-port", "0"]);
     TcpStream::connect(("127.0.0.1", second)).expect_err("metrics are off");
 }
+
+#[test]
+fn an_endless_script_stops_no_metrics() {
+    if testing_the_reference() {
+        return; // Redis serves no metrics.
+    }
+    let (server, port) = with_metrics(&["--busy-reply-threshold", "50"]);
+    let mut client = server.client();
+    client.send(b"EVAL \"while true do end\" 0\r\n");
+    std::thread::sleep(std::time::Duration::from_millis(200));
+    let before = std::time::Instant::now();
+    let (status, body) = http(port, "GET /metrics");
+    assert_eq!(status, "HTTP/1.1 200 OK");
+    assert!(body.contains("\nredis_connected_clients 1\n"), "{body}");
+    assert!(before.elapsed().as_millis() < 1000, "{:?}", before.elapsed());
+    server.client().ok(&["SCRIPT", "KILL"]);
+}

@@ -197,3 +197,14 @@ fn put_off_work_counts_for_its_command() {
     assert!(stats.starts_with("calls=1,"), "{stats}");
     assert!(usec > 200 && Duration::from_micros(usec) < elapsed, "{stats} of {elapsed:?}");
 }
+
+#[test]
+fn scripts_are_counted() {
+    let server = Server::start();
+    let mut client = server.client();
+    client.call(&["SCRIPT", "LOAD", "return 1"]);
+    assert_eq!(client.call(&["EVAL", "return redis.call('incr', KEYS[1])", "1", "k"]), Reply::Int(1));
+    assert_eq!(field(&mut client, "memory", "number_of_cached_scripts"), "2");
+    assert_ne!(field(&mut client, "memory", "used_memory_vm_eval"), "0");
+    assert!(field(&mut client, "commandstats", "cmdstat_incr").starts_with("calls=1,"));
+}

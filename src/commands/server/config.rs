@@ -206,6 +206,7 @@ fn rewrite(call: &mut Call<'_>) -> Outcome {
 fn reset_statistics(call: &mut Call<'_>) -> Outcome {
     call.server.stats.reset();
     call.server.keyspace.reset_counters();
+    call.server.scripts.lock().evicted = 0;
     reaper::reset_freed();
     call.reply.ok();
     DONE

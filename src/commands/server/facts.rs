@@ -70,6 +70,7 @@ impl Facts for Server {
         let keys: u64 = self.databases().iter().map(|db| db.keys).sum();
         let mut clients = 0;
         self.clients.for_each(|client| clients += client.memory_bytes() as u64);
+        let scripts = self.scripts.figures();
         MemoryFacts {
             used,
             peak,
@@ -77,6 +78,9 @@ impl Facts for Server {
             startup: self.identity.startup_memory as u64,
             clients,
             tables: keys * BYTES_PER_ENTRY as u64,
+            script_vm: scripts.vm as u64,
+            script_texts: scripts.texts as u64,
+            scripts: scripts.known as u64,
             // Without statistics, as under AddressSanitizer, there are none to tell.
             allocator: alloc::stats().unwrap_or_default(),
             system: machine::memory_bytes(),
@@ -112,6 +116,7 @@ impl Facts for Server {
             expire_pauses: total(Counter::ExpiryPauses),
             expire_usec: total(Counter::ExpiryNanos) / 1000,
             evicted: self.keyspace.total(Counts::evicted),
+            evicted_scripts: self.scripts.figures().evicted,
             hits: self.keyspace.total(Counts::hits),
             misses: self.keyspace.total(Counts::misses),
             channels: self.pubsub.names(Kind::Channel) as u64,
