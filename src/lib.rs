@@ -11,5 +11,6 @@ pub mod net;
 pub mod observe;
 pub mod pubsub;
 pub mod resp;
+pub mod script;
 pub mod server;
 pub mod types;

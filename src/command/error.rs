@@ -273,6 +273,30 @@ texts! {
     LCS_TOO_LONG = "ERR String too long for LCS";
     /// LCS whose table would be too large.
     LCS_NO_MEMORY = "ERR Insufficient memory, transient memory for LCS exceeds proto-max-bulk-len";
+    /// EVALSHA of a script that the server doesn't know.
+    NOSCRIPT = "NOSCRIPT No matching script. Please use EVAL.";
+    /// EVAL with fewer arguments than keys.
+    SCRIPT_KEYS_BEYOND_ARGS = "ERR Number of keys can't be greater than number of args";
+    /// EVAL with a count of keys below zero.
+    SCRIPT_KEYS_NEGATIVE = "ERR Number of keys can't be negative";
+    /// A script that may write, run by a read-only command.
+    SCRIPT_WRITES_IN_RO = "ERR Can not execute a script with write flag using *_ro command.";
+    /// A script calls what is no command.
+    SCRIPT_UNKNOWN_COMMAND = "ERR Unknown Redis command called from script";
+    /// A script calls a command with too few or too many arguments.
+    SCRIPT_WRONG_ARITY = "ERR Wrong number of args calling Redis command from script";
+    /// A script calls a command that scripts may not call.
+    SCRIPT_COMMAND_NOT_ALLOWED = "ERR This Redis command is not allowed from script";
+    /// A read-only script calls a command that writes.
+    SCRIPT_MAY_NOT_WRITE = "ERR Write commands are not allowed from read-only scripts.";
+    /// SCRIPT FLUSH with another mode.
+    SCRIPT_FLUSH_MODE = "ERR SCRIPT FLUSH only support SYNC|ASYNC option";
+    /// SCRIPT DEBUG, which there isn't.
+    SCRIPT_DEBUG = "ERR SCRIPT DEBUG is not supported by this server";
+    /// SCRIPT KILL while no script runs.
+    NOTBUSY = "NOTBUSY No scripts in execution right now.";
+    /// SCRIPT KILL of a script that has written.
+    UNKILLABLE = "UNKILLABLE Sorry the script already executed write commands against the dataset. You can either wait the script termination or kill the server in a hard way using the SHUTDOWN NOSAVE command.";
     /// COMMAND GETKEYS of a command that doesn't exist.
     INVALID_COMMAND = "ERR Invalid command specified";
     /// COMMAND GETKEYS of a command without keys.

@@ -23,7 +23,7 @@ pub const COMMANDS: &[Command] = &[
         add,
     ),
     Command::new(
-        row("pfcount", -2, &[READONLY])
+        row("pfcount", -2, &[READONLY, MAY_REPLICATE])
             .keys(&[KeySpec::range(1, -1, 1, &[RW, ACCESS]).notes(
                 "RW because it may change the internal representation of the key, and propagate to replicas",
             )])

@@ -21,6 +21,7 @@ mod memory;
 mod pubsub;
 mod sample;
 mod scan;
+mod script;
 mod set;
 mod sort;
 mod store;
@@ -49,6 +50,7 @@ pub const FAMILIES: &[&[Command]] = &[
     list::COMMANDS,
     memory::COMMANDS,
     pubsub::COMMANDS,
+    script::COMMANDS,
     server::COMMANDS,
     server::flush::COMMANDS,
     set::COMMANDS,

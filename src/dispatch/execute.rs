@@ -218,6 +218,24 @@ impl<'s> Executor<'s> {
         self.finish(listed, request.args, outcome, from, session, reply)
     }
 
+    /// Runs a request while a script holds every shard: what doesn't need one and is allowed then.
+    pub fn run_while_busy(
+        &mut self,
+        request: &Request<'_>,
+        session: &mut Session,
+        reply: &mut Reply,
+    ) -> Done {
+        if let Found::Command(listed) = request.found {
+            let spec = &listed.command.spec;
+            let needs_shards = !spec.keys.is_empty() || !session.watch.keys.is_empty();
+            let allowed = spec.flags.contains(Flags::ALLOW_BUSY) && !needs_shards;
+            if !allowed && spec.admits(request.args.len()) {
+                return self.refuse(Some(listed), &error::BUSY, session, reply);
+            }
+        }
+        self.run(request, session, reply, false)
+    }
+
     /// Installs the result of [`Done::Compute`].
     pub fn install(
         &mut self,

@@ -37,11 +37,14 @@ pub async fn housekeeping(server: Arc<Server>) {
             _ = ticker.tick() => {}
             () = server.shutdown.asked() => return,
         }
+        if server.housekeeping_paused.load(Ordering::Relaxed) {
+            continue;
+        }
         let (now, begun) = (unix_ms(), Instant::now());
         if let Some(_pass) = server.keyspace.gate.enter_soon() {
             make_room(&server, &server.config.settings());
         }
-        if server.active_expire.load(Ordering::Relaxed) && !server.pause.is_on() {
+        if server.active_expire.load(Ordering::Relaxed) {
             expire(&server).await;
         }
         if now >= next_slow {
@@ -78,6 +81,9 @@ async fn expire(server: &Arc<Server>) {
         loop {
             // Behind a closed gate a script runs: time stands still for it, so nothing expires meanwhile.
             let Some(pass) = server.keyspace.gate.enter_soon() else { break 'shards };
+            if server.pause.is_on() {
+                break 'shards;
+            }
             let begun = Instant::now();
             let clock = clock(unix_ms(), &settings, true);
             let report = server.keyspace.expire_due(shard, clock, EXPIRY_BUDGET, &mut effects);
@@ -130,6 +136,11 @@ impl Rates {
     fn sample(&mut self, server: &Server, now: i64) {
         let totals = Rates::totals(server);
         let seconds = (now - self.at).max(1) as f64 / 1000.0;
+        if totals.iter().zip(self.last).any(|(total, last)| *total < last) {
+            // The counters began anew, and so do the means.
+            self.smooth = [0.0; Rate::COUNT];
+            self.last = [0; Rate::COUNT];
+        }
         for (index, total) in totals.iter().enumerate() {
             let rate = total.saturating_sub(self.last[index]) as f64 / seconds;
             // About the mean of Redis's sixteen samples.

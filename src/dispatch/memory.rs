@@ -50,6 +50,9 @@ pub fn make_room(server: &Arc<Server>, settings: &Settings) -> Room {
 
 #[cold]
 fn evict(server: &Arc<Server>, settings: &Settings, limit: usize) -> Room {
+    if server.pause.is_on() {
+        return Room::Enough;
+    }
     let Some(rule) = rule(settings) else { return Room::None };
     let begun = Instant::now();
     let mut effects = Effects::default();

@@ -169,6 +169,11 @@ impl Remains {
     pub fn is_empty(&self) -> bool {
         self.table.is_empty()
     }
+
+    /// The values, to be freed one by one.
+    pub fn into_values(mut self) -> Vec<Value> {
+        self.table.drain().into_iter().map(Entry::into_value).collect()
+    }
 }
 
 /// Counters of one shard. Only the holder of the shard's lock writes them, with plain loads and stores;

@@ -483,6 +483,16 @@ impl Table {
         segments.flat_map(Segment::slots).map(peek).find(matches)
     }
 
+    /// Takes all entries out, in no particular order.
+    pub fn drain(&mut self) -> Vec<Entry> {
+        let mut emptied = std::mem::replace(self, Table::new(self.shard_bits));
+        // Without segments the old table has nothing to drop.
+        let segments = std::mem::take(&mut emptied.segments);
+        let slots = segments.iter().flat_map(Segment::slots);
+        // SAFETY: each non-empty slot owned its entry; it is taken over once, and the slots go with `segments`.
+        slots.map(|slot| unsafe { Entry::from_address(address(slot)) }).collect()
+    }
+
     /// All entries, in no particular order.
     pub fn iter(&self) -> impl Iterator<Item = EntryRef<'_>> + '_ {
         self.segments.iter().flat_map(Segment::slots).map(peek)

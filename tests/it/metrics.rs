@@ -3,7 +3,7 @@
 use std::io::{Read, Write};
 use std::net::TcpStream;
 
-use crate::support::{Server, free_port, testing_the_reference};
+use crate::support::{Reply, Server, free_port, testing_the_reference};
 
 /// The names a dashboard of seeds 002 and 004 needs.
 const CORE: [&str; 13] = [
@@ -171,4 +171,35 @@ fn a_taken_metrics_port_stops_the_start() {
     let ended = crate::support::run(&mut command);
     assert_eq!(ended.code, Some(1), "{ended:?}");
     assert!(ended.stdout.contains("Address already in use"), "{ended:?}");
+}
+
+#[test]
+fn metrics_move_by_config_set() {
+    if testing_the_reference() {
+        return; // Redis serves no metrics.
+    }
+    let (server, first) = with_metrics(&[]);
+    let mut client = server.client();
+    let second = free_port();
+    client.ok(&["CONFIG", "SET", "metrics-port", &second.to_string()]);
+    assert_eq!(http(second, "GET /healthz").0, "HTTP/1.1 200 OK");
+    TcpStream::connect(("127.0.0.1", first)).expect_err("nobody listens there any more");
+    let taken = std::net::TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
+    let taken = taken.local_addr().expect("an address").port().to_string();
+    let first = first.to_string();
+    for (directives, culprit) in [
+        (&["metrics-port", &taken][..], "metrics-port"),
+        (&["port", &first, "metrics-port", &taken], "metrics-port"),
+        (&["port", &taken, "metrics-port", &first], "port"),
+    ] {
+        let refused = client.call(&[&["CONFIG", "SET"], directives].concat());
+        let error = format!(
+            "ERR CONFIG SET failed (possibly related to argument '{culprit}') - Unable to listen on this port. Check server logs."
+        );
+        assert_eq!(refused, Reply::Error(error), "{directives:?}");
+    }
+    server.client().ok(&["SET", "a", "1"]);
+    assert_eq!(http(second, "GET /healthz").0, "HTTP/1.1 200 OK");
+    client.ok(&["CONFIG", "SET", "metrics-port", "0"]);
+    TcpStream::connect(("127.0.0.1", second)).expect_err("metrics are off");
 }

@@ -19,32 +19,32 @@ const ABOUT_ALL_KEYS: [&str; 4] = ["keys", "dbsize", "randomkey", "scan"];
 
 #[test]
 fn strings_resp2() {
-    replay("strings-resp2", 80);
+    replay("strings-resp2", 97);
 }
 
 #[test]
 fn strings_resp3() {
-    replay("strings-resp3", 80);
+    replay("strings-resp3", 97);
 }
 
 #[test]
 fn bits_resp2() {
-    replay("bits-resp2", 70);
+    replay("bits-resp2", 98);
 }
 
 #[test]
 fn bits_resp3() {
-    replay("bits-resp3", 70);
+    replay("bits-resp3", 98);
 }
 
 #[test]
 fn keys_resp2() {
-    replay("keys-resp2", 60);
+    replay("keys-resp2", 98);
 }
 
 #[test]
 fn keys_resp3() {
-    replay("keys-resp3", 60);
+    replay("keys-resp3", 98);
 }
 
 #[test]
@@ -119,12 +119,12 @@ fn prob_resp3() {
 
 #[test]
 fn scripts_resp2() {
-    replay("scripts-resp2", 0);
+    replay("scripts-resp2", 80);
 }
 
 #[test]
 fn scripts_resp3() {
-    replay("scripts-resp3", 0);
+    replay("scripts-resp3", 80);
 }
 
 /// One recorded command and its answer.

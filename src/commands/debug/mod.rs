@@ -66,6 +66,13 @@ const SUBCOMMANDS: &[Subcommand] = &[
         meaning: "Tell how <key> and its value are kept.",
     },
     Subcommand {
+        name: "pause-cron",
+        arguments: (1, 1),
+        run: pause_cron,
+        usage: "PAUSE-CRON <0|1>",
+        meaning: "Whether what happens by itself doesn't: expiry, eviction, looking after clients.",
+    },
+    Subcommand {
         name: "populate",
         arguments: (1, 3),
         run: populate::populate,
@@ -126,7 +133,6 @@ const UNSUPPORTED: &[&str] = &[
     "mallctl-str",
     "oom",
     "panic",
-    "pause-cron",
     "quicklist",
     "reload",
     "replicate",
@@ -185,14 +191,23 @@ fn set_list_packed_threshold(call: &mut Call<'_>) -> Outcome {
 }
 
 fn set_active_expire(call: &mut Call<'_>) -> Outcome {
-    // Like atoi, which Redis uses: text that is no number is 0.
-    let text = String::from_utf8_lossy(call.args[2]);
-    let digits = text.trim_start().trim_start_matches(['+', '-']);
-    let digits = digits.split(|char: char| !char.is_ascii_digit()).next().unwrap_or_default();
-    let on = digits.bytes().any(|digit| digit != b'0');
-    call.server.active_expire.store(on, Ordering::Relaxed);
+    call.server.active_expire.store(is_on(call.args[2]), Ordering::Relaxed);
     call.reply.ok();
     DONE
+}
+
+fn pause_cron(call: &mut Call<'_>) -> Outcome {
+    call.server.housekeeping_paused.store(is_on(call.args[2]), Ordering::Relaxed);
+    call.reply.ok();
+    DONE
+}
+
+/// A switch as C's atoi reads it, which Redis uses: text that is no number is 0.
+fn is_on(switch: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(switch);
+    let digits = text.trim_start().trim_start_matches(['+', '-']);
+    let digits = digits.split(|char: char| !char.is_ascii_digit()).next().unwrap_or_default();
+    digits.bytes().any(|digit| digit != b'0')
 }
 
 fn sleep(call: &mut Call<'_>) -> Outcome {

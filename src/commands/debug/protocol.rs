@@ -42,11 +42,11 @@ pub(super) fn protocol(call: &mut Call<'_>) -> Outcome {
             if !reply.is_resp3() {
                 return Err(error::DEBUG_PROTOCOL_RESP2);
             }
+            // What a client sends to itself follows the reply.
+            reply.bulk(b"Some real reply following the push reply");
             reply.push(2);
             reply.bulk(b"server-cpu-usage");
             reply.int(42);
-            // A push answers nothing.
-            reply.bulk(b"Some real reply following the push reply");
         }
         b"true" => reply.bool(true),
         b"false" => reply.bool(false),

@@ -99,7 +99,8 @@ mod tests {
         assert!(report(&healthy()).starts_with("Nothing is unusual"));
         let little = Patient { memory: MemoryFacts { used: LITTLE - 1, ..healthy().memory }, ..healthy() };
         assert!(report(&little).starts_with("So little"));
-        let worse: [(&str, fn(&mut Patient)); 5] = [
+        type Worsen = fn(&mut Patient);
+        let worse: [(&str, Worsen); 5] = [
             ("Peak", |patient| patient.memory.peak = 2 * GB),
             ("Resident", |patient| patient.memory.resident = 2 * GB),
             ("Fragmentation", |patient| patient.memory.allocator.allocated = 1 << 29),

@@ -14,8 +14,10 @@ use crate::commands::Catalog;
 use crate::config::{Config, LoadError, Settings};
 use crate::keyspace::Keyspace;
 use crate::observe::log::Log;
+use crate::observe::metrics::MetricsServer;
 use crate::observe::{LatencyMonitor, SlowLog, Stats};
 use crate::pubsub::Broker;
+use crate::script::Scripts;
 
 /// What handlers and tasks share. Each part guards itself; this only holds them together.
 pub struct Server {
@@ -33,12 +35,16 @@ pub struct Server {
     pub pause: Pause,
     /// Publish and subscribe.
     pub pubsub: Arc<Broker>,
+    /// The interpreter and its scripts.
+    pub scripts: Scripts,
     /// The counters.
     pub stats: Stats,
     /// Commands that took long.
     pub slow_log: SlowLog,
     /// When what took long.
     pub latency: LatencyMonitor,
+    /// Serves /metrics.
+    pub metrics: MetricsServer,
     /// Moves the listening sockets; set when they listen.
     pub listening: OnceLock<Box<dyn Listening>>,
     /// When the process started and who it is.
@@ -51,6 +57,8 @@ pub struct Server {
     pub dirty: AtomicU64,
     /// Cleared by DEBUG SET-ACTIVE-EXPIRE 0.
     pub active_expire: AtomicBool,
+    /// Set by DEBUG PAUSE-CRON 1.
+    pub housekeeping_paused: AtomicBool,
     /// The time of the last save, in Unix seconds.
     pub last_save: AtomicI64,
     /// DEBUG QUICKLIST-PACKED-THRESHOLD: bytes from which on an element of a list gets a chunk of its own; 0
@@ -82,12 +90,14 @@ impl Server {
             stats: Stats::new(catalog.len(), threads),
             slow_log: SlowLog::default(),
             latency: LatencyMonitor::default(),
+            metrics: MetricsServer::default(),
             listening: OnceLock::new(),
             catalog,
             clients: Registry::default(),
             blocked: BlockedClients::default(),
             pause: Pause::default(),
             pubsub: Arc::new(Broker::new()),
+            scripts: Scripts::default(),
             identity: Identity {
                 started: Instant::now(),
                 started_unix: now,
@@ -99,6 +109,7 @@ impl Server {
             shutdown: Shutdown::default(),
             dirty: AtomicU64::new(0),
             active_expire: AtomicBool::new(true),
+            housekeeping_paused: AtomicBool::new(false),
             last_save: AtomicI64::new(now),
             list_packed_threshold: AtomicUsize::new(0),
             config,

@@ -40,6 +40,7 @@ fn keys_of_commands() {
         ("GETKEYS CONFIG NOPE", "-ERR Invalid command specified"),
         ("GETKEYS GEORADIUS k 1 2 3 m STORE d", "*2 $1 k $1 d"),
         ("GETKEYSANDFLAGS GEORADIUS k 1 2 3 m STORE d", "*2 *2 $1 k *2 +RO +access *2 $1 d *2 +OW +update"),
+        ("GETKEYSANDFLAGS SORT k STORE d", "*2 *2 $1 k *2 +RO +access *2 $1 d *2 +OW +update"),
         ("GETKEYSANDFLAGS SET a b get", "*1 *2 $1 a *3 +RW +access +update"),
         ("GETKEYSANDFLAGS SET a get", "*1 *2 $1 a *2 +OW +update"),
         ("GETKEYSANDFLAGS BITFIELD a OVERFLOW WRAP GET u8 0", "*1 *2 $1 a *2 +RO +access"),

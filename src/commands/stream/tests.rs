@@ -1,3 +1,5 @@
+//! What the handlers answer and cause, run without sockets.
+
 use super::super::testing::Rig;
 
 /// Adds `count` entries `1-0`, `2-0`, ... with one field.

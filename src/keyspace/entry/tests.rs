@@ -73,7 +73,9 @@ fn make(kind: Kind, size: usize) -> Value {
         }
         Kind::Hash => {
             let mut hash = Hash::new();
-            numbers.for_each(|n| drop(hash.set(&word(n), &word(n + 1), &HashLimits::default())));
+            for n in numbers {
+                hash.set(&word(n), &word(n + 1), &HashLimits::default());
+            }
             Value::Hash(hash)
         }
         Kind::Zset => {

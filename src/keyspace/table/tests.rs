@@ -177,6 +177,21 @@ fn a_walk_misses_nothing_while_the_table_changes() {
 }
 
 #[test]
+fn draining_gives_every_entry_and_leaves_none() {
+    let mut fixture = Fixture::new(3);
+    for number in 0..2000 {
+        fixture.put(&key(number), &vec![b'v'; number]);
+    }
+    let drained = fixture.table.drain();
+    let lens: std::collections::BTreeSet<usize> =
+        drained.iter().filter_map(|entry| Some(entry.as_ref().string()?.len())).collect();
+    assert_eq!((drained.len(), lens.len()), (2000, 2000));
+    assert_eq!((fixture.table.len(), fixture.table.memory_bytes()), (0, 0));
+    fixture.put(b"k", b"v");
+    assert!(fixture.find(b"k").is_some() && fixture.find(&key(1)).is_none());
+}
+
+#[test]
 fn random_entries_are_spread_over_all() {
     let mut fixture = Fixture::new(0);
     for number in 0..100 {
