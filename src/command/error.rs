@@ -382,8 +382,6 @@ texts! {
     PAUSE_MODE = "ERR CLIENT PAUSE mode must be WRITE or ALL";
     /// CLIENT UNBLOCK.
     UNBLOCK_REASON = "ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR";
-    /// A timeout in ms that is no number.
-    TIMEOUT_NOT_AN_INTEGER = "ERR timeout is not an integer or out of range";
     /// SHUTDOWN ABORT.
     NO_SHUTDOWN = "ERR No shutdown in progress.";
     /// SHUTDOWN that would have to save.

@@ -5,7 +5,7 @@
 //! holds (BLMOVE's destination, the other keys of BLPOP): then more are locked, see [`Keyspace::widen`]. What the
 //! waiters' commands cause joins the effects of the command that serves them, behind its own.
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -24,12 +24,18 @@ type Key = (usize, Box<[u8]>);
 
 /// Serves the waiters of keys that got data, and of keys that get data from serving them.
 pub fn serve_ready<'k>(server: &'k Arc<Server>, held: &mut Held<'k>, clock: Clock, effects: &mut Effects) {
-    let mut queue: VecDeque<Key> = effects.ready.drain(..).collect();
+    let mut queue = distinct(effects.ready.drain(..));
     while let Some((db, key)) = queue.pop_front() {
         server.keyspace.widen(held, &[Keyspace::hash(&key)]);
         serve_key(server, held, clock, effects, (db, &key));
         queue.extend(effects.ready.drain(..));
     }
+}
+
+/// The keys, each once, in the order in which they came first: a transaction may have changed one many times.
+fn distinct(ready: impl Iterator<Item = Key>) -> VecDeque<Key> {
+    let mut seen = HashSet::new();
+    ready.filter(|key| seen.insert(key.clone())).collect()
 }
 
 /// Runs the commands of a key's waiters, in the order in which they came.

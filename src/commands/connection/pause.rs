@@ -22,7 +22,7 @@ pub(super) fn pause(call: &mut Call<'_>) -> Outcome {
 
 /// The end of a timeout in ms that begins now, in monotonic ms; 0 is over at once.
 fn end_of(timeout: &[u8]) -> Result<i64, Error> {
-    let timeout = args::int(timeout).map_err(|_| error::TIMEOUT_NOT_AN_INTEGER)?;
+    let timeout = args::int(timeout).map_err(|_| error::TIMEOUT_NOT_INTEGER)?;
     match timeout {
         ..0 => Err(error::TIMEOUT_NEGATIVE),
         0 => Ok(0),

@@ -155,8 +155,8 @@ fn zmpop(call: &mut Call<'_>) -> Outcome {
 }
 
 fn bzmpop(call: &mut Call<'_>) -> Outcome {
-    let deadline = blocking::deadline(call.args[1], call.keys.now())?;
     let (keys, end, count) = pop_options(call.args_from(2))?;
+    let deadline = blocking::deadline(call.args[1], call.keys.now())?;
     if pop_first(call, keys, end, count)? {
         return DONE;
     }
