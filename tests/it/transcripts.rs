@@ -49,12 +49,12 @@ fn keys_resp3() {
 
 #[test]
 fn lists_resp2() {
-    replay("lists-resp2", 98);
+    replay("lists-resp2", 100);
 }
 
 #[test]
 fn lists_resp3() {
-    replay("lists-resp3", 99);
+    replay("lists-resp3", 100);
 }
 
 #[test]
@@ -109,12 +109,12 @@ fn geos_resp3() {
 
 #[test]
 fn prob_resp2() {
-    replay("prob-resp2", 96);
+    replay("prob-resp2", 100);
 }
 
 #[test]
 fn prob_resp3() {
-    replay("prob-resp3", 98);
+    replay("prob-resp3", 100);
 }
 
 #[test]
