@@ -243,10 +243,10 @@ impl Client {
         if subscribed { OutputClass::Pubsub } else { OutputClass::Normal }
     }
 
-    /// Bytes that wait for the peer to take them, beyond what everybody may have: what output limits count.
+    /// Bytes that wait for the peer to take them, unless they are few: what output limits count.
     pub fn output_bytes(&self) -> usize {
         let unsent = self.reply.unsent.load(Ordering::Relaxed) + self.outbox.bytes();
-        unsent.saturating_sub(OUTPUT_FREE)
+        if unsent > OUTPUT_FREE { unsent } else { 0 }
     }
 
     /// Ends the connection if more waits to be sent than its class may have, at once or for too long.
@@ -260,7 +260,7 @@ impl Client {
     pub fn refuses_to_send(&self, bytes: usize) -> bool {
         let unsent = bytes + self.outbox.bytes();
         if unsent > OUTPUT_FREE {
-            self.check_bytes(unsent - OUTPUT_FREE, clock::monotonic_ms());
+            self.check_bytes(unsent, clock::monotonic_ms());
         }
         self.is_ended()
     }

@@ -6,7 +6,8 @@ use parking_lot::Mutex;
 
 use crate::config::{Clients, OutputLimit};
 
-/// Replies up to this size, in bytes, are nobody's burden: the limits count what is beyond.
+/// Replies up to this size, in bytes, are nobody's burden: the limits count what is longer. (Redis counts blocks
+/// of this size, the first one excepted.)
 pub const OUTPUT_FREE: usize = 16 * 1024;
 
 /// The classes of `client-output-buffer-limit`, which CLIENT LIST and CLIENT KILL call types.
