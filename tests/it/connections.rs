@@ -407,25 +407,18 @@ fn a_subscriber_that_lags_behind_is_cut() {
 }
 
 #[test]
-fn a_soft_limit_gives_time() {
+fn who_stays_above_the_soft_limit_is_cut() {
     let args = ["--client-output-buffer-limit", "pubsub", "0", "100000", "1"];
     let server = Server::with(&args);
     let (mut slow, _) = named(&server, "slow");
     slow.call(&["SUBSCRIBE", "c"]);
     let mut client = server.client();
     let message = "x".repeat(100_000);
-    let omem = |client: &mut Client| -> Option<u64> {
-        let lines = list(client);
-        let line = lines.iter().find(|line| field(line, "name") == "slow")?;
-        Some(field(line, "omem").parse().expect("a number"))
-    };
-    while omem(&mut client).expect("it is there") < 200_000 {
+    // More than the sockets on the way can hold; there is no hard limit.
+    for _ in 0..200 {
         client.call(&["PUBLISH", "c", &message]);
     }
-    let begun = Instant::now();
     goes(&mut client, "slow");
-    let took = begun.elapsed();
-    assert!((Duration::from_millis(900)..Duration::from_secs(4)).contains(&took), "{took:?}");
 }
 
 #[test]
