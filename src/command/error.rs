@@ -282,6 +282,8 @@ texts! {
     UNBLOCK_REASON = "ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR";
     /// A timeout in ms that is no number.
     TIMEOUT_NOT_AN_INTEGER = "ERR timeout is not an integer or out of range";
+    /// SSUBSCRIBE within MULTI.
+    SSUBSCRIBE_IN_TRANSACTION = "ERR SSUBSCRIBE isn't allowed for a DENY BLOCKING client";
     /// SHUTDOWN ABORT.
     NO_SHUTDOWN = "ERR No shutdown in progress.";
     /// SHUTDOWN that would have to save.
