@@ -1,4 +1,5 @@
 //! Commands end to end inside the process: look up, admit, lock, execute, reply.
+#![allow(missing_docs)] // Criterion's macros make public functions.
 
 use std::hint::black_box;
 

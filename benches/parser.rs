@@ -1,4 +1,5 @@
 //! Parsing requests: nanoseconds per request of a pipeline of sixteen.
+#![allow(missing_docs)] // Criterion's macros make public functions.
 
 use std::hint::black_box;
 

@@ -1,4 +1,5 @@
 //! The hash table: look-ups and insertions at sizes inside and outside of the caches.
+#![allow(missing_docs)] // Criterion's macros make public functions.
 
 use std::hint::black_box;
 

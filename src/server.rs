@@ -16,7 +16,10 @@ use crate::commands::Server;
 use crate::commands::server::SPARE_THREADS;
 use crate::config::Config;
 use crate::net;
-use crate::observe::{log::Log, metrics};
+use crate::observe::log::Log;
+
+/// Of a worker thread, in bytes: scripts convert values that nest a thousand levels deep.
+const STACK_SIZE: usize = 8 << 20;
 
 /// What `--help` prints.
 pub const USAGE: &str = "\
@@ -61,6 +64,7 @@ pub fn run(config: Config) -> ExitCode {
         .worker_threads(workers)
         .max_blocking_threads(SPARE_THREADS)
         .thread_name("redstart")
+        .thread_stack_size(STACK_SIZE)
         .enable_all()
         .build();
     match runtime {
@@ -110,7 +114,7 @@ fn serve(runtime: &Runtime, server: &Arc<Server>) -> ExitCode {
         // From here on, so that a signal during the start isn't lost.
         let signals = Signals::listen();
         let Ok(listeners) = net::bind(&settings) else { return ExitCode::FAILURE };
-        if let Err(error) = metrics::serve(&settings.observe, server) {
+        if let Err(error) = server.metrics.serve(&settings.observe, server) {
             tracing::warn!("Failed listening: {error}");
             return ExitCode::FAILURE;
         }

@@ -1,33 +1,44 @@
-//! A TCP socket that listens on an address as it is configured.
+//! TCP sockets that listen on addresses as they are configured.
 
-use std::io;
-use std::net::{IpAddr, SocketAddr, TcpListener, ToSocketAddrs};
+use std::io::{self, ErrorKind};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, ToSocketAddrs};
 
 use socket2::{Domain, Protocol, Socket, Type};
 
-/// Listens, without blocking, on an address or host name; `*` is all of IPv4, `::*` all of IPv6. With a `-` in front
-/// the machine may lack the address: then there is no socket. `backlog` is the length of the kernel's queue.
-///
-/// # Errors
-/// The system's, or that a name has no address.
-pub fn tcp(name: &str, port: u16, backlog: u32) -> io::Result<Option<TcpListener>> {
-    let (name, optional) = name.strip_prefix('-').map_or((name, false), |name| (name, true));
-    match bind(name, port, backlog) {
-        Err(error) if optional && is_unavailable(&error) => Ok(None),
-        bound => bound.map(Some),
-    }
+/// An address to listen on.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Wanted {
+    /// The address.
+    pub address: SocketAddr,
+    /// The host may lack it.
+    pub optional: bool,
 }
 
-fn bind(name: &str, port: u16, backlog: u32) -> io::Result<TcpListener> {
-    let ip: IpAddr = match name {
-        "*" => IpAddr::from([0, 0, 0, 0]),
-        "::*" => IpAddr::from([0u16; 8]),
-        name => match name.parse() {
-            Ok(ip) => ip,
-            Err(_) => resolve(name)?,
-        },
+/// What a name in the configuration stands for: an address, or a host name, which is looked up in IPv4. `*` and `::*`
+/// are all addresses of a protocol; with a `-` in front the host may lack the address.
+///
+/// # Errors
+/// A host name that has no address.
+pub fn wanted(name: &str, port: u16) -> io::Result<Wanted> {
+    let (name, optional) = name.strip_prefix('-').map_or((name, false), |name| (name, true));
+    let ip = match name {
+        "*" => Ipv4Addr::UNSPECIFIED.into(),
+        "::*" => Ipv6Addr::UNSPECIFIED.into(),
+        name => name.parse().or_else(|_| look_up(name))?,
     };
-    let address = SocketAddr::new(ip, port);
+    Ok(Wanted { address: SocketAddr::new(ip, port), optional })
+}
+
+fn look_up(name: &str) -> io::Result<IpAddr> {
+    let mut found = (name, 0).to_socket_addrs()?.filter(SocketAddr::is_ipv4);
+    found.next().map(|address| address.ip()).ok_or_else(|| ErrorKind::AddrNotAvailable.into())
+}
+
+/// Listens without blocking; `backlog` is the length of the kernel's queue.
+///
+/// # Errors
+/// The system's; [`may_be_missing`] tells whether that matters.
+pub fn tcp(address: SocketAddr, backlog: u32) -> io::Result<TcpListener> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
     if address.is_ipv6() {
         socket.set_only_v6(true)?;
@@ -39,16 +50,15 @@ fn bind(name: &str, port: u16, backlog: u32) -> io::Result<TcpListener> {
     Ok(socket.into())
 }
 
-fn resolve(name: &str) -> io::Result<IpAddr> {
-    let mut found = (name, 0).to_socket_addrs()?;
-    found.next().map(|address| address.ip()).ok_or_else(|| io::Error::from(io::ErrorKind::AddrNotAvailable))
-}
-
-/// Whether the machine lacks the address, or the whole family of addresses.
-fn is_unavailable(error: &io::Error) -> bool {
-    use io::ErrorKind::{AddrNotAvailable, Unsupported};
-    matches!(error.kind(), AddrNotAvailable | Unsupported)
-        || matches!(error.raw_os_error(), Some(libc::EAFNOSUPPORT | libc::EPROTONOSUPPORT))
+/// Whether the server may do without an address: the host doesn't have it and the settings allow that, or doesn't
+/// speak its protocol.
+pub fn may_be_missing(error: &io::Error, optional: bool) -> bool {
+    match error.raw_os_error() {
+        Some(libc::EADDRNOTAVAIL) => optional,
+        Some(libc::EAFNOSUPPORT | libc::EPFNOSUPPORT | libc::EPROTONOSUPPORT) => true,
+        Some(libc::ESOCKTNOSUPPORT | libc::ENOPROTOOPT) => true,
+        _ => false,
+    }
 }
 
 #[cfg(test)]
@@ -56,16 +66,26 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_an_address_marked_so_may_be_missing() {
-        assert!(tcp("localhost", 0, 5).unwrap().is_some());
-        assert!(tcp("-192.0.2.1", 0, 5).unwrap().is_none());
-        assert_eq!(tcp("192.0.2.1", 0, 5).unwrap_err().kind(), io::ErrorKind::AddrNotAvailable);
+    fn names_stand_for_addresses() {
+        for (name, address, optional) in [
+            ("*", "0.0.0.0:5", false),
+            ("-::*", "[::]:5", true),
+            ("127.0.0.2", "127.0.0.2:5", false),
+            ("localhost", "127.0.0.1:5", false),
+        ] {
+            let address = address.parse().unwrap();
+            assert_eq!(wanted(name, 5).unwrap(), Wanted { address, optional }, "{name}");
+        }
+        assert!(wanted("no.such.host.invalid", 5).is_err());
     }
 
     #[test]
-    fn an_address_is_taken_once() {
-        let first = tcp("127.0.0.1", 0, 5).unwrap().unwrap();
-        let port = first.local_addr().unwrap().port();
-        assert_eq!(tcp("-*", port, 5).unwrap_err().kind(), io::ErrorKind::AddrInUse);
+    fn only_an_address_marked_so_may_be_missing() {
+        let foreign = tcp("192.0.2.1:0".parse().unwrap(), 5).unwrap_err();
+        assert!(may_be_missing(&foreign, true) && !may_be_missing(&foreign, false));
+        let first = tcp("127.0.0.1:0".parse().unwrap(), 5).unwrap();
+        let taken = tcp(first.local_addr().unwrap(), 5).unwrap_err();
+        assert_eq!(taken.kind(), ErrorKind::AddrInUse);
+        assert!(!may_be_missing(&taken, true));
     }
 }

@@ -1,4 +1,4 @@
-//! The background thread that frees what takes long to free.
+//! Freeing what takes long to free: by a background thread, or by whoever has nobody waiting for it.
 
 use std::any::Any;
 use std::sync::LazyLock;
@@ -11,9 +11,7 @@ static THREAD: LazyLock<Sender<(usize, Box<dyn Any + Send>)>> = LazyLock::new(||
     let (sender, receiver) = channel::<(usize, Box<dyn Any + Send>)>();
     let run = move || {
         for (objects, buried) in receiver {
-            drop(buried);
-            PENDING.fetch_sub(objects, Ordering::Relaxed);
-            FREED.fetch_add(objects as u64, Ordering::Relaxed);
+            free(objects, buried);
         }
     };
     std::thread::Builder::new().name("redstart-reaper".into()).spawn(run).expect("a thread at start-up");
@@ -27,9 +25,22 @@ pub fn bury(objects: usize, what: impl Any + Send) {
     let _ = THREAD.send((objects, Box::new(what)));
 }
 
+/// Drops `what`, which counts as `objects` values, on the calling thread.
+pub fn free_here(objects: usize, what: impl Any) {
+    PENDING.fetch_add(objects, Ordering::Relaxed);
+    free(objects, what);
+}
+
+fn free(objects: usize, what: impl Any) {
+    drop(what);
+    FREED.fetch_add(objects as u64, Ordering::Relaxed);
+    // Release, and the other counter first: who sees nothing pending also sees all counted.
+    PENDING.fetch_sub(objects, Ordering::Release);
+}
+
 /// Values that wait to be freed.
 pub fn pending() -> usize {
-    PENDING.load(Ordering::Relaxed)
+    PENDING.load(Ordering::Acquire)
 }
 
 /// Values freed so far.

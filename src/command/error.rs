@@ -137,6 +137,76 @@ texts! {
     EXECABORT = "EXECABORT Transaction discarded because of previous errors.";
     /// CLIENT UNBLOCK ... ERROR, to the client that was blocked.
     UNBLOCKED = "UNBLOCKED client unblocked via CLIENT UNBLOCK";
+    /// Not the ID of a stream's entry.
+    INVALID_STREAM_ID = "ERR Invalid stream ID specified as stream command argument";
+    /// `(` before the last ID there is.
+    NO_ID_AFTER_START = "ERR invalid start ID for the interval";
+    /// `(` before the first ID there is.
+    NO_ID_BEFORE_END = "ERR invalid end ID for the interval";
+    /// XADD of 0-0.
+    XADD_ZERO_ID = "ERR The ID specified in XADD must be greater than 0-0";
+    /// XADD below the last ID.
+    XADD_ID_NOT_GREATER = "ERR The ID specified in XADD is equal or smaller than the target stream top item";
+    /// XADD to a stream whose last ID is the last there is.
+    XADD_EXHAUSTED = "ERR The stream has exhausted the last possible ID, unable to add more items";
+    /// XADD of more than 1 GB.
+    XADD_TOO_LARGE = "ERR Elements are too large to be stored";
+    /// Two trimming strategies.
+    TRIM_TWICE = "ERR syntax error, MAXLEN and MINID options at the same time are not compatible";
+    /// MAXLEN below zero.
+    TRIM_MAXLEN_NEGATIVE = "ERR The MAXLEN argument must be >= 0.";
+    /// LIMIT of a trim below zero.
+    TRIM_LIMIT_NEGATIVE = "ERR The LIMIT argument must be >= 0.";
+    /// LIMIT without MAXLEN and MINID.
+    TRIM_LIMIT_ALONE = "ERR syntax error, LIMIT cannot be used without specifying a trimming strategy";
+    /// LIMIT of an exact trim.
+    TRIM_LIMIT_EXACT = "ERR syntax error, LIMIT cannot be used without the special ~ option";
+    /// XTRIM without MAXLEN and MINID.
+    XTRIM_WITHOUT_STRATEGY = "ERR syntax error, XTRIM must be called with a trimming strategy";
+    /// XSETID's ENTRIESADDED below zero.
+    XSETID_ADDED_NEGATIVE = "ERR entries_added must be positive";
+    /// XSETID below its own MAXDELETEDID.
+    XSETID_BELOW_GIVEN_DELETED = "ERR The ID specified in XSETID is smaller than the provided max_deleted_entry_id";
+    /// XSETID below an ID that was deleted.
+    XSETID_BELOW_DELETED = "ERR The ID specified in XSETID is smaller than current max_deleted_entry_id";
+    /// XSETID below the last entry.
+    XSETID_BELOW_TOP = "ERR The ID specified in XSETID is smaller than the target stream top item";
+    /// XSETID with fewer entries ever added than there are.
+    XSETID_ADDED_BELOW_LENGTH = "ERR The entries_added specified in XSETID is smaller than the target stream length";
+    /// XREAD with GROUP.
+    XREAD_GROUP = "ERR The GROUP option is only supported by XREADGROUP. You called XREAD instead.";
+    /// XREAD with NOACK.
+    XREAD_NOACK = "ERR The NOACK option is only supported by XREADGROUP. You called XREAD instead.";
+    /// XREADGROUP without GROUP.
+    XREADGROUP_WITHOUT_GROUP = "ERR Missing GROUP option for XREADGROUP";
+    /// XREADGROUP of `$`.
+    XREADGROUP_DOLLAR = "ERR The $ ID is meaningless in the context of XREADGROUP: you want to read the history of this consumer by specifying a proper ID, or use the > ID to get new messages. The $ ID would just return an empty result set.";
+    /// XREADGROUP of `+`.
+    XREADGROUP_PLUS = "ERR The + ID is meaningless in the context of XREADGROUP: you want to read the history of this consumer by specifying a proper ID, or use the > ID to get new messages. The + ID would just return an empty result set.";
+    /// XREAD of `>`.
+    XREAD_NEW = "ERR The > ID can be specified only when calling XREADGROUP using the GROUP <group> <consumer> option.";
+    /// XREAD of `+` where nothing was ever added.
+    XREAD_NO_LAST = "ERR the stream last element ID is 0-0";
+    /// XGROUP on an absent key.
+    XGROUP_NO_KEY = "ERR The XGROUP subcommand requires the key to exist. Note that for CREATE you may want to use the MKSTREAM option to create an empty stream automatically.";
+    /// ENTRIESREAD below -1.
+    ENTRIESREAD_NEGATIVE = "ERR value for ENTRIESREAD must be positive or -1";
+    /// XGROUP CREATE of a group that exists.
+    BUSYGROUP = "BUSYGROUP Consumer Group name already exists";
+    /// XCLAIM's idle time is no integer.
+    XCLAIM_MIN_IDLE = "ERR Invalid min-idle-time argument for XCLAIM";
+    /// XCLAIM's IDLE is no integer.
+    XCLAIM_IDLE = "ERR Invalid IDLE option argument for XCLAIM";
+    /// XCLAIM's TIME is no integer.
+    XCLAIM_TIME = "ERR Invalid TIME option argument for XCLAIM";
+    /// XCLAIM's RETRYCOUNT is no integer.
+    XCLAIM_RETRYCOUNT = "ERR Invalid RETRYCOUNT option argument for XCLAIM";
+    /// XAUTOCLAIM's idle time is no integer.
+    XAUTOCLAIM_MIN_IDLE = "ERR Invalid min-idle-time argument for XAUTOCLAIM";
+    /// XAUTOCLAIM's COUNT is no integer, below one, or far too large.
+    XAUTOCLAIM_COUNT = "ERR COUNT must be > 0";
+    /// XAUTOCLAIM's COUNT is more than any memory could answer.
+    XAUTOCLAIM_NO_MEMORY = "ERR Insufficient memory, failed allocating transient memory, COUNT too high.";
     /// A string that is no HyperLogLog.
     NOT_AN_HLL = "WRONGTYPE Key is not a valid HyperLogLog string value.";
     /// A HyperLogLog whose registers make no sense.
@@ -193,6 +263,14 @@ texts! {
     GEOSEARCHSTORE_WITH = "ERR GEOSEARCHSTORE is not compatible with WITHDIST, WITHHASH and WITHCOORD options";
     /// GEORADIUS STORE with options about the reply.
     GEORADIUS_STORE_WITH = "ERR STORE option in GEORADIUS is not compatible with WITHDIST, WITHHASH and WITHCOORD options";
+    /// DEBUG QUICKLIST-PACKED-THRESHOLD of 4 GB and more.
+    PACKED_THRESHOLD = "ERR argument must be a memory value bigger than 1 and smaller than 4gb";
+    /// FUNCTION DELETE of a library that isn't there.
+    LIBRARY_NOT_FOUND = "ERR Library not found";
+    /// FUNCTION FLUSH with another word than SYNC or ASYNC.
+    FUNCTION_FLUSH_MODE = "ERR FUNCTION FLUSH only supports SYNC|ASYNC option";
+    /// FUNCTION LIST LIBRARYNAME without a pattern.
+    LIBRARY_NAME_MISSING = "ERR library name argument was not given";
     /// LCS of a key that holds no string.
     LCS_NOT_STRINGS = "ERR The specified keys must contain string values";
     /// LCS with LEN and IDX.
@@ -201,6 +279,30 @@ texts! {
     LCS_TOO_LONG = "ERR String too long for LCS";
     /// LCS whose table would be too large.
     LCS_NO_MEMORY = "ERR Insufficient memory, transient memory for LCS exceeds proto-max-bulk-len";
+    /// EVALSHA of a script that the server doesn't know.
+    NOSCRIPT = "NOSCRIPT No matching script. Please use EVAL.";
+    /// EVAL with fewer arguments than keys.
+    SCRIPT_KEYS_BEYOND_ARGS = "ERR Number of keys can't be greater than number of args";
+    /// EVAL with a count of keys below zero.
+    SCRIPT_KEYS_NEGATIVE = "ERR Number of keys can't be negative";
+    /// A script that may write, run by a read-only command.
+    SCRIPT_WRITES_IN_RO = "ERR Can not execute a script with write flag using *_ro command.";
+    /// A script calls what is no command.
+    SCRIPT_UNKNOWN_COMMAND = "ERR Unknown Redis command called from script";
+    /// A script calls a command with too few or too many arguments.
+    SCRIPT_WRONG_ARITY = "ERR Wrong number of args calling Redis command from script";
+    /// A script calls a command that scripts may not call.
+    SCRIPT_COMMAND_NOT_ALLOWED = "ERR This Redis command is not allowed from script";
+    /// A read-only script calls a command that writes.
+    SCRIPT_MAY_NOT_WRITE = "ERR Write commands are not allowed from read-only scripts.";
+    /// SCRIPT FLUSH with another mode.
+    SCRIPT_FLUSH_MODE = "ERR SCRIPT FLUSH only support SYNC|ASYNC option";
+    /// SCRIPT DEBUG, which there isn't.
+    SCRIPT_DEBUG = "ERR SCRIPT DEBUG is not supported by this server";
+    /// SCRIPT KILL while no script runs.
+    NOTBUSY = "NOTBUSY No scripts in execution right now.";
+    /// SCRIPT KILL of a script that has written.
+    UNKILLABLE = "UNKILLABLE Sorry the script already executed write commands against the dataset. You can either wait the script termination or kill the server in a hard way using the SHUTDOWN NOSAVE command.";
     /// COMMAND GETKEYS of a command that doesn't exist.
     INVALID_COMMAND = "ERR Invalid command specified";
     /// COMMAND GETKEYS of a command without keys.
@@ -280,8 +382,6 @@ texts! {
     PAUSE_MODE = "ERR CLIENT PAUSE mode must be WRITE or ALL";
     /// CLIENT UNBLOCK.
     UNBLOCK_REASON = "ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR";
-    /// A timeout in ms that is no number.
-    TIMEOUT_NOT_AN_INTEGER = "ERR timeout is not an integer or out of range";
     /// SSUBSCRIBE within MULTI.
     SSUBSCRIBE_IN_TRANSACTION = "ERR SSUBSCRIBE isn't allowed for a DENY BLOCKING client";
     /// SHUTDOWN ABORT.
@@ -349,6 +449,11 @@ pub fn geo_needs_shape(name: &[u8]) -> Error {
     let mut text = b"ERR exactly one of BYRADIUS and BYBOX can be specified for ".to_vec();
     text.extend_from_slice(name);
     Error::new(text)
+}
+
+/// `ERR Unknown argument x`.
+pub fn unknown_argument(word: &[u8]) -> Error {
+    Error::new([b"ERR Unknown argument ", word].concat())
 }
 
 /// `ERR wrong number of arguments for 'x' command`.
@@ -431,6 +536,33 @@ pub fn subcommand_syntax(args: &[&[u8]]) -> Error {
     text.extend_from_slice(&args[0].to_ascii_uppercase());
     text.extend_from_slice(b" HELP.");
     Error::new(text)
+}
+
+/// `ERR Unbalanced 'x' list of streams: for each stream key an ID or 'y' must be specified.`
+pub fn unbalanced_streams(command: &str, special: char) -> Error {
+    Error::new(format!(
+        "ERR Unbalanced '{command}' list of streams: for each stream key an ID or '{special}' must be specified."
+    ))
+}
+
+/// `ERR Unrecognized XCLAIM option 'x'`.
+pub fn unknown_claim_option(option: &[u8]) -> Error {
+    Error::new([b"ERR Unrecognized XCLAIM option '", option, b"'"].concat())
+}
+
+/// `NOGROUP No such key 'x' or consumer group 'y'`.
+pub fn no_key_or_group(key: &[u8], group: &[u8]) -> Error {
+    Error::new([b"NOGROUP No such key '", key, b"' or consumer group '", group, b"'"].concat())
+}
+
+/// `NOGROUP No such key 'x' or consumer group 'y' in XREADGROUP with GROUP option`.
+pub fn no_group_to_read(key: &[u8], group: &[u8]) -> Error {
+    Error::new([no_key_or_group(key, group).text(), b" in XREADGROUP with GROUP option"].concat())
+}
+
+/// `NOGROUP No such consumer group 'y' for key name 'x'`.
+pub fn no_group(key: &[u8], group: &[u8]) -> Error {
+    Error::new([b"NOGROUP No such consumer group '", group, b"' for key name '", key, b"'"].concat())
 }
 
 /// `ERR No samples available for event 'x'`.

@@ -148,17 +148,17 @@ impl KeySpec {
         match self.find {
             Find::Unknown => Ok(()),
             Find::Range { last, step, limit } => {
-                let end = if last >= 0 {
-                    begin + last as usize
-                } else if limit <= 1 {
-                    (args.len() as i64 + i64::from(last)).max(0) as usize
-                } else {
-                    begin + (args.len() - begin) / limit + last.unsigned_abs() as usize - 2
+                let (first, count) = (begin as i64, args.len() as i64);
+                let last = match limit {
+                    _ if last >= 0 => first + i64::from(last),
+                    0 | 1 => count + i64::from(last),
+                    limit => first + (count - first) / limit as i64 + i64::from(last),
                 };
-                if begin >= args.len() || (last >= 0 && end >= args.len()) {
-                    return Err(InvalidKeys);
+                // The keys of a spec may all be left out: PFMERGE without sources.
+                if first >= count || !(first..count).contains(&last) {
+                    return Ok(());
                 }
-                (begin..=end.min(args.len() - 1)).step_by(step).for_each(found);
+                (begin..=last as usize).step_by(step).for_each(found);
                 Ok(())
             }
             Find::Count { count_at, first, step } => {
@@ -185,7 +185,8 @@ impl Begin {
             Begin::Keyword(word, from) => {
                 let is_word = |&at: &usize| args[at].eq_ignore_ascii_case(word.as_bytes());
                 let found = if from >= 0 {
-                    (from as usize..args.len()).find(is_word)
+                    // The last argument can't be the word: no key stands behind it.
+                    (from as usize..args.len().saturating_sub(1)).find(is_word)
                 } else {
                     let start = args.len().checked_sub(from.unsigned_abs() as usize)?;
                     (1..=start).rev().find(is_word)

@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 
 use smallvec::SmallVec;
 
-use crate::client::Session;
+use crate::client::{OwnedRequest, Session};
 use crate::command::keys::{InvalidKeys, KeyFlags};
 use crate::command::spec::Flags;
 use crate::command::{Args, Error, Spec};
@@ -80,6 +80,8 @@ pub struct Block {
     pub wants: Type,
     /// Whether another try is also worth it when a key has gone or has another type: it answers an error.
     pub wakes_on_loss: bool,
+    /// The request to try again, if it isn't the client's own: one whose meaning doesn't move with time.
+    pub again: Option<OwnedRequest>,
     /// What it is answered then.
     pub timeout_reply: fn(&mut Reply),
 }

@@ -241,3 +241,77 @@ fn self_test_failed(failure: SelfTestFailure) -> Error {
         }
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::Rig;
+
+    fn listening() -> Rig {
+        let mut rig = Rig::new();
+        rig.set("notify-keyspace-events", "KEA");
+        rig
+    }
+
+    #[test]
+    fn adding_tells_whether_the_count_may_have_changed() {
+        let mut rig = listening();
+        rig.check(&[("PFADD p", ":1"), ("PFADD p", ":0"), ("PFADD p a b c", ":1"), ("PFADD p a", ":0")]);
+        assert_eq!((rig.events(), rig.dirty()), (vec!["0 pfadd p".to_owned(); 2], 4));
+        rig.check(&[("PFCOUNT p", ":3"), ("PFCOUNT nope", ":0"), ("PFCOUNT p nope p", ":3")]);
+        rig.check(&[("EXPIRE p 100", ":1"), ("PFADD p d", ":1"), ("TTL p", ":100")]);
+    }
+
+    #[test]
+    fn a_count_is_remembered_as_a_change() {
+        let mut rig = listening();
+        rig.check(&[("PFADD p a b", ":1")]);
+        rig.dirty();
+        rig.events();
+        rig.check(&[("PFCOUNT p", ":2"), ("PFCOUNT p", ":2"), ("PFCOUNT p p", ":2")]);
+        assert_eq!((rig.events(), rig.dirty()), (Vec::new(), 1));
+        let expected = b"$24\r\nHYLL\x01\0\0\0\x02\0\0\0\0\0\0\0";
+        assert_eq!(&rig.call(&[b"GET", b"p"])[..expected.len()], expected);
+    }
+
+    #[test]
+    fn merging_makes_a_union_and_keeps_the_deadline() {
+        let mut rig = listening();
+        rig.check(&[("PFADD a 1 2 3", ":1"), ("PFADD b 3 4", ":1"), ("PFMERGE u a b nope", "+OK")]);
+        rig.check(&[("PFCOUNT u", ":4"), ("PFDEBUG ENCODING u", "+sparse"), ("PFDEBUG TODENSE b", ":1")]);
+        rig.check(&[("EXPIRE a 50", ":1"), ("PFMERGE a b", "+OK"), ("PFCOUNT a", ":4"), ("TTL a", ":50")]);
+        rig.check(&[("PFDEBUG ENCODING a", "+dense"), ("PFMERGE nothing", "+OK"), ("PFCOUNT nothing", ":0")]);
+    }
+
+    #[test]
+    fn strings_that_are_no_logs_are_refused() {
+        let mut rig = Rig::new();
+        let invalid = "-WRONGTYPE Key is not a valid HyperLogLog string value.";
+        let wrong = "-WRONGTYPE Operation against a key holding the wrong kind of value";
+        rig.check(&[("SET s hello", "+OK"), ("SET n 10", "+OK"), ("RPUSH l x", ":1")]);
+        for key in ["s", "n"] {
+            for command in ["PFADD", "PFCOUNT", "PFMERGE d", "PFCOUNT d", "PFDEBUG GETREG"] {
+                assert_eq!(rig.run(&format!("{command} {key}")), invalid, "{command}");
+            }
+        }
+        rig.check(&[("PFADD l x", wrong), ("PFCOUNT l", wrong), ("PFMERGE d l", wrong), ("EXISTS d", ":0")]);
+        let corrupted = b"HYLL\x01\0\0\0\0\0\0\0\0\0\0\x80\x7f";
+        rig.call(&[b"SET", b"c", corrupted]);
+        for command in ["PFADD c x", "PFCOUNT c", "PFCOUNT c d", "PFMERGE d c", "PFDEBUG GETREG c"] {
+            assert_eq!(rig.run(command), "-INVALIDOBJ Corrupted HLL object detected", "{command}");
+        }
+    }
+
+    #[test]
+    fn debugging_shows_registers_and_runs() {
+        let mut rig = Rig::new();
+        rig.check(&[("PFADD p m18", ":1"), ("PFDEBUG DECODE p", "$20 Z:11341 v:1,1 Z:5042")]);
+        rig.dirty();
+        let registers = rig.run("PFDEBUG GETREG p");
+        assert!(registers.starts_with("*16384 :0 :0 ") && registers.contains(" :1 "), "{registers}");
+        assert_eq!(rig.dirty(), 1);
+        rig.check(&[("PFDEBUG ENCODING p", "+dense"), ("PFDEBUG TODENSE p", ":0")]);
+        rig.check(&[("PFDEBUG DECODE p", "-ERR HLL encoding is not sparse")]);
+        rig.check(&[("PFDEBUG X nope", "-ERR The specified key does not exist")]);
+        rig.check(&[("PFDEBUG X p", "-ERR Unknown PFDEBUG subcommand 'X'")]);
+    }
+}

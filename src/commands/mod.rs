@@ -21,9 +21,11 @@ mod memory;
 mod pubsub;
 mod sample;
 mod scan;
+mod script;
 mod set;
 mod sort;
 mod store;
+mod stream;
 mod string;
 mod transaction;
 mod wait;
@@ -48,10 +50,12 @@ pub const FAMILIES: &[&[Command]] = &[
     list::COMMANDS,
     memory::COMMANDS,
     pubsub::COMMANDS,
+    script::COMMANDS,
     server::COMMANDS,
     server::flush::COMMANDS,
     set::COMMANDS,
     sort::COMMANDS,
+    stream::COMMANDS,
     string::COMMANDS,
     #[cfg(test)]
     testing::COMMANDS,

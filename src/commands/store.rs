@@ -125,9 +125,6 @@ fn attempt<C: Combination>(combination: C, then: Sources, tries: u32) -> Install
 
 /// Stores a collection of `len` elements at its destination, or deletes the key if there is none, and answers
 /// the number.
-///
-/// # Errors
-/// None.
 pub fn put(
     call: &mut Call<'_>,
     destination: &[u8],

@@ -108,7 +108,7 @@ impl Rig {
     fn step(&mut self, listed: &Listed, args: &[&[u8]], reply: &mut Reply, install: Option<Install>) -> Next {
         let server = Arc::clone(&self.server);
         let mut hashes = Vec::new();
-        let everything = self.nested || listed.command.spec.flags.contains(Flags::EXCLUSIVE);
+        let everything = self.nested || listed.command.flags_for(args).contains(Flags::EXCLUSIVE);
         // Arguments that contradict themselves lock nothing.
         let keys = listed.command.for_each_key(args, &mut |at| hashes.push(Keyspace::hash(args[at])));
         let plan = match keys {
@@ -147,6 +147,14 @@ impl Rig {
             }),
             no_touch: self.session.no_touch,
             events: self.session.settings.observe.keyspace_events.0,
+        }
+    }
+
+    /// Deletes what is due, as time does.
+    pub fn expire(&mut self) {
+        let clock = self.clock();
+        for shard in 0..self.server.keyspace.shards() {
+            while self.server.keyspace.expire_due(shard, clock, 256, &mut self.effects).more {}
         }
     }
 

@@ -4,9 +4,10 @@
 //! time is up.
 
 use crate::command::row::*;
-use crate::command::{Error, args, error};
+use crate::command::{args, error};
 use crate::keyspace::Type;
 
+use super::blocking::deadline_ms;
 use super::{Block, Call, Command, DONE, Outcome};
 
 /// The rows.
@@ -40,7 +41,7 @@ const fn row(name: &'static str, arity: i32) -> Spec {
 
 fn wait(call: &mut Call<'_>) -> Outcome {
     let replicas = args::int(call.args[1])?;
-    let deadline = deadline(call, call.args[2])?;
+    let deadline = deadline_ms(call.args[2], call.keys.now())?;
     if replicas <= 0 {
         call.reply.int(0);
         return DONE;
@@ -51,7 +52,7 @@ fn wait(call: &mut Call<'_>) -> Outcome {
 fn waitaof(call: &mut Call<'_>) -> Outcome {
     let local = args::int_in(call.args[1], 0, 1)?;
     let replicas = args::int(call.args[2]).ok().filter(|&count| count >= 0).ok_or(error::NOT_POSITIVE)?;
-    let deadline = deadline(call, call.args[3])?;
+    let deadline = deadline_ms(call.args[3], call.keys.now())?;
     if local > 0 {
         return Err(error::WAITAOF_WITHOUT_AOF);
     }
@@ -67,22 +68,20 @@ fn waitaof(call: &mut Call<'_>) -> Outcome {
     wait_in_vain(call, deadline, none)
 }
 
-/// An argument as a timeout in ms; 0 is none.
-fn deadline(call: &Call<'_>, arg: &[u8]) -> Result<Option<i64>, Error> {
-    match args::int(arg).map_err(|_| error::TIMEOUT_NOT_INTEGER)? {
-        ..0 => Err(error::TIMEOUT_NEGATIVE),
-        0 => Ok(None),
-        timeout => call.keys.now().checked_add(timeout).map(Some).ok_or(error::TIMEOUT_OUT_OF_RANGE),
-    }
-}
-
 fn wait_in_vain(
     call: &mut Call<'_>,
     deadline: Option<i64>,
     timeout_reply: fn(&mut crate::resp::Reply),
 ) -> Outcome {
     // No key can end the waiting, so the type doesn't matter.
-    call.block(Block { keys: Vec::new(), deadline, wants: Type::String, wakes_on_loss: false, timeout_reply })
+    call.block(Block {
+        keys: Vec::new(),
+        deadline,
+        wants: Type::String,
+        wakes_on_loss: false,
+        again: None,
+        timeout_reply,
+    })
 }
 
 #[cfg(test)]

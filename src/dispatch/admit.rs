@@ -66,10 +66,12 @@ fn transaction(candidate: &Candidate<'_>) -> Option<Error> {
 
 #[inline]
 fn memory(candidate: &Candidate<'_>) -> Option<Error> {
-    if !candidate.flags.contains(Flags::DENYOOM) {
+    // Scripts are not refused as a whole, but keys are evicted for them.
+    if !candidate.flags.intersects(Flags::DENYOOM | Flags::EXCLUSIVE) {
         return None;
     }
-    (make_room(candidate.server, &candidate.session.settings) == Room::None).then_some(error::OOM)
+    let room = make_room(candidate.server, &candidate.session.settings);
+    (room == Room::None && candidate.flags.contains(Flags::DENYOOM)).then_some(error::OOM)
 }
 
 /// In RESP2 a subscriber couldn't tell replies from messages.

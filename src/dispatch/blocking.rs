@@ -5,13 +5,14 @@
 //! holds (BLMOVE's destination, the other keys of BLPOP): then more are locked, see [`Keyspace::widen`]. What the
 //! waiters' commands cause joins the effects of the command that serves them, behind its own.
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::Instant;
 
 use smallvec::SmallVec;
 
 use super::execute::run_guarded;
+use crate::base::clock::unix_ms;
 use crate::client::{Blocked, Session};
 use crate::commands::account::account;
 use crate::commands::{Call, Listed, Next, Server};
@@ -23,12 +24,18 @@ type Key = (usize, Box<[u8]>);
 
 /// Serves the waiters of keys that got data, and of keys that get data from serving them.
 pub fn serve_ready<'k>(server: &'k Arc<Server>, held: &mut Held<'k>, clock: Clock, effects: &mut Effects) {
-    let mut queue: VecDeque<Key> = effects.ready.drain(..).collect();
+    let mut queue = distinct(effects.ready.drain(..));
     while let Some((db, key)) = queue.pop_front() {
         server.keyspace.widen(held, &[Keyspace::hash(&key)]);
         serve_key(server, held, clock, effects, (db, &key));
         queue.extend(effects.ready.drain(..));
     }
+}
+
+/// The keys, each once, in the order in which they came first: a transaction may have changed one many times.
+fn distinct(ready: impl Iterator<Item = Key>) -> VecDeque<Key> {
+    let mut seen = HashSet::new();
+    ready.filter(|key| seen.insert(key.clone())).collect()
 }
 
 /// Runs the commands of a key's waiters, in the order in which they came.
@@ -75,13 +82,10 @@ fn serve<'k>(
     if !blocked.claim() {
         return;
     }
-    let keys = View::new(
-        &server.keyspace,
-        held.lend(&server.keyspace, Plan::Keys(&hashes)),
-        waits.db,
-        clock,
-        effects,
-    );
+    // Time stands still for a transaction, but not for those who wait for its end.
+    let clock = Clock { now: unix_ms(), ..clock };
+    let lent = held.lend(&server.keyspace, Plan::Keys(&hashes));
+    let keys = View::new(&server.keyspace, lent, waits.db, clock, effects);
     match run_again(server, blocked, listed, &args, keys) {
         Some(reply) => {
             held.stop_waiting(&server.keyspace, waits.db, &waits.keys, blocked.ticket);

@@ -58,11 +58,11 @@ pub struct Suspended {
 }
 
 /// Registers a client as blocked.
-fn suspend(call: &Call<'_>, command: usize, block: &Block) -> Arc<Blocked> {
+fn suspend(call: &Call<'_>, command: usize, block: &mut Block) -> Arc<Blocked> {
     let waiting = Waiting {
         db: call.keys.db(),
         protocol: call.reply.protocol(),
-        request: OwnedRequest::new(call.args),
+        request: block.again.take().unwrap_or_else(|| OwnedRequest::new(call.args)),
         command,
         keys: block.keys.clone(),
         wants: block.wants,
@@ -218,6 +218,24 @@ impl<'s> Executor<'s> {
         self.finish(listed, request.args, outcome, from, session, reply)
     }
 
+    /// Runs a request while a script holds every shard: what doesn't need one and is allowed then.
+    pub fn run_while_busy(
+        &mut self,
+        request: &Request<'_>,
+        session: &mut Session,
+        reply: &mut Reply,
+    ) -> Done {
+        if let Found::Command(listed) = request.found {
+            let spec = &listed.command.spec;
+            let needs_shards = !spec.keys.is_empty() || !session.watch.keys.is_empty();
+            let allowed = spec.flags.contains(Flags::ALLOW_BUSY) && !needs_shards;
+            if !allowed && spec.admits(request.args.len()) {
+                return self.refuse(Some(listed), &error::BUSY, session, reply);
+            }
+        }
+        self.run(request, session, reply, false)
+    }
+
     /// Installs the result of [`Done::Compute`].
     pub fn install(
         &mut self,
@@ -266,11 +284,11 @@ impl<'s> Executor<'s> {
         }
         let mut call =
             Call { args: request.args, spec, keys, reply, session, server: self.server, nested: false };
-        let outcome = match install {
+        let mut outcome = match install {
             None => run_guarded(&mut call, listed.command.run),
             Some(install) => run_guarded(&mut call, install),
         };
-        if let Ok(Next::Block(block)) = &outcome {
+        if let Ok(Next::Block(block)) = &mut outcome {
             // Still under the locks: whoever pushes next must find the client waiting.
             let blocked = suspend(&call, listed.id, block);
             block.keys.iter().for_each(|key| call.keys.wait(key, blocked.ticket));

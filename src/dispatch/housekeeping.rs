@@ -136,6 +136,11 @@ impl Rates {
     fn sample(&mut self, server: &Server, now: i64) {
         let totals = Rates::totals(server);
         let seconds = (now - self.at).max(1) as f64 / 1000.0;
+        if totals.iter().zip(self.last).any(|(total, last)| *total < last) {
+            // The counters began anew, and so do the means.
+            self.smooth = [0.0; Rate::COUNT];
+            self.last = [0; Rate::COUNT];
+        }
         for (index, total) in totals.iter().enumerate() {
             let rate = total.saturating_sub(self.last[index]) as f64 / seconds;
             // About the mean of Redis's sixteen samples.

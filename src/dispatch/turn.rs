@@ -147,6 +147,27 @@ impl Turn {
         Some(if close { Stop::Close } else { Stop::Drained })
     }
 
+    /// Answers the next request while a script runs for too long; none if it has begun already and must wait.
+    pub fn run_while_busy(
+        &mut self,
+        server: &Arc<Server>,
+        session: &mut Session,
+        batch: &Batch,
+        input: &[u8],
+        reply: &mut Reply,
+    ) -> Option<Stop> {
+        if self.installing.is_some() {
+            return None;
+        }
+        let args = arguments(batch, self.next, input);
+        let request = Request { args: &args, found: server.catalog.find(&args), hash: None };
+        let from = reply.len();
+        let done = Executor::new(server).run_while_busy(&request, session, reply);
+        let close = matches!(done, Done::Close);
+        self.replied(session, reply, from);
+        Some(if close { Stop::Close } else { Stop::Drained })
+    }
+
     /// Looks up what is left of the batch and has the processor fetch the keys of it.
     fn prefetch<'s>(
         &self,

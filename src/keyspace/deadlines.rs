@@ -72,6 +72,12 @@ impl Deadlines {
         renewal.fresh.advance(now, budget, fired) || more
     }
 
+    /// Items in the wheels, useful or not.
+    #[cfg(test)]
+    pub(super) fn len(&self) -> usize {
+        self.wheel.len() + self.renewal.as_ref().map_or(0, |renewal| renewal.fresh.len())
+    }
+
     /// Goes on with a renewal, by a number of buckets of `table`, in which `volatile` deadlines count; or
     /// begins one if it is worth it.
     pub(super) fn renew(&mut self, table: &Table, volatile: usize, now: i64, buckets: usize) -> Renewed {

@@ -239,3 +239,61 @@ impl Held<'_> {
         matches!(self, Held::Everything(_))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    use super::*;
+
+    /// A hash of each of the four shards.
+    const HASHES: [u64; 4] = [0, 1 << 62, 2 << 62, 3 << 62];
+
+    #[test]
+    fn widening_adds_what_is_missing() {
+        let keyspace = Keyspace::new(2, 1, 1);
+        let mut held = Held::Nothing;
+        for hashes in [&HASHES[2..3], &HASHES[2..3], &HASHES[..3], &[]] {
+            keyspace.widen(&mut held, hashes);
+            hashes.iter().for_each(|hash| assert!(held.shard_if_held(keyspace.shard_of(*hash)).is_some()));
+        }
+        assert!(held.shard_if_held(3).is_none() && keyspace.shards[3].shard.try_lock().is_some());
+        assert!(matches!(&held, Held::Several(holds) if holds.iter().map(|(shard, _)| *shard).eq(0..3)));
+        drop(held);
+        let mut held = keyspace.hold(Plan::Everything);
+        keyspace.widen(&mut held, &HASHES);
+        assert!(held.is_everything());
+    }
+
+    #[test]
+    fn nobody_comes_between_holding_and_widening() {
+        const ROUNDS: usize = 3000;
+        let keyspace = Keyspace::new(2, 1, 1);
+        let busy = [const { AtomicBool::new(false) }; 4];
+        let over = AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            let widening = [0, 1, 2].map(|own| {
+                let (keyspace, busy) = (&keyspace, &busy);
+                scope.spawn(move || {
+                    for round in 0..ROUNDS {
+                        let mut held = keyspace.hold(Plan::Keys(&HASHES[own..=own]));
+                        assert!(!busy[own].swap(true, Ordering::Relaxed), "two commands in one shard");
+                        keyspace.widen(&mut held, &[HASHES[(own + 1 + round % 3) % 4]]);
+                        keyspace.widen(&mut held, &HASHES);
+                        busy[own].store(false, Ordering::Relaxed);
+                    }
+                })
+            });
+            scope.spawn(|| {
+                while !over.load(Ordering::Relaxed) {
+                    let _held = keyspace.hold(Plan::Keys(&HASHES));
+                    assert!(busy.iter().all(|busy| !busy.load(Ordering::Relaxed)), "came between");
+                }
+            });
+            let ended = widening.map(|thread| thread.join());
+            over.store(true, Ordering::Relaxed);
+            ended.into_iter().for_each(|end| end.expect("no thread saw what it must not see"));
+        });
+        assert!((0..4).all(|shard| keyspace.lock(shard).reserved == 0));
+    }
+}

@@ -41,6 +41,9 @@ mod relocate;
 mod scan;
 mod whole;
 
+#[cfg(test)]
+mod tests;
+
 use std::sync::Arc;
 
 use crossbeam_utils::CachePadded;
@@ -55,7 +58,7 @@ pub use self::guard::RefMut;
 pub use self::lock::{Held, Plan};
 pub use self::relocate::Lifted;
 pub use self::shard::{Counts, Remains, Shard};
-pub use self::value::{Str, StrRef, Type, Value, WrongType};
+pub use self::value::{Ref, Str, StrRef, Type, Value, WrongType};
 pub use self::view::{Access, Clock, Expiry, Lfu, View};
 
 use crate::base::{hash, reaper};
@@ -156,6 +159,13 @@ impl Keyspace {
     /// Number of hashes with field deadlines in a database.
     pub fn timed(&self, db: usize) -> usize {
         self.shards.iter().map(|cell| cell.counts.timed(db)).sum()
+    }
+
+    /// The mean of the deadlines in a database, in Unix ms; none if no key has one.
+    pub fn mean_deadline(&self, db: usize) -> Option<u64> {
+        let sum: u128 = self.shards.iter().map(|cell| u128::from(cell.counts.deadline_sum(db))).sum();
+        let mean = sum.checked_div(self.volatile(db) as u128)?;
+        u64::try_from(mean).ok()
     }
 
     /// Sums a counter over the shards.

@@ -10,6 +10,9 @@ use super::value::Value;
 use super::wait::Waiters;
 use super::watch::Watched;
 
+/// The latest deadline that counts in full for the mean: the year 2109.
+const DEADLINE_MAX: i64 = 1 << 42;
+
 /// What one lock protects: a slice of each database.
 pub struct Shard {
     databases: Box<[Database]>,
@@ -26,6 +29,8 @@ pub struct Database {
     pub(super) deadlines: Deadlines,
     /// Keys of this part that have a deadline.
     pub(super) volatile: usize,
+    /// Those deadlines added up, for their mean.
+    deadline_sum: u64,
     /// Hashes of this part with fields that have a deadline.
     pub(super) timed: usize,
     pub(super) watched: Watched,
@@ -57,6 +62,7 @@ impl Shard {
         std::mem::swap(&mut a.table, &mut b.table);
         std::mem::swap(&mut a.deadlines, &mut b.deadlines);
         std::mem::swap(&mut a.volatile, &mut b.volatile);
+        std::mem::swap(&mut a.deadline_sum, &mut b.deadline_sum);
         std::mem::swap(&mut a.timed, &mut b.timed);
     }
 }
@@ -67,6 +73,7 @@ impl Database {
             table: Table::new(bits),
             deadlines: Deadlines::new(now),
             volatile: 0,
+            deadline_sum: 0,
             timed: 0,
             watched: Watched::default(),
             waiters: Waiters::default(),
@@ -76,7 +83,7 @@ impl Database {
     /// Adds an entry whose key is absent.
     pub(super) fn insert(&mut self, local: u64, entry: Entry) -> Position {
         let view = entry.as_ref();
-        self.volatile += usize::from(view.deadline().is_some());
+        self.count_deadline(None, view.deadline());
         self.timed += usize::from(view.field_deadline().is_some());
         if let Some(due) = view.due() {
             self.deadlines.insert(due, local);
@@ -87,7 +94,7 @@ impl Database {
     /// Takes an entry out. The item of its deadline stays and finds nothing when it fires.
     pub(super) fn remove(&mut self, at: Position) -> Entry {
         let entry = self.table.remove(at);
-        self.volatile -= usize::from(entry.as_ref().deadline().is_some());
+        self.count_deadline(entry.as_ref().deadline(), None);
         self.timed -= usize::from(entry.as_ref().field_deadline().is_some());
         entry
     }
@@ -115,22 +122,29 @@ impl Database {
     /// was no deadline, or a later one.
     pub(super) fn set_deadline(&mut self, at: Position, local: u64, deadline: Option<i64>) {
         let old = self.table.entry(at).deadline();
-        match (old, deadline) {
-            (None, Some(_)) => self.volatile += 1,
-            (Some(_), None) => self.volatile -= 1,
-            _ => {}
-        }
+        self.count_deadline(old, deadline);
         self.table.open(at).set_deadline(deadline);
-        if let Some(new) = deadline {
-            if old.is_none_or(|old| old > new) {
-                self.deadlines.insert(new, local);
-            }
+        if let Some(new) = deadline
+            && old.is_none_or(|old| old > new)
+        {
+            self.deadlines.insert(new, local);
         }
+    }
+
+    /// Counts that a key has another deadline than before.
+    #[inline]
+    fn count_deadline(&mut self, before: Option<i64>, after: Option<i64>) {
+        // What lies beyond is so far away that it would only spoil the mean, or overflow the sum.
+        let weight =
+            |deadline: Option<i64>| deadline.map_or(0, |deadline| deadline.clamp(0, DEADLINE_MAX) as u64);
+        self.volatile = self.volatile + usize::from(after.is_some()) - usize::from(before.is_some());
+        self.deadline_sum = self.deadline_sum.wrapping_add(weight(after)).wrapping_sub(weight(before));
     }
 
     /// Empties this part and returns what was in it, to be freed outside the lock.
     pub(super) fn clear(&mut self, shard_bits: u8, now: i64) -> Remains {
         self.volatile = 0;
+        self.deadline_sum = 0;
         self.timed = 0;
         Remains {
             table: std::mem::replace(&mut self.table, Table::new(shard_bits)),
@@ -155,6 +169,11 @@ impl Remains {
     pub fn is_empty(&self) -> bool {
         self.table.is_empty()
     }
+
+    /// The values, to be freed one by one.
+    pub fn into_values(mut self) -> Vec<Value> {
+        self.table.drain().into_iter().map(Entry::into_value).collect()
+    }
 }
 
 /// Counters of one shard. Only the holder of the shard's lock writes them, with plain loads and stores;
@@ -162,6 +181,7 @@ impl Remains {
 pub struct Counts {
     keys: Box<[AtomicUsize]>,
     volatile: Box<[AtomicUsize]>,
+    deadline_sums: Box<[AtomicU64]>,
     timed: Box<[AtomicUsize]>,
     hits: AtomicU64,
     misses: AtomicU64,
@@ -180,6 +200,7 @@ impl Counts {
         Counts {
             keys: zeros(),
             volatile: zeros(),
+            deadline_sums: (0..databases).map(|_| AtomicU64::new(0)).collect(),
             timed: zeros(),
             hits: AtomicU64::new(0),
             misses: AtomicU64::new(0),
@@ -197,6 +218,11 @@ impl Counts {
     /// Keys with a deadline of this shard in a database.
     pub fn volatile(&self, db: usize) -> usize {
         self.volatile[db].load(Ordering::Relaxed)
+    }
+
+    /// The deadlines of those keys added up, in Unix ms.
+    pub fn deadline_sum(&self, db: usize) -> u64 {
+        self.deadline_sums[db].load(Ordering::Relaxed)
     }
 
     /// Hashes with field deadlines of this shard in a database.
@@ -249,6 +275,7 @@ impl Counts {
     pub(super) fn publish(&self, db: usize, database: &Database) {
         self.keys[db].store(database.table.len(), Ordering::Relaxed);
         self.volatile[db].store(database.volatile, Ordering::Relaxed);
+        self.deadline_sums[db].store(database.deadline_sum, Ordering::Relaxed);
         self.timed[db].store(database.timed, Ordering::Relaxed);
     }
 

@@ -39,6 +39,8 @@ const SIZES: [u16; 24] =
     [1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 14, 16, 20, 24, 28, 32, 40, 48, 56, 64, 80, 96, 112, 128];
 /// How many buckets a search may visit; an insertion that would need more grows the segment.
 const MAX_PROBE: usize = 8;
+/// An entry's share of a table, in bytes: slots of 8 bytes, about three quarters full.
+pub const BYTES_PER_ENTRY: usize = 11;
 const ADDRESS_MASK: u64 = (1 << 48) - 1;
 
 #[derive(Clone, Copy)]
@@ -481,6 +483,16 @@ impl Table {
         segments.flat_map(Segment::slots).map(peek).find(matches)
     }
 
+    /// Takes all entries out, in no particular order.
+    pub fn drain(&mut self) -> Vec<Entry> {
+        let mut emptied = std::mem::replace(self, Table::new(self.shard_bits));
+        // Without segments the old table has nothing to drop.
+        let segments = std::mem::take(&mut emptied.segments);
+        let slots = segments.iter().flat_map(Segment::slots);
+        // SAFETY: each non-empty slot owned its entry; it is taken over once, and the slots go with `segments`.
+        slots.map(|slot| unsafe { Entry::from_address(address(slot)) }).collect()
+    }
+
     /// All entries, in no particular order.
     pub fn iter(&self) -> impl Iterator<Item = EntryRef<'_>> + '_ {
         self.segments.iter().flat_map(Segment::slots).map(peek)
@@ -523,3 +535,6 @@ impl Drop for Table {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -91,6 +91,7 @@ impl Value {
     /// versions can't be told apart counts as changed.
     pub fn is_unchanged_since(&self, other: &Value) -> bool {
         match (self, other) {
+            (Value::List(now), Value::List(then)) => now.is_unchanged_since(then),
             (Value::Set(now), Value::Set(then)) => now.is_unchanged_since(then),
             (Value::Hash(now), Value::Hash(then)) => now.is_unchanged_since(then),
             (Value::Zset(now), Value::Zset(then)) => now.is_unchanged_since(then),

@@ -306,12 +306,14 @@ impl<'a> View<'a> {
     /// Tells watchers and blocked clients that a key was changed, without counting or naming a change.
     #[inline]
     pub fn touch(&mut self, key: &[u8]) {
-        let place = self.place(key);
+        let mut place = self.place(key);
         place.database.watched.touch(key);
-        if place.database.waiters.is_waited_for(key) {
-            let db = place.db;
-            place.effects.ready.push((db, key.into()));
-        }
+        place.wake(key);
+    }
+
+    /// Has the clients that are blocked on a key try again, though it counts as unchanged for watchers.
+    pub fn wake(&mut self, key: &[u8]) {
+        self.place(key).wake(key);
     }
 
     /// Notes a keyspace event, if anybody listens to its class.
@@ -423,6 +425,13 @@ impl<'v> Place<'v> {
         self.database.table.open(at).set_clock(clock);
         self.publish();
         self.effects.garbage.push(old);
+    }
+
+    #[inline]
+    fn wake(&mut self, key: &[u8]) {
+        if self.database.waiters.is_waited_for(key) {
+            self.effects.ready.push((self.db, key.into()));
+        }
     }
 
     pub(super) fn insert(&mut self, entry: Entry) {

@@ -6,7 +6,9 @@ use std::collections::{BTreeSet, HashMap};
 
 /// Tickets per key of one shard and database. Nobody waits most of the time, so it is one pointer until then.
 #[derive(Default)]
-pub(super) struct Waiters(Option<Box<HashMap<Box<[u8]>, BTreeSet<u64>>>>);
+pub(super) struct Waiters(Option<Box<Tickets>>);
+
+type Tickets = HashMap<Box<[u8]>, BTreeSet<u64>>;
 
 impl Waiters {
     pub(super) fn add(&mut self, key: &[u8], ticket: u64) {

@@ -23,7 +23,9 @@ impl WatchFlag {
 
 /// Watched keys of one shard and database. Nobody watches most of the time, so it is one pointer until then.
 #[derive(Default)]
-pub(super) struct Watched(Option<Box<HashMap<Box<[u8]>, Vec<Arc<WatchFlag>>>>>);
+pub(super) struct Watched(Option<Box<Flags>>);
+
+type Flags = HashMap<Box<[u8]>, Vec<Arc<WatchFlag>>>;
 
 impl Watched {
     pub(super) fn add(&mut self, key: &[u8], flag: &Arc<WatchFlag>) {

@@ -45,6 +45,8 @@ const TRUSTED: usize = 1 << 20;
 const UNAUTHENTICATED_INPUT: usize = 1 << 20;
 /// What others have for the client is copied behind its replies in frames up to this size, until so much is there.
 const JOINED: usize = 16 * 1024;
+/// How often a waiter looks again whether a script has been running for too long, at least.
+const BUSY_RETRY_MS: i64 = 20;
 
 /// Everything that belongs to one connection.
 pub struct Connection {
@@ -132,7 +134,7 @@ impl Connection {
                 }
                 Event::Read(count) => {
                     self.received(count);
-                    return Ok(Flow::GoOn);
+                    return Ok(self.check_input());
                 }
                 Event::News if self.attend().await? == Flow::Close => return Ok(Flow::Close),
                 Event::News => {}
@@ -167,13 +169,36 @@ impl Connection {
         }
     }
 
-    /// Waits until the gate is open. A client that has stopped writing is still served, so nothing is read here.
+    /// Waits until the gate is open. A script that keeps it closed for too long has the next request answered
+    /// meanwhile.
     async fn wait_for_the_gate(&mut self) -> io::Result<Flow> {
         let server = Arc::clone(&self.server);
-        let mut opened = pin!(server.keyspace.gate.opened());
+        loop {
+            let threshold = server.config.settings().execution.busy_reply_threshold_ms as i64;
+            let Some(closed_for) = server.keyspace.gate.closed_for() else { return Ok(Flow::GoOn) };
+            if threshold > 0 && closed_for >= threshold && server.scripts.running.is_active() {
+                let (session, reply) = (&mut self.session, &mut self.reply);
+                match self.turn.run_while_busy(&server, session, &self.batch, &self.input, reply) {
+                    Some(Stop::Close) => return Ok(Flow::Close),
+                    Some(_) => return Ok(Flow::GoOn),
+                    None => {}
+                }
+            }
+            let patience = Duration::from_millis((threshold - closed_for).max(BUSY_RETRY_MS) as u64);
+            if self.wait_while_closed(patience).await? == Flow::Close {
+                return Ok(Flow::Close);
+            }
+        }
+    }
+
+    /// Waits until the gate is open, but not for longer than `patience`. A client that has stopped writing is still
+    /// served, so nothing is read here.
+    async fn wait_while_closed(&mut self, patience: Duration) -> io::Result<Flow> {
+        let server = Arc::clone(&self.server);
+        let mut opened = pin!(tokio::time::timeout(patience, server.keyspace.gate.opened()));
         loop {
             let step = poll_fn(|context| match opened.as_mut().poll(context) {
-                Poll::Ready(()) => Poll::Ready(Step::Over(())),
+                Poll::Ready(_) => Poll::Ready(Step::Over(())),
                 Poll::Pending => self.session.client.outbox.poll_news(context).map(Step::Event),
             });
             match step.await {
@@ -256,16 +281,19 @@ impl Connection {
                 ..Limits::default()
             };
             self.batch.clear();
+            let parsed = self.input.len();
             let progress = self.parser.parse(&self.input, &limits, &mut self.batch, TURN_MAX);
             self.turn.begin();
             if !self.batch.is_empty() && self.run_batch().await? == Flow::Close {
                 return Ok(Flow::Close);
             }
+            // While a request waited, others may have come.
+            let more = progress.more || self.input.len() > parsed;
             self.consume(progress.consumed);
             if self.refuses(&progress) {
                 return Ok(Flow::Close);
             }
-            if !progress.more {
+            if !more {
                 self.make_room(progress.need);
                 return Ok(self.check_input());
             }
@@ -343,24 +371,19 @@ impl Connection {
     }
 
     async fn run_exclusively(&mut self) -> io::Result<Flow> {
-        loop {
-            let stop = self.turn.run_exclusively(
-                &self.server,
-                &mut self.session,
-                &self.batch,
-                &self.input,
-                &mut self.reply,
-            );
-            match stop {
-                None => {
-                    if self.wait_for_the_gate().await? == Flow::Close {
-                        return Ok(Flow::Close);
-                    }
-                }
-                Some(Stop::Paused) => return self.wait_for_the_pause().await,
-                Some(Stop::Close) => return Ok(Flow::Close),
-                Some(_) => return Ok(Flow::GoOn),
-            }
+        let stop = self.turn.run_exclusively(
+            &self.server,
+            &mut self.session,
+            &self.batch,
+            &self.input,
+            &mut self.reply,
+        );
+        match stop {
+            // The request may be answered while it waits: the turn says what is next.
+            None => self.wait_for_the_gate().await,
+            Some(Stop::Paused) => self.wait_for_the_pause().await,
+            Some(Stop::Close) => Ok(Flow::Close),
+            Some(_) => Ok(Flow::GoOn),
         }
     }
 
@@ -369,7 +392,7 @@ impl Connection {
         client.set_flags(ClientFlags::BLOCKED, true);
         let over = self.wait(server.pause.ended()).await;
         client.set_flags(ClientFlags::BLOCKED, false);
-        Ok(Flow::unless_ended(over?))
+        Ok(if over?.is_some() { Flow::GoOn } else { Flow::Close })
     }
 
     /// Waits until a client that is blocked on keys is answered, gives up, or goes away.
@@ -455,7 +478,9 @@ impl Drop for Connection {
 async fn answer(suspended: &Suspended, deadline: Option<i64>) -> Option<Vec<u8>> {
     let blocked = &suspended.blocked;
     let Some(deadline) = deadline else { return Some(blocked.answered().await) };
-    let left = Duration::from_millis(u64::try_from(deadline - clock::unix_ms()).unwrap_or(0));
+    // The deadline's millisecond has to be over: nobody gives up too early.
+    let left =
+        Duration::from_millis(u64::try_from(deadline.saturating_add(1) - clock::unix_ms()).unwrap_or(0));
     match tokio::time::timeout(left, blocked.answered()).await {
         Ok(answer) => Some(answer),
         Err(_) if blocked.claim() => None,

@@ -1,17 +1,18 @@
 //! Listening: TCP on each bind address, the unix socket; and listening elsewhere when CONFIG SET says so.
 
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
+use std::net::SocketAddr;
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::path::Path;
 use std::sync::{Arc, Weak};
 
 use parking_lot::Mutex;
-use socket2::{Domain, Protocol, SockRef, Socket as RawSocket, Type};
+use socket2::SockRef;
 use tokio::net::{TcpListener, UnixListener};
 use tokio::task::AbortHandle;
 
 use super::accept::{accept_tcp, accept_unix};
+use crate::base::listen::{self, Wanted};
 use crate::commands::Server;
 use crate::commands::server::Listening;
 use crate::config::Settings;
@@ -26,12 +27,6 @@ pub struct Listeners {
 struct Bound {
     address: SocketAddr,
     listener: TcpListener,
-}
-
-/// An address that the settings name. One with a leading `-` may be missing on this host.
-struct Wanted {
-    address: SocketAddr,
-    optional: bool,
 }
 
 /// Binds what the settings name.
@@ -59,27 +54,9 @@ pub fn bind(settings: &Settings) -> io::Result<Listeners> {
 fn wanted(settings: &Settings) -> io::Result<Vec<Wanted>> {
     let port = settings.network.port;
     let names = if port == 0 { &[] } else { &settings.network.bind[..] };
-    let parse = |name: &String| {
-        let (name, optional) = match name.strip_prefix('-') {
-            Some(name) => (name, true),
-            None => (name.as_str(), false),
-        };
-        let ip = resolve(name).inspect_err(|error| could_not_listen(name, port, error))?;
-        Ok(Wanted { address: SocketAddr::new(ip, port), optional })
-    };
+    let parse =
+        |name: &String| listen::wanted(name, port).inspect_err(|error| could_not_listen(name, port, error));
     names.iter().map(parse).collect()
-}
-
-/// `*` and `::*` are all addresses of a protocol; a name that isn't an address is looked up, in IPv4.
-fn resolve(name: &str) -> io::Result<IpAddr> {
-    match name {
-        "*" => Ok(Ipv4Addr::UNSPECIFIED.into()),
-        "::*" => Ok(Ipv6Addr::UNSPECIFIED.into()),
-        _ => name.parse().or_else(|_| {
-            let mut found = (name, 0).to_socket_addrs()?.filter(SocketAddr::is_ipv4);
-            found.next().map(|address| address.ip()).ok_or_else(|| io::ErrorKind::AddrNotAvailable.into())
-        }),
-    }
 }
 
 fn could_not_listen(name: &str, port: u16, error: &io::Error) {
@@ -89,40 +66,17 @@ fn could_not_listen(name: &str, port: u16, error: &io::Error) {
 fn bind_all(wanted: &[Wanted], settings: &Settings) -> io::Result<Vec<Bound>> {
     let mut bound = Vec::new();
     for Wanted { address, optional } in wanted {
-        match bind_tcp(*address, settings) {
+        match listen::tcp(*address, settings.network.tcp_backlog).and_then(TcpListener::from_std) {
             Ok(listener) => bound.push(Bound { address: *address, listener }),
             Err(error) => {
                 could_not_listen(&address.ip().to_string(), address.port(), &error);
-                if !may_be_missing(&error, *optional) {
+                if !listen::may_be_missing(&error, *optional) {
                     return Err(error);
                 }
             }
         }
     }
     Ok(bound)
-}
-
-/// Whether the server may do without an address: the host doesn't have it and the settings allow that, or doesn't
-/// speak its protocol.
-fn may_be_missing(error: &io::Error, optional: bool) -> bool {
-    match error.raw_os_error() {
-        Some(libc::EADDRNOTAVAIL) => optional,
-        Some(libc::EAFNOSUPPORT | libc::EPFNOSUPPORT | libc::EPROTONOSUPPORT) => true,
-        Some(libc::ESOCKTNOSUPPORT | libc::ENOPROTOOPT) => true,
-        _ => false,
-    }
-}
-
-fn bind_tcp(address: SocketAddr, settings: &Settings) -> io::Result<TcpListener> {
-    let socket = RawSocket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
-    if address.is_ipv6() {
-        socket.set_only_v6(true)?;
-    }
-    socket.set_reuse_address(true)?;
-    socket.set_nonblocking(true)?;
-    socket.bind(&address.into())?;
-    socket.listen(settings.network.tcp_backlog as i32)?;
-    TcpListener::from_std(socket.into())
 }
 
 fn bind_unix(path: &Path, mode: Option<u32>) -> io::Result<(UnixListener, String)> {

@@ -21,13 +21,6 @@ pub enum Flow {
     Close,
 }
 
-impl Flow {
-    /// What follows from waiting: a connection that ended meanwhile has nothing.
-    pub fn unless_ended<T>(result: Option<T>) -> Flow {
-        if result.is_some() { Flow::GoOn } else { Flow::Close }
-    }
-}
-
 /// Writes all bytes, or as many as go before somebody ends the connection.
 ///
 /// # Errors

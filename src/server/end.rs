@@ -71,6 +71,7 @@ async fn finish(server: &Server) {
 
 /// Lets connections write the replies of commands that have run.
 async fn drain(server: &Server) {
+    server.scripts.running.stop();
     server.clients.for_each(|client| client.outbox.wake());
     let until = Instant::now() + PATIENCE;
     while !server.clients.is_empty() && Instant::now() < until {

@@ -74,7 +74,7 @@ pub fn count_range(bytes: &[u8], start: i64, end: i64, unit: Unit) -> u64 {
     }
     let (first, last) = ((bits.start / 8) as usize, ((bits.end - 1) / 8) as usize);
     let before = bytes[first] & !after(bits.start);
-    let behind = bytes[last] & if bits.end % 8 == 0 { 0 } else { after(bits.end) };
+    let behind = bytes[last] & if bits.end.is_multiple_of(8) { 0 } else { after(bits.end) };
     count(&bytes[first..=last]) - u64::from(before.count_ones()) - u64::from(behind.count_ones())
 }
 

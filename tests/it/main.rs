@@ -3,11 +3,15 @@
 //! They need redis-cli, redis-benchmark, node and python with their pinned packages; `tests/run` installs those.
 //! With `REDSTART_TEST_BIN` naming a real Redis 7.4.1 the same tests show that what they expect is what Redis does.
 
+mod blocking;
 mod cli;
 mod clients;
 mod config;
 mod connections;
+mod keys;
+mod large_values;
 mod metrics;
+mod observe;
 mod packaging;
 mod protocol;
 mod pubsub;
@@ -15,6 +19,7 @@ mod resp3;
 mod shutdown;
 mod specs;
 mod startup;
+mod streams;
 mod support;
 mod tidy;
 mod transcripts;

@@ -3,7 +3,7 @@
 use std::io::{Read, Write};
 use std::net::TcpStream;
 
-use crate::support::{Server, free_port, testing_the_reference};
+use crate::support::{Reply, Server, free_port, testing_the_reference};
 
 /// The names a dashboard of seeds 002 and 004 needs.
 const CORE: [&str; 13] = [
@@ -126,4 +126,97 @@ fn a_busy_server_still_serves_metrics() {
     assert_eq!(http(port, "GET /metrics").0, "HTTP/1.1 200 OK");
     assert!(before.elapsed().as_millis() < 1000, "{:?}", before.elapsed());
     client.expect(b"+OK\r\n");
+}
+
+#[test]
+fn health_and_readiness() {
+    if testing_the_reference() {
+        return; // Redis serves no metrics.
+    }
+    let (_server, port) = with_metrics(&[]);
+    for path in ["/healthz", "/readyz"] {
+        let (status, body) = http(port, &format!("GET {path}"));
+        assert_eq!((status.as_str(), body.as_str()), ("HTTP/1.1 200 OK", "ok\n"), "{path}");
+    }
+    let (status, body) = http(port, "HEAD /metrics");
+    assert_eq!((status.as_str(), body.as_str()), ("HTTP/1.1 200 OK", ""));
+}
+
+#[test]
+fn long_requests_are_refused_and_slow_ones_stop_nobody() {
+    if testing_the_reference() {
+        return; // Redis serves no metrics.
+    }
+    let (_server, port) = with_metrics(&[]);
+    let long = format!("GET /metrics HTTP/1.1\r\nHost: x\r\nX: {}\r\n\r\n", "x".repeat(100_000));
+    let mut stream = TcpStream::connect(("127.0.0.1", port)).expect("metrics are served");
+    // The server answers before it has read all and closes: what is still on its way may come back as a reset.
+    let _ = stream.write_all(long.as_bytes());
+    let mut answer = Vec::new();
+    let _ = stream.read_to_end(&mut answer);
+    assert!(!answer.starts_with(b"HTTP/1.1 200"), "{}", String::from_utf8_lossy(&answer));
+    let idle: Vec<TcpStream> = (0..20).filter_map(|_| TcpStream::connect(("127.0.0.1", port)).ok()).collect();
+    assert_eq!(http(port, "GET /metrics").0, "HTTP/1.1 200 OK");
+    drop(idle);
+}
+
+#[test]
+fn a_taken_metrics_port_stops_the_start() {
+    if testing_the_reference() {
+        return; // Redis serves no metrics.
+    }
+    let (_server, port) = with_metrics(&[]);
+    let mut command = std::process::Command::new(crate::support::server_binary());
+    command.args(["--port", &free_port().to_string(), "--save", "", "--metrics-port", &port.to_string()]);
+    let ended = crate::support::run(&mut command);
+    assert_eq!(ended.code, Some(1), "{ended:?}");
+    assert!(ended.stdout.contains("Address already in use"), "{ended:?}");
+}
+
+#[test]
+fn metrics_move_by_config_set() {
+    if testing_the_reference() {
+        return; // Redis serves no metrics.
+    }
+    let (server, first) = with_metrics(&[]);
+    let mut client = server.client();
+    let second = free_port();
+    client.ok(&["CONFIG", "SET", "metrics-port", &second.to_string()]);
+    assert_eq!(http(second, "GET /healthz").0, "HTTP/1.1 200 OK");
+    TcpStream::connect(("127.0.0.1", first)).expect_err("nobody listens there any more");
+    let taken = std::net::TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
+    let taken = taken.local_addr().expect("an address").port().to_string();
+    let first = first.to_string();
+    for (directives, culprit) in [
+        (&["metrics-port", &taken][..], "metrics-port"),
+        (&["port", &first, "metrics-port", &taken], "metrics-port"),
+        (&["port", &taken, "metrics-port", &first], "port"),
+    ] {
+        let refused = client.call(&[&["CONFIG", "SET"], directives].concat());
+        let error = format!(
+            "ERR CONFIG SET failed (possibly related to argument '{culprit}') - Unable to listen on this port. Check server logs."
+        );
+        assert_eq!(refused, Reply::Error(error), "{directives:?}");
+    }
+    server.client().ok(&["SET", "a", "1"]);
+    assert_eq!(http(second, "GET /healthz").0, "HTTP/1.1 200 OK");
+    client.ok(&["CONFIG", "SET", "metrics-port", "0"]);
+    TcpStream::connect(("127.0.0.1", second)).expect_err("metrics are off");
+}
+
+#[test]
+fn an_endless_script_stops_no_metrics() {
+    if testing_the_reference() {
+        return; // Redis serves no metrics.
+    }
+    let (server, port) = with_metrics(&["--busy-reply-threshold", "50"]);
+    let mut client = server.client();
+    client.send(b"EVAL \"while true do end\" 0\r\n");
+    std::thread::sleep(std::time::Duration::from_millis(200));
+    let before = std::time::Instant::now();
+    let (status, body) = http(port, "GET /metrics");
+    assert_eq!(status, "HTTP/1.1 200 OK");
+    assert!(body.contains("\nredis_connected_clients 1\n"), "{body}");
+    assert!(before.elapsed().as_millis() < 1000, "{:?}", before.elapsed());
+    server.client().ok(&["SCRIPT", "KILL"]);
 }

@@ -286,3 +286,48 @@ fn the_log_may_go_to_a_file_and_be_made_quieter() {
 fn read(file: &Path) -> String {
     fs::read_to_string(file).unwrap_or_else(|error| panic!("{}: {error}", file.display()))
 }
+
+#[test]
+fn the_pid_file_holds_the_process_number_while_it_runs() {
+    let folder = tempfile::tempdir().expect("temporary folders can be made");
+    let file = folder.path().join("redis.pid");
+    let mut server = Server::with(&["--pidfile", file.to_str().expect("a plain path")]);
+    assert_eq!(read(&file), format!("{}\n", server.pid()));
+    assert_eq!(server.stop("TERM"), Some(0));
+    assert!(!file.exists());
+    // A server whose pid file can't be written runs all the same.
+    let server = Server::with(&["--pidfile", "/no/such/folder/pid"]);
+    server.wait_for_log("Failed to write PID file");
+    assert_eq!(server.client().call(&["PING"]), Reply::Simple(b"PONG".to_vec()));
+}
+
+#[test]
+fn in_the_background() {
+    let folder = tempfile::tempdir().expect("temporary folders can be made");
+    let path = |name: &str| folder.path().join(name).display().to_string();
+    let (port, pid_file, log_file) = (free_port(), path("pid"), path("log"));
+    let mut command = server(&["--daemonize", "yes", "--save", "", "--bind", "127.0.0.1"]);
+    command.args([
+        "--port",
+        &port.to_string(),
+        "--dir",
+        &path(""),
+        "--pidfile",
+        &pid_file,
+        "--logfile",
+        &log_file,
+    ]);
+    let started = run(&mut command);
+    assert_eq!((started.code, started.stdout.as_str()), (Some(0), ""), "{started:?}");
+    let ready = || fs::read_to_string(&log_file).is_ok_and(|log| log.contains("Ready to accept connections"));
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(10);
+    while !ready() {
+        assert!(std::time::Instant::now() < deadline, "not ready");
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+    let pid = read(Path::new(&pid_file)).trim().to_owned();
+    let mut client = Client::tcp(port);
+    assert!(client.call(&["INFO", "server"]).text().contains(&format!("\r\nprocess_id:{pid}\r\n")));
+    run(Command::new("kill").arg(&pid)).success();
+    client.read_to_close();
+}

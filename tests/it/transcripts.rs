@@ -19,62 +19,62 @@ const ABOUT_ALL_KEYS: [&str; 4] = ["keys", "dbsize", "randomkey", "scan"];
 
 #[test]
 fn strings_resp2() {
-    replay("strings-resp2", 80);
+    replay("strings-resp2", 97);
 }
 
 #[test]
 fn strings_resp3() {
-    replay("strings-resp3", 80);
+    replay("strings-resp3", 97);
 }
 
 #[test]
 fn bits_resp2() {
-    replay("bits-resp2", 70);
+    replay("bits-resp2", 98);
 }
 
 #[test]
 fn bits_resp3() {
-    replay("bits-resp3", 70);
+    replay("bits-resp3", 98);
 }
 
 #[test]
 fn keys_resp2() {
-    replay("keys-resp2", 60);
+    replay("keys-resp2", 98);
 }
 
 #[test]
 fn keys_resp3() {
-    replay("keys-resp3", 60);
+    replay("keys-resp3", 98);
 }
 
 #[test]
 fn lists_resp2() {
-    replay("lists-resp2", 0);
+    replay("lists-resp2", 100);
 }
 
 #[test]
 fn lists_resp3() {
-    replay("lists-resp3", 0);
+    replay("lists-resp3", 100);
 }
 
 #[test]
 fn hashes_resp2() {
-    replay("hashes-resp2", 0);
+    replay("hashes-resp2", 100);
 }
 
 #[test]
 fn hashes_resp3() {
-    replay("hashes-resp3", 0);
+    replay("hashes-resp3", 100);
 }
 
 #[test]
 fn sets_resp2() {
-    replay("sets-resp2", 0);
+    replay("sets-resp2", 100);
 }
 
 #[test]
 fn sets_resp3() {
-    replay("sets-resp3", 0);
+    replay("sets-resp3", 100);
 }
 
 #[test]
@@ -89,12 +89,12 @@ fn zsets_resp3() {
 
 #[test]
 fn streams_resp2() {
-    replay("streams-resp2", 0);
+    replay("streams-resp2", 98);
 }
 
 #[test]
 fn streams_resp3() {
-    replay("streams-resp3", 0);
+    replay("streams-resp3", 98);
 }
 
 #[test]
@@ -109,22 +109,22 @@ fn geos_resp3() {
 
 #[test]
 fn prob_resp2() {
-    replay("prob-resp2", 0);
+    replay("prob-resp2", 100);
 }
 
 #[test]
 fn prob_resp3() {
-    replay("prob-resp3", 0);
+    replay("prob-resp3", 100);
 }
 
 #[test]
 fn scripts_resp2() {
-    replay("scripts-resp2", 0);
+    replay("scripts-resp2", 80);
 }
 
 #[test]
 fn scripts_resp3() {
-    replay("scripts-resp3", 0);
+    replay("scripts-resp3", 80);
 }
 
 /// One recorded command and its answer.

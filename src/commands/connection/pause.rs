@@ -1,10 +1,10 @@
 //! CLIENT PAUSE, UNPAUSE and UNBLOCK: making clients wait, and ending that.
 
 use crate::base::clock;
-use crate::client::{Blocked, Paused};
+use crate::client::Paused;
 use crate::command::{Error, args, error};
-use crate::resp::Reply;
 
+use super::super::blocking::{self, Unblock};
 use super::super::{Call, DONE, Outcome};
 
 pub(super) fn pause(call: &mut Call<'_>) -> Outcome {
@@ -22,7 +22,7 @@ pub(super) fn pause(call: &mut Call<'_>) -> Outcome {
 
 /// The end of a timeout in ms that begins now, in monotonic ms; 0 is over at once.
 fn end_of(timeout: &[u8]) -> Result<i64, Error> {
-    let timeout = args::int(timeout).map_err(|_| error::TIMEOUT_NOT_AN_INTEGER)?;
+    let timeout = args::int(timeout).map_err(|_| error::TIMEOUT_NOT_INTEGER)?;
     match timeout {
         ..0 => Err(error::TIMEOUT_NEGATIVE),
         0 => Ok(0),
@@ -39,30 +39,15 @@ pub(super) fn unpause(call: &mut Call<'_>) -> Outcome {
 }
 
 pub(super) fn unblock(call: &mut Call<'_>) -> Outcome {
-    let fails = match call.args {
-        [_, _, _] => false,
-        [_, _, _, reason] if reason.eq_ignore_ascii_case(b"timeout") => false,
-        [_, _, _, reason] if reason.eq_ignore_ascii_case(b"error") => true,
+    let how = match call.args {
+        [_, _, _] => Unblock::Timeout,
+        [_, _, _, reason] if reason.eq_ignore_ascii_case(b"timeout") => Unblock::Timeout,
+        [_, _, _, reason] if reason.eq_ignore_ascii_case(b"error") => Unblock::Error,
         [_, _, _, _] => return Err(error::UNBLOCK_REASON),
         _ => return Err(error::subcommand_syntax(call.args)),
     };
     let id = args::int(call.args[2])?;
-    let target = u64::try_from(id).ok().and_then(|id| call.server.blocked.of_client(id));
-    let ended = target.filter(|blocked| blocked.claim());
-    if let Some(blocked) = &ended {
-        blocked.answer(farewell(blocked, fails));
-    }
-    call.reply.int(ended.is_some().into());
+    let ended = u64::try_from(id).is_ok_and(|id| blocking::unblock(call.server, id, how));
+    call.reply.int(ended.into());
     DONE
-}
-
-/// What a client is answered whose waiting somebody else ends.
-fn farewell(blocked: &Blocked, fails: bool) -> Vec<u8> {
-    let mut reply = Reply::new(blocked.waits.protocol);
-    if fails {
-        reply.error(error::UNBLOCKED.text());
-    } else {
-        (blocked.waits.timeout_reply)(&mut reply);
-    }
-    reply.take()
 }

@@ -10,6 +10,7 @@ use std::time::Duration;
 use crate::base::num::parse_f64;
 use crate::command::row::*;
 use crate::command::{Error, error};
+use crate::config::parse_size;
 
 use super::help;
 use super::{Call, Command, DONE, Outcome};
@@ -36,6 +37,13 @@ struct Subcommand {
 }
 
 const SUBCOMMANDS: &[Subcommand] = &[
+    Subcommand {
+        name: "change-repl-id",
+        arguments: (0, 0),
+        run: change_replid,
+        usage: "CHANGE-REPL-ID",
+        meaning: "Take another replication id: replicas will need a full resynchronization.",
+    },
     Subcommand {
         name: "error",
         arguments: (1, 1),
@@ -81,6 +89,14 @@ const SUBCOMMANDS: &[Subcommand] = &[
                   attrib, push, verbatim, true, false.",
     },
     Subcommand {
+        name: "quicklist-packed-threshold",
+        arguments: (1, 1),
+        run: set_list_packed_threshold,
+        usage: "QUICKLIST-PACKED-THRESHOLD <size>",
+        meaning: "Elements of lists from <size> on get chunks of their own; 0 leaves that to the\n\
+                  configuration.",
+    },
+    Subcommand {
         name: "set-active-expire",
         arguments: (1, 1),
         run: set_active_expire,
@@ -100,7 +116,6 @@ const SUBCOMMANDS: &[Subcommand] = &[
 const UNSUPPORTED: &[&str] = &[
     "aof-flush-sleep",
     "assert",
-    "change-repl-id",
     "client-eviction",
     "config-rewrite-force-all",
     "crash-and-recover",
@@ -119,7 +134,6 @@ const UNSUPPORTED: &[&str] = &[
     "oom",
     "panic",
     "quicklist",
-    "quicklist-packed-threshold",
     "reload",
     "replicate",
     "replybuffer",
@@ -148,6 +162,13 @@ fn run(call: &mut Call<'_>) -> Outcome {
     }
 }
 
+fn change_replid(call: &mut Call<'_>) -> Outcome {
+    tracing::info!("Changing replication IDs after receiving DEBUG change-repl-id");
+    call.server.identity.change_replid();
+    call.reply.ok();
+    DONE
+}
+
 /// Not counted as an error, since it is what was asked for.
 fn answer_error(call: &mut Call<'_>) -> Outcome {
     call.reply.error(call.args[2]);
@@ -156,6 +177,15 @@ fn answer_error(call: &mut Call<'_>) -> Outcome {
 
 fn log(call: &mut Call<'_>) -> Outcome {
     tracing::warn!("DEBUG LOG: {}", String::from_utf8_lossy(call.args[2]));
+    call.reply.ok();
+    DONE
+}
+
+fn set_list_packed_threshold(call: &mut Call<'_>) -> Outcome {
+    // The largest element of a listpack stays some way below 4 GiB.
+    const MAX: u64 = (1 << 32) - (1 << 20);
+    let size = parse_size(call.args[2]).filter(|&size| size <= MAX).ok_or(error::PACKED_THRESHOLD)?;
+    call.server.list_packed_threshold.store(size as usize, Ordering::Relaxed);
     call.reply.ok();
     DONE
 }

@@ -58,7 +58,7 @@ fn protocol_shows_every_type() {
         (
             "push",
             "-ERR RESP2 is not supported by this command",
-            ">2 $16 server-cpu-usage :42 $40 Some real reply following the push reply",
+            "$40 Some real reply following the push reply >2 $16 server-cpu-usage :42",
         ),
     ] {
         let command = format!("DEBUG PROTOCOL {name}");
@@ -97,6 +97,16 @@ fn small_things() {
         rig.run(&format!("DEBUG SET-ACTIVE-EXPIRE {value}"));
         assert_eq!(active(&rig), expected, "{value}");
     }
+    let replid = rig.server.identity.replid.lock().clone();
+    assert_eq!(rig.run("DEBUG CHANGE-REPL-ID"), "+OK");
+    assert_ne!(*rig.server.identity.replid.lock(), replid);
+    let refused = "-ERR argument must be a memory value bigger than 1 and smaller than 4gb";
+    rig.check(&[
+        ("DEBUG QUICKLIST-PACKED-THRESHOLD 5x", refused),
+        ("DEBUG QUICKLIST-PACKED-THRESHOLD 4gb", refused),
+    ]);
+    assert_eq!(rig.run("DEBUG QUICKLIST-PACKED-THRESHOLD 100b"), "+OK");
+    assert_eq!(rig.server.list_packed_threshold.load(std::sync::atomic::Ordering::Relaxed), 100);
     let syntax = "-ERR unknown subcommand or wrong number of arguments for";
     rig.check(&[
         ("DEBUG FOO", &*format!("{syntax} 'FOO'. Try DEBUG HELP.")),

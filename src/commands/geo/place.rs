@@ -75,7 +75,7 @@ fn geoadd(call: &mut Call<'_>) -> Outcome {
             break;
         }
     }
-    if args.len() % 3 != 0 || flags.nx && flags.xx {
+    if !args.len().is_multiple_of(3) || flags.nx && flags.xx {
         return Err(error::SYNTAX);
     }
     let places = args

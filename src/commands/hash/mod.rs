@@ -4,6 +4,8 @@ mod basic;
 mod deadline;
 mod number;
 mod random;
+#[cfg(test)]
+mod tests;
 mod whole;
 
 use crate::command::Error;

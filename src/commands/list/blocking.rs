@@ -114,6 +114,7 @@ fn wait(call: &mut Call<'_>, keys: &[&[u8]], deadline: Option<i64>) -> Result<su
         deadline,
         wants: Type::List,
         wakes_on_loss: false,
+        again: None,
         timeout_reply: Reply::null_array,
     })
 }

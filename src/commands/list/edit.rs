@@ -52,6 +52,7 @@ fn lset(call: &mut Call<'_>) -> Outcome {
     let (key, element, limits) = (call.args[1], call.args[3], limits(call));
     let mut list = call.keys.write::<List>(key)?.ok_or(error::NO_SUCH_KEY)?;
     let index = args::int(call.args[2])?;
+    // Redis cuts the index to 32 bits here: 2^32 would be 0. That replaces an element nobody meant.
     if !list.set(index, element, &limits) {
         return Err(error::INDEX_OUT_OF_RANGE);
     }

@@ -7,6 +7,9 @@ mod pop;
 mod push;
 mod read;
 
+#[cfg(test)]
+mod tests;
+
 use std::sync::atomic::Ordering;
 
 use crate::command::row::*;

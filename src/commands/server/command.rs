@@ -307,7 +307,8 @@ fn find_keys(command: &Command, args: &[&[u8]]) -> Result<Vec<(usize, KeyFlags)>
         }
     }
     let Some(find) = command.find_keys else { return Ok(found) };
-    let unspecified = command.spec.keys.iter().find(|spec| spec.begin == Begin::Unknown);
+    // SORT describes two such places, and finds keys in the second only.
+    let unspecified = command.spec.keys.iter().rfind(|spec| spec.begin == Begin::Unknown);
     let unspecified = unspecified.map_or(KeyFlags::RO, |spec| spec.flags);
     let flags_of = |at| found.iter().find(|(known, _)| *known == at).map_or(unspecified, |(_, flags)| *flags);
     Ok(find(args)?.into_iter().map(|at| (at, flags_of(at) - KeyFlags::INCOMPLETE)).collect())

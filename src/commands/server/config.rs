@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io::ErrorKind;
+use std::sync::Arc;
 
 use super::Server;
 use crate::base::{alloc, open_files, reaper, replace};
@@ -111,7 +112,7 @@ fn set(call: &mut Call<'_>) -> Outcome {
 }
 
 /// Acts on changes that can fail. When one does, nothing has changed.
-fn act(server: &Server, prepared: &Prepared<'_>) -> Result<(), (&'static str, Veto)> {
+fn act(server: &Arc<Server>, prepared: &Prepared<'_>) -> Result<(), (&'static str, Veto)> {
     let (changes, settings) = (prepared.changes(), prepared.settings());
     if changes.has("maxclients") {
         let wanted = settings.clients.maxclients;
@@ -128,21 +129,41 @@ fn act(server: &Server, prepared: &Prepared<'_>) -> Result<(), (&'static str, Ve
         tracing::warn!("There is no TLS yet.");
         return Err(("tls-port", Veto::Port));
     }
-    let listening = changes.iter().find_map(|directive| match directive.name {
-        "port" => Some(("port", Veto::Port)),
-        "bind" => Some(("bind", Veto::Bind)),
-        _ => None,
-    });
-    if let Some(culprit) = listening {
-        server.listening.get().map_or(Ok(()), |listening| listening.rebind(settings)).map_err(|_| culprit)?;
-    }
-    if changes.has("dir") {
-        if let Err(failure) = std::env::set_current_dir(&settings.snapshots.dir) {
-            // The check of the value has just found it to be a folder.
-            tracing::warn!("Can't change to the folder that was just checked: {failure}");
-        }
+    move_sockets(server, prepared)?;
+    if changes.has("dir")
+        && let Err(failure) = std::env::set_current_dir(&settings.snapshots.dir)
+    {
+        // The check of the value has just found it to be a folder.
+        tracing::warn!("Can't change to the folder that was just checked: {failure}");
     }
     Ok(())
+}
+
+/// Listens where the new settings say: /metrics and then clients, or neither.
+fn move_sockets(server: &Arc<Server>, prepared: &Prepared<'_>) -> Result<(), (&'static str, Veto)> {
+    let settings = prepared.settings();
+    let culprit = |port: &'static str, bind: &'static str| {
+        prepared.changes().iter().find_map(|directive| match directive.name {
+            name if name == port => Some((port, Veto::Port)),
+            name if name == bind => Some((bind, Veto::Bind)),
+            _ => None,
+        })
+    };
+    let metrics = culprit("metrics-port", "metrics-bind");
+    if let Some(culprit) = &metrics {
+        server.metrics.serve(&settings.observe, server).map_err(|failure| {
+            tracing::warn!("Failed listening: {failure}");
+            culprit.clone()
+        })?;
+    }
+    let Some(culprit) = culprit("port", "bind") else { return Ok(()) };
+    let moved = server.listening.get().map_or(Ok(()), |listening| listening.rebind(settings));
+    if moved.is_err() && metrics.is_some() {
+        // It was there a moment ago; if it can't be again, the log says so.
+        let back = server.metrics.serve(&server.config.settings().observe, server);
+        back.unwrap_or_else(|failure| tracing::warn!("Failed listening: {failure}"));
+    }
+    moved.map_err(|_| culprit)
 }
 
 /// Tells those who keep a copy of a setting, and the log.
@@ -185,6 +206,7 @@ fn rewrite(call: &mut Call<'_>) -> Outcome {
 fn reset_statistics(call: &mut Call<'_>) -> Outcome {
     call.server.stats.reset();
     call.server.keyspace.reset_counters();
+    call.server.scripts.lock().evicted = 0;
     reaper::reset_freed();
     call.reply.ok();
     DONE

@@ -10,6 +10,7 @@ use super::Server;
 use crate::base::{alloc, clock, reaper};
 use crate::client::ClientFlags;
 use crate::config::Settings;
+use crate::keyspace::table::BYTES_PER_ENTRY;
 use crate::keyspace::{Counts, view};
 use crate::observe::facts::DatabaseFacts;
 use crate::observe::info::{
@@ -18,9 +19,6 @@ use crate::observe::info::{
 use crate::observe::latency::Sample;
 use crate::observe::{CommandTotals, Counter, Facts, Rate, SlowLogSummary, machine};
 use crate::pubsub::Kind;
-
-/// A key's share of the table that finds it: slots of 8 bytes, about three quarters full.
-const TABLE_BYTES_PER_KEY: u64 = 11;
 
 impl Facts for Server {
     fn server(&self) -> ServerFacts {
@@ -72,13 +70,17 @@ impl Facts for Server {
         let keys: u64 = self.databases().iter().map(|db| db.keys).sum();
         let mut clients = 0;
         self.clients.for_each(|client| clients += client.memory_bytes() as u64);
+        let scripts = self.scripts.figures();
         MemoryFacts {
             used,
             peak,
             resident: machine::resident_bytes(),
             startup: self.identity.startup_memory as u64,
             clients,
-            tables: keys * TABLE_BYTES_PER_KEY,
+            tables: keys * BYTES_PER_ENTRY as u64,
+            script_vm: scripts.vm as u64,
+            script_texts: scripts.texts as u64,
+            scripts: scripts.known as u64,
             // Without statistics, as under AddressSanitizer, there are none to tell.
             allocator: alloc::stats().unwrap_or_default(),
             system: machine::memory_bytes(),
@@ -110,10 +112,11 @@ impl Facts for Server {
             output_per_s: rate(Rate::NetOutput),
             rejected: total(Counter::RejectedConnections),
             expired: self.keyspace.total(Counts::expired),
-            expired_fields: 0,
+            expired_fields: self.keyspace.total(Counts::expired_fields),
             expire_pauses: total(Counter::ExpiryPauses),
             expire_usec: total(Counter::ExpiryNanos) / 1000,
             evicted: self.keyspace.total(Counts::evicted),
+            evicted_scripts: self.scripts.figures().evicted,
             hits: self.keyspace.total(Counts::hits),
             misses: self.keyspace.total(Counts::misses),
             channels: self.pubsub.names(Kind::Channel) as u64,
@@ -140,7 +143,7 @@ impl Facts for Server {
         let settings = self.config.settings();
         let replication = &settings.replication;
         ReplicationFacts {
-            replid: self.identity.replid.clone(),
+            replid: self.identity.replid.lock().clone(),
             backlog_size: replication.backlog_size,
             wants_good_replicas: replication.min_replicas_to_write != 0
                 && replication.min_replicas_max_lag_s != 0,
@@ -169,10 +172,12 @@ impl Facts for Server {
     }
 
     fn databases(&self) -> Vec<DatabaseFacts> {
+        let now = clock::unix_ms().max(0).unsigned_abs();
         let facts = |db| DatabaseFacts {
             keys: self.keyspace.len(db) as u64,
             expires: self.keyspace.volatile(db) as u64,
-            ..DatabaseFacts::default()
+            avg_ttl: self.keyspace.mean_deadline(db).map_or(0, |mean| mean.saturating_sub(now)),
+            subexpiry: self.keyspace.timed(db) as u64,
         };
         (0..self.keyspace.databases()).map(facts).collect()
     }

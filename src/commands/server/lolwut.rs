@@ -154,14 +154,14 @@ fn skyline(&[columns, rows]: &[usize; 2]) -> String {
     for colour in [2, 1, BLACK] {
         let mut x = -10;
         while x < columns {
-            x += fastrand::i32(..8);
+            x += fastrand::i32(0..8);
             let (width, base, extra, gap) = match colour {
-                2 => (10 + fastrand::i32(..9), rows / 2, rows / 2, 0),
-                1 => (10 + fastrand::i32(..9), rows / 2, rows / 3, 1),
+                2 => (10 + fastrand::i32(0..9), rows / 2, rows / 2, 0),
+                1 => (10 + fastrand::i32(0..9), rows / 2, rows / 3, 1),
                 // Windows are two wide and two apart.
                 _ => (4 * fastrand::i32(1..5) + 2, rows / 3, rows / 2, 5),
             };
-            house(&mut canvas, x, width, base + fastrand::i32(..=extra), colour, colour == BLACK);
+            house(&mut canvas, x, width, base + fastrand::i32(0..=extra), colour, colour == BLACK);
             x += if colour == 2 { width / 2 } else { width + gap };
         }
     }

@@ -12,6 +12,8 @@ mod module;
 mod parts;
 mod replication;
 mod slowlog;
+#[cfg(test)]
+mod tests;
 
 use super::Command;
 

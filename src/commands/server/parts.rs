@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, AtomicUsize, Ordering}
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
+use parking_lot::Mutex;
 use tokio::sync::Notify;
 
 use crate::base::{alloc, clock};
@@ -13,8 +14,10 @@ use crate::commands::Catalog;
 use crate::config::{Config, LoadError, Settings};
 use crate::keyspace::Keyspace;
 use crate::observe::log::Log;
+use crate::observe::metrics::MetricsServer;
 use crate::observe::{LatencyMonitor, SlowLog, Stats};
 use crate::pubsub::Broker;
+use crate::script::Scripts;
 
 /// What handlers and tasks share. Each part guards itself; this only holds them together.
 pub struct Server {
@@ -32,12 +35,16 @@ pub struct Server {
     pub pause: Pause,
     /// Publish and subscribe.
     pub pubsub: Arc<Broker>,
+    /// The interpreter and its scripts.
+    pub scripts: Scripts,
     /// The counters.
     pub stats: Stats,
     /// Commands that took long.
     pub slow_log: SlowLog,
     /// When what took long.
     pub latency: LatencyMonitor,
+    /// Serves /metrics.
+    pub metrics: MetricsServer,
     /// Moves the listening sockets; set when they listen.
     pub listening: OnceLock<Box<dyn Listening>>,
     /// When the process started and who it is.
@@ -83,17 +90,19 @@ impl Server {
             stats: Stats::new(catalog.len(), threads),
             slow_log: SlowLog::default(),
             latency: LatencyMonitor::default(),
+            metrics: MetricsServer::default(),
             listening: OnceLock::new(),
             catalog,
             clients: Registry::default(),
             blocked: BlockedClients::default(),
             pause: Pause::default(),
             pubsub: Arc::new(Broker::new()),
+            scripts: Scripts::default(),
             identity: Identity {
                 started: Instant::now(),
                 started_unix: now,
                 run_id: random_id(),
-                replid: random_id(),
+                replid: Mutex::new(random_id()),
                 supervised,
                 startup_memory: alloc::used(),
             },
@@ -131,11 +140,18 @@ pub struct Identity {
     /// 40 hexadecimal digits, random.
     pub run_id: String,
     /// The replication id: 40 hexadecimal digits, random.
-    pub replid: String,
+    pub replid: Mutex<String>,
     /// Who supervises it: `systemd` or `no`.
     pub supervised: &'static str,
     /// Bytes in use before the first client came.
     pub startup_memory: usize,
+}
+
+impl Identity {
+    /// Takes another replication id, so that no replica goes on where it was.
+    pub fn change_replid(&self) {
+        *self.replid.lock() = random_id();
+    }
 }
 
 /// Who owns the listening sockets: what CONFIG SET asks of it.

@@ -19,6 +19,9 @@ const INTERSECTION_COST: &str =
     "O(N*M) where N is the number of members of the smallest set and M is the number of sets.";
 const TOTAL_COST: &str = "O(N) where N is the number of members of all sets together.";
 
+/// Work on more members than these is better done without locks.
+const QUICK: usize = 2048;
+
 pub(super) const SINTER: Command = Command::new(
     row("sinter", -2, &[READONLY], SOURCES).tips(ANY_ORDER).doc(
         GROUP,
@@ -111,15 +114,16 @@ impl Operation {
         }
     }
 
-    /// Whether it takes long: by the set that is walked over.
+    /// Whether it takes long: by the members that are walked over, and looked up in other sets.
     fn is_heavy(self, sources: &Sources) -> bool {
-        let is_large = |source: Option<&Value>| source.is_some_and(Value::is_large);
-        let mut sources = sources.values();
-        match self {
-            Operation::Intersection => sources.all(is_large),
-            Operation::Union => sources.any(is_large),
-            Operation::Difference => sources.next().is_some_and(is_large),
-        }
+        let lens = || sets(sources).map(|set| set.map_or(0, Set::len));
+        let (all, total) = (sources.values().len(), lens().fold(0, usize::saturating_add));
+        let members = match self {
+            Operation::Intersection => lens().min().unwrap_or(0).saturating_mul(all),
+            Operation::Union => total,
+            Operation::Difference => lens().next().unwrap_or(0).saturating_mul(all).min(total),
+        };
+        members > QUICK
     }
 
     fn event(self) -> &'static str {

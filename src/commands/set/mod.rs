@@ -4,6 +4,8 @@ mod algebra;
 mod basic;
 mod random;
 mod scan;
+#[cfg(test)]
+mod tests;
 
 use crate::command::row::*;
 use crate::resp::Reply;

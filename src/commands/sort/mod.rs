@@ -5,8 +5,12 @@
 //! released, and what is to be stored is stored only if the value is still the same.
 
 mod order;
+mod partial;
 mod pattern;
 mod source;
+
+#[cfg(test)]
+mod tests;
 
 use std::ops::Range;
 
@@ -15,15 +19,17 @@ use crate::command::keys::InvalidKeys;
 use crate::command::row::*;
 use crate::command::{Error, error};
 use crate::config::EventClasses;
-use crate::keyspace::{Expiry, Value, View};
+use crate::keyspace::Value;
 use crate::resp::Reply;
 use crate::types::list::{List, ListBuilder, ListLimits};
 use crate::types::listpack::Item;
 
 use self::order::{NotNumbers, Order};
 use self::pattern::Pattern;
-use self::source::Source;
+use self::source::{SORTABLE, Source};
 use super::call::Next;
+use super::list::limits;
+use super::store::{Combination, Sources, combine, put};
 use super::{Call, Command, DONE, Outcome};
 
 /// The family's rows.
@@ -64,8 +70,6 @@ const DESTINATION: KeySpec = KeySpec::unknown(&[OW, UPDATE]).notes(
 
 /// How many elements are sorted while their value is locked.
 const AT_ONCE_MAX: usize = 512;
-/// How often a result for STORE is computed without locks before it is computed under them.
-const TRIES: u32 = 3;
 
 const fn row(name: &'static str, flags: &[Flags], keys: &'static [KeySpec]) -> Spec {
     Spec::new(name, -2).flags(flags).keys(keys).categories(&[
@@ -76,16 +80,18 @@ const fn row(name: &'static str, flags: &[Flags], keys: &'static [KeySpec]) -> S
     ])
 }
 
+/// The options that have arguments, and how many.
+const WITH_ARGUMENTS: [(&str, usize); 4] = [("LIMIT", 2), ("BY", 1), ("GET", 1), ("STORE", 1)];
+
 /// The words of options with the indices of their first arguments.
 fn options<'a>(args: &'a [&'a [u8]]) -> impl Iterator<Item = (&'a [u8], usize)> {
     let mut at = 2;
     std::iter::from_fn(move || {
         let word = *args.get(at)?;
-        let is = |name: &&str| word.eq_ignore_ascii_case(name.as_bytes());
-        let arguments =
-            if is(&"LIMIT") { 2 } else { usize::from(["BY", "GET", "STORE"].iter().any(|name| is(name))) };
-        at += 1 + arguments;
-        Some((word, at - arguments))
+        let is = |(name, _): &&(&str, usize)| word.eq_ignore_ascii_case(name.as_bytes());
+        let first = at + 1;
+        at = first + WITH_ARGUMENTS.iter().find(is).map_or(0, |(_, count)| *count);
+        Some((word, first))
     })
 }
 
@@ -129,6 +135,8 @@ struct Request {
     /// How many are passed over, and how many returned; all if negative.
     limit: (i64, i64),
     store: Option<Box<[u8]>>,
+    /// Whether others rely on the order: a stored list, a script. A set has none by itself, so it is sorted then.
+    relied_on: bool,
 }
 
 /// Finds what a pattern names for an element.
@@ -143,6 +151,7 @@ impl Request {
             descending: false,
             limit: (0, -1),
             store: None,
+            relied_on: call.nested,
         };
         let mut args = call.args_from(2);
         while !args.is_empty() {
@@ -156,8 +165,13 @@ impl Request {
                 request.limit = (args.int()?, args.int()?);
             } else if may_store && args.len() > 1 && args.word("STORE") {
                 request.store = Some(args.want()?.into());
+                request.relied_on = true;
             } else if args.len() > 1 && args.word("BY") {
-                request.by = Pattern::parse(args.want()?).map_or(By::Nothing, By::Pattern);
+                // A name without an asterisk stays in force, whatever comes behind it.
+                request.by = match (Pattern::parse(args.want()?), request.by) {
+                    (Some(pattern), By::Element | By::Pattern(_)) => By::Pattern(pattern),
+                    _ => By::Nothing,
+                };
             } else if args.len() > 1 && args.word("GET") {
                 request.gets.push(match args.want()? {
                     b"#" => Get::Element,
@@ -174,15 +188,6 @@ impl Request {
         matches!(self.by, By::Pattern(_)) || self.gets.iter().any(|get| matches!(get, Get::Pattern(_)))
     }
 
-    /// A set has no order that a replica or a script could rely on: what they depend on is sorted.
-    fn force_order(&mut self, source: &Source, nested: bool) {
-        let depended_on = self.store.is_some() || nested;
-        if matches!((&self.by, source), (By::Nothing, Source::Set(_))) && depended_on {
-            self.by = By::Element;
-            self.alpha = true;
-        }
-    }
-
     /// Which of `len` elements are returned.
     fn window(&self, len: usize) -> Range<usize> {
         let (skip, count) = self.limit;
@@ -193,11 +198,16 @@ impl Request {
     }
 
     /// The elements that are returned, in order.
-    fn select<'s>(&self, source: &'s Source, find: Find<'_>) -> Result<Vec<Item<'s>>, NotNumbers> {
+    fn select<'v>(&self, source: Source<'v>, find: Find<'_>) -> Result<Vec<Item<'v>>, NotNumbers> {
         let window = self.window(source.len());
         let order =
             Order { alpha: self.alpha, descending: self.descending, whole_text: self.store.is_some() };
         let mut items = match &self.by {
+            By::Nothing if source.is_unordered() && self.relied_on => {
+                let mut items = source.items();
+                Order { alpha: true, ..order }.sort(&mut items)?;
+                items
+            }
             By::Nothing => return Ok(source.native(window, self.descending)),
             By::Element => {
                 let mut items = source.items();
@@ -206,9 +216,9 @@ impl Request {
             }
             By::Pattern(pattern) => {
                 let mut items = source.items();
-                let weights = items.iter().map(|item| find(pattern, item.as_bytes(&mut IntText::new())));
-                let weights = weights.collect();
-                order.sort_by_weights(&mut items, weights)?;
+                let weights =
+                    items.iter().map(|item| find(pattern, item.as_bytes(&mut IntText::new()))).collect();
+                order.sort_by_weights(&mut items, weights, window.clone())?;
                 items
             }
         };
@@ -240,7 +250,7 @@ impl Request {
         }
     }
 
-    fn answer(&self, source: &Source, find: Find<'_>, reply: &mut Reply) -> Result<(), NotNumbers> {
+    fn answer(&self, source: Source<'_>, find: Find<'_>, reply: &mut Reply) -> Result<(), NotNumbers> {
         let items = self.select(source, find)?;
         reply.array(items.len() * self.values_each());
         self.values(&items, find, |value| match value {
@@ -250,7 +260,7 @@ impl Request {
         Ok(())
     }
 
-    fn list(&self, source: &Source, limits: ListLimits, find: Find<'_>) -> Result<List, NotNumbers> {
+    fn list(&self, source: Source<'_>, limits: ListLimits, find: Find<'_>) -> Result<List, NotNumbers> {
         let items = self.select(source, find)?;
         let mut list = ListBuilder::new(limits);
         self.values(&items, find, |value| list.push(value.unwrap_or_default()));
@@ -265,31 +275,30 @@ impl From<NotNumbers> for Error {
 }
 
 fn sort(call: &mut Call<'_>, may_store: bool) -> Outcome {
-    let mut request = Request::parse(call, may_store)?;
-    let source = Source::of(&mut call.keys, call.args[1])?;
-    request.force_order(&source, call.nested);
-    let put_off = call.may_put_off() && source.len() > AT_ONCE_MAX && !request.needs_keys();
-    let limits = super::list::limits(call);
-    match (put_off, request.store.is_some()) {
-        (true, true) => Ok(compute(request, source, limits, 1)),
-        (true, false) => Ok(Next::Later(Box::new(move |reply| {
-            if let Err(failure) = request.answer(&source, &mut no_key, reply) {
+    let (request, limits) = (Request::parse(call, may_store)?, limits(call));
+    if request.store.is_some() && !request.needs_keys() {
+        return combine(call, Stored { request, limits });
+    }
+    let sources = Sources::read(call, &call.args[1..2], SORTABLE)?;
+    if !request.needs_keys() && call.may_put_off() && the_only(&sources).len() > AT_ONCE_MAX {
+        return Ok(Next::Later(Box::new(move |reply| {
+            if let Err(failure) = request.answer(the_only(&sources), &mut no_key, reply) {
                 reply.error(Error::from(failure).text());
             }
-        }))),
-        (false, true) => {
-            let list = request.list(&source, limits, &mut in_keys(&mut call.keys))?;
-            store(call, &request, list)
-        }
-        (false, false) => {
-            request.answer(&source, &mut in_keys(&mut call.keys), call.reply)?;
-            DONE
-        }
+            sources.discard();
+        })));
     }
+    let in_keys = &mut |pattern: &Pattern, element: &[u8]| pattern.find(&mut call.keys, element);
+    if request.store.is_none() {
+        request.answer(the_only(&sources), in_keys, call.reply)?;
+        return DONE;
+    }
+    let list = request.list(the_only(&sources), limits, in_keys)?;
+    store(call, &request, list)
 }
 
-fn in_keys<'k>(keys: &'k mut View<'_>) -> impl FnMut(&Pattern, &[u8]) -> Option<Vec<u8>> + 'k {
-    |pattern, element| pattern.find(keys, element)
+fn the_only(sources: &Sources) -> Source<'_> {
+    Source(sources.values().next().flatten())
 }
 
 /// For requests without patterns.
@@ -297,35 +306,37 @@ fn no_key(_: &Pattern, _: &[u8]) -> Option<Vec<u8>> {
     None
 }
 
-/// Computes the list to be stored without locks.
-fn compute(request: Request, source: Source, limits: ListLimits, tries: u32) -> Next {
-    Next::Compute(Box::new(move || {
-        let list = request.list(&source, limits, &mut no_key);
-        Box::new(move |call| {
-            if source.is_current(&mut call.keys, call.args[1]) {
-                return store(call, &request, list?);
-            }
-            let source = Source::of(&mut call.keys, call.args[1])?;
-            if tries < TRIES {
-                return Ok(compute(request, source, limits, tries + 1));
-            }
-            let list = request.list(&source, limits, &mut no_key)?;
-            store(call, &request, list)
-        })
-    }))
+/// SORT with STORE and without patterns.
+struct Stored {
+    request: Request,
+    limits: ListLimits,
+}
+
+impl Combination for Stored {
+    type Result = Result<List, NotNumbers>;
+
+    fn read(&self, call: &mut Call<'_>) -> Result<Sources, Error> {
+        Ok(Sources::read(call, &call.args[1..2], SORTABLE)?)
+    }
+
+    fn is_heavy(&self, sources: &Sources) -> bool {
+        the_only(sources).len() > AT_ONCE_MAX
+    }
+
+    fn compute(&self, sources: &Sources) -> Self::Result {
+        self.request.list(the_only(sources), self.limits, &mut no_key)
+    }
+
+    fn install(self, call: &mut Call<'_>, result: Self::Result) -> Outcome {
+        store(call, &self.request, result?)
+    }
 }
 
 /// Stores the result; one without elements deletes the key.
 fn store(call: &mut Call<'_>, request: &Request, list: List) -> Outcome {
-    let Some(key) = &request.store else { return DONE };
     let len = list.len();
-    if len > 0 {
-        call.keys.set(key, Value::List(list), Expiry::Clear);
-        call.keys.changed(key, EventClasses::LIST, "sortstore");
-        call.keys.effects.dirty += len as u64 - 1;
-    } else if call.keys.delete(key) {
-        call.keys.changed(key, EventClasses::GENERIC, "del");
-    }
-    call.reply.int(len as i64);
-    DONE
+    // Each element counts as a change.
+    call.keys.effects.dirty += (len as u64).saturating_sub(1);
+    let destination = request.store.as_deref().unwrap_or_default();
+    put(call, destination, Value::List(list), len, (EventClasses::LIST, "sortstore"))
 }

@@ -1,7 +1,9 @@
 //! Putting elements in order: as numbers or as text, by themselves or by a weight that each has been given.
 
 use std::cmp::Ordering;
+use std::ops::Range;
 
+use super::partial::sort_part;
 use crate::base::num::{IntText, parse_f64_lenient};
 use crate::types::listpack::Item;
 
@@ -28,47 +30,40 @@ impl Order {
             items.sort_by(|&a, &b| self.direct(self.compare_items(a, b)));
             return Ok(());
         }
-        let mut scored = items.iter().map(|&item| Ok((score(item)?, item))).collect::<Result<Vec<_>, _>>()?;
-        self.sort_scored(&mut scored);
-        items.iter_mut().zip(scored).for_each(|(place, (_, item))| *place = item);
+        let scores = items.iter().map(|&item| score(item)).collect::<Result<Vec<_>, _>>()?;
+        sort_pairs(items, scores, 0..items.len(), |one, other| self.compare_scored(one, other));
         Ok(())
     }
 
-    /// Sorts elements by weights of their own, given in the same order. Where there is none, it counts as zero, and
-    /// as less than any text.
+    /// Sorts elements by weights of their own, given in the same order, as far as `part` asks for. Where there is no
+    /// weight, it counts as zero, and as less than any text.
     pub fn sort_by_weights(
         self,
         items: &mut [Item<'_>],
         weights: Vec<Option<Vec<u8>>>,
+        part: Range<usize>,
     ) -> Result<(), NotNumbers> {
-        if !self.alpha {
-            let weighed = weights.iter().zip(items.iter());
-            let scored = weighed.map(|(weight, &item)| {
-                let weight = weight.as_ref().map_or(Ok(0.0), |weight| score(Item::Bytes(weight)))?;
-                Ok((weight, item))
-            });
-            let mut scored = scored.collect::<Result<Vec<_>, _>>()?;
-            self.sort_scored(&mut scored);
-            items.iter_mut().zip(scored).for_each(|(place, (_, item))| *place = item);
-            return Ok(());
-        }
-        let mut weighed: Vec<_> = weights.into_iter().zip(items.iter().copied()).collect();
-        weighed.sort_by(|(a, _), (b, _)| {
-            self.direct(match (a, b) {
+        if self.alpha {
+            let by_text = |a: &Option<Vec<u8>>, b: &Option<Vec<u8>>| match (a, b) {
                 (Some(a), Some(b)) => self.compare_text(a, b),
                 _ => a.is_some().cmp(&b.is_some()),
-            })
-        });
-        items.iter_mut().zip(weighed).for_each(|(place, (_, item))| *place = item);
+            };
+            sort_pairs(items, weights, part, |(a, _), (b, _)| self.direct(by_text(a, b)));
+        } else {
+            let score = |weight: &Option<Vec<u8>>| match weight {
+                Some(weight) => score(Item::Bytes(weight)),
+                None => Ok(0.0),
+            };
+            let scores = weights.iter().map(score).collect::<Result<Vec<_>, _>>()?;
+            sort_pairs(items, scores, part, |one, other| self.compare_scored(one, other));
+        }
         Ok(())
     }
 
     /// Equal scores are told apart by the elements' text, so that the order never depends on where they came from.
-    fn sort_scored(self, scored: &mut [(f64, Item<'_>)]) {
-        scored.sort_unstable_by(|(a, one), (b, other)| {
-            let by_score = a.partial_cmp(b).unwrap_or(Ordering::Equal);
-            self.direct(by_score.then_with(|| compare_bytes(*one, *other)))
-        });
+    fn compare_scored(self, (a, one): &(f64, Item<'_>), (b, other): &(f64, Item<'_>)) -> Ordering {
+        let by_score = a.partial_cmp(b).unwrap_or(Ordering::Equal);
+        self.direct(by_score.then_with(|| compare_bytes(*one, *other)))
     }
 
     fn direct(self, order: Ordering) -> Ordering {
@@ -82,6 +77,22 @@ impl Order {
     fn compare_text(self, a: &[u8], b: &[u8]) -> Ordering {
         if self.whole_text { a.cmp(b) } else { until_nul(a).cmp(until_nul(b)) }
     }
+}
+
+/// Sorts items by keys, as far as `part` asks for; all of them stably.
+fn sort_pairs<'i, K>(
+    items: &mut [Item<'i>],
+    keys: Vec<K>,
+    part: Range<usize>,
+    compare: impl FnMut(&(K, Item<'i>), &(K, Item<'i>)) -> Ordering,
+) {
+    let mut pairs: Vec<_> = keys.into_iter().zip(items.iter().copied()).collect();
+    if part == (0..pairs.len()) {
+        pairs.sort_by(compare);
+    } else {
+        sort_part(&mut pairs, part, compare);
+    }
+    items.iter_mut().zip(pairs).for_each(|(place, (_, item))| *place = item);
 }
 
 fn compare_bytes(a: Item<'_>, b: Item<'_>) -> Ordering {
@@ -144,7 +155,9 @@ mod tests {
         let by_weight = |order: Order, weights: [Option<&str>; 3]| {
             let mut items = [Item::Bytes(b"a"), Item::Bytes(b"b"), Item::Bytes(b"c")];
             let weights = weights.map(|weight| weight.map(|text| text.as_bytes().to_vec())).to_vec();
-            order.sort_by_weights(&mut items, weights).map(|()| items.map(|item| item.to_vec()).concat())
+            order
+                .sort_by_weights(&mut items, weights, 0..3)
+                .map(|()| items.map(|item| item.to_vec()).concat())
         };
         assert_eq!(by_weight(NUMBERS, [Some("2"), None, Some("-1")]).unwrap(), b"cba");
         assert_eq!(by_weight(TEXT, [Some("y"), Some("x"), None]).unwrap(), b"cba");

@@ -1,76 +1,60 @@
-//! What SORT sorts: a list, a set or a sorted set, as a reference that stays what it was when it was taken.
+//! What SORT sorts: the elements of a list, a set or a sorted set.
 
 use std::ops::Range;
 
-use crate::keyspace::{Access, EntryRef, Type, View, WrongType};
-use crate::types::list::List;
+use crate::keyspace::{Type, Value};
 use crate::types::listpack::Item;
-use crate::types::set::Set;
-use crate::types::zset::{Direction, Zset};
+use crate::types::zset::Direction;
 
-/// The value at the key that is sorted; an absent one is an empty list.
-pub enum Source {
-    List(List),
-    Set(Set),
-    Zset(Zset),
-}
+/// The types that can be sorted.
+pub const SORTABLE: &[Type] = &[Type::List, Type::Set, Type::Zset];
 
-impl Source {
-    /// Takes a reference to the value of a key.
-    pub fn of(keys: &mut View<'_>, key: &[u8]) -> Result<Source, WrongType> {
-        match keys.find(key, Access::Read) {
-            Some(entry) => Source::reference(entry).ok_or(WrongType),
-            None => Ok(Source::List(List::new())),
-        }
-    }
+/// The value at the key that is sorted; an absent one has no elements.
+#[derive(Clone, Copy)]
+pub struct Source<'v>(pub Option<&'v Value>);
 
-    fn reference(entry: EntryRef<'_>) -> Option<Source> {
-        Some(match entry.type_of() {
-            Type::List => Source::List(entry.collection::<List>()?.to_owned()),
-            Type::Set => Source::Set(entry.collection::<Set>()?.to_owned()),
-            Type::Zset => Source::Zset(entry.collection::<Zset>()?.to_owned()),
-            _ => return None,
-        })
-    }
-
-    /// Whether the key still holds what this is a reference to.
-    pub fn is_current(&self, keys: &mut View<'_>, key: &[u8]) -> bool {
-        let Some(entry) = keys.find(key, Access::Silent) else {
-            return matches!(self, Source::List(list) if list.is_empty());
-        };
-        match self {
-            Source::List(list) => entry.collection::<List>().is_some_and(|now| now.is_unchanged_since(list)),
-            Source::Set(set) => entry.collection::<Set>().is_some_and(|now| now.is_unchanged_since(set)),
-            Source::Zset(zset) => entry.collection::<Zset>().is_some_and(|now| now.is_unchanged_since(zset)),
-        }
-    }
-
+impl<'v> Source<'v> {
     /// Number of elements.
-    pub fn len(&self) -> usize {
-        match self {
-            Source::List(list) => list.len(),
-            Source::Set(set) => set.len(),
-            Source::Zset(zset) => zset.len(),
+    pub fn len(self) -> usize {
+        match self.0 {
+            Some(Value::List(list)) => list.len(),
+            Some(Value::Set(set)) => set.len(),
+            Some(Value::Zset(zset)) => zset.len(),
+            _ => 0,
         }
+    }
+
+    /// Whether the elements have no order by themselves.
+    pub fn is_unordered(self) -> bool {
+        matches!(self.0, Some(Value::Set(_)))
     }
 
     /// All elements.
-    pub fn items(&self) -> Vec<Item<'_>> {
+    pub fn items(self) -> Vec<Item<'v>> {
         self.native(0..self.len(), false)
     }
 
     /// A part of the elements in the order that the value has by itself, or in the reverse of it.
-    pub fn native(&self, part: Range<usize>, reverse: bool) -> Vec<Item<'_>> {
+    pub fn native(self, part: Range<usize>, reverse: bool) -> Vec<Item<'v>> {
         let (skip, take) = (part.start, part.len());
-        match self {
-            Source::List(list) if reverse => list.iter().rev().skip(skip).take(take).collect(),
-            Source::List(list) => list.range(skip as i64, part.end as i64 - 1).take(take).collect(),
-            Source::Set(set) => set.iter().skip(skip).take(take).collect(),
-            Source::Zset(zset) => {
-                let direction = if reverse { Direction::Reverse } else { Direction::Forward };
-                let ranks = if reverse { zset.len() - part.end..zset.len() - part.start } else { part };
+        match self.0 {
+            Some(Value::List(list)) if take > 0 => {
+                let (first, last) = (part.start as i64, part.end as i64 - 1);
+                if reverse {
+                    list.range(-1 - last, -1 - first).rev().collect()
+                } else {
+                    list.range(first, last).collect()
+                }
+            }
+            Some(Value::Set(set)) => set.iter().skip(skip).take(take).collect(),
+            Some(Value::Zset(zset)) => {
+                let (ranks, direction) = match reverse {
+                    true => (zset.len() - part.end..zset.len() - part.start, Direction::Reverse),
+                    false => (part, Direction::Forward),
+                };
                 zset.iter(ranks, direction).map(|(member, _)| member).collect()
             }
+            _ => Vec::new(),
         }
     }
 }

@@ -289,7 +289,7 @@ fn mset(call: &mut Call<'_>) -> Outcome {
 }
 
 fn msetnx(call: &mut Call<'_>) -> Outcome {
-    if call.args.len() % 2 == 0 {
+    if call.args.len().is_multiple_of(2) {
         return Err(error::wrong_arity("msetnx"));
     }
     let taken = call.args[1..].iter().step_by(2).any(|key| call.keys.exists(key, Access::Write));
@@ -301,7 +301,7 @@ fn msetnx(call: &mut Call<'_>) -> Outcome {
 }
 
 fn store_pairs(call: &mut Call<'_>) -> Result<(), Error> {
-    if call.args.len() % 2 == 0 {
+    if call.args.len().is_multiple_of(2) {
         return Err(error::wrong_arity(call.spec.name));
     }
     for pair in call.args[1..].chunks_exact(2) {

@@ -37,7 +37,7 @@ fn zadd(call: &mut Call<'_>) -> Outcome {
     let mut args = call.args_from(2);
     let (flags, count_changed) = options(&mut args);
     let pairs = args.rest();
-    if pairs.is_empty() || pairs.len() % 2 != 0 {
+    if pairs.is_empty() || !pairs.len().is_multiple_of(2) {
         return Err(error::SYNTAX);
     }
     if flags.nx && flags.xx {
@@ -93,9 +93,9 @@ pub(in super::super) fn add_scored(
     if zset.is_fresh() && flags.xx {
         drop(zset);
         if flags.incr {
-            call.reply.null()
+            call.reply.null();
         } else {
-            call.reply.int(0)
+            call.reply.int(0);
         }
         return DONE;
     }

@@ -16,6 +16,7 @@ use crate::resp::Reply;
 use crate::types::listpack::Item;
 use crate::types::zset::{LexBound, ScoreBound, ZsetLimits};
 
+use super::call::write_item;
 use super::{Call, Command};
 
 /// The family's rows.
@@ -107,10 +108,7 @@ fn write_member(reply: &mut Reply, member: Item<'_>, score: Option<f64>) {
     if score.is_some() && reply.is_resp3() {
         reply.array(2);
     }
-    match member {
-        Item::Int(n) => reply.bulk_int(n),
-        Item::Bytes(bytes) => reply.bulk(bytes),
-    }
+    write_item(reply, member);
     if let Some(score) = score {
         reply.double(score);
     }

@@ -72,13 +72,11 @@ pub(super) const BZMPOP: Command = Command::new(
     bzmpop,
 );
 
+/// Members that were popped, with their scores.
+type Popped = Vec<(Vec<u8>, f64)>;
+
 /// Pops up to `count` members of a key; none if it is absent.
-fn take(
-    call: &mut Call<'_>,
-    key: &[u8],
-    end: End,
-    count: usize,
-) -> Result<Option<Vec<(Vec<u8>, f64)>>, Error> {
+fn take(call: &mut Call<'_>, key: &[u8], end: End, count: usize) -> Result<Option<Popped>, Error> {
     let Some(mut zset) = call.keys.write::<Zset>(key)? else { return Ok(None) };
     let popped: Vec<_> = (0..count.min(zset.len())).filter_map(|_| zset.pop(end)).collect();
     let emptied = zset.is_empty();
@@ -157,8 +155,8 @@ fn zmpop(call: &mut Call<'_>) -> Outcome {
 }
 
 fn bzmpop(call: &mut Call<'_>) -> Outcome {
-    let deadline = blocking::deadline(call.args[1], call.keys.now())?;
     let (keys, end, count) = pop_options(call.args_from(2))?;
+    let deadline = blocking::deadline(call.args[1], call.keys.now())?;
     if pop_first(call, keys, end, count)? {
         return DONE;
     }
@@ -185,6 +183,7 @@ fn wait(call: &mut Call<'_>, keys: &[&[u8]], deadline: Option<i64>) -> Outcome {
         deadline,
         wants: Type::Zset,
         wakes_on_loss: false,
+        again: None,
         timeout_reply: |reply| reply.null_array(),
     })
 }

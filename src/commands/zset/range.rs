@@ -87,6 +87,9 @@ pub(super) const ZRANGESTORE: Command = Command::new(
     store_range,
 );
 
+/// Finds the ranks of a range in a sorted set.
+type Finder<'a> = Box<dyn Fn(&Zset) -> Range<usize> + 'a>;
+
 /// What a range is a range of.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum By {
@@ -146,7 +149,7 @@ impl<'a> Query<'a> {
     }
 
     /// Reads the ends and says how to find their ranks.
-    fn finder(&self) -> Result<Box<dyn Fn(&Zset) -> Range<usize> + 'a>, Error> {
+    fn finder(&self) -> Result<Finder<'a>, Error> {
         let ((low, high), direction) = (self.ends, self.direction);
         Ok(match self.by {
             By::Rank => {
@@ -209,7 +212,7 @@ fn reply_range(call: &mut Call<'_>, by: Option<By>, direction: Option<Direction>
     if later && zset.is_large() && ranks.len() > MANY {
         let zset = zset.to_owned();
         return Ok(Next::Later(Box::new(move |reply| {
-            write_range(reply, &zset, ranks, direction, with_scores)
+            write_range(reply, &zset, ranks, direction, with_scores);
         })));
     }
     write_range(call.reply, &zset, ranks, direction, with_scores);

@@ -188,7 +188,7 @@ fn random(call: &mut Call<'_>) -> Outcome {
     let wanted = usize::try_from(count.unsigned_abs()).unwrap_or(usize::MAX);
     let reply = &mut *call.reply;
     let write = |reply: &mut _, member: Item<'_>, score: f64| {
-        write_member(reply, member, with_scores.then_some(score))
+        write_member(reply, member, with_scores.then_some(score));
     };
     if count < 0 {
         begin_members(reply, wanted, with_scores);
@@ -208,7 +208,7 @@ fn scan(call: &mut Call<'_>) -> Outcome {
         return DONE;
     };
     // The scores of large sets are printed with 17 digits here, and only here.
-    let precise = !matches!(zset.as_listpack(), Some(_));
+    let precise = zset.as_listpack().is_none();
     page(call.reply, |reply| {
         let (mut count, mut text, mut digits) = (0, num::IntText::new(), Vec::new());
         let next = zset.scan(from, options.count, |member, score| {
@@ -217,9 +217,9 @@ fn scan(call: &mut Call<'_>) -> Outcome {
                 reply.bulk(member);
                 digits.clear();
                 if precise {
-                    num::format_f64_17g(score, &mut digits)
+                    num::format_f64_17g(score, &mut digits);
                 } else {
-                    num::format_f64(score, &mut digits)
+                    num::format_f64(score, &mut digits);
                 }
                 reply.bulk(&digits);
                 count += 2;

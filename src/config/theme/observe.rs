@@ -26,14 +26,12 @@ pub(in crate::config) const ROWS: &[Directive] = &[
         Kind::Events,
         "Classes of events to publish: K and E say where, A or g$lshzxetdmn what; \"\" none.",
     ),
-    integer("metrics-port", 0, (0, 65535), Count, "TCP port of /metrics for Prometheus; 0 for none.")
-        .immutable(),
+    integer("metrics-port", 0, (0, 65535), Count, "TCP port of /metrics for Prometheus; 0 for none."),
     Directive::new(
         "metrics-bind",
         Kind::Addresses(&["127.0.0.1"]),
         "Addresses of /metrics. It asks for no password, so open it to the scraper only.",
-    )
-    .immutable(),
+    ),
 ];
 
 /// Slow log, latency, events, metrics.

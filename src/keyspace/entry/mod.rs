@@ -25,6 +25,9 @@ mod code;
 mod payload;
 mod read;
 
+#[cfg(test)]
+mod tests;
+
 use std::alloc::{Layout, alloc, dealloc, handle_alloc_error, realloc};
 use std::ptr::NonNull;
 use std::sync::Arc;
@@ -272,11 +275,15 @@ impl Entry {
                 // SAFETY: the pointer came from `Arc::into_raw`; the entry has just given up its count.
                 Value::Str(Str::Shared(unsafe { Arc::from_raw(pointer) }))
             }
-            // SAFETY (the five calls): the pointer of a large form came from `Box::<T>::into_raw`.
+            // SAFETY: the form is the large one of a list.
             Code::ListLarge => Value::List(unsafe { self.unbox() }),
+            // SAFETY: the form is the large one of a set.
             Code::SetLarge => Value::Set(unsafe { self.unbox() }),
+            // SAFETY: the form is the large one of a hash.
             Code::HashLarge => Value::Hash(unsafe { self.unbox() }),
+            // SAFETY: the form is the large one of a zset.
             Code::ZsetLarge => Value::Zset(unsafe { self.unbox() }),
+            // SAFETY: the form is the large one of a stream.
             Code::StreamLarge => Value::Stream(unsafe { self.unbox() }),
             _ => match code.type_of() {
                 Type::List => whole(self.take()).map(Value::List),

@@ -248,13 +248,21 @@ impl<'a> EntryRef<'a> {
     pub fn memory_bytes(self) -> usize {
         let own = size_class(self.len());
         own + match self.code() {
-            Code::StrHeap => self.string().map_or(0, |s| size_class(s.len()) + size_class(40)),
+            Code::StrHeap => self.heap_string_bytes(),
             Code::ListLarge => self.collection::<List>().map_or(0, |v| v.memory_bytes()),
             Code::SetLarge => self.collection::<Set>().map_or(0, |v| v.memory_bytes()),
             Code::HashLarge => self.collection::<Hash>().map_or(0, |v| v.memory_bytes()),
             Code::ZsetLarge => self.collection::<Zset>().map_or(0, |v| v.memory_bytes()),
             Code::StreamLarge => self.collection::<Stream>().map_or(0, |v| v.memory_bytes()),
             code if code.shape() == Shape::Apart => size_class(self.apart_span().1),
+            _ => 0,
+        }
+    }
+
+    /// Bytes that a string apart from the entry occupies: the buffer, and its counts and head.
+    fn heap_string_bytes(self) -> usize {
+        match self.string() {
+            Some(StrRef::Heap(bytes)) => size_class(bytes.capacity()) + size_class(40),
             _ => 0,
         }
     }

@@ -18,6 +18,12 @@ pub struct MemoryFacts {
     pub clients: u64,
     /// In use to find keys.
     pub tables: u64,
+    /// In use by the interpreter of scripts.
+    pub script_vm: u64,
+    /// In use for the texts of scripts.
+    pub script_texts: u64,
+    /// Scripts that are known, a count.
+    pub scripts: u64,
     /// What the allocator holds.
     pub allocator: alloc::Stats,
     /// Of the machine.
@@ -34,11 +40,12 @@ pub struct MemoryFacts {
 
 impl MemoryFacts {
     /// What is not data.
-    fn overhead(&self) -> u64 {
-        self.startup + self.clients + self.tables
+    pub fn overhead(&self) -> u64 {
+        self.startup + self.clients + self.tables + self.script_texts
     }
 
-    fn dataset(&self) -> u64 {
+    /// What is.
+    pub fn dataset(&self) -> u64 {
         self.used.saturating_sub(self.overhead())
     }
 }
@@ -85,19 +92,20 @@ pub const ROWS: &[Row<MemoryFacts>] = &[
     row("allocator_muzzy", |facts| Value::Count(facts.allocator.muzzy as u64)).gauge("allocator_muzzy_bytes"),
     row("total_system_memory", |facts| Value::Count(facts.system)).gauge("total_system_memory_bytes"),
     row("total_system_memory_human", |facts| Value::Human(facts.system)),
-    row("used_memory_lua", zero).gauge("memory_used_lua_bytes"),
-    row("used_memory_vm_eval", zero).gauge("memory_used_vm_eval_bytes"),
-    row("used_memory_lua_human", |_| Value::Human(0)),
-    row("used_memory_scripts_eval", zero).gauge("memory_used_scripts_eval_bytes"),
-    row("number_of_cached_scripts", zero).gauge("number_of_cached_scripts"),
+    row("used_memory_lua", |facts| Value::Count(facts.script_vm)).gauge("memory_used_lua_bytes"),
+    row("used_memory_vm_eval", |facts| Value::Count(facts.script_vm)).gauge("memory_used_vm_eval_bytes"),
+    row("used_memory_lua_human", |facts| Value::Human(facts.script_vm)),
+    row("used_memory_scripts_eval", |facts| Value::Count(facts.script_texts))
+        .gauge("memory_used_scripts_eval_bytes"),
+    row("number_of_cached_scripts", |facts| Value::Count(facts.scripts)).gauge("number_of_cached_scripts"),
     row("number_of_functions", zero).gauge("number_of_functions"),
     row("number_of_libraries", zero).gauge("number_of_libraries"),
     row("used_memory_vm_functions", zero).gauge("memory_used_vm_functions_bytes"),
-    row("used_memory_vm_total", zero).gauge("memory_used_vm_total"),
-    row("used_memory_vm_total_human", |_| Value::Human(0)),
+    row("used_memory_vm_total", |facts| Value::Count(facts.script_vm)).gauge("memory_used_vm_total"),
+    row("used_memory_vm_total_human", |facts| Value::Human(facts.script_vm)),
     row("used_memory_functions", zero).gauge("memory_used_functions_bytes"),
-    row("used_memory_scripts", zero).gauge("memory_used_scripts_bytes"),
-    row("used_memory_scripts_human", |_| Value::Human(0)),
+    row("used_memory_scripts", |facts| Value::Count(facts.script_texts)).gauge("memory_used_scripts_bytes"),
+    row("used_memory_scripts_human", |facts| Value::Human(facts.script_texts)),
     row("maxmemory", |facts| Value::Count(facts.max)).gauge("memory_max_bytes"),
     row("maxmemory_human", |facts| Value::Human(facts.max)),
     row("maxmemory_policy", |facts| Value::Text(facts.policy.into())),

@@ -31,6 +31,8 @@ pub struct StatsFacts {
     pub expire_usec: u64,
     /// Keys that went because of `maxmemory`.
     pub evicted: u64,
+    /// Scripts that were forgotten for newer ones.
+    pub evicted_scripts: u64,
     /// Reads that found their key.
     pub hits: u64,
     /// Reads that didn't.
@@ -112,7 +114,7 @@ pub const ROWS: &[Row<StatsFacts>] = &[
         .counter("expire_cycle_cpu_time_ms_total"),
     row("evicted_keys", |facts| Value::Count(facts.evicted)).counter("evicted_keys_total"),
     row("evicted_clients", zero).counter("evicted_clients_total"),
-    row("evicted_scripts", zero).counter("evicted_scripts_total"),
+    row("evicted_scripts", |facts| Value::Count(facts.evicted_scripts)).counter("evicted_scripts_total"),
     row("total_eviction_exceeded_time", zero).counter("eviction_exceeded_time_ms_total"),
     row("current_eviction_exceeded_time", zero).gauge("current_eviction_exceeded_time_ms"),
     row("keyspace_hits", |facts| Value::Count(facts.hits)).counter("keyspace_hits_total"),

@@ -82,7 +82,7 @@ mod tests {
         let drawn = graph("command", &Series { samples, worst: 2000 }, 3600);
         let expected = "command - high 1000 ms, low 100 ms (all time high 2000 ms)\n\
                         --------------------------------------------------------------------------------\n\
-                        \u{20}  #\n   |\n _ |\n_|o|\n    \n1211\nhmms\n";
+                        \u{20}  #\n   |\n o |\n_|#|\n    \n1211\nhmms\n";
         assert_eq!(drawn, expected);
     }
 
@@ -91,6 +91,6 @@ mod tests {
         let samples = (0..81).map(|time| Sample { time, latency: 7 }).collect();
         let drawn = graph("fork", &Series { samples, worst: 7 }, 90);
         let widths: Vec<usize> = drawn.lines().skip(2).map(str::len).collect();
-        assert_eq!(widths, [80, 80, 80, 80, 80, 80, 80, 80, 0, 1, 1, 1, 1, 1, 1, 1]);
+        assert_eq!(widths, [80, 80, 80, 80, 80, 80, 80, 80, 0, 1, 1, 1, 1, 1, 1, 1, 1]);
     }
 }

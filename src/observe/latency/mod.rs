@@ -78,11 +78,11 @@ impl LatencyMonitor {
 impl Series {
     fn note(&mut self, latency: u64, now: i64) {
         self.worst = self.worst.max(latency);
-        if let Some(last) = self.samples.back_mut() {
-            if last.time == now {
-                last.latency = last.latency.max(latency);
-                return;
-            }
+        if let Some(last) = self.samples.back_mut()
+            && last.time == now
+        {
+            last.latency = last.latency.max(latency);
+            return;
         }
         if self.samples.len() == SAMPLES_MAX {
             self.samples.pop_front();
@@ -119,7 +119,7 @@ mod tests {
     #[test]
     fn events_are_forgotten_one_by_one_or_all() {
         let monitor = LatencyMonitor::default();
-        ["a", "b", "c"].into_iter().for_each(|event| monitor.note(event, 1, 1));
+        ["a", "b", "c"].iter().for_each(|event| monitor.note(event, 1, 1));
         assert_eq!(monitor.forget(Some(b"B")), 1);
         assert_eq!(monitor.forget(Some(b"nothing")), 0);
         assert_eq!(monitor.forget(None), 2);

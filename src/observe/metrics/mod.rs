@@ -11,7 +11,8 @@ mod collect;
 use std::convert::Infallible;
 use std::io;
 use std::net::TcpListener;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 use http_body_util::Full;
@@ -21,11 +22,12 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
-use tokio::sync::Semaphore;
+use parking_lot::Mutex;
+use tokio::sync::{Semaphore, oneshot};
 use tokio::time::timeout;
 
 use super::Facts;
-use crate::base::listen;
+use crate::base::listen::{self, Wanted};
 use crate::config::Observe;
 
 pub use self::collect::text;
@@ -38,37 +40,86 @@ const PATIENCE: Duration = Duration::from_secs(10);
 const HEAD_MAX: usize = 8 * 1024;
 const BACKLOG: u32 = 64;
 
-/// Serves from now on, if the settings say where, as long as the process lives.
-///
-/// # Errors
-/// An address that can't be listened on.
-pub fn serve(settings: &Observe, facts: &Arc<impl Facts + 'static>) -> io::Result<()> {
-    if settings.metrics_port == 0 {
-        return Ok(());
-    }
-    let mut listeners = Vec::new();
-    for name in &settings.metrics_bind {
-        let bound = listen::tcp(name, settings.metrics_port, BACKLOG);
-        listeners.extend(bound.map_err(|error| {
-            io::Error::new(error.kind(), format!("metrics on {name}:{}: {error}", settings.metrics_port))
-        })?);
-    }
-    let facts: Arc<dyn Facts> = Arc::clone(facts) as Arc<dyn Facts>;
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let run = move || {
-        runtime.block_on(async {
-            let slots = Arc::new(Semaphore::new(CONNECTIONS_MAX));
-            for listener in listeners {
-                tokio::spawn(accept(listener, Arc::clone(&slots), Arc::clone(&facts)));
-            }
-            std::future::pending::<Infallible>().await
-        });
-    };
-    std::thread::Builder::new().name("redstart-metrics".into()).spawn(run)?;
-    Ok(())
+/// Who serves, if anybody does.
+#[derive(Default)]
+pub struct MetricsServer {
+    running: Mutex<Option<Running>>,
 }
 
-async fn accept(listener: TcpListener, slots: Arc<Semaphore>, facts: Arc<dyn Facts>) {
+/// A thread that serves, and what ends it.
+struct Running {
+    settings: Observe,
+    stop: oneshot::Sender<()>,
+    thread: JoinHandle<()>,
+}
+
+impl MetricsServer {
+    /// Serves where the settings say, and nowhere else, from now on.
+    ///
+    /// # Errors
+    /// An address that can't be listened on; then it serves where it did before.
+    pub fn serve(&self, settings: &Observe, facts: &Arc<impl Facts + 'static>) -> io::Result<()> {
+        let mut running = self.running.lock();
+        let before = running.take().map(Running::end);
+        let started = Running::start(settings, facts);
+        // The address that was free a moment ago is free still, or taken by somebody else for good.
+        let restart =
+            |error| (before.and_then(|before| Running::start(&before, facts).ok().flatten()), Err(error));
+        let (now, result) = started.map_or_else(restart, |started| (started, Ok(())));
+        *running = now;
+        result
+    }
+}
+
+impl Running {
+    /// Starts a thread if the settings name a port.
+    fn start(settings: &Observe, facts: &Arc<impl Facts + 'static>) -> io::Result<Option<Running>> {
+        if settings.metrics_port == 0 {
+            return Ok(None);
+        }
+        let listeners = bind(settings)?;
+        let facts: Weak<dyn Facts> = Arc::downgrade(facts) as Weak<dyn Facts>;
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let (stop, stopped) = oneshot::channel();
+        let run = move || {
+            runtime.block_on(async {
+                let slots = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+                for listener in listeners {
+                    tokio::spawn(accept(listener, Arc::clone(&slots), Weak::clone(&facts)));
+                }
+                // Told to stop, or left alone: both are the end.
+                let _ = stopped.await;
+            });
+        };
+        let thread = std::thread::Builder::new().name("redstart-metrics".into()).spawn(run)?;
+        Ok(Some(Running { settings: settings.clone(), stop, thread }))
+    }
+
+    /// Ends the thread, and with it its sockets; returns where it served.
+    fn end(self) -> Observe {
+        // A thread that has ended by itself needs no telling, and its panic concerns nobody here.
+        let _ = self.stop.send(());
+        let _ = self.thread.join();
+        self.settings
+    }
+}
+
+fn bind(settings: &Observe) -> io::Result<Vec<TcpListener>> {
+    let mut listeners = Vec::new();
+    for name in &settings.metrics_bind {
+        let explain = |error: io::Error| {
+            io::Error::new(error.kind(), format!("metrics on {name}:{}: {error}", settings.metrics_port))
+        };
+        let Wanted { address, optional } = listen::wanted(name, settings.metrics_port).map_err(explain)?;
+        match listen::tcp(address, BACKLOG) {
+            Err(error) if listen::may_be_missing(&error, optional) => {}
+            bound => listeners.push(bound.map_err(explain)?),
+        }
+    }
+    Ok(listeners)
+}
+
+async fn accept(listener: TcpListener, slots: Arc<Semaphore>, facts: Weak<dyn Facts>) {
     let listener = match tokio::net::TcpListener::from_std(listener) {
         Ok(listener) => listener,
         Err(error) => return tracing::warn!("Metrics are not served: {error}"),
@@ -77,7 +128,7 @@ async fn accept(listener: TcpListener, slots: Arc<Semaphore>, facts: Arc<dyn Fac
         let Ok(slot) = Arc::clone(&slots).acquire_owned().await else { return };
         match listener.accept().await {
             Ok((stream, _)) => {
-                let facts = Arc::clone(&facts);
+                let Some(facts) = facts.upgrade() else { return };
                 tokio::spawn(async move {
                     let service = service_fn(|request| {
                         let response = answer(&request, &*facts);

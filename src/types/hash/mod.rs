@@ -115,7 +115,7 @@ impl Hash {
     pub fn from_foreign(listpack: Listpack, timed: bool, limits: &HashLimits) -> Result<Self, HashError> {
         let elements = listpack.len();
         let per_field = if timed { timed::PER_FIELD } else { 2 };
-        if elements % per_field != 0 {
+        if !elements.is_multiple_of(per_field) {
             return Err(HashError::Count);
         }
         if timed && !timed::is_ordered(listpack.as_ref()) {

@@ -60,10 +60,10 @@ impl Chunk {
     /// Gives back the buffer's free part when it is more than half.
     #[inline]
     pub fn limit_slack(&mut self) {
-        if let Chunk::Packed(listpack) = self {
-            if listpack.allocated() > 2 * size_class(listpack.byte_len()) {
-                listpack.shrink_to_fit();
-            }
+        if let Chunk::Packed(listpack) = self
+            && listpack.allocated() > 2 * size_class(listpack.byte_len())
+        {
+            listpack.shrink_to_fit();
         }
     }
 }

@@ -401,10 +401,10 @@ impl List {
     }
 
     fn try_pack(&mut self, limits: &ListLimits, shrinking: bool) {
-        if let Form::Quick(quick) = &mut self.0 {
-            if let Some(listpack) = quick.small_listpack(Fill::of(limits), shrinking) {
-                self.0 = Form::Packed(listpack.clone());
-            }
+        if let Form::Quick(quick) = &mut self.0
+            && let Some(listpack) = quick.small_listpack(Fill::of(limits), shrinking)
+        {
+            self.0 = Form::Packed(listpack.clone());
         }
     }
 }

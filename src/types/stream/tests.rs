@@ -343,12 +343,12 @@ fn claim_ids(
             if let Some((_, _, count)) = model.pending.remove(id) {
                 assert_eq!(found.next(), Some((*id, false, count)));
             }
-        } else if let Some((_, time, count)) = pending.or(claim.force.then_some((consumer, i64::MIN, 1))) {
-            if pending.is_none() || now - time >= claim.min_idle {
-                let count = count + u64::from(!claim.just_id);
-                model.pending.insert(*id, (consumer, now, count));
-                assert_eq!(found.next(), Some((*id, true, count)));
-            }
+        } else if let Some((_, time, count)) = pending.or(claim.force.then_some((consumer, i64::MIN, 1)))
+            && (pending.is_none() || now - time >= claim.min_idle)
+        {
+            let count = count + u64::from(!claim.just_id);
+            model.pending.insert(*id, (consumer, now, count));
+            assert_eq!(found.next(), Some((*id, true, count)));
         }
     }
     assert_eq!(found.next(), None);

@@ -299,10 +299,11 @@ impl Builder {
         let hash = hash_of(member);
         let record = Record::store(member, &mut self.apart);
         self.pairs.push((hash, self.leaves.slots() as u32));
-        if let Some((leaf, _)) = &mut self.open {
-            if !leaf.is_filled() && matches!(leaf.insert(leaf.len(), score, hash as u8, record), Room::Made) {
-                return;
-            }
+        if let Some((leaf, _)) = &mut self.open
+            && !leaf.is_filled()
+            && matches!(leaf.insert(leaf.len(), score, hash as u8, record), Room::Made)
+        {
+            return;
         }
         let separator = match &self.open {
             Some((leaf, _)) => {

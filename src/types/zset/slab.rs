@@ -45,7 +45,7 @@ impl<T: Clone> ChunkedVec<T> {
 
     /// Appends, and answers where. The last chunk grows in steps, so that short vectors stay short.
     pub fn push(&mut self, value: T) -> usize {
-        if self.len % CHUNK == 0 {
+        if self.len.is_multiple_of(CHUNK) {
             self.chunks.push(Arc::new(Vec::new()));
         }
         let last = self.chunks.last_mut().expect("a chunk was just made sure of");

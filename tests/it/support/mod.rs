@@ -7,7 +7,7 @@ mod reference;
 mod reply;
 mod server;
 
-pub use client::{Client, pipeline};
+pub use client::{Client, pipeline, request};
 pub use process::{Finished, program, run, run_with_stdin};
 pub use reference::{ReferenceCommands, lowercase, supported_commands};
 pub use reply::{Reply, elements};

@@ -143,7 +143,7 @@ impl Log {
         limits: &StreamLimits,
         now: i64,
     ) -> Result<StreamId, AppendError> {
-        debug_assert!(fields.len() % 2 == 0);
+        debug_assert!(fields.len().is_multiple_of(2));
         let id = self.new_id(id, now)?;
         let payload = fields.iter().map(|part| part.as_ref().len()).sum();
         if payload > MAX_PAYLOAD {

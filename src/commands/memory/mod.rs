@@ -1,15 +1,16 @@
 //! MEMORY: what takes how much.
 
+mod doctor;
+mod stats;
+
 use crate::base::alloc;
 use crate::command::row::*;
 use crate::command::{Error, args, error};
 use crate::keyspace::Access;
+use crate::keyspace::table::BYTES_PER_ENTRY;
 
 use super::help;
 use super::{Call, Command, DONE, Next, Outcome};
-
-/// A key's share of the table that finds it: slots of 8 bytes, about three quarters full.
-const SLOT_BYTES: usize = 11;
 
 const GROUP: &str = "server";
 
@@ -30,6 +31,24 @@ pub const COMMANDS: &[Command] = &[Command::container(
                 "Returns the bytes that a key and its value take.",
             ),
             usage,
+        ),
+        Command::new(
+            Spec::new("memory|stats", 2).tips(REPORT).doc(
+                GROUP,
+                "4.0.0",
+                "O(N) where N is the number of connections",
+                "Returns what the server's memory is used for.",
+            ),
+            stats::stats,
+        ),
+        Command::new(
+            Spec::new("memory|doctor", 2).tips(REPORT).doc(
+                GROUP,
+                "4.0.0",
+                "O(N) where N is the number of connections",
+                "Says in words what is unusual about the server's memory.",
+            ),
+            doctor::doctor,
         ),
         Command::new(
             Spec::new("memory|malloc-stats", 2).tips(REPORT).doc(
@@ -68,7 +87,7 @@ const REPORT: &[&str] = &["nondeterministic_output", "request_policy:all_shards"
 fn usage(call: &mut Call<'_>) -> Outcome {
     check_samples(call)?;
     let entry = call.keys.find(call.args[2], Access::Silent);
-    match entry.map(|entry| entry.memory_bytes() + SLOT_BYTES) {
+    match entry.map(|entry| entry.memory_bytes() + BYTES_PER_ENTRY) {
         Some(bytes) => call.reply.int(bytes as i64),
         None => call.reply.null(),
     }
@@ -102,8 +121,10 @@ fn show_help(call: &mut Call<'_>) -> Outcome {
     help::answer(
         call,
         &[
+            ("DOCTOR", "Say in words what is unusual about the memory of the server."),
             ("MALLOC-STATS", "Return the statistics of the allocator, for people."),
             ("PURGE", "Give unused memory back to the operating system."),
+            ("STATS", "Return what the memory of the server is used for."),
             ("USAGE <key> [SAMPLES <count>]", "Return the bytes that <key> and its value take."),
         ],
     )
@@ -131,6 +152,29 @@ mod tests {
             ("MEMORY USAGE a FOO 1", "-ERR syntax error"),
             ("MEMORY USAGE a SAMPLES x", "-ERR value is not an integer or out of range"),
         ]);
+    }
+
+    #[test]
+    fn stats_have_the_fields_of_redis() {
+        let mut rig = Rig::resp3();
+        rig.check(&[("SET a 1 EX 9", "+OK"), ("COPY a a DB 3", ":1")]);
+        let reply = rig.run("MEMORY STATS");
+        let names = [
+            "peak.allocated",
+            "functions.caches",
+            "db.0",
+            "db.3",
+            "overhead.db.hashtable.lut",
+            "fragmentation.bytes",
+        ];
+        let places: Vec<Option<usize>> = names.iter().map(|name| reply.find(&format!(" {name} "))).collect();
+        assert!(reply.starts_with("%33 $14 peak.allocated :"), "{reply}");
+        assert!(places.iter().all(Option::is_some) && places.is_sorted(), "{places:?}");
+        assert!(
+            reply.contains(" db.3 %2 $23 overhead.hashtable.main :11 $26 overhead.hashtable.expires :10 "),
+            "{reply}"
+        );
+        assert!(rig.run("MEMORY DOCTOR").starts_with('='));
     }
 
     #[test]

@@ -1,0 +1,205 @@
+//! Scripts: EVAL, EVALSHA, their read-only forms, and SCRIPT; FUNCTION as far as there are no functions.
+
+mod function;
+mod run;
+#[cfg(test)]
+mod tests;
+
+use crate::command::row::*;
+use crate::command::{Error, error};
+use crate::script::{Kill, Refused, sha_of};
+
+use super::{Call, Command, DONE, Outcome, help};
+
+const GROUP: &str = "scripting";
+const COST: &str = "Depends on the script that is executed.";
+
+const ANY_USE: &[KeySpec] = &[KeySpec::counted(2, &[RW, ACCESS, UPDATE])];
+const NOTED_USE: &[KeySpec] = &[KeySpec::counted(2, &[RW, ACCESS, UPDATE])
+    .notes("We cannot tell how the keys will be used so we assume the worst, RW and UPDATE")];
+const READING: &[KeySpec] = &[KeySpec::counted(2, &[RO, ACCESS])];
+const NOTED_READING: &[KeySpec] = &[KeySpec::counted(2, &[RO, ACCESS])
+    .notes("We cannot tell how the keys will be used so we assume the worst, RO and ACCESS")];
+
+/// The family's rows.
+pub const COMMANDS: &[Command] = &[
+    Command::new(
+        eval_row("eval").keys(NOTED_USE).doc(GROUP, "2.6.0", COST, "Runs a Lua script on the server."),
+        run::eval,
+    ),
+    Command::new(
+        eval_row("evalsha").keys(ANY_USE).doc(GROUP, "2.6.0", COST, "Runs a Lua script known by its SHA1."),
+        run::evalsha,
+    ),
+    Command::new(
+        eval_ro_row("eval_ro").keys(NOTED_READING).doc(
+            GROUP,
+            "7.0.0",
+            COST,
+            "Runs a Lua script that only reads.",
+        ),
+        run::eval_ro,
+    ),
+    Command::new(
+        eval_ro_row("evalsha_ro").keys(READING).doc(
+            GROUP,
+            "7.0.0",
+            COST,
+            "Runs a Lua script that only reads, known by its SHA1.",
+        ),
+        run::evalsha_ro,
+    ),
+    Command::container(
+        Spec::new("script", -2).doc(
+            GROUP,
+            "2.6.0",
+            "Depends on subcommand.",
+            "Groups the commands about scripts.",
+        ),
+        SCRIPT,
+    ),
+    function::FUNCTION,
+];
+
+const SCRIPT: &[Command] = &[
+    Command::new(
+        script_row("script|debug", 3, &[NOSCRIPT]).doc(
+            GROUP,
+            "3.2.0",
+            "O(1)",
+            "Would set the debug mode; refused.",
+        ),
+        debug,
+    ),
+    Command::new(
+        script_row("script|exists", -3, &[NOSCRIPT])
+            .tips(&["request_policy:all_shards", "response_policy:agg_logical_and"])
+            .doc(
+                GROUP,
+                "2.6.0",
+                "O(N) with N being the number of scripts to check",
+                "Tells which scripts the server knows.",
+            ),
+        exists,
+    ),
+    Command::new(
+        script_row("script|flush", -2, &[NOSCRIPT])
+            .tips(&["request_policy:all_nodes", "response_policy:all_succeeded"])
+            .doc(GROUP, "2.6.0", "O(N) with N being the number of scripts in cache", "Forgets all scripts."),
+        flush,
+    ),
+    Command::new(
+        script_row("script|help", 2, &[LOADING, STALE]).doc(
+            GROUP,
+            "5.0.0",
+            "O(1)",
+            "Tells about the subcommands.",
+        ),
+        tell_help,
+    ),
+    Command::new(
+        script_row("script|kill", 2, &[ALLOW_BUSY, NOSCRIPT])
+            .tips(&["request_policy:all_shards", "response_policy:one_succeeded"])
+            .doc(GROUP, "2.6.0", "O(1)", "Ends the script that runs."),
+        kill,
+    ),
+    Command::new(
+        script_row("script|load", 3, &[NOSCRIPT, STALE])
+            .tips(&["request_policy:all_nodes", "response_policy:all_succeeded"])
+            .doc(
+                GROUP,
+                "2.6.0",
+                "O(N) with N being the length in bytes of the script body",
+                "Makes a script known without running it.",
+            ),
+        load,
+    ),
+];
+
+const fn eval_row(name: &'static str) -> Spec {
+    Spec::new(name, -3)
+        .flags(&[NOSCRIPT, SKIP_MONITOR, STALE, MOVABLEKEYS, NO_MANDATORY_KEYS, EXCLUSIVE])
+        .categories(&[Categories::SCRIPTING])
+}
+
+const fn eval_ro_row(name: &'static str) -> Spec {
+    Spec::new(name, -3)
+        .flags(&[NOSCRIPT, SKIP_MONITOR, STALE, MOVABLEKEYS, NO_MANDATORY_KEYS, READONLY, EXCLUSIVE])
+        .categories(&[Categories::SCRIPTING])
+}
+
+const fn script_row(name: &'static str, arity: i32, flags: &[Flags]) -> Spec {
+    Spec::new(name, arity).flags(flags).categories(&[Categories::SCRIPTING])
+}
+
+impl From<Refused> for Error {
+    fn from(Refused(text): Refused) -> Error {
+        Error::new(text)
+    }
+}
+
+fn debug(_: &mut Call<'_>) -> Outcome {
+    Err(error::SCRIPT_DEBUG)
+}
+
+fn exists(call: &mut Call<'_>) -> Outcome {
+    let shas = &call.args[2..];
+    let scripts = call.server.scripts.lock();
+    call.reply.array(shas.len());
+    for sha in shas {
+        call.reply.int(i64::from(scripts.contains(sha)));
+    }
+    DONE
+}
+
+fn flush(call: &mut Call<'_>) -> Outcome {
+    match call.args {
+        [_, _] => {}
+        [_, _, mode] if mode.eq_ignore_ascii_case(b"sync") || mode.eq_ignore_ascii_case(b"async") => {}
+        _ => return Err(error::SCRIPT_FLUSH_MODE),
+    }
+    call.server.scripts.lock().flush();
+    call.reply.ok();
+    DONE
+}
+
+fn kill(call: &mut Call<'_>) -> Outcome {
+    match call.server.scripts.running.kill() {
+        Kill::Killed => call.reply.ok(),
+        Kill::NotBusy => return Err(error::NOTBUSY),
+        Kill::Unkillable => return Err(error::UNKILLABLE),
+    }
+    DONE
+}
+
+fn load(call: &mut Call<'_>) -> Outcome {
+    let body = call.args[2];
+    let sha = sha_of(body);
+    let scripts = &call.server.scripts;
+    scripts.lock().add(&scripts.running, body, sha, true)?;
+    call.reply.bulk(&sha);
+    DONE
+}
+
+fn tell_help(call: &mut Call<'_>) -> Outcome {
+    help::answer(
+        call,
+        &[
+            ("DEBUG (YES|SYNC|NO)", "Set the debug mode for subsequent scripts executed."),
+            (
+                "EXISTS <sha1> [<sha1> ...]",
+                "Return information about the existence of the scripts in the script cache.",
+            ),
+            (
+                "FLUSH [ASYNC|SYNC]",
+                "Flush the Lua scripts cache. Very dangerous on replicas.\n\
+                 When called without the optional mode argument, the behavior is determined by the\n\
+                 lazyfree-lazy-user-flush configuration directive. Valid modes are:\n\
+                 * ASYNC: Asynchronously flush the scripts cache.\n\
+                 * SYNC: Synchronously flush the scripts cache.",
+            ),
+            ("KILL", "Kill the currently executing Lua script."),
+            ("LOAD <script>", "Load a script into the scripts cache without executing it."),
+        ],
+    )
+}

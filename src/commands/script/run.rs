@@ -1,0 +1,154 @@
+//! Running a script: its admission, and the commands that it calls.
+
+use std::time::Instant;
+
+use crate::base::alloc;
+use crate::command::error::{self, Error};
+use crate::command::spec::Flags;
+use crate::commands::account::account;
+use crate::commands::{Call, DONE, Found, Outcome};
+use crate::keyspace::Plan;
+use crate::resp::{Protocol, Reply};
+use crate::script::{Failure, Host, Run, ScriptFlags, Sha, sha_of};
+
+pub fn eval(call: &mut Call<'_>) -> Outcome {
+    run(call, false, false)
+}
+
+pub fn eval_ro(call: &mut Call<'_>) -> Outcome {
+    run(call, false, true)
+}
+
+pub fn evalsha(call: &mut Call<'_>) -> Outcome {
+    run(call, true, false)
+}
+
+pub fn evalsha_ro(call: &mut Call<'_>) -> Outcome {
+    run(call, true, true)
+}
+
+fn run(call: &mut Call<'_>, by_sha: bool, reads_only: bool) -> Outcome {
+    let body = call.args[1];
+    if by_sha && body.len() != 40 {
+        return Err(error::NOSCRIPT);
+    }
+    let count = call.args_from(2).int()?;
+    let args = &call.args[3..];
+    if count > args.len() as i64 {
+        return Err(error::SCRIPT_KEYS_BEYOND_ARGS);
+    }
+    let count = usize::try_from(count).map_err(|_| error::SCRIPT_KEYS_NEGATIVE)?;
+    let sha = match Sha::try_from(body) {
+        Ok(sha) if by_sha => sha.map(|byte| byte.to_ascii_lowercase()),
+        _ => sha_of(body),
+    };
+    let server = call.server;
+    let scripts = &server.scripts;
+    let mut state = scripts.lock();
+    let script = match state.find(&sha) {
+        Some(script) => script,
+        None if by_sha => return Err(error::NOSCRIPT),
+        None => state.add(&scripts.running, body, sha, false)?,
+    };
+    let limit = call.settings().memory.maxmemory as usize;
+    let out_of_memory = limit != 0 && alloc::used() > limit;
+    admit(script.flags, reads_only, out_of_memory)?;
+    let declared = !script.flags.contains(ScriptFlags::COMPAT);
+    let no_writes = reads_only || declared && script.flags.contains(ScriptFlags::NO_WRITES);
+    let allow_oom = declared && script.flags.contains(ScriptFlags::ALLOW_OOM);
+    let (keys, args) = args.split_at(count);
+    let run = Run { sha, keys, args, protocol: Protocol::Resp2 };
+    let vm = state.vm(&scripts.running)?;
+    let db = call.session.db;
+    let mut out = std::mem::take(call.reply);
+    let from = out.len();
+    let mut host = Caller { call, no_writes, checks_memory: out_of_memory && !allow_oom, wrote: false };
+    let outcome = vm.run(&script, &run, &mut host, &mut out);
+    *call.reply = out;
+    call.session.db = db;
+    if let Err(Failure(text)) = outcome {
+        call.reply.truncate(from);
+        return Err(Error::new(text));
+    }
+    DONE
+}
+
+/// What a script's first line promises, against the state of the server.
+fn admit(flags: ScriptFlags, reads_only: bool, out_of_memory: bool) -> Result<(), Error> {
+    if flags.contains(ScriptFlags::COMPAT) {
+        return Ok(());
+    }
+    if out_of_memory && !flags.intersects(ScriptFlags::ALLOW_OOM | ScriptFlags::NO_WRITES) {
+        return Err(error::OOM);
+    }
+    if reads_only && !flags.contains(ScriptFlags::NO_WRITES) {
+        return Err(error::SCRIPT_WRITES_IN_RO);
+    }
+    Ok(())
+}
+
+/// Runs the commands of a script on behalf of the client that runs the script.
+struct Caller<'c, 'a> {
+    call: &'c mut Call<'a>,
+    no_writes: bool,
+    /// Whether commands that need memory are refused until the script has written something.
+    checks_memory: bool,
+    wrote: bool,
+}
+
+impl Caller<'_, '_> {
+    /// Whether a command may run; in Redis's order.
+    fn admit(&self, flags: Flags) -> Result<(), Error> {
+        if flags.contains(Flags::NOSCRIPT) {
+            return Err(error::SCRIPT_COMMAND_NOT_ALLOWED);
+        }
+        if self.no_writes && flags.intersects(Flags::WRITE | Flags::MAY_REPLICATE) {
+            return Err(error::SCRIPT_MAY_NOT_WRITE);
+        }
+        if self.checks_memory && !self.wrote && flags.contains(Flags::DENYOOM) {
+            return Err(error::OOM);
+        }
+        Ok(())
+    }
+}
+
+impl Host for Caller<'_, '_> {
+    fn call(&mut self, args: &[&[u8]], reply: &mut Reply) -> Result<(), Vec<u8>> {
+        let server = self.call.server;
+        let refused = |refusal: &Error| {
+            server.stats.error(refusal.code());
+            refusal.text().to_vec()
+        };
+        let Found::Command(listed) = server.catalog.find(args) else {
+            return Err(refused(&error::SCRIPT_UNKNOWN_COMMAND));
+        };
+        let spec = &listed.command.spec;
+        if !spec.admits(args.len()) {
+            server.stats.rejected(listed.id);
+            return Err(refused(&error::SCRIPT_WRONG_ARITY));
+        }
+        if let Err(refusal) = self.admit(spec.flags) {
+            server.stats.rejected(listed.id);
+            return Err(refused(&refusal));
+        }
+        if spec.flags.contains(Flags::WRITE) && !self.wrote {
+            self.wrote = true;
+            server.scripts.running.write();
+        }
+        let begun = Instant::now();
+        let session = &mut *self.call.session;
+        let keys = self.call.keys.lend(session.db, Plan::Everything);
+        let mut part = Call { args, spec, keys, reply, session, server, nested: true };
+        let outcome = part.run_nested(listed.command, args);
+        drop(part);
+        account(server, listed, args, self.call.session, begun.elapsed(), outcome.is_err());
+        outcome.map_err(|failure| refused(&failure))
+    }
+
+    fn may_call(&mut self, args: &[&[u8]]) -> Option<bool> {
+        match self.call.server.catalog.find(args) {
+            Found::Command(_) => Some(true),
+            _ => None,
+        }
+    }
+}

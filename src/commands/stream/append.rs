@@ -1,0 +1,176 @@
+//! XADD and XTRIM.
+
+use crate::command::row::*;
+use crate::command::{Args, Error, args, error};
+use crate::config::{EventClasses, Settings};
+use crate::types::stream::id::parse_new;
+use crate::types::stream::{AppendError, Keep, NewId, Stream, StreamId, StreamLimits, Trim};
+
+use super::super::{Call, Command, DONE, Outcome};
+use super::{GROUP, parse_id, row, write_id};
+
+pub(super) const XADD: Command = Command::new(
+    row(
+        "xadd",
+        -5,
+        &[WRITE, DENYOOM, FAST],
+        &[KeySpec::at(1, &[RW, UPDATE])
+            .notes("UPDATE instead of INSERT because of the optional trimming feature")],
+    )
+    .tips(&["nondeterministic_output"])
+    .doc(
+        GROUP,
+        "5.0.0",
+        "O(1) to add an entry, O(N) to trim N entries",
+        "Adds an entry to a stream, which is made if it doesn't exist.",
+    ),
+    xadd,
+);
+
+pub(super) const XTRIM: Command = Command::new(
+    row("xtrim", -4, &[WRITE], &[KeySpec::at(1, &[RW, DELETE])]).tips(&["nondeterministic_output"]).doc(
+        GROUP,
+        "5.0.0",
+        "O(N) where N is the number of entries removed; whole chunks of entries go at once",
+        "Removes the oldest entries of a stream.",
+    ),
+    xtrim,
+);
+
+fn limits(settings: &Settings) -> StreamLimits {
+    StreamLimits {
+        max_bytes: settings.encodings.stream_node_max_bytes,
+        max_entries: settings.encodings.stream_node_max_entries,
+    }
+}
+
+/// The options that XADD and XTRIM share, and XADD's ID behind them.
+#[derive(Default)]
+struct Options<'a> {
+    only_existing: bool,
+    keep: Option<Keep>,
+    whole_chunks: bool,
+    limit: Option<u64>,
+    id: Option<NewId>,
+    /// What stands behind the ID.
+    fields: &'a [&'a [u8]],
+}
+
+impl<'a> Options<'a> {
+    fn parse(call: &Call<'a>, adds: bool) -> Result<Options<'a>, Error> {
+        let mut options = Options::default();
+        let mut args = call.args_from(2);
+        while !args.is_empty() {
+            let more = args.len() > 1;
+            if more && args.word("MAXLEN") {
+                let count = args::int(options.threshold(&mut args)?)?;
+                let count = u64::try_from(count).map_err(|_| error::TRIM_MAXLEN_NEGATIVE)?;
+                options.keep = Some(Keep::Newest(count));
+            } else if more && args.word("MINID") {
+                options.keep = Some(Keep::From(parse_id(options.threshold(&mut args)?)?));
+            } else if more && args.word("LIMIT") {
+                let limit = args.int()?;
+                options.limit = Some(u64::try_from(limit).map_err(|_| error::TRIM_LIMIT_NEGATIVE)?);
+            } else if adds && args.word("NOMKSTREAM") {
+                options.only_existing = true;
+            } else if adds {
+                options.id = Some(parse_new(args.want()?).ok_or(error::INVALID_STREAM_ID)?);
+                options.fields = args.rest();
+                break;
+            } else {
+                return Err(error::SYNTAX);
+            }
+        }
+        options.check(adds)?;
+        Ok(options)
+    }
+
+    /// Takes what stands behind MAXLEN or MINID: perhaps `~` or `=`, then the threshold.
+    fn threshold(&mut self, args: &mut Args<'a>) -> Result<&'a [u8], Error> {
+        if self.keep.is_some() {
+            return Err(error::TRIM_TWICE);
+        }
+        if args.len() > 1 {
+            self.whole_chunks = args.word("~");
+            if !self.whole_chunks {
+                args.word("=");
+            }
+        }
+        args.want()
+    }
+
+    fn check(&self, adds: bool) -> Result<(), Error> {
+        if self.limit.is_some_and(|limit| limit > 0) && self.keep.is_none() {
+            return Err(error::TRIM_LIMIT_ALONE);
+        }
+        if !adds && self.keep.is_none() {
+            return Err(error::XTRIM_WITHOUT_STRATEGY);
+        }
+        if self.limit.is_some() && !self.whole_chunks {
+            return Err(error::TRIM_LIMIT_EXACT);
+        }
+        Ok(())
+    }
+
+    fn trim(&self, limits: &StreamLimits) -> Option<Trim> {
+        let limit = match self.limit {
+            Some(limit) => limit,
+            None if self.whole_chunks => limits.default_trim_limit(),
+            None => 0,
+        };
+        Some(Trim { keep: self.keep?, whole_chunks: self.whole_chunks, limit })
+    }
+}
+
+fn xadd(call: &mut Call<'_>) -> Outcome {
+    let options = Options::parse(call, true)?;
+    let fields = options.fields;
+    let id = options.id.filter(|_| !fields.is_empty() && fields.len() % 2 == 0);
+    let id = id.ok_or_else(|| error::wrong_arity(call.spec.name))?;
+    if id == NewId::Given(StreamId::MIN) {
+        return Err(error::XADD_ZERO_ID);
+    }
+    let key = call.args[1];
+    let limits = limits(call.settings());
+    let now = call.keys.now();
+    let mut stream = call.keys.write_or_new::<Stream>(key)?;
+    if stream.is_fresh() && options.only_existing {
+        call.reply.null();
+        return DONE;
+    }
+    let log = stream.log_mut();
+    let id = log.append(id, fields, &limits, now).map_err(|refused| match refused {
+        AppendError::Exhausted => error::XADD_EXHAUSTED,
+        AppendError::NotGreater => error::XADD_ID_NOT_GREATER,
+        AppendError::TooLarge => error::XADD_TOO_LARGE,
+    })?;
+    let trimmed = options.trim(&limits).map_or(0, |trim| log.trim(&trim));
+    drop(stream);
+    write_id(call.reply, id);
+    call.keys.changed(key, EventClasses::STREAM, "xadd");
+    if trimmed > 0 {
+        call.keys.event(key, EventClasses::STREAM, "xtrim");
+    }
+    DONE
+}
+
+fn xtrim(call: &mut Call<'_>) -> Outcome {
+    let options = Options::parse(call, false)?;
+    let key = call.args[1];
+    let trim = options.trim(&limits(call.settings()));
+    let trimmed = match (call.keys.write::<Stream>(key)?, trim) {
+        (Some(mut stream), Some(trim)) => stream.log_mut().trim(&trim),
+        _ => 0,
+    };
+    removed(call, key, trimmed, "xtrim");
+    DONE
+}
+
+/// Says and answers how many entries were removed.
+pub(super) fn removed(call: &mut Call<'_>, key: &[u8], count: u64, event: &'static str) {
+    if count > 0 {
+        call.keys.changed(key, EventClasses::STREAM, event);
+        call.keys.effects.dirty += count - 1;
+    }
+    call.reply.int(count as i64);
+}

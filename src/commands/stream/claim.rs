@@ -1,0 +1,149 @@
+//! XCLAIM and XAUTOCLAIM.
+
+use crate::base::num::parse_i64;
+use crate::command::row::*;
+use crate::command::{Error, error};
+use crate::keyspace::Access;
+use crate::resp::Reply;
+use crate::types::stream::id::parse_strict;
+use crate::types::stream::{AutoClaim, Claim, ClaimedEntry, StreamId};
+
+use super::super::{Call, Command, DONE, Outcome};
+use super::{GROUP, consumer_created, open_group, parse_id, parse_start, row, write_entry, write_id};
+
+pub(super) const XCLAIM: Command = Command::new(
+    row("xclaim", -6, &[WRITE, FAST], &[KeySpec::at(1, &[RW, UPDATE])])
+        .tips(&["nondeterministic_output"])
+        .doc(
+            GROUP,
+            "5.0.0",
+            "O(log N) with N being the number of pending entries",
+            "Gives entries that are pending in a consumer group to a consumer.",
+        ),
+    xclaim,
+);
+
+pub(super) const XAUTOCLAIM: Command = Command::new(
+    row("xautoclaim", -6, &[WRITE, FAST], &[KeySpec::at(1, &[RW, DELETE])])
+        .tips(&["nondeterministic_output"])
+        .doc(
+            GROUP,
+            "6.2.0",
+            "O(1) if COUNT is small",
+            "Gives the next entries that are pending in a consumer group to a consumer.",
+        ),
+    xautoclaim,
+);
+
+/// How many entries XAUTOCLAIM returns without COUNT.
+const DEFAULT_COUNT: i64 = 100;
+/// Most that XAUTOCLAIM's COUNT may say.
+const MAX_COUNT: i64 = i64::MAX / 16;
+/// From here on Redis can't allocate what it notes deleted entries in: 16 bytes each of 2^47.
+const HOPELESS_COUNT: i64 = 1 << 43;
+
+/// Reads the IDs, up to the first argument that is none, and the options behind them.
+fn xclaim_options(call: &Call<'_>) -> Result<(Vec<StreamId>, Claim), Error> {
+    let int = |text: &[u8], refusal: Error| parse_i64(text).ok_or(refusal);
+    let mut claim = Claim { min_idle: int(call.args[4], error::XCLAIM_MIN_IDLE)?, ..Claim::default() };
+    let ids: Vec<StreamId> = call.args[5..].iter().map_while(|text| parse_strict(text, 0)).collect();
+    let mut args = call.args_from(5 + ids.len());
+    while !args.is_empty() {
+        let more = args.len() > 1;
+        if args.word("FORCE") {
+            claim.force = true;
+        } else if args.word("JUSTID") {
+            claim.just_id = true;
+        } else if more && args.word("IDLE") {
+            let idle = int(args.want()?, error::XCLAIM_IDLE)?;
+            claim.time = Some(call.keys.now().saturating_sub(idle));
+        } else if more && args.word("TIME") {
+            claim.time = Some(int(args.want()?, error::XCLAIM_TIME)?);
+        } else if more && args.word("RETRYCOUNT") {
+            claim.count = u64::try_from(int(args.want()?, error::XCLAIM_RETRYCOUNT)?).ok();
+        } else if more && args.word("LASTID") {
+            claim.last_id = parse_id(args.want()?)?;
+        } else {
+            return Err(error::unknown_claim_option(args.want()?));
+        }
+    }
+    Ok((ids, claim))
+}
+
+fn xclaim(call: &mut Call<'_>) -> Outcome {
+    let (key, name, consumer, now) = (call.args[1], call.args[2], call.args[3], call.keys.now());
+    let options = xclaim_options(call);
+    let refusal = || error::no_key_or_group(key, name);
+    let mut stream = open_group(&mut call.keys, key, name)?.ok_or_else(refusal)?;
+    let (ids, claim) = options?;
+    let (log, group) = stream.group_mut(name).ok_or_else(refusal)?;
+    let claimed = group.claim(log, consumer, &ids, &claim, now);
+    write_claimed(call.reply, &claimed.entries, claim.just_id);
+    let changes = match claimed.entries.len() as u64 {
+        0 => claimed.last_id_raised.into(),
+        entries => entries,
+    };
+    let created = claimed.consumer_created;
+    drop(stream);
+    call.keys.effects.dirty += changes;
+    consumer_created(call, key, created);
+    DONE
+}
+
+fn xautoclaim_options(call: &Call<'_>) -> Result<AutoClaim, Error> {
+    let min_idle = parse_i64(call.args[4]).ok_or(error::XAUTOCLAIM_MIN_IDLE)?;
+    let start = parse_start(call.args[5])?;
+    let (mut count, mut just_id) = (DEFAULT_COUNT, false);
+    let mut args = call.args_from(6);
+    while !args.is_empty() {
+        if args.len() > 1 && args.word("COUNT") {
+            let valid = |count: &i64| (1..=MAX_COUNT).contains(count);
+            count = parse_i64(args.want()?).filter(valid).ok_or(error::XAUTOCLAIM_COUNT)?;
+        } else if args.word("JUSTID") {
+            just_id = true;
+        } else {
+            return Err(error::SYNTAX);
+        }
+    }
+    Ok(AutoClaim { min_idle, start, limit: count as usize, just_id })
+}
+
+fn xautoclaim(call: &mut Call<'_>) -> Outcome {
+    let (key, name, consumer, now) = (call.args[1], call.args[2], call.args[3], call.keys.now());
+    let claim = xautoclaim_options(call).inspect_err(|_| {
+        // The look-up comes first and counts.
+        call.keys.exists(key, Access::Ask);
+    })?;
+    let refusal = || error::no_key_or_group(key, name);
+    let mut stream = open_group(&mut call.keys, key, name)?.ok_or_else(refusal)?;
+    if claim.limit as i64 >= HOPELESS_COUNT {
+        return Err(error::XAUTOCLAIM_NO_MEMORY);
+    }
+    let (log, group) = stream.group_mut(name).ok_or_else(refusal)?;
+    let claimed = group.auto_claim(log, consumer, &claim, now);
+    call.reply.array(3);
+    write_id(call.reply, claimed.next);
+    write_claimed(call.reply, &claimed.entries, claim.just_id);
+    let gone = || claimed.entries.iter().filter(|claimed| claimed.entry.is_none());
+    call.reply.array(gone().count());
+    gone().for_each(|claimed| write_id(call.reply, claimed.id));
+    let (changes, created) = (claimed.entries.len() as u64, claimed.consumer_created);
+    drop(stream);
+    call.keys.effects.dirty += changes;
+    consumer_created(call, key, created);
+    DONE
+}
+
+/// Writes the entries that changed hands; those that are gone are passed over.
+fn write_claimed(reply: &mut Reply, claimed: &[ClaimedEntry<'_>], just_id: bool) {
+    let array = reply.defer();
+    let mut count = 0;
+    for entry in claimed.iter().filter_map(|claimed| claimed.entry.as_ref()) {
+        match just_id {
+            true => write_id(reply, entry.id()),
+            false => write_entry(reply, entry),
+        }
+        count += 1;
+    }
+    reply.finish_array(array, count);
+}

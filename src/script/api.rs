@@ -1,0 +1,266 @@
+//! The table `redis`.
+
+use std::cell::RefCell;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use mlua::{Error, Lua, MultiValue, Result, Scope, Table, Value};
+use smallvec::SmallVec;
+
+use super::arguments::Arguments;
+use super::raise::{fail, fail_reply};
+use super::{Host, convert, sha_of};
+use crate::base::num::{DoubleText, exact_i64};
+use crate::resp::{Protocol, Reply};
+
+/// What a running script has for its commands.
+pub struct Session<'a> {
+    /// Runs them.
+    pub host: &'a mut dyn Host,
+    /// Takes their replies, in the protocol that the script has chosen.
+    pub reply: Reply,
+}
+
+/// Flags of `redis.set_repl`: the AOF, replicas.
+const REPL_ALL: i64 = 3;
+
+/// The table with all that is the same for all runs.
+///
+/// # Errors
+/// If Lua has no memory left.
+pub fn table(lua: &Lua) -> Result<Table> {
+    let api = lua.create_table()?;
+    api.raw_set("REDIS_VERSION", "7.4.1")?;
+    api.raw_set("REDIS_VERSION_NUM", 0x0007_0401)?;
+    for (name, level) in [("LOG_DEBUG", 0), ("LOG_VERBOSE", 1), ("LOG_NOTICE", 2), ("LOG_WARNING", 3)] {
+        api.raw_set(name, level)?;
+    }
+    let repl =
+        [("REPL_NONE", 0), ("REPL_AOF", 1), ("REPL_SLAVE", 2), ("REPL_REPLICA", 2), ("REPL_ALL", REPL_ALL)];
+    for (name, flags) in repl {
+        api.raw_set(name, flags)?;
+    }
+    api.raw_set("log", lua.create_function(log)?)?;
+    api.raw_set("sha1hex", lua.create_function(sha1hex)?)?;
+    api.raw_set("error_reply", lua.create_function(|lua, args| error_reply(lua, &args))?)?;
+    api.raw_set("status_reply", lua.create_function(|lua, args| status_reply(lua, &args))?)?;
+    api.raw_set("set_repl", lua.create_function(set_repl)?)?;
+    api.raw_set("replicate_commands", lua.create_function(|_, _: MultiValue| Ok(true))?)?;
+    api.raw_set("breakpoint", lua.create_function(|_, _: MultiValue| Ok(false))?)?;
+    api.raw_set("debug", lua.create_function(|_, _: MultiValue| Ok(()))?)?;
+    Ok(api)
+}
+
+/// Sets the functions that reach the host, for one run.
+///
+/// # Errors
+/// If Lua has no memory left.
+pub fn bind<'s, 'e, 'h>(
+    api: &Table,
+    scope: &'s Scope<'s, 'e>,
+    session: &'e RefCell<Session<'h>>,
+) -> Result<()> {
+    api.raw_set("call", scope.create_function(move |lua, args| call(lua, session, &args, true))?)?;
+    api.raw_set("pcall", scope.create_function(move |lua, args| call(lua, session, &args, false))?)?;
+    api.raw_set("setresp", scope.create_function(move |lua, args| setresp(lua, session, args))?)?;
+    api.raw_set("acl_check_cmd", scope.create_function(move |_, args| may_call(session, &args))?)
+}
+
+/// An argument of a command: a text of Lua's, or a number's.
+enum Text {
+    Borrowed(mlua::BorrowedBytes),
+    Number(SmallVec<[u8; 24]>),
+}
+
+impl Text {
+    fn of_number(value: f64) -> Text {
+        let mut text = SmallVec::new();
+        match exact_i64(value) {
+            Some(value) => text.extend_from_slice(itoa::Buffer::new().format(value).as_bytes()),
+            None => text.extend_from_slice(DoubleText::new(value).as_bytes()),
+        }
+        Text::Number(text)
+    }
+
+    fn as_bytes(&self) -> &[u8] {
+        match self {
+            Text::Borrowed(bytes) => bytes,
+            Text::Number(text) => text,
+        }
+    }
+}
+
+/// A command's arguments; the error is told in a table.
+fn texts(args: &MultiValue) -> std::result::Result<SmallVec<[Text; 8]>, &'static str> {
+    if args.is_empty() {
+        return Err("ERR Please specify at least one argument for this redis lib call");
+    }
+    let text = |value: &Value| match value {
+        Value::String(text) => Ok(Text::Borrowed(text.as_bytes())),
+        Value::Integer(value) => Ok(Text::of_number(*value as f64)),
+        Value::Number(value) => Ok(Text::of_number(*value)),
+        _ => Err("ERR Lua redis lib command arguments must be strings or integers"),
+    };
+    args.iter().map(text).collect()
+}
+
+fn call(lua: &Lua, session: &RefCell<Session<'_>>, args: &MultiValue, raises: bool) -> Result<Value> {
+    let refused = |text: &[u8]| {
+        if raises { Err(fail_reply(text)) } else { Ok(Value::Table(convert::error_table(lua, text)?)) }
+    };
+    let texts = match texts(args) {
+        Ok(texts) => texts,
+        Err(text) => return refused(text.as_bytes()),
+    };
+    let args: SmallVec<[&[u8]; 8]> = texts.iter().map(Text::as_bytes).collect();
+    let mut session = session.try_borrow_mut().map_err(Error::external)?;
+    let Session { host, reply } = &mut *session;
+    reply.clear();
+    if let Err(text) = host.call(&args, reply) {
+        return refused(&text);
+    }
+    match reply.as_bytes() {
+        [b'-', text @ .., b'\r', b'\n'] => refused(text),
+        bytes => convert::read_reply(lua, bytes),
+    }
+}
+
+fn may_call(session: &RefCell<Session<'_>>, args: &MultiValue) -> Result<bool> {
+    let texts = texts(args).map_err(fail_reply)?;
+    let args: SmallVec<[&[u8]; 8]> = texts.iter().map(Text::as_bytes).collect();
+    let mut session = session.try_borrow_mut().map_err(Error::external)?;
+    let may = session.host.may_call(&args);
+    may.ok_or_else(|| fail_reply("ERR Invalid command passed to redis.acl_check_cmd()"))
+}
+
+fn setresp(lua: &Lua, session: &RefCell<Session<'_>>, args: MultiValue) -> Result<()> {
+    let args = Arguments::new(lua, "setresp", args);
+    if args.len() != 1 {
+        return Err(fail_reply("ERR redis.setresp() requires one argument."));
+    }
+    let protocol = match args.integer(1).unwrap_or_default() {
+        2 => Protocol::Resp2,
+        3 => Protocol::Resp3,
+        _ => return Err(fail_reply("ERR RESP version must be 2 or 3.")),
+    };
+    session.try_borrow_mut().map_err(Error::external)?.reply.set_protocol(protocol);
+    Ok(())
+}
+
+fn log(lua: &Lua, args: MultiValue) -> Result<()> {
+    let args = Arguments::new(lua, "log", args);
+    if args.len() < 2 {
+        return Err(fail_reply("ERR redis.log() requires two arguments or more."));
+    }
+    let level =
+        args.integer(1).map_err(|_| fail_reply("ERR First argument must be a number (log level)."))?;
+    if !(0..=3).contains(&level) {
+        return Err(fail_reply("ERR Invalid log level."));
+    }
+    let mut line = String::new();
+    for at in 2..=args.len() {
+        if let Ok(text) = args.string(at) {
+            if at > 2 {
+                line.push(' ');
+            }
+            line.push_str(&text.to_string_lossy());
+        }
+    }
+    match level {
+        0 => tracing::trace!("{line}"),
+        1 => tracing::debug!("{line}"),
+        2 => tracing::info!("{line}"),
+        _ => tracing::warn!("{line}"),
+    }
+    Ok(())
+}
+
+fn sha1hex(lua: &Lua, args: MultiValue) -> Result<Value> {
+    let args = Arguments::new(lua, "sha1hex", args);
+    if args.len() != 1 {
+        return Err(fail_reply("ERR wrong number of arguments"));
+    }
+    let text = args.string(1).map(|text| text.as_bytes().to_vec()).unwrap_or_default();
+    Ok(Value::String(lua.create_string(sha_of(&text))?))
+}
+
+/// The only argument, if it is a text.
+fn only_text(args: &MultiValue) -> Option<Vec<u8>> {
+    match args.front() {
+        Some(Value::String(text)) if args.len() == 1 => Some(text.as_bytes().to_vec()),
+        _ => None,
+    }
+}
+
+fn error_reply(lua: &Lua, args: &MultiValue) -> Result<Table> {
+    let table = lua.create_table()?;
+    let text = match only_text(args) {
+        None => b"ERR wrong number or type of arguments".to_vec(),
+        Some(text) => {
+            let text = text.strip_prefix(b"-").unwrap_or(&text);
+            let end = text.iter().rposition(|byte| !matches!(byte, b'\r' | b'\n')).map_or(0, |at| at + 1);
+            let code: &[u8] = if text.contains(&b' ') { b"" } else { b"ERR " };
+            [code, &text[..end]].concat()
+        }
+    };
+    table.raw_set("err", lua.create_string(text)?)?;
+    Ok(table)
+}
+
+fn status_reply(lua: &Lua, args: &MultiValue) -> Result<Table> {
+    let table = lua.create_table()?;
+    match only_text(args) {
+        None => table.raw_set("err", "ERR wrong number or type of arguments")?,
+        Some(text) => table.raw_set("ok", lua.create_string(text)?)?,
+    }
+    Ok(table)
+}
+
+fn set_repl(lua: &Lua, args: MultiValue) -> Result<()> {
+    let args = Arguments::new(lua, "set_repl", args);
+    if args.len() != 1 {
+        return Err(fail_reply("ERR redis.set_repl() requires one argument."));
+    }
+    if args.integer(1).unwrap_or_default() & !REPL_ALL != 0 {
+        return Err(fail_reply(
+            "ERR Invalid replication flags. Use REPL_AOF, REPL_REPLICA, REPL_ALL or REPL_NONE.",
+        ));
+    }
+    Ok(())
+}
+
+/// `math.random` and `math.randomseed`, with the generator of C's `lrand48`, the same everywhere.
+///
+/// # Errors
+/// If Lua has no memory left.
+pub fn random(lua: &Lua, host: &Table) -> Result<()> {
+    let state = std::sync::Arc::new(AtomicU64::new(seeded(fastrand::i32(..))));
+    let seeds = std::sync::Arc::clone(&state);
+    let next = move |lua: &Lua, args: MultiValue| {
+        let args = Arguments::new(lua, "random", args);
+        let x = state.load(Ordering::Relaxed).wrapping_mul(0x5_DEEC_E66D).wrapping_add(0xB) & ((1 << 48) - 1);
+        state.store(x, Ordering::Relaxed);
+        let max = f64::from(i32::MAX);
+        let part = ((x >> 17) % i32::MAX as u64) as f64 / max;
+        let (low, high) = match args.len() {
+            0 => return Ok(part),
+            1 => (1.0, args.integer(1)? as f64),
+            2 => (args.integer(1)? as f64, args.integer(2)? as f64),
+            _ => return Err(fail(lua, "wrong number of arguments")),
+        };
+        if low > high {
+            return Err(args.bad(args.len(), "interval is empty"));
+        }
+        Ok((part * (high - low + 1.0)).floor() + low)
+    };
+    host.raw_set("random", lua.create_function(next)?)?;
+    let seed = move |lua: &Lua, args: MultiValue| {
+        let seed = Arguments::new(lua, "randomseed", args).integer(1)?;
+        seeds.store(seeded(seed as i32), Ordering::Relaxed);
+        Ok(())
+    };
+    host.raw_set("randomseed", lua.create_function(seed)?)
+}
+
+fn seeded(seed: i32) -> u64 {
+    u64::from(seed as u32) << 16 | 0x330E
+}

@@ -1,0 +1,58 @@
+//! Lua scripts: the interpreter, its sandbox and its libraries.
+//!
+//! ```text
+//! commands/script ── Scripts (cache by SHA1) ── Vm (one Lua state) ── prelude.lua (what scripts see)
+//!        ▲                                        │
+//!        └──────────── Host (runs commands) ◄─────┘ redis.call
+//! ```
+//!
+//! Scripts run one at a time, behind the closed gate. All of them share one Lua state whose tables they can't
+//! change, so that no script sees what another one did. What a script's errors say is told by [`Failure`].
+
+mod api;
+mod arguments;
+mod bits;
+mod cache;
+mod cjson;
+mod cmsgpack;
+mod convert;
+mod number;
+mod raise;
+mod running;
+mod shebang;
+mod structs;
+mod vm;
+
+pub use self::cache::{Refused, Script, Scripts, Sha, sha_of};
+pub use self::running::{Kill, Running};
+pub use self::shebang::ScriptFlags;
+pub use self::vm::Vm;
+
+use crate::resp::{Protocol, Reply};
+
+/// What runs the commands that scripts call.
+pub trait Host {
+    /// Runs a command and writes its reply, which may be an error, in the given protocol.
+    ///
+    /// # Errors
+    /// The text, its code in front, if a script may not run the command.
+    fn call(&mut self, args: &[&[u8]], reply: &mut Reply) -> Result<(), Vec<u8>>;
+
+    /// Whether the user may run a command; none if there is no such command.
+    fn may_call(&mut self, args: &[&[u8]]) -> Option<bool>;
+}
+
+/// One run of a script.
+pub struct Run<'a> {
+    /// The script.
+    pub sha: Sha,
+    /// `KEYS`.
+    pub keys: &'a [&'a [u8]],
+    /// `ARGV`.
+    pub args: &'a [&'a [u8]],
+    /// The protocol that the script's commands begin with.
+    pub protocol: Protocol,
+}
+
+/// An error that ended a script: its text, the code in front.
+pub struct Failure(pub Vec<u8>);

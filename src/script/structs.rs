@@ -1,0 +1,250 @@
+//! The library `struct`: values to and from C's binary layouts.
+
+use mlua::{Lua, MultiValue, Result, Table, Value};
+
+use super::arguments::Arguments;
+use super::raise::fail;
+
+/// The widest integer, in bytes.
+const INTEGER_MAX: usize = 32;
+/// The widest alignment that C asks for.
+const ALIGN_MAX: usize = 8;
+
+/// The table `struct`.
+///
+/// # Errors
+/// If Lua has no memory left.
+pub fn table(lua: &Lua) -> Result<Table> {
+    let table = lua.create_table()?;
+    table.raw_set("pack", lua.create_function(|lua, args| pack(&Arguments::new(lua, "pack", args)))?)?;
+    table
+        .raw_set("unpack", lua.create_function(|lua, args| unpack(&Arguments::new(lua, "unpack", args)))?)?;
+    table.raw_set("size", lua.create_function(|lua, args| size(&Arguments::new(lua, "size", args)))?)?;
+    Ok(table)
+}
+
+/// A format that is read option by option.
+struct Format<'a, 'l> {
+    args: &'a Arguments<'l>,
+    text: Vec<u8>,
+    at: usize,
+    big_endian: bool,
+    align: usize,
+}
+
+impl<'a, 'l> Format<'a, 'l> {
+    fn new(args: &'a Arguments<'l>) -> Result<Self> {
+        let text = args.string(1)?.as_bytes().to_vec();
+        Ok(Format { args, text, at: 0, big_endian: cfg!(target_endian = "big"), align: 1 })
+    }
+
+    /// The next option and its size.
+    fn next(&mut self) -> Result<Option<(u8, usize)>> {
+        let Some(&option) = self.text.get(self.at).filter(|byte| **byte != 0) else { return Ok(None) };
+        self.at += 1;
+        let size = match option {
+            b'B' | b'b' | b'x' => 1,
+            b'H' | b'h' => 2,
+            b'L' | b'l' | b'T' | b'd' => 8,
+            b'f' => 4,
+            b'c' => self.number(1)?,
+            b'i' | b'I' => {
+                let size = self.number(4)?;
+                if size > INTEGER_MAX {
+                    let text = format!("integral size {size} is larger than limit of {INTEGER_MAX}");
+                    return Err(fail(self.args.lua, text));
+                }
+                size
+            }
+            _ => 0,
+        };
+        Ok(Some((option, size)))
+    }
+
+    fn number(&mut self, default: usize) -> Result<usize> {
+        if !self.text.get(self.at).is_some_and(u8::is_ascii_digit) {
+            return Ok(default);
+        }
+        let mut number = 0_i32;
+        while let Some(digit) = self.text.get(self.at).filter(|byte| byte.is_ascii_digit()) {
+            let next = number.checked_mul(10).and_then(|tens| tens.checked_add(i32::from(digit - b'0')));
+            number = next.ok_or_else(|| fail(self.args.lua, "integral size overflow"))?;
+            self.at += 1;
+        }
+        Ok(number as usize)
+    }
+
+    /// Bytes to skip before an option at `position`.
+    fn padding(&self, position: usize, option: u8, size: usize) -> usize {
+        if size == 0 || option == b'c' {
+            return 0;
+        }
+        let size = size.min(self.align);
+        size.wrapping_sub(position & size.wrapping_sub(1)) & size.wrapping_sub(1)
+    }
+
+    fn control(&mut self, option: u8) -> Result<()> {
+        match option {
+            b' ' => {}
+            b'>' => self.big_endian = true,
+            b'<' => self.big_endian = false,
+            b'!' => {
+                let align = self.number(ALIGN_MAX)?;
+                if !align.is_power_of_two() {
+                    return Err(fail(self.args.lua, format!("alignment {align} is not a power of 2")));
+                }
+                self.align = align;
+            }
+            _ => {
+                return Err(self.args.bad(1, &format!("invalid format option '{}'", char::from(option))));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn pack(args: &Arguments<'_>) -> Result<Value> {
+    let mut format = Format::new(args)?;
+    let (mut out, mut arg) = (Vec::new(), 2);
+    while let Some((option, size)) = format.next()? {
+        out.resize(out.len() + format.padding(out.len(), option, size), 0);
+        match option {
+            b'b' | b'B' | b'h' | b'H' | b'l' | b'L' | b'T' | b'i' | b'I' => {
+                put_integer(args.number(arg)?, size, format.big_endian, &mut out);
+            }
+            b'x' => out.push(0),
+            b'f' => {
+                let bits = (args.number(arg)? as f32).to_bits();
+                out.extend_from_slice(&if format.big_endian {
+                    bits.to_be_bytes()
+                } else {
+                    bits.to_le_bytes()
+                });
+            }
+            b'd' => {
+                let bits = args.number(arg)?.to_bits();
+                out.extend_from_slice(&if format.big_endian {
+                    bits.to_be_bytes()
+                } else {
+                    bits.to_le_bytes()
+                });
+            }
+            b'c' | b's' => {
+                let text = args.string(arg)?;
+                let text = text.as_bytes();
+                let size = if size == 0 { text.len() } else { size };
+                let Some(text) = text.get(..size) else { return Err(args.bad(arg + 1, "string too short")) };
+                out.extend_from_slice(text);
+                if option == b's' {
+                    out.push(0);
+                }
+            }
+            _ => {
+                format.control(option)?;
+                continue;
+            }
+        }
+        arg += usize::from(option != b'x');
+    }
+    Ok(Value::String(args.lua.create_string(&out)?))
+}
+
+fn put_integer(number: f64, size: usize, big_endian: bool, out: &mut Vec<u8>) {
+    let value = if number < 0.0 { number as i64 as u64 } else { number as u64 };
+    let from = out.len();
+    let little = value.to_le_bytes();
+    out.extend((0..size).map(|at| little.get(at).copied().unwrap_or(0)));
+    if big_endian {
+        out[from..].reverse();
+    }
+}
+
+fn get_integer(bytes: &[u8], signed: bool, big_endian: bool) -> f64 {
+    let fold = |value: u64, byte: &u8| value << 8 | u64::from(*byte);
+    let mut value = if big_endian { bytes.iter().fold(0, fold) } else { bytes.iter().rev().fold(0, fold) };
+    if !signed {
+        return value as f64;
+    }
+    let mask = u64::MAX.wrapping_shl((bytes.len() * 8).wrapping_sub(1) as u32);
+    if value & mask != 0 {
+        value |= mask;
+    }
+    value as i64 as f64
+}
+
+fn unpack(args: &Arguments<'_>) -> Result<MultiValue> {
+    let mut format = Format::new(args)?;
+    let data = args.string(2)?;
+    let data = data.as_bytes();
+    let from = if matches!(args.get(3), None | Some(Value::Nil)) { 1 } else { args.integer(3)? };
+    if from == 0 {
+        return Err(args.bad(3, "offset must be 1 or greater"));
+    }
+    let short = || args.bad(2, "data string too short");
+    let mut position = usize::try_from(from - 1).map_err(|_| short())?;
+    let mut values = MultiValue::new();
+    while let Some((option, mut size)) = format.next()? {
+        position = position.saturating_add(format.padding(position, option, size));
+        let rest = data.get(position..).ok_or_else(short)?;
+        let mut bytes = rest.get(..size).ok_or_else(short)?;
+        if values.len() >= 7900 {
+            return Err(fail(args.lua, "stack overflow (too many results)"));
+        }
+        match option {
+            b'b' | b'B' | b'h' | b'H' | b'l' | b'L' | b'T' | b'i' | b'I' => {
+                let signed = option.is_ascii_lowercase();
+                values.push_back(Value::Number(get_integer(bytes, signed, format.big_endian)));
+            }
+            b'x' => {}
+            b'f' => {
+                let bits: [u8; 4] = bytes.try_into().map_err(|_| short())?;
+                let value =
+                    if format.big_endian { f32::from_be_bytes(bits) } else { f32::from_le_bytes(bits) };
+                values.push_back(Value::Number(f64::from(value)));
+            }
+            b'd' => {
+                let bits: [u8; 8] = bytes.try_into().map_err(|_| short())?;
+                let value =
+                    if format.big_endian { f64::from_be_bytes(bits) } else { f64::from_le_bytes(bits) };
+                values.push_back(Value::Number(value));
+            }
+            b'c' => {
+                if size == 0 {
+                    let Some(Value::Number(last)) = values.pop_back() else {
+                        return Err(fail(args.lua, "format 'c0' needs a previous size"));
+                    };
+                    size = last as usize;
+                    bytes = rest.get(..size).ok_or_else(short)?;
+                }
+                values.push_back(Value::String(args.lua.create_string(bytes)?));
+            }
+            b's' => {
+                let Some(end) = memchr::memchr(0, rest) else {
+                    return Err(fail(args.lua, "unfinished string in data"));
+                };
+                size = end + 1;
+                values.push_back(Value::String(args.lua.create_string(&rest[..end])?));
+            }
+            _ => format.control(option)?,
+        }
+        position += size;
+    }
+    values.push_back(Value::Number((position + 1) as f64));
+    Ok(values)
+}
+
+fn size(args: &Arguments<'_>) -> Result<f64> {
+    let mut format = Format::new(args)?;
+    let mut position = 0_usize;
+    while let Some((option, size)) = format.next()? {
+        position = position.saturating_add(format.padding(position, option, size));
+        match option {
+            b's' => return Err(args.bad(1, "option 's' has no fixed size")),
+            b'c' if size == 0 => return Err(args.bad(1, "option 'c0' has no fixed size")),
+            option if !option.is_ascii_alphanumeric() => format.control(option)?,
+            _ => {}
+        }
+        position = position.saturating_add(size);
+    }
+    Ok(position as f64)
+}

@@ -1,0 +1,254 @@
+//! The interpreter: making it, compiling scripts, running them.
+
+use std::cell::RefCell;
+use std::sync::Arc;
+
+use mlua::chunk::ChunkMode;
+use mlua::{Function, HookTriggers, Lua, LuaOptions, MultiValue, StdLib, Table, Value, VmState};
+use parking_lot::Mutex;
+
+use super::cache::{Refused, Script};
+use super::cjson::{self, Config};
+use super::raise::{self, Raised};
+use super::{Failure, Host, Run, Running, api, bits, cmsgpack, convert, structs};
+use crate::resp::Reply;
+
+/// Instructions between looks at whether the script has been killed.
+const HOOK_PERIOD: u32 = 100_000;
+/// The most that scripts may allocate, in bytes.
+const MEMORY_MAX: usize = 1 << 30;
+/// What makes Lua take a chunk for compiled code.
+const BYTECODE_MARK: u8 = 0x1b;
+
+/// One Lua state; see the head of the folder.
+pub struct Vm {
+    lua: Lua,
+    /// What scripts have for globals, and the table behind it.
+    globals: Table,
+    env: Table,
+    /// The table behind `redis`.
+    api: Table,
+    /// Runs a compiled script under the error handler.
+    run: Function,
+    failure: Arc<Mutex<Option<Thrown>>>,
+    json: Arc<Mutex<Config>>,
+    running: Arc<Running>,
+    /// Kept from run to run.
+    reply: Reply,
+}
+
+/// An error that nobody caught.
+struct Thrown {
+    text: Vec<u8>,
+    place: Option<(String, usize)>,
+}
+
+impl Vm {
+    /// A state with all libraries.
+    ///
+    /// # Errors
+    /// If there is no memory for it.
+    pub fn new(running: Arc<Running>) -> mlua::Result<Vm> {
+        let libraries = StdLib::TABLE | StdLib::STRING | StdLib::MATH | StdLib::OS;
+        let lua = Lua::new_with(libraries, LuaOptions::default())?;
+        let failure = Arc::new(Mutex::new(None));
+        let json = Arc::new(Mutex::new(Config::default()));
+        let api = api::table(&lua)?;
+        let libraries = lua.create_table()?;
+        libraries.raw_set("bit", bits::table(&lua)?)?;
+        libraries.raw_set("cjson", cjson::table(&lua, &json)?)?;
+        libraries.raw_set("cmsgpack", cmsgpack::table(&lua)?)?;
+        libraries.raw_set("struct", structs::table(&lua)?)?;
+        let host = host_table(&lua, &running, &failure)?;
+        let prelude = lua.load(include_str!("prelude.lua")).set_name("=prelude");
+        let prelude = prelude.set_environment(lua.create_table()?).into_function()?;
+        let (globals, env, run): (Table, Table, Function) = prelude.call((host, &api, libraries))?;
+        lua.set_globals(globals.clone())?;
+        let stop = Arc::clone(&running);
+        lua.set_global_hook(HookTriggers::new().every_nth_instruction(HOOK_PERIOD), move |_, _| {
+            stop.takes_long();
+            alive(&stop).map(|()| VmState::Continue)
+        })?;
+        lua.set_memory_limit(MEMORY_MAX)?;
+        Ok(Vm { lua, globals, env, api, run, failure, json, running, reply: Reply::default() })
+    }
+
+    /// Bytes that the state holds.
+    pub fn used_memory(&self) -> usize {
+        self.lua.used_memory()
+    }
+
+    /// Compiles a script.
+    ///
+    /// # Errors
+    /// What the compiler says.
+    pub fn compile(&mut self, code: &[u8]) -> Result<Function, Refused> {
+        let wrong = |what: &[u8]| Refused([b"ERR Error compiling script (new function): ", what].concat());
+        if code.first() == Some(&BYTECODE_MARK) {
+            return Err(wrong(b"user_script:1: unexpected symbol near '?'"));
+        }
+        // A collection while the parser holds unanchored objects has been exploited (CVE-2025-49844).
+        self.lua.gc_stop();
+        let chunk = self.lua.load(code).set_name("@user_script").set_mode(ChunkMode::Text);
+        let compiled = chunk.set_environment(self.globals.clone()).into_function();
+        self.lua.gc_restart();
+        compiled.map_err(|error| wrong(&raise::plain(&error)))
+    }
+
+    /// Runs a script and writes its result.
+    ///
+    /// # Errors
+    /// What it threw, or why it couldn't go on.
+    pub fn run(
+        &mut self,
+        script: &Script,
+        run: &Run<'_>,
+        host: &mut dyn Host,
+        out: &mut Reply,
+    ) -> Result<(), Failure> {
+        let mut reply = std::mem::take(&mut self.reply);
+        reply.set_protocol(run.protocol);
+        *self.json.lock() = Config::default();
+        self.running.begin();
+        let session = RefCell::new(api::Session { host, reply });
+        let outcome = self.run_under(script, run, &session, out);
+        self.running.end();
+        self.reply = session.into_inner().reply;
+        self.reply.clear();
+        let thrown = self.failure.lock().take();
+        match (outcome, thrown) {
+            (Ok(true), _) => Ok(()),
+            (_, Some(thrown)) => Err(Failure(thrown.told(&run.sha))),
+            (Ok(false), None) => Err(told_plain(&run.sha, b"execution failure")),
+            (Err(error), None) => Err(told_plain(&run.sha, &raise::plain(&error))),
+        }
+    }
+
+    /// Whether the script came to its end; then its result is written.
+    fn run_under(
+        &self,
+        script: &Script,
+        run: &Run<'_>,
+        session: &RefCell<api::Session<'_>>,
+        out: &mut Reply,
+    ) -> mlua::Result<bool> {
+        self.env.raw_set("KEYS", self.strings(run.keys)?)?;
+        self.env.raw_set("ARGV", self.strings(run.args)?)?;
+        self.lua.scope(|scope| {
+            api::bind(&self.api, scope, session)?;
+            let (ended, result): (bool, Value) = self.run.call(&script.code)?;
+            if ended {
+                let resp3 = session.borrow().reply.is_resp3();
+                convert::write_value(&result, resp3, out)?;
+            }
+            Ok(ended)
+        })
+    }
+
+    fn strings(&self, texts: &[&[u8]]) -> mlua::Result<Table> {
+        let table = self.lua.create_table_with_capacity(texts.len(), 0)?;
+        for text in texts {
+            table.raw_push(self.lua.create_string(text)?)?;
+        }
+        Ok(table)
+    }
+}
+
+impl Thrown {
+    fn told(self, sha: &[u8]) -> Vec<u8> {
+        let mut text = self.text;
+        if let Some((source, line)) = self.place {
+            text.extend_from_slice(b" script: ");
+            text.extend_from_slice(sha);
+            text.extend_from_slice(format!(", on {source}:{line}.").as_bytes());
+        }
+        text
+    }
+}
+
+/// The answer to a script that ended without reaching its error handler.
+fn told_plain(sha: &[u8], what: &[u8]) -> Failure {
+    let what = &what[..what.len().min(100)];
+    Failure([b"ERR Error running script ", sha, b", ", what].concat())
+}
+
+/// # Errors
+/// If the script has been killed.
+fn alive(running: &Running) -> mlua::Result<()> {
+    if running.is_killed() {
+        return Err(raise::fail_reply("ERR Script killed by user with SCRIPT KILL..."));
+    }
+    Ok(())
+}
+
+/// What the prelude needs of this side.
+fn host_table(
+    lua: &Lua,
+    running: &Arc<Running>,
+    failure: &Arc<Mutex<Option<Thrown>>>,
+) -> mlua::Result<Table> {
+    let host = lua.create_table()?;
+    host.raw_set("globals", lua.globals())?;
+    let refuse = |lua: &Lua, _: MultiValue| -> mlua::Result<()> {
+        Err(raise::fail(lua, "Attempt to modify a readonly table"))
+    };
+    host.raw_set("refuse", lua.create_function(refuse)?)?;
+    // Library functions tell no place.
+    let refuse_plainly = |_: &Lua, ()| -> mlua::Result<()> {
+        Err(mlua::Error::external(Raised::Text(b"Attempt to modify a readonly table".to_vec())))
+    };
+    host.raw_set("refuse_plainly", lua.create_function(refuse_plainly)?)?;
+    let missing = |lua: &Lua, (_, name): (Value, Value)| -> mlua::Result<()> {
+        let name = lua.coerce_string(name)?.map(|name| name.as_bytes().to_vec()).unwrap_or_default();
+        let text = [b"Script attempted to access nonexistent global variable '", name.as_slice(), b"'"];
+        Err(raise::fail(lua, text.concat()))
+    };
+    host.raw_set("missing", lua.create_function(missing)?)?;
+    let message = |lua: &Lua, problem: Value| match raise::text_of(&problem) {
+        Some(text) => Ok(Value::String(lua.create_string(text)?)),
+        None => Ok(problem),
+    };
+    host.raw_set("message", lua.create_function(message)?)?;
+    host.raw_set("object", lua.create_function(error_object)?)?;
+    let is_bytecode = |_: &Lua, text: Value| {
+        Ok(matches!(text, Value::String(text) if text.as_bytes().first() == Some(&BYTECODE_MARK)))
+    };
+    host.raw_set("is_bytecode", lua.create_function(is_bytecode)?)?;
+    let stop = Arc::clone(running);
+    host.raw_set("check_alive", lua.create_function(move |_, ()| alive(&stop))?)?;
+    let failure = Arc::clone(failure);
+    let handler = move |lua: &Lua, problem: Value| {
+        *failure.lock() = Some(thrown(lua, &problem));
+        Ok(())
+    };
+    host.raw_set("handler", lua.create_function(handler)?)?;
+    api::random(lua, &host)?;
+    Ok(host)
+}
+
+/// What an error handler of a script gets for an error of a library: a table or a text.
+fn error_object(lua: &Lua, problem: Value) -> mlua::Result<Value> {
+    let Value::Error(error) = &problem else { return Ok(problem) };
+    match raise::raised(error) {
+        Some(Raised::Reply(text)) => Ok(Value::Table(convert::error_table(lua, text)?)),
+        _ => {
+            let text = raise::text_of(&problem).unwrap_or_default();
+            Ok(Value::String(lua.create_string(text)?))
+        }
+    }
+}
+
+/// An error that no script caught, as it is answered.
+fn thrown(lua: &Lua, problem: &Value) -> Thrown {
+    let with_code = |text: &[u8]| [b"ERR ", text].concat();
+    let text = match problem {
+        Value::Error(error) => match raise::raised(error) {
+            Some(Raised::Reply(text)) => text.clone(),
+            Some(Raised::Text(text)) => with_code(text),
+            None => with_code(&raise::plain(error)),
+        },
+        Value::Table(_) => raise::text_of(problem).unwrap_or_else(|| b"ERR unknown error".to_vec()),
+        other => with_code(other.to_string().unwrap_or_default().as_bytes()),
+    };
+    Thrown { text, place: raise::place(lua) }
+}
