@@ -66,6 +66,10 @@ impl Turn {
     ) -> Stop {
         let gate = &server.keyspace.gate;
         let Some(mut pass) = gate.enter_soon() else { return Stop::GateClosed };
+        if session.is_subscribed() {
+            // Messages that came before the commands stand before their replies.
+            session.drain_outbox(reply);
+        }
         let requests = self.prefetch(server, session, batch, input);
         let mut executor = Executor::new(server);
         let full = if session.must_authenticate() { TURN_REPLY_UNAUTHENTICATED } else { TURN_REPLY };

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::support::{Client, Reply, Server, pipeline, show};
+use crate::support::{Client, Reply, Server, pipeline, show, testing_the_reference};
 
 fn words(command: &str) -> Vec<&str> {
     command.split(' ').collect()
@@ -472,4 +472,64 @@ fn too_few_descriptors_lower_maxclients() {
     };
     server.wait_for_log("68");
     assert_eq!(Client::tcp(server.port()).config("maxclients"), "68");
+}
+
+#[test]
+fn a_client_without_password_that_takes_nothing_is_held_back() {
+    if testing_the_reference() {
+        return; // Redis has bounded these replies since 7.4.3.
+    }
+    let server = Server::with(&["--requirepass", "pw"]);
+    let mut stuck = server.client();
+    let requests = "PING\r\n".repeat(400_000);
+    let writing = {
+        let mut writer = std::net::TcpStream::connect(("127.0.0.1", server.port())).expect("it listens");
+        writer.set_nonblocking(true).expect("it can");
+        let begun = Instant::now();
+        let mut rest = requests.as_bytes();
+        while !rest.is_empty() && begun.elapsed() < Duration::from_millis(500) {
+            match std::io::Write::write(&mut writer, rest) {
+                Ok(count) => rest = &rest[count..],
+                Err(_) => std::thread::sleep(Duration::from_millis(5)),
+            }
+        }
+        writer
+    };
+    is_ok(&mut stuck, "AUTH pw");
+    for line in list(&mut stuck) {
+        let bytes: usize = field(&line, "tot-mem").parse().expect("a number");
+        assert!(bytes < 100_000, "{line}");
+    }
+    drop(writing);
+}
+
+/// An address of this machine that isn't loopback, if it has one.
+fn outer_address() -> Option<std::net::IpAddr> {
+    let socket = std::net::UdpSocket::bind(("0.0.0.0", 0)).ok()?;
+    socket.connect(("192.0.2.1", 9)).ok()?;
+    let address = socket.local_addr().ok()?.ip();
+    (!address.is_loopback() && !address.is_unspecified()).then_some(address)
+}
+
+#[test]
+fn protected_mode_lets_only_this_host_in() {
+    let Some(address) = outer_address() else { return };
+    let server = Server::with(&["--bind", "*"]);
+    let mut client = server.client();
+    let outside = |request: &[u8]| {
+        let mut stream = std::net::TcpStream::connect((address, server.port())).expect("it listens");
+        stream.set_read_timeout(Some(Duration::from_secs(10))).expect("a timeout can be set");
+        // It may be closed already.
+        let _ = std::io::Write::write(&mut stream, request);
+        let mut answer = [0; 7];
+        std::io::Read::read_exact(&mut stream, &mut answer).expect("an answer");
+        String::from_utf8_lossy(&answer).into_owned()
+    };
+    assert_eq!(outside(b""), "-DENIED");
+    is_ok(&mut client, "CONFIG SET protected-mode no");
+    assert_eq!(outside(b"PING\r\n"), "+PONG\r\n");
+    is_ok(&mut client, "CONFIG SET protected-mode yes");
+    assert_eq!(outside(b""), "-DENIED");
+    is_ok(&mut client, "CONFIG SET requirepass pw");
+    assert_eq!(outside(b"PING\r\n"), "-NOAUTH");
 }

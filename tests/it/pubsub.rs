@@ -139,6 +139,17 @@ fn a_subscriber_of_resp3_may_do_everything() {
 }
 
 #[test]
+fn subscriptions_within_a_transaction() {
+    let server = Server::start();
+    let mut client = server.client();
+    let expected = "+OK\r\n+QUEUED\r\n+QUEUED\r\n*2\r\n\
+                    -ERR SSUBSCRIBE isn't allowed for a DENY BLOCKING client\r\n"
+        .to_owned()
+        + &confirmation('*', "subscribe", "c", 1);
+    sends(&mut client, &["MULTI", "SSUBSCRIBE s", "SUBSCRIBE c", "EXEC"], &expected);
+}
+
+#[test]
 fn confirmations_and_messages_come_even_without_replies() {
     let server = Server::start();
     let (mut client, mut other) = (server.client(), server.client());

@@ -74,3 +74,26 @@ fn the_pid_file_lives_as_long_as_the_server() {
     assert_eq!(server.stop("TERM"), Some(0));
     assert!(!file.exists(), "the pid file is left behind");
 }
+
+#[test]
+fn who_insists_is_not_made_to_wait() {
+    if testing_the_reference() {
+        return; // Redis doesn't wait for clients.
+    }
+    let mut server = Server::start();
+    let mut client = server.client();
+    client.set(b"k", &vec![b'x'; 1 << 20]);
+    // Replies that nobody takes: the server waits for a second.
+    client.send(&pipeline(&["GET k"; 50]));
+    std::thread::sleep(std::time::Duration::from_millis(100));
+    let interrupt = || {
+        let mut command = crate::support::program("kill");
+        let sent = crate::support::run(command.args(["-s", "INT", &server.pid().to_string()]));
+        assert_eq!(sent.code, Some(0), "{sent:?}");
+    };
+    interrupt();
+    server.wait_for_log("Received SIGINT scheduling shutdown");
+    interrupt();
+    assert_eq!(server.wait(), Some(1));
+    assert!(server.log().contains("You insist"), "{}", server.log());
+}

@@ -3,6 +3,7 @@
 //! Each name is confirmed by a push of its own. Confirmations are no replies: CLIENT REPLY doesn't silence them.
 
 use crate::client::ReplyMode;
+use crate::command::error;
 use crate::command::row::*;
 use crate::pubsub::Kind;
 use crate::resp::Reply;
@@ -74,6 +75,9 @@ const FLAGS: &[Flags] = &[PUBSUB, NOSCRIPT, LOADING, STALE, SUBSCRIBER];
 const SHARD_CHANNELS: &[KeySpec] = &[KeySpec::range(1, -1, 1, &[NOT_KEY])];
 
 fn subscribe(call: &mut Call<'_>, kind: Kind, word: &str) -> Outcome {
+    if call.nested && kind == Kind::ShardChannel {
+        return Err(error::SSUBSCRIBE_IN_TRANSACTION);
+    }
     let Call { args, reply, session, server, .. } = call;
     session.subscriptions(&server.pubsub, |subscriptions| {
         for name in &args[1..] {
@@ -85,11 +89,13 @@ fn subscribe(call: &mut Call<'_>, kind: Kind, word: &str) -> Outcome {
 }
 
 fn unsubscribe(call: &mut Call<'_>, kind: Kind, word: &str) -> Outcome {
-    let Call { args, reply, session, server, .. } = call;
+    let Call { args, reply, session, server, nested, .. } = call;
     let client = session.client.clone();
-    // What has arrived goes before the confirmation that nothing will.
+    // What has arrived goes before the confirmation that nothing will; but not into the array of EXEC.
     let settle = |reply: &mut Reply, name: Option<&[u8]>, count| {
-        client.outbox.take().iter().for_each(|frame| reply.raw(frame));
+        if !*nested {
+            client.outbox.take().iter().for_each(|frame| reply.raw(frame));
+        }
         confirm(reply, word, name, count);
     };
     session.subscriptions(&server.pubsub, |subscriptions| {
