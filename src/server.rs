@@ -69,7 +69,6 @@ pub fn run(config: Config) -> ExitCode {
         .build();
     match runtime {
         Ok(runtime) => {
-            let _pid_file = PidFile::write(&settings.process);
             let code = serve(&runtime, &server);
             // A command that still runs is not waited for.
             runtime.shutdown_background();
@@ -118,6 +117,8 @@ fn serve(runtime: &Runtime, server: &Arc<Server>) -> ExitCode {
             tracing::warn!("Failed listening: {error}");
             return ExitCode::FAILURE;
         }
+        // Not before the addresses are ours: a second server that can't start must not touch the first one's file.
+        let _pid_file = PidFile::write(&settings.process);
         tracing::info!("Server initialized");
         let (tcp, unix) = listeners.summary();
         if tcp > 0 {
