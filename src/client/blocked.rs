@@ -64,11 +64,6 @@ impl Blocked {
         self.claimed.store(false, Ordering::Release);
     }
 
-    /// Whether its waiting is over or about to be.
-    pub fn is_claimed(&self) -> bool {
-        self.claimed.load(Ordering::Acquire)
-    }
-
     /// Ends the waiting with the bytes of a reply. The caller has claimed it.
     pub fn answer(&self, reply: Vec<u8>) {
         *self.answer.lock() = Some(reply);
