@@ -18,7 +18,7 @@ use crate::command::{Error, error};
 use crate::commands::account::account;
 use crate::commands::{Block, Call, Command, Compute, Found, Install, Listed, Next, Outcome, Server};
 use crate::config::{EvictionPolicy, Settings};
-use crate::keyspace::{Clock, Effects, Keyspace, Lfu, Plan, View};
+use crate::keyspace::{Clock, Effects, Held, Keyspace, Lfu, Plan, View};
 use crate::resp::Reply;
 
 /// One request with what looking it up gave.
@@ -148,13 +148,36 @@ impl<'s> Executor<'s> {
         }
     }
 
-    /// Runs one request. `everything` says that the gate is closed and ours.
+    /// The server that it runs commands of.
+    pub fn server(&self) -> &'s Arc<Server> {
+        self.server
+    }
+
+    /// When the last command ended.
+    pub fn time(&self) -> Instant {
+        self.mark
+    }
+
+    /// Goes on after waiting: the time that has passed is not the next command's. Tells the time.
+    pub fn resume(&mut self) -> Instant {
+        self.lap();
+        self.mark
+    }
+
+    /// Whether a request needs the closed gate.
+    pub fn needs_everything(&self, args: &[&[u8]], session: &Session) -> bool {
+        let Found::Command(listed) = self.server.catalog.find(args) else { return false };
+        let runs = session.transaction.is_none() || listed.command.spec.flags.contains(Flags::IMMEDIATE);
+        runs && effective_flags(listed.command, args, session).contains(Flags::EXCLUSIVE)
+    }
+
+    /// Runs one request; with everything, if that is held behind the closed gate.
     pub fn run(
         &mut self,
         request: &Request<'_>,
         session: &mut Session,
         reply: &mut Reply,
-        everything: bool,
+        everything: Option<&mut Held<'_>>,
     ) -> Done {
         let last = match request.found {
             Found::Command(listed) => listed.id as u32,
@@ -191,7 +214,7 @@ impl<'s> Executor<'s> {
             reply.simple("QUEUED");
             return Done::Replied;
         }
-        if flags.contains(Flags::EXCLUSIVE) && !everything {
+        if flags.contains(Flags::EXCLUSIVE) && everything.is_none() {
             return Done::NeedsEverything;
         }
         self.execute(listed, request, session, reply, everything)
@@ -211,7 +234,7 @@ impl<'s> Executor<'s> {
         request: &Request<'_>,
         session: &mut Session,
         reply: &mut Reply,
-        everything: bool,
+        everything: Option<&mut Held<'_>>,
     ) -> Done {
         let from = reply.len();
         let outcome = self.call(listed, request, session, reply, everything, None);
@@ -233,7 +256,7 @@ impl<'s> Executor<'s> {
                 return self.refuse(Some(listed), &error::BUSY, session, reply);
             }
         }
-        self.run(request, session, reply, false)
+        self.run(request, session, reply, None)
     }
 
     /// Installs the result of [`Done::Compute`].
@@ -249,7 +272,7 @@ impl<'s> Executor<'s> {
             return Done::Paused(Some(install));
         }
         let from = reply.len();
-        let outcome = self.call(listed, request, session, reply, false, Some(install));
+        let outcome = self.call(listed, request, session, reply, None, Some(install));
         self.finish(listed, request.args, outcome, from, session, reply)
     }
 
@@ -259,15 +282,15 @@ impl<'s> Executor<'s> {
         request: &Request<'_>,
         session: &mut Session,
         reply: &mut Reply,
-        everything: bool,
+        everything: Option<&mut Held<'_>>,
         install: Option<Install>,
     ) -> Outcome {
         let mut hashes: SmallVec<[u64; 16]> = SmallVec::new();
         let keyspace = &self.server.keyspace;
         let held = match (everything, request.hash) {
-            (true, _) => keyspace.hold(Plan::Everything),
-            (false, Some(hash)) => keyspace.hold(Plan::Keys(&[hash])),
-            (false, None) => {
+            (Some(held), _) => held.lend(keyspace, Plan::Everything),
+            (None, Some(hash)) => keyspace.hold(Plan::Keys(&[hash])),
+            (None, None) => {
                 // Arguments that contradict themselves lock nothing; the handler says what is wrong.
                 if self.hash_keys(listed, request.args, session, &mut hashes).is_err() {
                     hashes.clear();
