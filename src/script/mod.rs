@@ -15,20 +15,22 @@ mod bits;
 mod cache;
 mod cjson;
 mod cmsgpack;
-mod convert;
 mod number;
+mod push;
 mod raise;
+mod raw;
 mod running;
 mod shebang;
 mod structs;
 mod vm;
+mod write;
 
 pub use self::cache::{Refused, Script, Scripts, Sha, sha_of};
 pub use self::running::{Kill, Running};
 pub use self::shebang::ScriptFlags;
 pub use self::vm::Vm;
 
-use crate::resp::{Protocol, Reply};
+use crate::resp::Reply;
 
 /// What runs the commands that scripts call.
 pub trait Host {
@@ -44,14 +46,12 @@ pub trait Host {
 
 /// One run of a script.
 pub struct Run<'a> {
-    /// The script.
-    pub sha: Sha,
+    /// Its SHA1, or the name of the function: what its errors tell.
+    pub name: &'a [u8],
     /// `KEYS`.
     pub keys: &'a [&'a [u8]],
     /// `ARGV`.
     pub args: &'a [&'a [u8]],
-    /// The protocol that the script's commands begin with.
-    pub protocol: Protocol,
 }
 
 /// An error that ended a script: its text, the code in front.

@@ -184,11 +184,4 @@ strings.__metatable = sealed
 local globals = protect(env, host.missing)
 env._G = globals
 
-local handler = host.handler
-
--- Runs a script: whether it came to its end, and its result.
-local function run(script)
-    return xpcall(script, handler)
-end
-
-return globals, env, run
+return globals, env

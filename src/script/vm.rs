@@ -1,17 +1,18 @@
 //! The interpreter: making it, compiling scripts, running them.
 
-use std::cell::RefCell;
+use std::ffi::c_int;
 use std::sync::Arc;
 
 use mlua::chunk::ChunkMode;
 use mlua::{Function, HookTriggers, Lua, LuaOptions, MultiValue, StdLib, Table, Value, VmState};
 use parking_lot::Mutex;
 
-use super::cache::{Refused, Script};
+use super::cache::Refused;
 use super::cjson::{self, Config};
 use super::raise::{self, Raised};
-use super::{Failure, Host, Run, Running, api, bits, cmsgpack, convert, structs};
-use crate::resp::Reply;
+use super::raw::{Ended, Engine, Job, Slot};
+use super::{Failure, Host, Run, Running, api, bits, cmsgpack, structs};
+use crate::resp::{Protocol, Reply};
 
 /// Instructions between looks at whether the script has been killed.
 const HOOK_PERIOD: u32 = 100_000;
@@ -23,19 +24,20 @@ const BYTECODE_MARK: u8 = 0x1b;
 /// One Lua state; see the head of the folder.
 pub struct Vm {
     lua: Lua,
-    /// What scripts have for globals, and the table behind it.
+    /// Runs what is compiled. It outlives the interpreter, whose finalizers may still look for a run.
+    engine: Engine,
+    /// What scripts have for globals.
     globals: Table,
-    env: Table,
-    /// The table behind `redis`.
-    api: Table,
-    /// Runs a compiled script under the error handler.
-    run: Function,
     failure: Arc<Mutex<Option<Thrown>>>,
     json: Arc<Mutex<Config>>,
     running: Arc<Running>,
     /// Kept from run to run.
     reply: Reply,
 }
+
+/// Compiled code of an interpreter, until it is given back with [`Vm::forget`].
+#[derive(Clone, Copy)]
+pub struct Code(c_int);
 
 /// An error that nobody caught.
 struct Thrown {
@@ -53,24 +55,26 @@ impl Vm {
         let lua = Lua::new_with(libraries, LuaOptions::default())?;
         let failure = Arc::new(Mutex::new(None));
         let json = Arc::new(Mutex::new(Config::default()));
-        let api = api::table(&lua)?;
+        let slot = Arc::new(Slot::default());
+        let api = api::table(&lua, &slot)?;
         let libraries = lua.create_table()?;
         libraries.raw_set("bit", bits::table(&lua)?)?;
         libraries.raw_set("cjson", cjson::table(&lua, &json)?)?;
         libraries.raw_set("cmsgpack", cmsgpack::table(&lua)?)?;
         libraries.raw_set("struct", structs::table(&lua)?)?;
-        let host = host_table(&lua, &running, &failure)?;
+        let host = host_table(&lua, &running)?;
         let prelude = lua.load(include_str!("prelude.lua")).set_name("=prelude");
         let prelude = prelude.set_environment(lua.create_table()?).into_function()?;
-        let (globals, env, run): (Table, Table, Function) = prelude.call((host, &api, libraries))?;
+        let (globals, env): (Table, Table) = prelude.call((host, &api, libraries))?;
         lua.set_globals(globals.clone())?;
+        let engine = Engine::new(&lua, &slot, &error_handler(&lua, &failure)?, &env)?;
         let stop = Arc::clone(&running);
         lua.set_global_hook(HookTriggers::new().every_nth_instruction(HOOK_PERIOD), move |_, _| {
             stop.takes_long();
             alive(&stop).map(|()| VmState::Continue)
         })?;
         lua.set_memory_limit(MEMORY_MAX)?;
-        Ok(Vm { lua, globals, env, api, run, failure, json, running, reply: Reply::default() })
+        Ok(Vm { lua, engine, globals, failure, json, running, reply: Reply::default() })
     }
 
     /// Bytes that the state holds.
@@ -82,7 +86,7 @@ impl Vm {
     ///
     /// # Errors
     /// What the compiler says.
-    pub fn compile(&mut self, code: &[u8]) -> Result<Function, Refused> {
+    pub fn compile(&mut self, code: &[u8]) -> Result<Code, Refused> {
         let wrong = |what: &[u8]| Refused([b"ERR Error compiling script (new function): ", what].concat());
         if code.first() == Some(&BYTECODE_MARK) {
             return Err(wrong(b"user_script:1: unexpected symbol near '?'"));
@@ -92,7 +96,13 @@ impl Vm {
         let chunk = self.lua.load(code).set_name("@user_script").set_mode(ChunkMode::Text);
         let compiled = chunk.set_environment(self.globals.clone()).into_function();
         self.lua.gc_restart();
-        compiled.map_err(|error| wrong(&raise::plain(&error)))
+        let kept = compiled.and_then(|code| self.engine.keep(&self.lua, code));
+        kept.map(Code).map_err(|error| wrong(&raise::plain(&error)))
+    }
+
+    /// Lets go of a script.
+    pub fn forget(&mut self, code: Code) {
+        self.engine.forget(code.0);
     }
 
     /// Runs a script and writes its result.
@@ -101,56 +111,26 @@ impl Vm {
     /// What it threw, or why it couldn't go on.
     pub fn run(
         &mut self,
-        script: &Script,
+        code: Code,
         run: &Run<'_>,
         host: &mut dyn Host,
         out: &mut Reply,
     ) -> Result<(), Failure> {
-        let mut reply = std::mem::take(&mut self.reply);
-        reply.set_protocol(run.protocol);
         *self.json.lock() = Config::default();
         self.running.begin();
-        let session = RefCell::new(api::Session { host, reply });
-        let outcome = self.run_under(script, run, &session, out);
+        let reply = std::mem::take(&mut self.reply);
+        let mut session = api::Session { host, protocol: Protocol::Resp2, reply };
+        let job = Job { code: code.0, keys: run.keys, args: run.args, passed: false };
+        let ended = self.engine.run(&job, &mut session, out);
+        self.reply = session.reply;
         self.running.end();
-        self.reply = session.into_inner().reply;
-        self.reply.clear();
         let thrown = self.failure.lock().take();
-        match (outcome, thrown) {
-            (Ok(true), _) => Ok(()),
-            (_, Some(thrown)) => Err(Failure(thrown.told(&run.sha))),
-            (Ok(false), None) => Err(told_plain(&run.sha, b"execution failure")),
-            (Err(error), None) => Err(told_plain(&run.sha, &raise::plain(&error))),
+        match (ended, thrown) {
+            (Ended::Well, _) => Ok(()),
+            (_, Some(thrown)) => Err(Failure(thrown.told(run.name))),
+            (Ended::Thrown, None) => Err(told_plain(run.name, b"execution failure")),
+            (Ended::Exhausted, None) => Err(told_plain(run.name, b"not enough memory")),
         }
-    }
-
-    /// Whether the script came to its end; then its result is written.
-    fn run_under(
-        &self,
-        script: &Script,
-        run: &Run<'_>,
-        session: &RefCell<api::Session<'_>>,
-        out: &mut Reply,
-    ) -> mlua::Result<bool> {
-        self.env.raw_set("KEYS", self.strings(run.keys)?)?;
-        self.env.raw_set("ARGV", self.strings(run.args)?)?;
-        self.lua.scope(|scope| {
-            api::bind(&self.api, scope, session)?;
-            let (ended, result): (bool, Value) = self.run.call(&script.code)?;
-            if ended {
-                let resp3 = session.borrow().reply.is_resp3();
-                convert::write_value(&result, resp3, out)?;
-            }
-            Ok(ended)
-        })
-    }
-
-    fn strings(&self, texts: &[&[u8]]) -> mlua::Result<Table> {
-        let table = self.lua.create_table_with_capacity(texts.len(), 0)?;
-        for text in texts {
-            table.raw_push(self.lua.create_string(text)?)?;
-        }
-        Ok(table)
     }
 }
 
@@ -181,12 +161,17 @@ fn alive(running: &Running) -> mlua::Result<()> {
     Ok(())
 }
 
+/// Keeps what nobody caught.
+fn error_handler(lua: &Lua, failure: &Arc<Mutex<Option<Thrown>>>) -> mlua::Result<Function> {
+    let failure = Arc::clone(failure);
+    lua.create_function(move |lua, problem: Value| {
+        *failure.lock() = Some(thrown(lua, &problem));
+        Ok(())
+    })
+}
+
 /// What the prelude needs of this side.
-fn host_table(
-    lua: &Lua,
-    running: &Arc<Running>,
-    failure: &Arc<Mutex<Option<Thrown>>>,
-) -> mlua::Result<Table> {
+fn host_table(lua: &Lua, running: &Arc<Running>) -> mlua::Result<Table> {
     let host = lua.create_table()?;
     host.raw_set("globals", lua.globals())?;
     let refuse = |lua: &Lua, _: MultiValue| -> mlua::Result<()> {
@@ -216,12 +201,6 @@ fn host_table(
     host.raw_set("is_bytecode", lua.create_function(is_bytecode)?)?;
     let stop = Arc::clone(running);
     host.raw_set("check_alive", lua.create_function(move |_, ()| alive(&stop))?)?;
-    let failure = Arc::clone(failure);
-    let handler = move |lua: &Lua, problem: Value| {
-        *failure.lock() = Some(thrown(lua, &problem));
-        Ok(())
-    };
-    host.raw_set("handler", lua.create_function(handler)?)?;
     api::random(lua, &host)?;
     Ok(host)
 }
@@ -230,7 +209,7 @@ fn host_table(
 fn error_object(lua: &Lua, problem: Value) -> mlua::Result<Value> {
     let Value::Error(error) = &problem else { return Ok(problem) };
     match raise::raised(error) {
-        Some(Raised::Reply(text)) => Ok(Value::Table(convert::error_table(lua, text)?)),
+        Some(Raised::Reply(text)) => Ok(Value::Table(raise::error_table(lua, text)?)),
         _ => {
             let text = raise::text_of(&problem).unwrap_or_default();
             Ok(Value::String(lua.create_string(text)?))

@@ -8,8 +8,8 @@ use crate::command::spec::Flags;
 use crate::commands::account::account;
 use crate::commands::{Call, DONE, Found, Outcome};
 use crate::keyspace::Plan;
-use crate::resp::{Protocol, Reply};
-use crate::script::{Failure, Host, Run, ScriptFlags, Sha, sha_of};
+use crate::resp::Reply;
+use crate::script::{Failure, Host, Run, ScriptFlags, Sha};
 
 pub fn eval(call: &mut Call<'_>) -> Outcome {
     run(call, false, false)
@@ -38,13 +38,13 @@ fn run(call: &mut Call<'_>, by_sha: bool, reads_only: bool) -> Outcome {
         return Err(error::SCRIPT_KEYS_BEYOND_ARGS);
     }
     let count = usize::try_from(count).map_err(|_| error::SCRIPT_KEYS_NEGATIVE)?;
-    let sha = match Sha::try_from(body) {
-        Ok(sha) if by_sha => sha.map(|byte| byte.to_ascii_lowercase()),
-        _ => sha_of(body),
-    };
     let server = call.server;
     let scripts = &server.scripts;
     let mut state = scripts.lock();
+    let sha = match Sha::try_from(body) {
+        Ok(sha) if by_sha => sha.map(|byte| byte.to_ascii_lowercase()),
+        _ => state.sha_of(body),
+    };
     let script = match state.find(&sha) {
         Some(script) => script,
         None if by_sha => return Err(error::NOSCRIPT),
@@ -57,13 +57,13 @@ fn run(call: &mut Call<'_>, by_sha: bool, reads_only: bool) -> Outcome {
     let no_writes = reads_only || declared && script.flags.contains(ScriptFlags::NO_WRITES);
     let allow_oom = declared && script.flags.contains(ScriptFlags::ALLOW_OOM);
     let (keys, args) = args.split_at(count);
-    let run = Run { sha, keys, args, protocol: Protocol::Resp2 };
+    let run = Run { name: &sha, keys, args };
     let vm = state.vm(&scripts.running)?;
     let db = call.session.db;
     let mut out = std::mem::take(call.reply);
     let from = out.len();
     let mut host = Caller { call, no_writes, checks_memory: out_of_memory && !allow_oom, wrote: false };
-    let outcome = vm.run(&script, &run, &mut host, &mut out);
+    let outcome = vm.run(script.code, &run, &mut host, &mut out);
     *call.reply = out;
     call.session.db = db;
     if let Err(Failure(text)) = outcome {
