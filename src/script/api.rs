@@ -4,17 +4,21 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use mlua::{Lua, MultiValue, Result, Table, Value};
+use parking_lot::Mutex;
 use smallvec::SmallVec;
 
 use super::arguments::Arguments;
 use super::raise::{fail, fail_reply};
 use super::raw::{self, Slot};
+use super::register::{self, Loading};
 use super::{Host, sha_of};
 use crate::base::num::{DoubleText, exact_i64};
 use crate::resp::{Protocol, Reply};
 
 /// What a running script has for its commands.
 pub struct Session<'a> {
+    /// The script's SHA1, or the function's name.
+    pub name: &'a [u8],
     /// Runs them.
     pub host: &'a mut dyn Host,
     /// The protocol that the script has chosen for their replies.
@@ -39,11 +43,7 @@ pub fn table(lua: &Lua, slot: &Arc<Slot>) -> Result<Table> {
     api.raw_set("setresp", lua.create_function(move |lua, args| setresp(lua, &own, args))?)?;
     let own = Arc::clone(slot);
     api.raw_set("acl_check_cmd", lua.create_function(move |_, args| may_call(&own, &args))?)?;
-    api.raw_set("REDIS_VERSION", "7.4.1")?;
-    api.raw_set("REDIS_VERSION_NUM", 0x0007_0401)?;
-    for (name, level) in [("LOG_DEBUG", 0), ("LOG_VERBOSE", 1), ("LOG_NOTICE", 2), ("LOG_WARNING", 3)] {
-        api.raw_set(name, level)?;
-    }
+    constants(&api)?;
     let repl =
         [("REPL_NONE", 0), ("REPL_AOF", 1), ("REPL_SLAVE", 2), ("REPL_REPLICA", 2), ("REPL_ALL", REPL_ALL)];
     for (name, flags) in repl {
@@ -58,6 +58,27 @@ pub fn table(lua: &Lua, slot: &Arc<Slot>) -> Result<Table> {
     api.raw_set("breakpoint", lua.create_function(|_, _: MultiValue| Ok(false))?)?;
     api.raw_set("debug", lua.create_function(|_, _: MultiValue| Ok(()))?)?;
     Ok(api)
+}
+
+/// The table that the code of a library sees while it is loaded.
+///
+/// # Errors
+/// If Lua has no memory left.
+pub fn library_table(lua: &Lua, loading: &Arc<Mutex<Option<Loading>>>) -> Result<Table> {
+    let api = lua.create_table()?;
+    constants(&api)?;
+    api.raw_set("log", lua.create_function(log)?)?;
+    api.raw_set("register_function", register::function(lua, loading)?)?;
+    Ok(api)
+}
+
+fn constants(api: &Table) -> Result<()> {
+    api.raw_set("REDIS_VERSION", "7.4.1")?;
+    api.raw_set("REDIS_VERSION_NUM", 0x0007_0401)?;
+    for (name, level) in [("LOG_DEBUG", 0), ("LOG_VERBOSE", 1), ("LOG_NOTICE", 2), ("LOG_WARNING", 3)] {
+        api.raw_set(name, level)?;
+    }
+    Ok(())
 }
 
 /// An argument of a command: a text of Lua's, or a number's.

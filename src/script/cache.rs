@@ -9,7 +9,7 @@ use ahash::RandomState;
 use parking_lot::{Mutex, MutexGuard};
 
 use super::shebang::{self, ScriptFlags};
-use super::vm::Code;
+use super::vm::{Code, Kind};
 use super::{Running, Vm};
 
 /// How many scripts of EVAL are kept.
@@ -112,7 +112,7 @@ impl State {
     /// If there is no memory for it.
     pub fn vm(&mut self, running: &Arc<Running>) -> Result<&mut Vm, Refused> {
         if self.vm.is_none() {
-            let vm = Vm::new(Arc::clone(running));
+            let vm = Vm::new(Arc::clone(running), Kind::Scripts);
             self.vm = Some(vm.map_err(|error| Refused(format!("ERR {error}").into_bytes()))?);
         }
         Ok(self.vm.as_mut().expect("just made"))
@@ -157,7 +157,10 @@ impl State {
         }
         let (flags, code) =
             shebang::split(body).map_err(|text| Refused([b"ERR ", text.as_slice()].concat()))?;
-        let code = self.vm(running)?.compile(code)?;
+        let wrong = |what: Vec<u8>| {
+            Refused([b"ERR Error compiling script (new function): ", what.as_slice()].concat())
+        };
+        let code = self.vm(running)?.compile(code).map_err(wrong)?;
         if !stays {
             self.make_room();
             self.evictable += 1;

@@ -15,10 +15,13 @@ mod bits;
 mod cache;
 mod cjson;
 mod cmsgpack;
+mod functions;
+mod library;
 mod number;
 mod push;
 mod raise;
 mod raw;
+mod register;
 mod running;
 mod shebang;
 mod structs;
@@ -26,9 +29,10 @@ mod vm;
 mod write;
 
 pub use self::cache::{Refused, Script, Scripts, Sha, sha_of};
+pub use self::functions::{Callable, FunctionFigures, Functions, Libraries, Library, RestorePolicy};
 pub use self::running::{Kill, Running};
 pub use self::shebang::ScriptFlags;
-pub use self::vm::Vm;
+pub use self::vm::{Code, Kind, Registered, Vm};
 
 use crate::resp::Reply;
 
@@ -39,6 +43,9 @@ pub trait Host {
     /// # Errors
     /// The text, its code in front, if a script may not run the command.
     fn call(&mut self, args: &[&[u8]], reply: &mut Reply) -> Result<(), Vec<u8>>;
+
+    /// The client's command that runs the script.
+    fn command(&self) -> Vec<Box<[u8]>>;
 
     /// Whether the user may run a command; none if there is no such command.
     fn may_call(&mut self, args: &[&[u8]]) -> Option<bool>;

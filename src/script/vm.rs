@@ -7,11 +7,11 @@ use mlua::chunk::ChunkMode;
 use mlua::{Function, HookTriggers, Lua, LuaOptions, MultiValue, StdLib, Table, Value, VmState};
 use parking_lot::Mutex;
 
-use super::cache::Refused;
 use super::cjson::{self, Config};
 use super::raise::{self, Raised};
 use super::raw::{Ended, Engine, Job, Slot};
-use super::{Failure, Host, Run, Running, api, bits, cmsgpack, structs};
+use super::register::{Loading, Wanted};
+use super::{Failure, Host, Run, Running, ScriptFlags, api, bits, cmsgpack, structs};
 use crate::resp::{Protocol, Reply};
 
 /// Instructions between looks at whether the script has been killed.
@@ -26,8 +26,12 @@ pub struct Vm {
     lua: Lua,
     /// Runs what is compiled. It outlives the interpreter, whose finalizers may still look for a run.
     engine: Engine,
+    kind: Kind,
     /// What scripts have for globals.
     globals: Table,
+    /// Has them show what libraries see while they are loaded, or all.
+    show: Function,
+    loading: Arc<Mutex<Option<Loading>>>,
     failure: Arc<Mutex<Option<Thrown>>>,
     json: Arc<Mutex<Config>>,
     running: Arc<Running>,
@@ -38,6 +42,27 @@ pub struct Vm {
 /// Compiled code of an interpreter, until it is given back with [`Vm::forget`].
 #[derive(Clone, Copy)]
 pub struct Code(c_int);
+
+/// A function that a library has registered.
+pub struct Registered {
+    /// Its name.
+    pub name: Box<[u8]>,
+    /// What it is said to do.
+    pub description: Option<Box<[u8]>>,
+    /// What it promises or asks for.
+    pub flags: ScriptFlags,
+    /// What runs.
+    pub code: Code,
+}
+
+/// What an interpreter is for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Kind {
+    /// The scripts of EVAL.
+    Scripts,
+    /// The functions of libraries.
+    Functions,
+}
 
 /// An error that nobody caught.
 struct Thrown {
@@ -50,7 +75,7 @@ impl Vm {
     ///
     /// # Errors
     /// If there is no memory for it.
-    pub fn new(running: Arc<Running>) -> mlua::Result<Vm> {
+    pub fn new(running: Arc<Running>, kind: Kind) -> mlua::Result<Vm> {
         let libraries = StdLib::TABLE | StdLib::STRING | StdLib::MATH | StdLib::OS;
         let lua = Lua::new_with(libraries, LuaOptions::default())?;
         let failure = Arc::new(Mutex::new(None));
@@ -63,18 +88,25 @@ impl Vm {
         libraries.raw_set("cmsgpack", cmsgpack::table(&lua)?)?;
         libraries.raw_set("struct", structs::table(&lua)?)?;
         let host = host_table(&lua, &running)?;
+        let loading = Arc::new(Mutex::new(None));
+        host.raw_set("library", api::library_table(&lua, &loading)?)?;
         let prelude = lua.load(include_str!("prelude.lua")).set_name("=prelude");
         let prelude = prelude.set_environment(lua.create_table()?).into_function()?;
-        let (globals, env): (Table, Table) = prelude.call((host, &api, libraries))?;
+        let (globals, env, show): (Table, Table, Function) = prelude.call((host, &api, libraries))?;
         lua.set_globals(globals.clone())?;
         let engine = Engine::new(&lua, &slot, &error_handler(&lua, &failure)?, &env)?;
-        let stop = Arc::clone(&running);
+        let (stop, library) = (Arc::clone(&running), Arc::clone(&loading));
         lua.set_global_hook(HookTriggers::new().every_nth_instruction(HOOK_PERIOD), move |_, _| {
-            stop.takes_long();
+            if let Some(library) = &*library.lock() {
+                return library.check_time().map(|()| VmState::Continue);
+            }
+            if stop.takes_long() {
+                slot.with(|session| stop.tell(session.name, session.host.command()));
+            }
             alive(&stop).map(|()| VmState::Continue)
         })?;
         lua.set_memory_limit(MEMORY_MAX)?;
-        Ok(Vm { lua, engine, globals, failure, json, running, reply: Reply::default() })
+        Ok(Vm { lua, engine, kind, show, loading, globals, failure, json, running, reply: Reply::default() })
     }
 
     /// Bytes that the state holds.
@@ -86,18 +118,46 @@ impl Vm {
     ///
     /// # Errors
     /// What the compiler says.
-    pub fn compile(&mut self, code: &[u8]) -> Result<Code, Refused> {
-        let wrong = |what: &[u8]| Refused([b"ERR Error compiling script (new function): ", what].concat());
+    pub fn compile(&mut self, code: &[u8]) -> Result<Code, Vec<u8>> {
+        let code = self.parse(code)?;
+        self.engine.keep(&self.lua, code).map(Code).map_err(|error| raise::plain(&error))
+    }
+
+    /// Runs the code of a library and returns what it has registered.
+    ///
+    /// # Errors
+    /// What the compiler says, or what the code threw.
+    pub fn load(&mut self, code: &[u8]) -> Result<Vec<Registered>, Vec<u8>> {
+        let wrong = |what: Vec<u8>| [b"Error registering functions: ", what.as_slice()].concat();
+        let code =
+            self.parse(code).map_err(|what| [b"Error compiling function: ", what.as_slice()].concat())?;
+        *self.loading.lock() = Some(Loading::new());
+        let outcome = self.show.call::<()>(true).and_then(|()| code.call::<()>(()));
+        let shown = self.show.call::<()>(false);
+        let loaded = self.loading.lock().take();
+        outcome.and(shown).map_err(|error| wrong(told(&error)))?;
+        let mut functions = Vec::new();
+        for Wanted { name, description, flags, callback } in loaded.into_iter().flat_map(|it| it.functions) {
+            let code = self.engine.keep(&self.lua, callback).map_err(|error| wrong(told(&error)))?;
+            functions.push(Registered { name, description, flags, code: Code(code) });
+        }
+        Ok(functions)
+    }
+
+    fn parse(&self, code: &[u8]) -> Result<Function, Vec<u8>> {
+        let name = match self.kind {
+            Kind::Scripts => "@user_script",
+            Kind::Functions => "@user_function",
+        };
         if code.first() == Some(&BYTECODE_MARK) {
-            return Err(wrong(b"user_script:1: unexpected symbol near '?'"));
+            return Err(format!("{}:1: unexpected symbol near '?'", &name[1..]).into_bytes());
         }
         // A collection while the parser holds unanchored objects has been exploited (CVE-2025-49844).
         self.lua.gc_stop();
-        let chunk = self.lua.load(code).set_name("@user_script").set_mode(ChunkMode::Text);
+        let chunk = self.lua.load(code).set_name(name).set_mode(ChunkMode::Text);
         let compiled = chunk.set_environment(self.globals.clone()).into_function();
         self.lua.gc_restart();
-        let kept = compiled.and_then(|code| self.engine.keep(&self.lua, code));
-        kept.map(Code).map_err(|error| wrong(&raise::plain(&error)))
+        compiled.map_err(|error| raise::plain(&error))
     }
 
     /// Lets go of a script.
@@ -117,10 +177,10 @@ impl Vm {
         out: &mut Reply,
     ) -> Result<(), Failure> {
         *self.json.lock() = Config::default();
-        self.running.begin();
+        self.running.begin(self.kind);
         let reply = std::mem::take(&mut self.reply);
-        let mut session = api::Session { host, protocol: Protocol::Resp2, reply };
-        let job = Job { code: code.0, keys: run.keys, args: run.args, passed: false };
+        let mut session = api::Session { host, name: run.name, protocol: Protocol::Resp2, reply };
+        let job = Job { code: code.0, keys: run.keys, args: run.args, passed: self.kind == Kind::Functions };
         let ended = self.engine.run(&job, &mut session, out);
         self.reply = session.reply;
         self.running.end();
@@ -217,15 +277,23 @@ fn error_object(lua: &Lua, problem: Value) -> mlua::Result<Value> {
     }
 }
 
+/// The text of a library's error, its code in front.
+fn told(error: &mlua::Error) -> Vec<u8> {
+    match raise::raised(error) {
+        Some(Raised::Reply(text)) => text.clone(),
+        Some(Raised::Text(text)) => with_code(text),
+        None => with_code(&raise::plain(error)),
+    }
+}
+
+fn with_code(text: &[u8]) -> Vec<u8> {
+    [b"ERR ", text].concat()
+}
+
 /// An error that no script caught, as it is answered.
 fn thrown(lua: &Lua, problem: &Value) -> Thrown {
-    let with_code = |text: &[u8]| [b"ERR ", text].concat();
     let text = match problem {
-        Value::Error(error) => match raise::raised(error) {
-            Some(Raised::Reply(text)) => text.clone(),
-            Some(Raised::Text(text)) => with_code(text),
-            None => with_code(&raise::plain(error)),
-        },
+        Value::Error(error) => told(error),
         Value::Table(_) => raise::text_of(problem).unwrap_or_else(|| b"ERR unknown error".to_vec()),
         other => with_code(other.to_string().unwrap_or_default().as_bytes()),
     };
