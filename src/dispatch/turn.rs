@@ -9,7 +9,8 @@ use super::execute::{Done, Executor, Request, Suspended};
 use crate::client::{ReplyMode, Session};
 use crate::command::error;
 use crate::commands::{Found, Install, Listed, Server};
-use crate::keyspace::Keyspace;
+use crate::keyspace::gate::Closed;
+use crate::keyspace::{Keyspace, Plan};
 use crate::resp::{Batch, Reply};
 
 /// A turn stops when its replies are this long, in bytes, so that a pipeline doesn't pile them up.
@@ -17,9 +18,12 @@ pub const TURN_REPLY: usize = 256 * 1024;
 /// The same for clients that have yet to authenticate.
 const TURN_REPLY_UNAUTHENTICATED: usize = 16 * 1024;
 
+/// For how long a connection keeps the gate closed for one request after the other, in ns.
+const EXCLUSIVE_RUN: u64 = 200_000;
+
 /// Why a turn stopped.
 pub enum Stop {
-    /// All requests are done.
+    /// Nothing stands in the way of what is left, if anything is.
     Drained,
     /// The replies are long enough to be written first.
     Full,
@@ -27,7 +31,7 @@ pub enum Stop {
     Paused,
     /// The gate is closed: come back when it is open.
     GateClosed,
-    /// The next request needs the closed gate.
+    /// The next request needs the closed gate, which somebody else holds.
     NeedsEverything,
     /// The client waits for one of its keys; [`Turn::replied`] follows its answer.
     Blocked(Suspended),
@@ -88,7 +92,7 @@ impl Turn {
         }
         let prepared = self.prepare(server, session, batch, input);
         let mut executor = Executor::new(server);
-        let full = if session.must_authenticate() { TURN_REPLY_UNAUTHENTICATED } else { TURN_REPLY };
+        let full = reply_limit(session);
         let mut start = 0;
         for Known { end, found, hash } in prepared.requests {
             if session.client.is_ended() {
@@ -98,7 +102,7 @@ impl Turn {
             start = end;
             let from = reply.len();
             let mut done = match self.installing.take() {
-                None => executor.run(&request, session, reply, false),
+                None => executor.run(&request, session, reply, None),
                 Some(install) => executor.install(&request, session, reply, install),
             };
             while let Done::Later(_) | Done::Compute(_) = done {
@@ -121,7 +125,11 @@ impl Turn {
                 };
             }
             match done {
-                Done::NeedsEverything => return Stop::NeedsEverything,
+                Done::NeedsEverything => {
+                    drop(pass);
+                    let Some(closed) = gate.close_soon() else { return Stop::NeedsEverything };
+                    return self.run_behind(closed, &mut executor, session, batch, input, reply);
+                }
                 Done::Paused(install) => {
                     self.installing = install;
                     return Stop::Paused;
@@ -140,28 +148,60 @@ impl Turn {
         Stop::Drained
     }
 
-    /// Runs the next request with the gate closed; none if somebody else holds it.
+    /// Runs the next request behind the closed gate, and those after it that need it as well.
     pub fn run_exclusively(
         &mut self,
         server: &Arc<Server>,
+        closed: Closed<'_>,
         session: &mut Session,
         batch: &Batch,
         input: &[u8],
         reply: &mut Reply,
-    ) -> Option<Stop> {
-        let closed = server.keyspace.gate.try_close()?;
-        let args = arguments(batch, self.next, input);
-        let request = Request { args: &args, found: server.catalog.find(&args), hash: None };
-        let from = reply.len();
-        let done = Executor::new(server).run(&request, session, reply, true);
-        drop(closed);
-        if let Done::Paused(_) = done {
-            return Some(Stop::Paused);
+    ) -> Stop {
+        self.run_behind(closed, &mut Executor::new(server), session, batch, input, reply)
+    }
+
+    fn run_behind(
+        &mut self,
+        closed: Closed<'_>,
+        executor: &mut Executor<'_>,
+        session: &mut Session,
+        batch: &Batch,
+        input: &[u8],
+        reply: &mut Reply,
+    ) -> Stop {
+        let server = executor.server();
+        let begun = executor.resume();
+        let mut everything = server.keyspace.hold(Plan::Everything);
+        let full = reply_limit(session);
+        loop {
+            let args = arguments(batch, self.next, input);
+            let request = Request { args: &args, found: server.catalog.find(&args), hash: None };
+            let from = reply.len();
+            let done = executor.run(&request, session, reply, Some(&mut everything));
+            match done {
+                Done::Paused(_) => return Stop::Paused,
+                Done::Replied => self.replied(session, reply, from),
+                done => {
+                    // What is left to do needs nothing of what others wait for.
+                    drop((everything, closed));
+                    let close = matches!(done, Done::Close);
+                    let _ = put_off(done, reply);
+                    self.replied(session, reply, from);
+                    return if close { Stop::Close } else { Stop::Drained };
+                }
+            }
+            if session.client.is_ended() {
+                return Stop::Close;
+            }
+            if reply.len() >= full {
+                return Stop::Full;
+            }
+            let over = self.next >= batch.len() || executor.time() - begun > EXCLUSIVE_RUN;
+            if over || !executor.needs_everything(&arguments(batch, self.next, input), session) {
+                return Stop::Drained;
+            }
         }
-        let close = matches!(done, Done::Close);
-        let _ = put_off(done, reply);
-        self.replied(session, reply, from);
-        Some(if close { Stop::Close } else { Stop::Drained })
     }
 
     /// Answers the next request while a script runs for too long; none if it has begun already and must wait.
@@ -273,6 +313,11 @@ fn unhurried<R>(work: impl FnOnce() -> R) -> R {
         }
         _ => work(),
     }
+}
+
+/// How long the replies of a turn may get, in bytes.
+fn reply_limit(session: &Session) -> usize {
+    if session.must_authenticate() { TURN_REPLY_UNAUTHENTICATED } else { TURN_REPLY }
 }
 
 #[inline]
