@@ -187,10 +187,10 @@ fn pending_entries_have_one_owner() {
 #[test]
 fn heads_of_files_are_checked() {
     for (bytes, wanted) in [
-        (&b"REDIS0013\xff"[..], "can't handle RDB format version 13 at offset 5"),
-        (b"REDIS0000\xff", "can't handle RDB format version 0 at offset 5"),
-        (b"REDIS+012\xff", "can't handle RDB format version 0 at offset 5"),
-        (b"RADIS0012\xff", "not an RDB file: wrong signature at offset 0"),
+        (&b"REDIS0013\xff"[..], "Can't handle RDB format version 13 at offset 5"),
+        (b"REDIS0000\xff", "Can't handle RDB format version 0 at offset 5"),
+        (b"REDIS+012\xff", "Can't handle RDB format version 0 at offset 5"),
+        (b"RADIS0012\xff", "Wrong signature at offset 0"),
         (b"REDIS0012\xfa\x01a", "unexpected end at offset 12"),
         (
             b"REDIS0012\xf6",
