@@ -48,7 +48,8 @@ pub struct Turn {
 
 type Args<'a> = SmallVec<[&'a [u8]; 8]>;
 
-/// The rest of a batch, looked up.
+/// The rest of a batch, looked up. It is some KB large, so it is filled where it lies and never moved.
+#[derive(Default)]
 struct Prepared<'a> {
     /// The arguments of all requests, one after the other.
     args: SmallVec<[&'a [u8]; 128]>,
@@ -56,6 +57,7 @@ struct Prepared<'a> {
 }
 
 /// What is known of one request before it runs.
+#[derive(Clone, Copy)]
 struct Known<'a> {
     /// Where its arguments end.
     end: usize,
@@ -90,11 +92,12 @@ impl Turn {
             // Messages that came before the commands stand before their replies.
             session.drain_outbox(reply);
         }
-        let prepared = self.prepare(server, session, batch, input);
+        let mut prepared = Prepared::default();
+        self.prepare(&mut prepared, server, session, batch, input);
         let mut executor = Executor::new(server);
         let full = reply_limit(session);
         let mut start = 0;
-        for Known { end, found, hash } in prepared.requests {
+        for &Known { end, found, hash } in &prepared.requests {
             if session.client.is_ended() {
                 return Stop::Close;
             }
@@ -228,12 +231,12 @@ impl Turn {
     /// Looks up what is left of the batch and has the processor fetch its keys.
     fn prepare<'a>(
         &self,
+        prepared: &mut Prepared<'a>,
         server: &'a Server,
         session: &Session,
         batch: &'a Batch,
         input: &'a [u8],
-    ) -> Prepared<'a> {
-        let mut prepared = Prepared { args: SmallVec::new(), requests: SmallVec::new() };
+    ) {
         let mut hashes: SmallVec<[u64; 64]> = SmallVec::new();
         // Pipelines are often made of one command.
         let mut last: Option<(&[u8], &Listed)> = None;
@@ -257,7 +260,6 @@ impl Turn {
         if hashes.windows(2).any(|pair| pair[0] != pair[1]) {
             server.keyspace.prefetch(session.db, &hashes);
         }
-        prepared
     }
 
     /// The request is done: its reply, from a length of all replies on, stays or goes, as CLIENT REPLY said; what
