@@ -24,12 +24,12 @@ impl View<'_> {
 
     /// Exchanges two databases; watchers and blocked clients stay with the number. The view must hold everything.
     pub fn swap(&mut self, a: usize, b: usize) {
-        let keyspace = self.keyspace();
+        let (keyspace, now) = (self.keyspace(), self.now());
         for index in 0..keyspace.shards() {
             self.with_shard(index, |shard, effects| {
                 for (db, other) in [(a, b), (b, a)] {
                     let (old, new) = (shard.db(db), shard.db(other));
-                    let changes = |key: &[u8]| old.holds(keyspace, key) || new.holds(keyspace, key);
+                    let changes = |key: &[u8]| old.holds(keyspace, key) || new.holds_live(keyspace, key, now);
                     old.watched.touch_where(changes);
                     effects.ready.extend(old.waiters.keys().map(|key| (db, key.into())));
                 }
@@ -43,7 +43,15 @@ impl View<'_> {
 }
 
 impl Database {
+    /// Whether there is a key. One that has expired was there when somebody began to watch it: WATCH deletes it.
     fn holds(&self, keyspace: &Keyspace, key: &[u8]) -> bool {
         self.table.find(keyspace.local(Keyspace::hash(key)), key).is_some()
+    }
+
+    /// Whether there is a key that hasn't expired.
+    fn holds_live(&self, keyspace: &Keyspace, key: &[u8], now: i64) -> bool {
+        let at = self.table.find(keyspace.local(Keyspace::hash(key)), key);
+        let deadline = at.map(|at| self.table.entry(at).deadline());
+        deadline.is_some_and(|deadline| deadline.is_none_or(|deadline| deadline > now))
     }
 }
