@@ -63,6 +63,14 @@ texts! {
     PAYLOAD_FOOTER = "ERR DUMP payload version or checksum are wrong";
     /// RESTORE of a payload whose value is damaged.
     PAYLOAD_DATA = "ERR Bad data format";
+    /// MIGRATE with a key and with KEYS.
+    MIGRATE_KEY_AND_KEYS = "ERR When using MIGRATE KEYS option, the key argument must be set to the empty string";
+    /// MIGRATE to a server that doesn't answer.
+    MIGRATE_CONNECTING = "IOERR error or timeout connecting to the client";
+    /// MIGRATE to a server that stopped taking data.
+    MIGRATE_WRITING = "IOERR error or timeout writing to target instance";
+    /// MIGRATE to a server that stopped replying.
+    MIGRATE_READING = "IOERR error or timeout reading to target instance";
     /// Not a canonical 64-bit integer.
     NOT_AN_INTEGER = "ERR value is not an integer or out of range";
     /// Not a double.
@@ -461,6 +469,11 @@ pub fn geo_needs_shape(name: &[u8]) -> Error {
     let mut text = b"ERR exactly one of BYRADIUS and BYBOX can be specified for ".to_vec();
     text.extend_from_slice(name);
     Error::new(text)
+}
+
+/// What the target of MIGRATE replied.
+pub fn target_replied(text: &[u8]) -> Error {
+    quoting("ERR Target instance replied with error: ", text, "")
 }
 
 /// `ERR Unknown argument x`.

@@ -11,6 +11,7 @@ mod connections;
 mod keys;
 mod large_values;
 mod metrics;
+mod migrate;
 mod observe;
 mod packaging;
 mod protocol;
