@@ -16,9 +16,9 @@ const FOLLOWERS = {
   added: ['waiting', 'delayed', 'waiting-children'],
   'waiting-children': ['waiting', 'delayed', 'failed'],
   delayed: ['waiting', 'active'],
-  waiting: ['active'],
+  waiting: ['active', 'stalled'],
   active: ['completed', 'failed', 'delayed', 'waiting', 'waiting-children', 'stalled'],
-  stalled: ['waiting', 'failed'],
+  stalled: ['active', 'failed'],
   failed: ['waiting'],
   completed: [],
 };
@@ -46,7 +46,7 @@ exports.worker = (name, processor, options) =>
   keep(new Worker(name, processor, { connection: exports.connection, drainDelay: 1, ...options }));
 
 /** Closes all that was opened, workers first. */
-exports.closeShop = async () => {
+exports.closeShop = async function closeShop() {
   for (const kind of [Worker, QueueEvents, FlowProducer, Queue]) {
     await Promise.all(open.filter((object) => object instanceof kind).map((object) => object.close()));
   }
