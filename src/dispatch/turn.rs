@@ -136,13 +136,17 @@ impl Turn {
         let args = arguments(batch, self.next, input);
         let request = Request { args: &args, found: server.catalog.find(&args), hash: None };
         let from = reply.len();
-        let done = Executor::new(server).run(&request, session, reply, true);
+        let mut executor = Executor::new(server);
+        let done = executor.run(&request, session, reply, true);
         drop(closed);
         if let Done::Paused(_) = done {
             return Some(Stop::Paused);
         }
         let close = matches!(done, Done::Close);
-        let _ = put_off(done, reply);
+        if let Done::Later(_) = done {
+            put_off(done, reply);
+            executor.worked(&request, session, true);
+        }
         self.replied(session, reply, from);
         Some(if close { Stop::Close } else { Stop::Drained })
     }
