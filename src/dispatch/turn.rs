@@ -8,7 +8,7 @@ use smallvec::SmallVec;
 use super::execute::{Done, Executor, Request, Suspended};
 use crate::client::{ReplyMode, Session};
 use crate::command::error;
-use crate::commands::{Found, Install, Server};
+use crate::commands::{Found, Install, Listed, Server};
 use crate::keyspace::Keyspace;
 use crate::resp::{Batch, Reply};
 
@@ -44,6 +44,22 @@ pub struct Turn {
 
 type Args<'a> = SmallVec<[&'a [u8]; 8]>;
 
+/// The rest of a batch, looked up.
+struct Prepared<'a> {
+    /// The arguments of all requests, one after the other.
+    args: SmallVec<[&'a [u8]; 128]>,
+    requests: SmallVec<[Known<'a>; 64]>,
+}
+
+/// What is known of one request before it runs.
+struct Known<'a> {
+    /// Where its arguments end.
+    end: usize,
+    found: Found<'a>,
+    /// The hash of its only key.
+    hash: Option<u64>,
+}
+
 impl Turn {
     /// Starts a new batch.
     pub fn begin(&mut self) {
@@ -70,15 +86,16 @@ impl Turn {
             // Messages that came before the commands stand before their replies.
             session.drain_outbox(reply);
         }
-        let requests = self.prefetch(server, session, batch, input);
+        let prepared = self.prepare(server, session, batch, input);
         let mut executor = Executor::new(server);
         let full = if session.must_authenticate() { TURN_REPLY_UNAUTHENTICATED } else { TURN_REPLY };
-        for (found, hash) in requests {
+        let mut start = 0;
+        for Known { end, found, hash } in prepared.requests {
             if session.client.is_ended() {
                 return Stop::Close;
             }
-            let args = arguments(batch, self.next, input);
-            let request = Request { args: &args, found, hash };
+            let request = Request { args: &prepared.args[start..end], found, hash };
+            start = end;
             let from = reply.len();
             let mut done = match self.installing.take() {
                 None => executor.run(&request, session, reply, false),
@@ -172,32 +189,39 @@ impl Turn {
         Some(if close { Stop::Close } else { Stop::Drained })
     }
 
-    /// Looks up what is left of the batch and has the processor fetch the keys of it.
-    fn prefetch<'s>(
+    /// Looks up what is left of the batch and has the processor fetch its keys.
+    fn prepare<'a>(
         &self,
-        server: &'s Server,
+        server: &'a Server,
         session: &Session,
-        batch: &Batch,
-        input: &[u8],
-    ) -> SmallVec<[(Found<'s>, Option<u64>); 64]> {
-        let mut requests = SmallVec::new();
+        batch: &'a Batch,
+        input: &'a [u8],
+    ) -> Prepared<'a> {
+        let mut prepared = Prepared { args: SmallVec::new(), requests: SmallVec::new() };
         let mut hashes: SmallVec<[u64; 64]> = SmallVec::new();
+        // Pipelines are often made of one command.
+        let mut last: Option<(&[u8], &Listed)> = None;
         for index in self.next..batch.len() {
-            let args = arguments(batch, index, input);
-            let found = server.catalog.find(&args);
-            let key = match found {
-                Found::Command(listed) => listed.single_key.and_then(|at| args.get(at)),
-                _ => None,
+            let (start, source) = (prepared.args.len(), batch.source(index, input));
+            prepared.args.extend(batch.args(index).iter().map(|range| range.of(source)));
+            let args = &prepared.args[start..];
+            let found = match last {
+                Some((name, listed)) if name == args[0] => Found::Command(listed),
+                _ => server.catalog.find(args),
             };
-            let hash = key.map(|key| Keyspace::hash(key));
+            let mut hash = None;
+            if let Found::Command(listed) = found {
+                hash = listed.single_key.and_then(|at| args.get(at)).map(|key| Keyspace::hash(key));
+                last = listed.command.subcommands.is_empty().then_some((args[0], listed));
+            }
             hashes.extend(hash);
-            requests.push((found, hash));
+            prepared.requests.push(Known { end: prepared.args.len(), found, hash });
         }
         // A batch about one key finds its lines after the first command; its shard's lock would only be fought over.
         if hashes.windows(2).any(|pair| pair[0] != pair[1]) {
             server.keyspace.prefetch(session.db, &hashes);
         }
-        requests
+        prepared
     }
 
     /// The request is done: its reply, from a length of all replies on, stays or goes, as CLIENT REPLY said; what
