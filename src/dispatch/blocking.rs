@@ -100,7 +100,7 @@ fn run_again(
     blocked: &Blocked,
     listed: &Listed,
     args: &[&[u8]],
-    keys: View<'_>,
+    mut keys: View<'_>,
 ) -> Option<Vec<u8>> {
     let begun = monotonic_ns();
     let settings = server.config.settings();
@@ -109,6 +109,7 @@ fn run_again(
     let mut reply = Reply::new(blocked.waits.protocol);
     let spec = &listed.command.spec;
     let (reply_to, session) = (&mut reply, &mut session);
+    let keys = keys.lend(blocked.waits.db, Plan::Everything);
     let mut call = Call { args, spec, keys, reply: reply_to, session, server, nested: false };
     let outcome = run_guarded(&mut call, listed.command.run);
     drop(call);

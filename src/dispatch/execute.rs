@@ -118,6 +118,38 @@ fn keep<'k, 's>(kept: &'k mut Option<Kept<'s>>, keyspace: &'s Keyspace, hash: u6
     kept.as_mut().expect("kept just now").held.lend(keyspace, Plan::Keys(&[hash]))
 }
 
+/// Locks what a command needs.
+fn hold<'h>(server: &'h Server, listed: &Listed, args: &[&[u8]], session: &Session) -> Held<'h> {
+    let mut hashes: SmallVec<[u64; 16]> = SmallVec::new();
+    // Arguments that contradict themselves lock nothing; the handler says what is wrong.
+    if hash_keys(server, listed, args, session, &mut hashes).is_err() {
+        hashes.clear();
+    }
+    server.keyspace.hold(Plan::Keys(&hashes))
+}
+
+/// Hashes the keys that a command needs: those of its key specs; for EXEC those of all queued commands and the
+/// watched ones.
+fn hash_keys(
+    server: &Server,
+    listed: &Listed,
+    args: &[&[u8]],
+    session: &Session,
+    hashes: &mut SmallVec<[u64; 16]>,
+) -> Result<(), InvalidKeys> {
+    if !listed.command.spec.flags.contains(Flags::TRANSACTION) {
+        return listed.command.for_each_key(args, &mut |at| hashes.push(Keyspace::hash(args[at])));
+    }
+    hashes.extend(session.watch.keys.iter().map(|(_, key)| Keyspace::hash(key)));
+    for (id, queued) in session.transaction.iter().flat_map(|transaction| &transaction.queued) {
+        let args = queued.args();
+        let command = server.catalog.all()[*id].command;
+        // A command that contradicts itself touches no key: it answers an error.
+        let _ = command.for_each_key(&args, &mut |at| hashes.push(Keyspace::hash(args[at])));
+    }
+    Ok(())
+}
+
 /// Runs a command on the shards it has got. A client that blocks is registered before they are given back, so that
 /// whoever pushes next finds it waiting.
 #[inline]
@@ -211,13 +243,37 @@ impl<'s> Executor<'s> {
         }
     }
 
-    /// Runs one request. `everything` says that the gate is closed and ours.
+    /// The server that it runs commands of.
+    pub fn server(&self) -> &'s Arc<Server> {
+        self.server
+    }
+
+    /// When the last command ended.
+    pub fn time(&self) -> u64 {
+        self.mark
+    }
+
+    /// Goes on after waiting: the time that has passed is not the next command's. Tells the time.
+    pub fn resume(&mut self) -> u64 {
+        self.lap();
+        self.spent = 0;
+        self.mark
+    }
+
+    /// Whether a request needs the closed gate.
+    pub fn needs_everything(&self, args: &[&[u8]], session: &Session) -> bool {
+        let Found::Command(listed) = self.server.catalog.find(args) else { return false };
+        let runs = session.transaction.is_none() || listed.command.spec.flags.contains(Flags::IMMEDIATE);
+        runs && effective_flags(listed.command, args, session).contains(Flags::EXCLUSIVE)
+    }
+
+    /// Runs one request; with everything, if that is held behind the closed gate.
     pub fn run(
         &mut self,
         request: &Request<'_>,
         session: &mut Session,
         reply: &mut Reply,
-        everything: bool,
+        everything: Option<&mut Held<'_>>,
     ) -> Done {
         let last = match request.found {
             Found::Command(listed) => listed.id as u32,
@@ -258,7 +314,9 @@ impl<'s> Executor<'s> {
             reply.simple("QUEUED");
             return Done::Replied;
         }
-        if flags.contains(Flags::EXCLUSIVE) && !everything {
+        if flags.contains(Flags::EXCLUSIVE) && everything.is_none() {
+            // Whoever else passes the gate may wait for the shard.
+            self.kept = None;
             return Done::NeedsEverything;
         }
         self.execute(listed, request, session, reply, everything)
@@ -278,7 +336,7 @@ impl<'s> Executor<'s> {
         request: &Request<'_>,
         session: &mut Session,
         reply: &mut Reply,
-        everything: bool,
+        everything: Option<&mut Held<'_>>,
     ) -> Done {
         let from = reply.len();
         let outcome = self.call(listed, request, session, reply, everything, None);
@@ -300,7 +358,7 @@ impl<'s> Executor<'s> {
                 return self.refuse(Some(listed), &error::BUSY, session, reply);
             }
         }
-        self.run(request, session, reply, false)
+        self.run(request, session, reply, None)
     }
 
     /// Installs the result of [`Done::Compute`].
@@ -316,7 +374,7 @@ impl<'s> Executor<'s> {
             return Done::Paused(Some(install));
         }
         let from = reply.len();
-        let outcome = self.call(listed, request, session, reply, false, Some(install));
+        let outcome = self.call(listed, request, session, reply, None, Some(install));
         self.finish(listed, request.args, outcome, from, session, reply)
     }
 
@@ -326,13 +384,13 @@ impl<'s> Executor<'s> {
         request: &Request<'_>,
         session: &mut Session,
         reply: &mut Reply,
-        everything: bool,
+        everything: Option<&mut Held<'_>>,
         install: Option<Install>,
     ) -> Outcome {
         let server = self.server;
         let mut clock = clock(self.now, &session.settings, session.no_touch);
         clock.keep_expired = server.pause.is_on();
-        if let (false, Some(hash)) = (everything, request.hash) {
+        if let (None, Some(hash)) = (&everything, request.hash) {
             let held = keep(&mut self.kept, &server.keyspace, hash, self.mark);
             let keys = View::new(&server.keyspace, held, session.db, clock, &mut self.effects);
             let (outcome, suspended, _) = run_on(keys, server, listed, request, session, reply, install);
@@ -345,7 +403,10 @@ impl<'s> Executor<'s> {
             return outcome;
         }
         self.kept = None;
-        let held = self.hold(listed, request.args, session, everything);
+        let held = match everything {
+            Some(held) => held.lend(&server.keyspace, Plan::Everything),
+            None => hold(server, listed, request.args, session),
+        };
         let keys = View::new(&server.keyspace, held, session.db, clock, &mut self.effects);
         let (outcome, suspended, parts) = run_on(keys, server, listed, request, session, reply, install);
         let (mut held, effects) = parts;
@@ -355,42 +416,6 @@ impl<'s> Executor<'s> {
             serve_ready(server, &mut held, clock, effects);
         }
         outcome
-    }
-
-    /// Locks what a command needs.
-    fn hold(&self, listed: &Listed, args: &[&[u8]], session: &Session, everything: bool) -> Held<'s> {
-        let keyspace = &self.server.keyspace;
-        if everything {
-            return keyspace.hold(Plan::Everything);
-        }
-        let mut hashes: SmallVec<[u64; 16]> = SmallVec::new();
-        // Arguments that contradict themselves lock nothing; the handler says what is wrong.
-        if self.hash_keys(listed, args, session, &mut hashes).is_err() {
-            hashes.clear();
-        }
-        keyspace.hold(Plan::Keys(&hashes))
-    }
-
-    /// Hashes the keys that a command needs: those of its key specs; for EXEC those of all queued commands and
-    /// the watched ones.
-    fn hash_keys(
-        &self,
-        listed: &Listed,
-        args: &[&[u8]],
-        session: &Session,
-        hashes: &mut SmallVec<[u64; 16]>,
-    ) -> Result<(), InvalidKeys> {
-        if !listed.command.spec.flags.contains(Flags::TRANSACTION) {
-            return listed.command.for_each_key(args, &mut |at| hashes.push(Keyspace::hash(args[at])));
-        }
-        hashes.extend(session.watch.keys.iter().map(|(_, key)| Keyspace::hash(key)));
-        for (id, queued) in session.transaction.iter().flat_map(|transaction| &transaction.queued) {
-            let args = queued.args();
-            let command = self.server.catalog.all()[*id].command;
-            // A command that contradicts itself touches no key: it answers an error.
-            let _ = command.for_each_key(&args, &mut |at| hashes.push(Keyspace::hash(args[at])));
-        }
-        Ok(())
     }
 
     /// Settles the command's effects, counts it unless it goes on, and turns an error into a reply.

@@ -9,7 +9,8 @@ use super::execute::{Done, Executor, Request, Suspended};
 use crate::client::{ReplyMode, Session};
 use crate::command::error;
 use crate::commands::{Found, Install, Listed, Server};
-use crate::keyspace::Keyspace;
+use crate::keyspace::gate::Closed;
+use crate::keyspace::{Keyspace, Plan};
 use crate::resp::{Batch, Reply};
 
 /// A turn stops when its replies are this long, in bytes, so that a pipeline doesn't pile them up.
@@ -17,9 +18,12 @@ pub const TURN_REPLY: usize = 256 * 1024;
 /// The same for clients that have yet to authenticate.
 const TURN_REPLY_UNAUTHENTICATED: usize = 16 * 1024;
 
+/// For how long a connection keeps the gate closed for one request after the other, in ns.
+const EXCLUSIVE_RUN: u64 = 200_000;
+
 /// Why a turn stopped.
 pub enum Stop {
-    /// All requests are done.
+    /// Nothing stands in the way of what is left, if anything is.
     Drained,
     /// The replies are long enough to be written first.
     Full,
@@ -27,7 +31,7 @@ pub enum Stop {
     Paused,
     /// The gate is closed: come back when it is open.
     GateClosed,
-    /// The next request needs the closed gate.
+    /// The next request needs the closed gate, which somebody else holds.
     NeedsEverything,
     /// The client waits for one of its keys; [`Turn::replied`] follows its answer.
     Blocked(Suspended),
@@ -44,7 +48,8 @@ pub struct Turn {
 
 type Args<'a> = SmallVec<[&'a [u8]; 8]>;
 
-/// The rest of a batch, looked up.
+/// The rest of a batch, looked up. It is some KB large, so it is filled where it lies and never moved.
+#[derive(Default)]
 struct Prepared<'a> {
     /// The arguments of all requests, one after the other.
     args: SmallVec<[&'a [u8]; 128]>,
@@ -52,6 +57,7 @@ struct Prepared<'a> {
 }
 
 /// What is known of one request before it runs.
+#[derive(Clone, Copy)]
 struct Known<'a> {
     /// Where its arguments end.
     end: usize,
@@ -86,11 +92,12 @@ impl Turn {
             // Messages that came before the commands stand before their replies.
             session.drain_outbox(reply);
         }
-        let prepared = self.prepare(server, session, batch, input);
+        let mut prepared = Prepared::default();
+        self.prepare(&mut prepared, server, session, batch, input);
         let mut executor = Executor::new(server);
-        let full = if session.must_authenticate() { TURN_REPLY_UNAUTHENTICATED } else { TURN_REPLY };
+        let full = reply_limit(session);
         let mut start = 0;
-        for Known { end, found, hash } in prepared.requests {
+        for &Known { end, found, hash } in &prepared.requests {
             if session.client.is_ended() {
                 return Stop::Close;
             }
@@ -98,7 +105,7 @@ impl Turn {
             start = end;
             let from = reply.len();
             let mut done = match self.installing.take() {
-                None => executor.run(&request, session, reply, false),
+                None => executor.run(&request, session, reply, None),
                 Some(install) => executor.install(&request, session, reply, install),
             };
             while let Done::Later(_) | Done::Compute(_) = done {
@@ -121,7 +128,11 @@ impl Turn {
                 };
             }
             match done {
-                Done::NeedsEverything => return Stop::NeedsEverything,
+                Done::NeedsEverything => {
+                    drop(pass);
+                    let Some(closed) = gate.close_soon() else { return Stop::NeedsEverything };
+                    return self.run_behind(closed, &mut executor, session, batch, input, reply);
+                }
                 Done::Paused(install) => {
                     self.installing = install;
                     return Stop::Paused;
@@ -140,32 +151,63 @@ impl Turn {
         Stop::Drained
     }
 
-    /// Runs the next request with the gate closed; none if somebody else holds it.
+    /// Runs the next request behind the closed gate, and those after it that need it as well.
     pub fn run_exclusively(
         &mut self,
         server: &Arc<Server>,
+        closed: Closed<'_>,
         session: &mut Session,
         batch: &Batch,
         input: &[u8],
         reply: &mut Reply,
-    ) -> Option<Stop> {
-        let closed = server.keyspace.gate.try_close()?;
-        let args = arguments(batch, self.next, input);
-        let request = Request { args: &args, found: server.catalog.find(&args), hash: None };
-        let from = reply.len();
-        let mut executor = Executor::new(server);
-        let done = executor.run(&request, session, reply, true);
-        drop(closed);
-        if let Done::Paused(_) = done {
-            return Some(Stop::Paused);
+    ) -> Stop {
+        self.run_behind(closed, &mut Executor::new(server), session, batch, input, reply)
+    }
+
+    fn run_behind(
+        &mut self,
+        closed: Closed<'_>,
+        executor: &mut Executor<'_>,
+        session: &mut Session,
+        batch: &Batch,
+        input: &[u8],
+        reply: &mut Reply,
+    ) -> Stop {
+        let server = executor.server();
+        let begun = executor.resume();
+        let mut everything = server.keyspace.hold(Plan::Everything);
+        let full = reply_limit(session);
+        loop {
+            let args = arguments(batch, self.next, input);
+            let request = Request { args: &args, found: server.catalog.find(&args), hash: None };
+            let from = reply.len();
+            let done = executor.run(&request, session, reply, Some(&mut everything));
+            match done {
+                Done::Paused(_) => return Stop::Paused,
+                Done::Replied => self.replied(session, reply, from),
+                done => {
+                    // What is left to do needs nothing of what others wait for.
+                    drop((everything, closed));
+                    let close = matches!(done, Done::Close);
+                    if let Done::Later(_) = done {
+                        put_off(done, reply);
+                        executor.worked(&request, session, true);
+                    }
+                    self.replied(session, reply, from);
+                    return if close { Stop::Close } else { Stop::Drained };
+                }
+            }
+            if session.client.is_ended() {
+                return Stop::Close;
+            }
+            if reply.len() >= full {
+                return Stop::Full;
+            }
+            let over = self.next >= batch.len() || executor.time() - begun > EXCLUSIVE_RUN;
+            if over || !executor.needs_everything(&arguments(batch, self.next, input), session) {
+                return Stop::Drained;
+            }
         }
-        let close = matches!(done, Done::Close);
-        if let Done::Later(_) = done {
-            put_off(done, reply);
-            executor.worked(&request, session, true);
-        }
-        self.replied(session, reply, from);
-        Some(if close { Stop::Close } else { Stop::Drained })
     }
 
     /// Answers the next request while a script runs for too long; none if it has begun already and must wait.
@@ -192,12 +234,12 @@ impl Turn {
     /// Looks up what is left of the batch and has the processor fetch its keys.
     fn prepare<'a>(
         &self,
+        prepared: &mut Prepared<'a>,
         server: &'a Server,
         session: &Session,
         batch: &'a Batch,
         input: &'a [u8],
-    ) -> Prepared<'a> {
-        let mut prepared = Prepared { args: SmallVec::new(), requests: SmallVec::new() };
+    ) {
         let mut hashes: SmallVec<[u64; 64]> = SmallVec::new();
         // Pipelines are often made of one command.
         let mut last: Option<(&[u8], &Listed)> = None;
@@ -221,7 +263,6 @@ impl Turn {
         if hashes.windows(2).any(|pair| pair[0] != pair[1]) {
             server.keyspace.prefetch(session.db, &hashes);
         }
-        prepared
     }
 
     /// The request is done: its reply, from a length of all replies on, stays or goes, as CLIENT REPLY said; what
@@ -277,6 +318,11 @@ fn unhurried<R>(work: impl FnOnce() -> R) -> R {
         }
         _ => work(),
     }
+}
+
+/// How long the replies of a turn may get, in bytes.
+fn reply_limit(session: &Session) -> usize {
+    if session.must_authenticate() { TURN_REPLY_UNAUTHENTICATED } else { TURN_REPLY }
 }
 
 #[inline]

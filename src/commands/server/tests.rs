@@ -1,7 +1,6 @@
 //! The commands about the server, run without a socket.
 
 use std::collections::BTreeSet;
-use std::time::Duration;
 
 use crate::commands::testing::Rig;
 
