@@ -16,6 +16,7 @@ mod observe;
 mod packaging;
 mod protocol;
 mod pubsub;
+mod queues;
 mod resp3;
 mod shutdown;
 mod specs;
