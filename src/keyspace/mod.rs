@@ -7,7 +7,8 @@
 //!                      Wheel   deadlines by time              (wheel, deadlines)
 //!                      Watched keys that a WATCH looks at     (watch)
 //!                      Waiters clients blocked on keys        (wait)
-//!          └─ Gate       lets one task have everything        (gate)
+//!          ├─ Gate       lets one task have everything        (gate)
+//!          └─ Snapshot   all entries as of one instant        (snapshot)
 //! ```
 //!
 //! **Locks.** Only `dispatch` and the background tasks take them, by a [`Plan`]: no shard, one, several in
@@ -24,6 +25,7 @@ pub mod gate;
 mod guard;
 mod prefetch;
 pub mod shard;
+pub mod snapshot;
 mod stored;
 pub mod table;
 pub mod value;
@@ -45,6 +47,7 @@ mod whole;
 mod tests;
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use crossbeam_utils::CachePadded;
 use parking_lot::{Mutex, MutexGuard};
@@ -58,6 +61,7 @@ pub use self::guard::RefMut;
 pub use self::lock::{Held, Plan};
 pub use self::relocate::Lifted;
 pub use self::shard::{Counts, Remains, Shard};
+pub use self::snapshot::{Frozen, Snapshot};
 pub use self::value::{Ref, Str, StrRef, Type, Value, WrongType};
 pub use self::view::{Access, Clock, Expiry, Lfu, View};
 
@@ -68,6 +72,8 @@ pub struct Keyspace {
     shards: Box<[CachePadded<Cell>]>,
     bits: u8,
     databases: usize,
+    /// Whether a snapshot is under way.
+    snapshot: Arc<AtomicBool>,
     /// Lets one task have all shards for itself.
     pub gate: Gate,
 }
@@ -93,6 +99,7 @@ impl Keyspace {
             shards: (0..1usize << bits).map(cell).collect(),
             bits,
             databases,
+            snapshot: Arc::default(),
             gate: Gate::new(threads),
         }
     }
