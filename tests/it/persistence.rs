@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::io::Write;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
@@ -99,10 +99,9 @@ fn contents(client: &mut Client, encodings: bool) -> BTreeMap<(usize, String), S
                 "zset" => &["ZRANGE", &key, "0", "-1", "WITHSCORES"],
                 _ => &["XRANGE", &key, "-", "+"],
             };
-            let mut value = client.call(read).items();
-            if kind == "string" {
-                value = vec![client.call(read)];
-            } else if kind == "hash" {
+            let answer = client.call(read);
+            let mut value = if kind == "string" { vec![answer] } else { answer.items() };
+            if kind == "hash" {
                 let mut pairs: Vec<Vec<Reply>> = value.chunks(2).map(<[Reply]>::to_vec).collect();
                 pairs.sort_by_key(|pair| pair[0].text());
                 value = pairs.concat();
@@ -413,7 +412,7 @@ fn clients_are_told_that_data_is_being_loaded() {
     let metrics = free_port().to_string();
     let mut command = Command::new(server_binary());
     command.args(["--port", &port.to_string(), "--metrics-port", &metrics, "--save", "", "--dir"]);
-    let mut child = command.arg(target.path()).spawn().expect("the server starts");
+    let _child = Killed(command.arg(target.path()).stdout(Stdio::null()).spawn().expect("the server starts"));
     wait_until("listening", || std::net::TcpStream::connect(("127.0.0.1", port)).is_ok());
     let mut client = Client::tcp(port);
     let loading = error("LOADING Redis is loading the dataset in memory");
@@ -427,5 +426,15 @@ fn clients_are_told_that_data_is_being_loaded() {
     wait_until("loaded", || client.call(&["PING"]) == Reply::Simple(b"PONG".to_vec()));
     let expected = contents(&mut server.client(), true);
     assert_eq!(contents(&mut client, true), expected);
-    child.kill().and_then(|()| child.wait()).expect("a child can be killed");
+}
+
+/// A child that ends with the test.
+struct Killed(Child);
+
+impl Drop for Killed {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        drop(self.0.kill());
+        drop(self.0.wait());
+    }
 }
