@@ -12,12 +12,13 @@
 //! | [`commands`] | the catalog: a file or folder per family, each handler next to its row |
 //! | [`types`] | the same families as pure data with their encodings |
 //! | [`keyspace`] | shards, lock plans, the gate, table, entries, expiry, eviction: the only owner of shared data |
-//! | [`persist`] | RDB files: the format |
+//! | [`persist`] | RDB files: the format; writing them from snapshots, loading them |
 //! | [`pubsub`], [`script`] | message delivery; the Lua host |
 //! | [`config`] | one table of directives for file, command line, CONFIG and the example file |
 //! | [`observe`] | counters, INFO, slow log, latency, log, /metrics |
 //! | [`base`] | leaves that several use: numbers as text, globs, checksums, clock, allocator |
 //! | [`server`] | putting it together, running it, ending it |
+//! | [`tools`] | the programs that share the binary: redis-check-rdb |
 //!
 //! A module uses only those to its left, which a test checks:
 //! `base <- resp, types <- keyspace <- persist, pubsub, script <- commands <- dispatch <- net <- server`;
@@ -40,4 +41,5 @@ pub mod pubsub;
 pub mod resp;
 pub mod script;
 pub mod server;
+pub mod tools;
 pub mod types;

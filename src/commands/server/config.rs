@@ -98,7 +98,8 @@ fn set(call: &mut Call<'_>) -> Outcome {
         return Err(error::SYNTAX);
     }
     let server = call.server;
-    let caller = Caller::Client { local: call.session.client.is_local(), loading: call.server.loading.is_active() };
+    let caller =
+        Caller::Client { local: call.session.client.is_local(), loading: call.server.loading.is_active() };
     let prepared = server.config.prepare(&pairs, caller)?;
     match act(server, &prepared) {
         Ok(()) => tell(server, &prepared),

@@ -112,22 +112,22 @@ pub const ROWS: &[Row<PersistenceFacts>] = &[
     row("rdb_changes_since_last_save", |facts| Value::Count(facts.changes))
         .gauge("rdb_changes_since_last_save"),
     row("rdb_bgsave_in_progress", |facts| Value::Flag(facts.current.is_some()))
-       .gauge("rdb_bgsave_in_progress"),
+        .gauge("rdb_bgsave_in_progress"),
     row("rdb_last_save_time", |facts| Value::Int(facts.last_save)).gauge("rdb_last_save_timestamp_seconds"),
     row("rdb_last_bgsave_status", |facts| Value::Status(facts.last_save_succeeded))
-       .gauge("rdb_last_bgsave_status"),
+        .gauge("rdb_last_bgsave_status"),
     row("rdb_last_bgsave_time_sec", |facts| Value::Int(facts.last_save_seconds))
-       .gauge("rdb_last_bgsave_duration_sec"),
+        .gauge("rdb_last_bgsave_duration_sec"),
     row("rdb_current_bgsave_time_sec", |facts| {
         Value::Int(facts.current.map_or(-1, |save| save.seconds.cast_signed()))
     })
-   .gauge("rdb_current_bgsave_duration_sec"),
+    .gauge("rdb_current_bgsave_duration_sec"),
     row("rdb_saves", |facts| Value::Count(facts.saves)).gauge("rdb_saves_total"),
     row("rdb_last_cow_size", |facts| Value::Count(facts.last_copied)).gauge("rdb_last_cow_size_bytes"),
     row("rdb_last_load_keys_expired", |facts| Value::Count(facts.expired_keys))
-       .gauge("rdb_last_load_expired_keys"),
+        .gauge("rdb_last_load_expired_keys"),
     row("rdb_last_load_keys_loaded", |facts| Value::Count(facts.loaded_keys))
-       .gauge("rdb_last_load_loaded_keys"),
+        .gauge("rdb_last_load_loaded_keys"),
     row("aof_enabled", zero).gauge("aof_enabled"),
     row("aof_rewrite_in_progress", zero).gauge("aof_rewrite_in_progress"),
     row("aof_rewrite_scheduled", zero).gauge("aof_rewrite_scheduled"),
