@@ -14,6 +14,7 @@ mod metrics;
 mod migrate;
 mod observe;
 mod packaging;
+mod persistence;
 mod protocol;
 mod pubsub;
 mod queues;
