@@ -33,6 +33,7 @@ pub mod watch;
 pub mod wheel;
 
 mod deadlines;
+mod digest;
 mod evict;
 mod expire;
 mod fields;
@@ -49,6 +50,7 @@ use std::sync::Arc;
 use crossbeam_utils::CachePadded;
 use parking_lot::{Mutex, MutexGuard};
 
+pub use self::digest::Digest;
 pub use self::effects::{Effects, Event};
 pub use self::entry::{Entry, EntryRef};
 pub use self::evict::{Eviction, Measure};
