@@ -285,6 +285,8 @@ texts! {
     GEORADIUS_STORE_WITH = "ERR STORE option in GEORADIUS is not compatible with WITHDIST, WITHHASH and WITHCOORD options";
     /// DEBUG QUICKLIST-PACKED-THRESHOLD of 4 GB and more.
     PACKED_THRESHOLD = "ERR argument must be a memory value bigger than 1 and smaller than 4gb";
+    /// DEBUG LISTPACK of a value in another form.
+    NOT_A_LISTPACK = "ERR Not a listpack encoded object.";
     /// FUNCTION DELETE of a library that isn't there.
     LIBRARY_NOT_FOUND = "ERR Library not found";
     /// FUNCTION FLUSH with another word than SYNC or ASYNC.
