@@ -21,6 +21,8 @@ pub struct Candidate<'a> {
     pub session: &'a Session,
     /// The server.
     pub server: &'a Arc<Server>,
+    /// Whether more memory is used than `maxmemory` allows; then no shard is held.
+    pub over_limit: bool,
 }
 
 type Check = fn(&Candidate<'_>) -> Option<Error>;
@@ -70,7 +72,7 @@ fn memory(candidate: &Candidate<'_>) -> Option<Error> {
     // Scripts are not refused as a whole, but keys are evicted for them.
     // A queue of commands takes memory, whatever they do.
     let queues = candidate.session.transaction.is_some() && !candidate.flags.contains(Flags::IMMEDIATE);
-    if !queues && !candidate.flags.intersects(Flags::DENYOOM | Flags::EXCLUSIVE) {
+    if !candidate.over_limit || !queues && !candidate.flags.intersects(Flags::DENYOOM | Flags::EXCLUSIVE) {
         return None;
     }
     let room = make_room(candidate.server, &candidate.session.settings);
