@@ -312,6 +312,8 @@ fn writes_stop_while_nothing_can_be_saved() {
         );
     }
     assert_eq!(client.call(&["GET", "k"]), Reply::bulk("v"));
+    let script = "redis.call('GET', KEYS[1]) return redis.call('SET', KEYS[1], 'w')";
+    assert!(client.call(&["EVAL", script, "1", "k"]).is_error("MISCONF"));
     client.ok(&["MULTI"]);
     assert!(client.call(&["SET", "k", "w"]).is_error("MISCONF"));
     assert!(client.call(&["EXEC"]).is_error("EXECABORT"));

@@ -15,6 +15,7 @@ use std::time::{Duration, Instant};
 use super::super::Call;
 use super::Server;
 use crate::base::{alloc, clock::unix_ms};
+use crate::command::{Error, error};
 use crate::config::{EvictionPolicy, Settings};
 use crate::keyspace::{Clock, Frozen, Held, Keyspace, Meter, Plan, Size, Snapshot, View};
 use crate::persist::rdb;
@@ -147,6 +148,16 @@ fn write_draft(server: &Server, run: &Run, source: Source<'_, '_>) -> Result<(),
     let draft = encoder.finish().map_err(failed)?;
     draft.sync()?;
     server.saves.install(run, draft, &path(&settings))
+}
+
+/// Why nothing may be written at the moment, if that is so: what can't be saved any more must not change.
+#[inline]
+pub fn write_refusal(server: &Server, settings: &Settings) -> Option<Error> {
+    if server.saves.last_succeeded() {
+        return None;
+    }
+    let snapshots = &settings.snapshots;
+    (snapshots.stop_writes_on_bgsave_error && !snapshots.save.is_empty()).then_some(error::MISCONF)
 }
 
 /// Where the file is.
