@@ -69,11 +69,14 @@ fn transaction(candidate: &Candidate<'_>) -> Option<Error> {
 #[inline]
 fn memory(candidate: &Candidate<'_>) -> Option<Error> {
     // Scripts are not refused as a whole, but keys are evicted for them.
-    if !candidate.flags.intersects(Flags::DENYOOM | Flags::EXCLUSIVE) {
+    // A queue of commands takes memory, whatever they do.
+    let queues = candidate.session.transaction.is_some() && !candidate.flags.contains(Flags::IMMEDIATE);
+    if !queues && !candidate.flags.intersects(Flags::DENYOOM | Flags::EXCLUSIVE) {
         return None;
     }
     let room = make_room(candidate.server, &candidate.session.settings);
-    (room == Room::None && candidate.flags.contains(Flags::DENYOOM)).then_some(error::OOM)
+    let refused = queues || candidate.flags.contains(Flags::DENYOOM);
+    (room == Room::None && refused).then_some(error::OOM)
 }
 
 /// What can't be saved any more must not change.

@@ -16,7 +16,7 @@ use crate::command::keys::InvalidKeys;
 use crate::command::spec::Flags;
 use crate::command::{Error, error};
 use crate::commands::account::account;
-use crate::commands::{Block, Call, Command, Compute, Found, Install, Listed, Next, Outcome, Server};
+use crate::commands::{Block, Call, Command, Compute, Found, Install, Listed, Next, Outcome, Server, busy};
 use crate::config::Settings;
 use crate::keyspace::{Clock, Effects, Held, Keyspace, Plan, View};
 use crate::resp::Reply;
@@ -344,7 +344,7 @@ impl<'s> Executor<'s> {
             let needs_shards = !spec.keys.is_empty() || !session.watch.keys.is_empty();
             let allowed = spec.flags.contains(Flags::ALLOW_BUSY) && !needs_shards;
             if !allowed && spec.admits(request.args.len()) {
-                return self.refuse(Some(listed), &error::BUSY, session, reply);
+                return self.refuse(Some(listed), &busy(self.server), session, reply);
             }
         }
         self.run(request, session, reply, None)
@@ -469,13 +469,25 @@ impl<'s> Executor<'s> {
         session: &mut Session,
         reply: &mut Reply,
     ) -> Done {
-        if let Some(transaction) = &mut session.transaction {
-            transaction.refused = true;
-        }
         if let Some(listed) = listed {
             self.server.stats.rejected(listed.id);
         }
-        self.error(refusal, reply);
+        match listed {
+            Some(listed)
+                if listed.command.spec.flags.contains(Flags::TRANSACTION)
+                    && session.transaction.is_some() =>
+            {
+                // What is watched stays so: its shards may not be free.
+                session.end_transaction();
+                self.error(&error::exec_refused(refusal), reply);
+            }
+            _ => {
+                if let Some(transaction) = &mut session.transaction {
+                    transaction.refused = true;
+                }
+                self.error(refusal, reply);
+            }
+        }
         self.lap();
         self.spent = 0;
         Done::Replied
