@@ -147,6 +147,8 @@ fn what_was_saved_comes_back() {
     let mut server = serve(folder.path(), &[]);
     let mut client = server.client();
     fill(&mut client, true);
+    let library = "#!lua name=library\nredis.register_function('where', function() return 'here' end)";
+    assert_eq!(client.call(&["FUNCTION", "LOAD", library]), Reply::bulk("library"));
     client.ok(&["SAVE"]);
     let before = contents(&mut client, true);
     assert!(before.len() > 1000, "{}", before.len());
@@ -162,6 +164,7 @@ fn what_was_saved_comes_back() {
     let mut client = server.client();
     assert_same(&contents(&mut client, true), &before);
     assert_eq!(deadlines(&mut client), fields);
+    assert_eq!(client.call(&["FCALL", "where", "0"]), Reply::bulk("here"));
     assert!(server.log().contains("Done loading RDB, keys loaded: "), "{}", server.log());
     assert!(server.log().contains("DB loaded from disk: "), "{}", server.log());
     // The file is complete, and nothing else is left behind.
