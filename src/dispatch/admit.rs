@@ -8,6 +8,7 @@ use crate::client::Session;
 use crate::command::spec::{Flags, Spec};
 use crate::command::{Error, error};
 use crate::commands::Server;
+use crate::commands::server::rdb::write_refusal;
 
 /// What the checks look at.
 pub struct Candidate<'a> {
@@ -84,11 +85,7 @@ fn memory(candidate: &Candidate<'_>) -> Option<Error> {
 #[inline]
 fn disk(candidate: &Candidate<'_>) -> Option<Error> {
     let concerned = candidate.flags.intersects(Flags::WRITE | Flags::HEALTH);
-    if !concerned || candidate.server.saves.last_succeeded() {
-        return None;
-    }
-    let snapshots = &candidate.session.settings.snapshots;
-    (snapshots.stop_writes_on_bgsave_error && !snapshots.save.is_empty()).then_some(error::MISCONF)
+    if !concerned { None } else { write_refusal(candidate.server, &candidate.session.settings) }
 }
 
 /// In RESP2 a subscriber couldn't tell replies from messages.
