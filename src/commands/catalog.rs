@@ -46,7 +46,6 @@ const MISSING: &[&str] = &[
     "acl",
     "bgrewriteaof",
     "bgsave",
-    "dump",
     "failover",
     "fcall",
     "fcall_ro",
@@ -54,8 +53,6 @@ const MISSING: &[&str] = &[
     "monitor",
     "psync",
     "replconf",
-    "restore",
-    "restore-asking",
     "save",
     "sync",
 ];
