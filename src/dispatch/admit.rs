@@ -26,7 +26,8 @@ pub struct Candidate<'a> {
 type Check = fn(&Candidate<'_>) -> Option<Error>;
 
 /// The checks, in the order in which their errors win.
-const CHECKS: [Check; 6] = [arity, protection, authentication, transaction, memory, subscriber];
+const CHECKS: [Check; 8] =
+    [arity, protection, authentication, transaction, memory, disk, subscriber, loading];
 
 /// Runs the checks.
 ///
@@ -67,11 +68,25 @@ fn transaction(candidate: &Candidate<'_>) -> Option<Error> {
 #[inline]
 fn memory(candidate: &Candidate<'_>) -> Option<Error> {
     // Scripts are not refused as a whole, but keys are evicted for them.
-    if !candidate.flags.intersects(Flags::DENYOOM | Flags::EXCLUSIVE) {
+    // A queue of commands takes memory, whatever they do.
+    let queues = candidate.session.transaction.is_some() && !candidate.flags.contains(Flags::IMMEDIATE);
+    if !queues && !candidate.flags.intersects(Flags::DENYOOM | Flags::EXCLUSIVE) {
         return None;
     }
     let room = make_room(candidate.server, &candidate.session.settings);
-    (room == Room::None && candidate.flags.contains(Flags::DENYOOM)).then_some(error::OOM)
+    let refused = queues || candidate.flags.contains(Flags::DENYOOM);
+    (room == Room::None && refused).then_some(error::OOM)
+}
+
+/// What can't be saved any more must not change.
+#[inline]
+fn disk(candidate: &Candidate<'_>) -> Option<Error> {
+    let concerned = candidate.flags.intersects(Flags::WRITE | Flags::HEALTH);
+    if !concerned || candidate.server.saves.last_succeeded() {
+        return None;
+    }
+    let snapshots = &candidate.session.settings.snapshots;
+    (snapshots.stop_writes_on_bgsave_error && !snapshots.save.is_empty()).then_some(error::MISCONF)
 }
 
 /// In RESP2 a subscriber couldn't tell replies from messages.
@@ -81,4 +96,10 @@ fn subscriber(candidate: &Candidate<'_>) -> Option<Error> {
     let refused =
         session.is_subscribed() && !session.is_resp3() && !candidate.flags.contains(Flags::SUBSCRIBER);
     refused.then(|| error::subscribers_only(candidate.spec.name))
+}
+
+#[inline]
+fn loading(candidate: &Candidate<'_>) -> Option<Error> {
+    let refused = !candidate.flags.contains(Flags::LOADING) && candidate.server.loading.is_active();
+    refused.then_some(error::LOADING)
 }
