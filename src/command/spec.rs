@@ -60,6 +60,8 @@ bitflags::bitflags! {
         const ALL_KEYS = 1 << 25;
         /// Also for subscribers that speak RESP2.
         const SUBSCRIBER = 1 << 26;
+        /// Leaves what CLIENT CACHING said for the next command.
+        const KEEPS_CACHING = 1 << 27;
     }
 }
 

@@ -26,7 +26,7 @@ pub struct Candidate<'a> {
 type Check = fn(&Candidate<'_>) -> Option<Error>;
 
 /// The checks, in the order in which their errors win.
-const CHECKS: [Check; 6] = [arity, protection, authentication, transaction, memory, subscriber];
+const CHECKS: [Check; 7] = [arity, protection, authentication, transaction, memory, subscriber, monitor];
 
 /// Runs the checks.
 ///
@@ -66,8 +66,10 @@ fn transaction(candidate: &Candidate<'_>) -> Option<Error> {
 
 #[inline]
 fn memory(candidate: &Candidate<'_>) -> Option<Error> {
-    // Scripts are not refused as a whole, but keys are evicted for them.
-    if !candidate.flags.intersects(Flags::DENYOOM | Flags::EXCLUSIVE) {
+    // Scripts are not refused as a whole, but keys are evicted for them. Clients that remember keys must hear of
+    // evictions before they read on.
+    let needs_room = candidate.flags.intersects(Flags::DENYOOM | Flags::EXCLUSIVE);
+    if !needs_room && candidate.session.tracking.is_none() {
         return None;
     }
     let room = make_room(candidate.server, &candidate.session.settings);
@@ -81,4 +83,12 @@ fn subscriber(candidate: &Candidate<'_>) -> Option<Error> {
     let refused =
         session.is_subscribed() && !session.is_resp3() && !candidate.flags.contains(Flags::SUBSCRIBER);
     refused.then(|| error::subscribers_only(candidate.spec.name))
+}
+
+/// Redis takes monitors for a kind of replica.
+#[inline]
+fn monitor(candidate: &Candidate<'_>) -> Option<Error> {
+    let touches_keys = Flags::WRITE | Flags::READONLY | Flags::MAY_REPLICATE;
+    let refused = candidate.session.monitors && candidate.flags.intersects(touches_keys);
+    refused.then_some(error::MONITOR_TOUCHES_KEYS)
 }

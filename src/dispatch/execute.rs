@@ -11,11 +11,12 @@ use super::admit::{Candidate, admit};
 use super::blocking::serve_ready;
 use super::effects::settle;
 use crate::base::clock::unix_ms;
-use crate::client::{Blocked, OwnedRequest, Session, Waiting};
+use crate::client::{Blocked, OwnedRequest, Session, Source, Waiting};
 use crate::command::keys::InvalidKeys;
 use crate::command::spec::Flags;
 use crate::command::{Error, error};
 use crate::commands::account::account;
+use crate::commands::server::monitor;
 use crate::commands::{Block, Call, Command, Compute, Found, Install, Listed, Next, Outcome, Server};
 use crate::config::{EvictionPolicy, Settings};
 use crate::keyspace::{Clock, Effects, Keyspace, Lfu, Plan, View};
@@ -58,12 +59,13 @@ pub struct Suspended {
 }
 
 /// Registers a client as blocked.
-fn suspend(call: &Call<'_>, command: usize, block: &mut Block) -> Arc<Blocked> {
+fn suspend(call: &Call<'_>, command: usize, block: &mut Block, remembers: bool) -> Arc<Blocked> {
     let waiting = Waiting {
         db: call.keys.db(),
         protocol: call.reply.protocol(),
         request: block.again.take().unwrap_or_else(|| OwnedRequest::new(call.args)),
         command,
+        remembers,
         keys: block.keys.clone(),
         wants: block.wants,
         wakes_on_loss: block.wakes_on_loss,
@@ -181,6 +183,10 @@ impl<'s> Executor<'s> {
         if let Err(refusal) = admit(&candidate) {
             return self.refuse(Some(listed), &refusal, session, reply);
         }
+        if session.tracking.is_some() {
+            // Admission may have evicted keys: that goes before the reply.
+            session.drain_outbox(reply);
+        }
         if self.is_held_back(flags) {
             return Done::Paused(None);
         }
@@ -276,6 +282,7 @@ impl<'s> Executor<'s> {
             }
         };
         let spec = &listed.command.spec;
+        self.effects.actor = session.client.id;
         let mut clock = clock(self.now, &session.settings, session.no_touch);
         clock.keep_expired = self.server.pause.is_on();
         let mut keys = View::new(keyspace, held, session.db, clock, &mut self.effects);
@@ -285,12 +292,34 @@ impl<'s> Executor<'s> {
         let mut call =
             Call { args: request.args, spec, keys, reply, session, server: self.server, nested: false };
         let mut outcome = match install {
-            None => run_guarded(&mut call, listed.command.run),
+            None => {
+                monitor::before(
+                    call.server,
+                    spec,
+                    call.args,
+                    call.session,
+                    Source::Client(&call.session.client),
+                );
+                let outcome = run_guarded(&mut call, listed.command.run);
+                monitor::after(
+                    call.server,
+                    spec,
+                    call.args,
+                    call.session,
+                    Source::Client(&call.session.client),
+                );
+                outcome
+            }
             Some(install) => run_guarded(&mut call, install),
         };
+        let remembers = call.session.tracking.as_ref().is_some_and(|tracking| tracking.remembers());
+        if call.session.tracking.is_some() {
+            call.remember_reads(listed.command);
+            call.session.used_caching(spec.flags.contains(Flags::KEEPS_CACHING));
+        }
         if let Ok(Next::Block(block)) = &mut outcome {
             // Still under the locks: whoever pushes next must find the client waiting.
-            let blocked = suspend(&call, listed.id, block);
+            let blocked = suspend(&call, listed.id, block, remembers);
             block.keys.iter().for_each(|key| call.keys.wait(key, blocked.ticket));
             self.suspended = Some(Suspended { blocked, deadline: block.deadline });
         }

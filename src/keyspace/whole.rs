@@ -5,8 +5,8 @@ use super::shard::{Database, Remains};
 use super::view::View;
 
 impl View<'_> {
-    /// Empties the selected database and returns what was in it, part by part, to be freed after unlocking. The
-    /// view must hold everything.
+    /// Empties the selected database and returns what was in it, part by part, to be freed after unlocking. Clients
+    /// that remember keys hear of it by [`View::forget_readers`]. The view must hold everything.
     pub fn clear(&mut self) -> Vec<Remains> {
         let (keyspace, db, now) = (self.keyspace(), self.db(), self.now());
         let mut remains = Vec::new();
@@ -39,6 +39,7 @@ impl View<'_> {
                 }
             });
         }
+        self.forget_readers();
     }
 }
 

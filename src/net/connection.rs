@@ -16,7 +16,7 @@
 
 use std::future::{Future, poll_fn};
 use std::io;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::{Context, Poll, ready};
@@ -161,7 +161,13 @@ impl Connection {
                     self.received(count);
                     self.check_input()
                 }
-                Step::Event(Event::News) => self.attend().await?,
+                Step::Event(Event::News) => {
+                    // What is awaited may have happened just before the news: its answer goes first.
+                    if let Poll::Ready(result) = poll_once(awaited.as_mut()).await {
+                        return Ok(Some(result));
+                    }
+                    self.attend().await?
+                }
             };
             if flow == Flow::Close {
                 return Ok(None);
@@ -468,10 +474,13 @@ impl Connection {
 impl Drop for Connection {
     /// Forgets the client, however its task ended.
     fn drop(&mut self) {
-        let watch = self.session.end_watch();
-        self.server.keyspace.unwatch(&watch.keys, &watch.flag);
-        self.server.clients.remove(self.session.client.id);
+        self.server.forget(&mut self.session);
     }
+}
+
+/// One step of a future, without waiting for it.
+async fn poll_once<F: Future>(mut future: Pin<&mut F>) -> Poll<F::Output> {
+    poll_fn(|context| Poll::Ready(future.as_mut().poll(context))).await
 }
 
 /// The answer to a client that is blocked on keys; none if it gives up at its deadline, in Unix ms.

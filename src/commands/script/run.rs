@@ -3,9 +3,11 @@
 use std::time::Instant;
 
 use crate::base::alloc;
+use crate::client::Source;
 use crate::command::error::{self, Error};
 use crate::command::spec::Flags;
 use crate::commands::account::account;
+use crate::commands::server::monitor;
 use crate::commands::{Call, DONE, Found, Outcome};
 use crate::keyspace::Plan;
 use crate::resp::{Protocol, Reply};
@@ -141,6 +143,7 @@ impl Host for Caller<'_, '_> {
         let mut part = Call { args, spec, keys, reply, session, server, nested: true };
         let outcome = part.run_nested(listed.command, args);
         drop(part);
+        monitor::after(server, spec, args, self.call.session, Source::Script);
         account(server, listed, args, self.call.session, begun.elapsed(), outcome.is_err());
         outcome.map_err(|failure| refused(&failure))
     }

@@ -9,6 +9,7 @@ mod info;
 mod latency;
 mod lolwut;
 mod module;
+pub mod monitor;
 mod parts;
 mod replication;
 mod slowlog;
@@ -29,6 +30,7 @@ pub const COMMANDS: &[Command] = &[
     latency::LATENCY,
     lolwut::LOLWUT,
     module::MODULE,
+    monitor::MONITOR,
     replication::REPLICAOF,
     replication::ROLE,
     replication::SLAVEOF,
