@@ -185,7 +185,7 @@ mod tests {
         });
         assert_eq!(stale(&mut effects), [("a".to_owned(), vec![3, 7], 9)]);
         assert_eq!(keyspace.tracked(), (1, 1));
-        with(&keyspace, &mut effects, View::forget_readers);
+        with(&keyspace, &mut effects, |view| view.forget_readers());
         assert!(effects.all_stale && effects.stale.is_empty() && keyspace.tracked() == (0, 0));
     }
 
