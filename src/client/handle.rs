@@ -110,7 +110,7 @@ pub struct Client {
     pub last_command: AtomicU32,
     /// Bytes received.
     pub bytes_in: AtomicU64,
-    /// Bytes sent.
+    /// Bytes sent by its own task.
     pub bytes_out: AtomicU64,
     /// The read buffer.
     pub query: QueryFigures,
@@ -249,6 +249,13 @@ impl Client {
         }
     }
 
+    /// The same, but it may be written by the caller itself if the client waits with nothing to send.
+    pub fn push_at_once(&self, frame: Bytes) {
+        if self.outbox.write_or_push(frame) > OUTPUT_FREE {
+            self.check_output(clock::monotonic_ms());
+        }
+    }
+
     /// Notes what was received, and how long the read buffer is now. Only its own task does.
     #[inline]
     pub fn received(&self, bytes: usize, buffered: usize) {
@@ -358,8 +365,9 @@ impl Subscriber for Client {
         self.id
     }
 
-    fn deliver(&self, message: &Message<'_>) {
+    fn deliver(&self, message: &Message<'_>, few: bool) {
         let protocol = if self.is_resp3() { Protocol::Resp3 } else { Protocol::Resp2 };
-        self.push(message.frame(protocol).clone());
+        let frame = message.frame(protocol).clone();
+        if few { self.push_at_once(frame) } else { self.push(frame) }
     }
 }

@@ -21,7 +21,7 @@ pub use self::describe::{Running, TASK_BYTES};
 pub use self::handle::{Client, ClientFlags, Ending, Names};
 pub use self::limits::{OUTPUT_FREE, OutputClass, OutputLimits};
 pub use self::monitors::{Monitors, Source};
-pub use self::outbox::Outbox;
+pub use self::outbox::{Outbox, Sink};
 pub use self::pause::{Pause, Paused};
 pub use self::registry::Registry;
 pub use self::request::OwnedRequest;
