@@ -1,8 +1,8 @@
 //! Transactions: MULTI, EXEC, DISCARD, WATCH, UNWATCH.
 
 use std::sync::atomic::Ordering;
-use std::time::Instant;
 
+use crate::base::clock::monotonic_ns;
 use crate::client::{Source, Watch};
 use crate::command::error;
 use crate::command::row::*;
@@ -130,7 +130,7 @@ fn exec(call: &mut Call<'_>) -> Outcome {
     call.reply.array(transaction.queued.len());
     let server = call.server;
     for (id, request) in &transaction.queued {
-        let (begun, listed, args) = (Instant::now(), &server.catalog.all()[*id], request.args());
+        let (begun, listed, args) = (monotonic_ns(), &server.catalog.all()[*id], request.args());
         let (spec, by) = (&listed.command.spec, call.session.client.clone());
         monitor::before(server, spec, &args, call.session, Source::Client(&by));
         let outcome = call.run_nested(listed.command, &args);
@@ -139,7 +139,7 @@ fn exec(call: &mut Call<'_>) -> Outcome {
             server.stats.error(error.code());
             call.reply.error(error.text());
         }
-        account(server, listed, &args, call.session, begun.elapsed(), outcome.is_err());
+        account(server, listed, &args, call.session, monotonic_ns() - begun, outcome.is_err());
     }
     DONE
 }

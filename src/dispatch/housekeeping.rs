@@ -56,7 +56,7 @@ pub async fn housekeeping(server: Arc<Server>) {
             renew_deadlines(&server, tidy % server.keyspace.shards()).await;
             tidy += 1;
             tend_clients(&server, now, &mut next_clients);
-            server.stats.turned(0, begun.elapsed());
+            server.stats.turned(0, begun.elapsed().as_nanos() as u64);
         }
         server.stats.add(Counter::HousekeepingNanos, begun.elapsed().as_nanos() as u64);
     }
