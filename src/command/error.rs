@@ -67,6 +67,14 @@ texts! {
     PAYLOAD_FOOTER = "ERR DUMP payload version or checksum are wrong";
     /// RESTORE of a payload whose value is damaged.
     PAYLOAD_DATA = "ERR Bad data format";
+    /// MIGRATE with a key and with KEYS.
+    MIGRATE_KEY_AND_KEYS = "ERR When using MIGRATE KEYS option, the key argument must be set to the empty string";
+    /// MIGRATE to a server that doesn't answer.
+    MIGRATE_CONNECTING = "IOERR error or timeout connecting to the client";
+    /// MIGRATE to a server that stopped taking data.
+    MIGRATE_WRITING = "IOERR error or timeout writing to target instance";
+    /// MIGRATE to a server that stopped replying.
+    MIGRATE_READING = "IOERR error or timeout reading to target instance";
     /// Not a canonical 64-bit integer.
     NOT_AN_INTEGER = "ERR value is not an integer or out of range";
     /// Not a double.
@@ -129,6 +137,8 @@ texts! {
     TIMEOUT_OUT_OF_RANGE = "ERR timeout is out of range";
     /// A script has been running for too long.
     BUSY = "BUSY Redis is busy running a script. You can only call SCRIPT KILL or SHUTDOWN NOSAVE.";
+    /// A function runs for longer than `busy-reply-threshold`.
+    BUSY_FUNCTION = "BUSY Redis is busy running a script. You can only call FUNCTION KILL or SHUTDOWN NOSAVE.";
     /// LPOS with RANK 0.
     RANK_ZERO = "ERR RANK can't be zero: use 1 to start from the first match, 2 from the second ... or use negative to start from the end of the list";
     /// COUNT below zero, or no integer.
@@ -281,6 +291,14 @@ texts! {
     GEORADIUS_STORE_WITH = "ERR STORE option in GEORADIUS is not compatible with WITHDIST, WITHHASH and WITHCOORD options";
     /// DEBUG QUICKLIST-PACKED-THRESHOLD of 4 GB and more.
     PACKED_THRESHOLD = "ERR argument must be a memory value bigger than 1 and smaller than 4gb";
+    /// DEBUG LISTPACK of a value in another form.
+    NOT_A_LISTPACK = "ERR Not a listpack encoded object.";
+    /// FCALL of a function that isn't there.
+    FUNCTION_NOT_FOUND = "ERR Function not found";
+    /// FCALL with a count of keys that is none.
+    FUNCTION_KEYS = "ERR Bad number of keys provided";
+    /// FUNCTION RESTORE with another word than FLUSH, APPEND or REPLACE.
+    FUNCTION_RESTORE_POLICY = "ERR Wrong restore policy given, value should be either FLUSH, APPEND or REPLACE.";
     /// FUNCTION DELETE of a library that isn't there.
     LIBRARY_NOT_FOUND = "ERR Library not found";
     /// FUNCTION FLUSH with another word than SYNC or ASYNC.
@@ -384,8 +402,22 @@ texts! {
     SSUBSCRIBE_IN_TRANSACTION = "ERR SSUBSCRIBE isn't allowed for a DENY BLOCKING client";
     /// SHUTDOWN ABORT.
     NO_SHUTDOWN = "ERR No shutdown in progress.";
-    /// SHUTDOWN that would have to save.
-    CANT_SAVE = "ERR Redstart can't save its data yet, so nothing is shut down: use SHUTDOWN NOSAVE";
+    /// SHUTDOWN that has not saved what it had to.
+    SHUTDOWN_FAILED = "ERR Errors trying to SHUTDOWN. Check logs.";
+    /// SAVE or BGSAVE during another.
+    SAVE_IN_PROGRESS = "ERR Background save already in progress";
+    /// BGSAVE while something else has the snapshot.
+    REWRITE_IN_PROGRESS = "ERR Another child process is active (AOF?): can't BGSAVE right now. Use BGSAVE SCHEDULE in order to schedule a BGSAVE whenever possible.";
+    /// Only the log says more.
+    FAILED = "ERR";
+    /// A write while snapshots fail.
+    MISCONF = "MISCONF Redis is configured to save RDB snapshots, but it's currently unable to persist to disk. Commands that may modify the data set are disabled, because this instance is configured to report errors during writes if RDB snapshotting fails (stop-writes-on-bgsave-error option). Please check the Redis logs for details about the RDB error.";
+    /// Before the data is there.
+    LOADING = "LOADING Redis is loading the dataset in memory";
+    /// DEBUG RELOAD with another option.
+    RELOAD_OPTION = "ERR DEBUG RELOAD only supports the MERGE, NOFLUSH and NOSAVE options.";
+    /// DEBUG RELOAD of a file that is damaged.
+    RELOAD_FAILED = "ERR Error trying to load the RDB dump, check server logs.";
 }
 
 /// `ERR No such user 'x'`.
@@ -425,6 +457,21 @@ pub fn geo_needs_shape(name: &[u8]) -> Error {
     let mut text = b"ERR exactly one of BYRADIUS and BYBOX can be specified for ".to_vec();
     text.extend_from_slice(name);
     Error::new(text)
+}
+
+/// What the target of MIGRATE replied.
+pub fn target_replied(text: &[u8]) -> Error {
+    quoting("ERR Target instance replied with error: ", text, "")
+}
+
+/// EXEC is refused, for a reason that stands for itself elsewhere.
+pub fn exec_refused(reason: &Error) -> Error {
+    Error::new([b"EXECABORT Transaction discarded because of: ", reason.text()].concat())
+}
+
+/// FUNCTION LOAD with another word than REPLACE.
+pub fn function_load_option(word: &[u8]) -> Error {
+    Error::new([b"ERR Unknown option given: ", word].concat())
 }
 
 /// `ERR Unknown argument x`.

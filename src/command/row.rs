@@ -57,6 +57,8 @@ pub const ALL_KEYS: Flags = Flags::ALL_KEYS;
 pub const SUBSCRIBER: Flags = Flags::SUBSCRIBER;
 /// [`Flags::KEEPS_CACHING`]
 pub const KEEPS_CACHING: Flags = Flags::KEEPS_CACHING;
+/// [`Flags::HEALTH`]
+pub const HEALTH: Flags = Flags::HEALTH;
 /// [`Flags::PUBSUB`]
 pub const PUBSUB: Flags = Flags::PUBSUB;
 

@@ -26,7 +26,8 @@ pub struct Candidate<'a> {
 type Check = fn(&Candidate<'_>) -> Option<Error>;
 
 /// The checks, in the order in which their errors win.
-const CHECKS: [Check; 7] = [arity, protection, authentication, transaction, memory, subscriber, monitor];
+const CHECKS: [Check; 9] =
+    [arity, protection, authentication, transaction, memory, disk, subscriber, monitor, loading];
 
 /// Runs the checks.
 ///
@@ -68,12 +69,26 @@ fn transaction(candidate: &Candidate<'_>) -> Option<Error> {
 fn memory(candidate: &Candidate<'_>) -> Option<Error> {
     // Scripts are not refused as a whole, but keys are evicted for them. Clients that remember keys must hear of
     // evictions before they read on.
-    let needs_room = candidate.flags.intersects(Flags::DENYOOM | Flags::EXCLUSIVE);
-    if !needs_room && candidate.session.tracking.is_none() {
+    // A queue of commands takes memory, whatever they do.
+    let queues = candidate.session.transaction.is_some() && !candidate.flags.contains(Flags::IMMEDIATE);
+    let remembers = candidate.session.tracking.is_some();
+    if !queues && !remembers && !candidate.flags.intersects(Flags::DENYOOM | Flags::EXCLUSIVE) {
         return None;
     }
     let room = make_room(candidate.server, &candidate.session.settings);
-    (room == Room::None && candidate.flags.contains(Flags::DENYOOM)).then_some(error::OOM)
+    let refused = queues || candidate.flags.contains(Flags::DENYOOM);
+    (room == Room::None && refused).then_some(error::OOM)
+}
+
+/// What can't be saved any more must not change.
+#[inline]
+fn disk(candidate: &Candidate<'_>) -> Option<Error> {
+    let concerned = candidate.flags.intersects(Flags::WRITE | Flags::HEALTH);
+    if !concerned || candidate.server.saves.last_succeeded() {
+        return None;
+    }
+    let snapshots = &candidate.session.settings.snapshots;
+    (snapshots.stop_writes_on_bgsave_error && !snapshots.save.is_empty()).then_some(error::MISCONF)
 }
 
 /// In RESP2 a subscriber couldn't tell replies from messages.
@@ -91,4 +106,10 @@ fn monitor(candidate: &Candidate<'_>) -> Option<Error> {
     let touches_keys = Flags::WRITE | Flags::READONLY | Flags::MAY_REPLICATE;
     let refused = candidate.session.monitors && candidate.flags.intersects(touches_keys);
     refused.then_some(error::MONITOR_TOUCHES_KEYS)
+}
+
+#[inline]
+fn loading(candidate: &Candidate<'_>) -> Option<Error> {
+    let refused = !candidate.flags.contains(Flags::LOADING) && candidate.server.loading.is_active();
+    refused.then_some(error::LOADING)
 }

@@ -17,9 +17,9 @@ use crate::command::spec::Flags;
 use crate::command::{Error, error};
 use crate::commands::account::account;
 use crate::commands::server::monitor;
-use crate::commands::{Block, Call, Command, Compute, Found, Install, Listed, Next, Outcome, Server};
-use crate::config::{EvictionPolicy, Settings};
-use crate::keyspace::{Clock, Effects, Held, Keyspace, Lfu, Plan, View};
+use crate::commands::{Block, Call, Command, Compute, Found, Install, Listed, Next, Outcome, Server, busy};
+use crate::config::Settings;
+use crate::keyspace::{Clock, Effects, Held, Keyspace, Plan, View};
 use crate::resp::Reply;
 
 /// One request with what looking it up gave.
@@ -211,18 +211,7 @@ pub(super) fn run_guarded<'c>(call: &mut Call<'c>, run: impl FnOnce(&mut Call<'c
 
 /// The clock for commands at a moment, under given settings.
 pub fn clock(now: i64, settings: &Settings, no_touch: bool) -> Clock {
-    let lfu =
-        matches!(settings.memory.maxmemory_policy, EvictionPolicy::AllkeysLfu | EvictionPolicy::VolatileLfu);
-    Clock {
-        now,
-        lfu: lfu.then_some(Lfu {
-            log_factor: settings.memory.lfu_log_factor,
-            decay_minutes: settings.memory.lfu_decay_minutes,
-        }),
-        no_touch,
-        keep_expired: false,
-        events: settings.observe.keyspace_events.0,
-    }
+    Clock { no_touch, ..Clock::under(settings, now) }
 }
 
 /// What EXEC takes over from its queued commands.
@@ -377,7 +366,7 @@ impl<'s> Executor<'s> {
             let needs_shards = !spec.keys.is_empty() || !session.watch.keys.is_empty();
             let allowed = spec.flags.contains(Flags::ALLOW_BUSY) && !needs_shards;
             if !allowed && spec.admits(request.args.len()) {
-                return self.refuse(Some(listed), &error::BUSY, session, reply);
+                return self.refuse(Some(listed), &busy(self.server), session, reply);
             }
         }
         self.run(request, session, reply, None)
@@ -503,13 +492,25 @@ impl<'s> Executor<'s> {
         session: &mut Session,
         reply: &mut Reply,
     ) -> Done {
-        if let Some(transaction) = &mut session.transaction {
-            transaction.refused = true;
-        }
         if let Some(listed) = listed {
             self.server.stats.rejected(listed.id);
         }
-        self.error(refusal, reply);
+        match listed {
+            Some(listed)
+                if listed.command.spec.flags.contains(Flags::TRANSACTION)
+                    && session.transaction.is_some() =>
+            {
+                // What is watched stays so: its shards may not be free.
+                session.end_transaction();
+                self.error(&error::exec_refused(refusal), reply);
+            }
+            _ => {
+                if let Some(transaction) = &mut session.transaction {
+                    transaction.refused = true;
+                }
+                self.error(refusal, reply);
+            }
+        }
         self.lap();
         self.spent = 0;
         Done::Replied

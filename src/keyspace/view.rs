@@ -15,7 +15,7 @@ use super::table::Position;
 use super::track::Tracked;
 use super::value::{Ref, Stored, StrRef, Type, Value, WrongType};
 use super::{Counts, Keyspace, Shard};
-use crate::config::EventClasses;
+use crate::config::{EventClasses, EvictionPolicy, Settings};
 
 /// How a look-up counts.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -139,6 +139,11 @@ impl<'a> View<'a> {
         self.keyspace
     }
 
+    /// What is held.
+    pub fn held_mut(&mut self) -> &mut Held<'a> {
+        &mut self.held
+    }
+
     /// Whether the command runs behind the closed gate and holds every shard.
     pub fn has_everything(&self) -> bool {
         self.held.is_everything()
@@ -235,7 +240,7 @@ impl<'a> View<'a> {
                 if place.database.table.entry(at).type_of() != Type::String {
                     return place.replace(at, Value::string(bytes.to_vec()), clock);
                 }
-                let mut entry = place.database.table.open(at);
+                let mut entry = place.database.open(at, place.local);
                 entry.set_string(bytes);
                 entry.set_clock(clock);
             }
@@ -252,7 +257,7 @@ impl<'a> View<'a> {
     pub fn edit_string<R>(&mut self, key: &[u8], edit: impl FnOnce(&mut Vec<u8>) -> R) -> Option<R> {
         let mut place = self.place(key);
         let at = place.find(key, Access::Silent)?;
-        let mut entry = place.database.table.open(at);
+        let mut entry = place.database.open(at, place.local);
         let mut bytes = entry.take_string()?;
         let result = edit(&mut bytes);
         entry.put_string(bytes);
@@ -487,6 +492,24 @@ impl<'v> Place<'v> {
 }
 
 impl Clock {
+    /// The clock at a time in Unix ms under given settings.
+    pub fn under(settings: &Settings, now: i64) -> Clock {
+        let lfu = matches!(
+            settings.memory.maxmemory_policy,
+            EvictionPolicy::AllkeysLfu | EvictionPolicy::VolatileLfu
+        );
+        Clock {
+            now,
+            lfu: lfu.then_some(Lfu {
+                log_factor: settings.memory.lfu_log_factor,
+                decay_minutes: settings.memory.lfu_decay_minutes,
+            }),
+            no_touch: false,
+            keep_expired: false,
+            events: settings.observe.keyspace_events.0,
+        }
+    }
+
     /// The access clock of a new entry.
     pub fn fresh(&self) -> u32 {
         match self.lfu {

@@ -202,11 +202,12 @@ fn random(call: &mut Call<'_>) -> Outcome {
 
 fn scan(call: &mut Call<'_>) -> Outcome {
     let from = cursor(call.args[2])?;
-    let options = ScanOptions::parse(call.args_from(3), |_| Ok(false))?;
+    let options = call.args_from(3);
     let Some(zset) = call.keys.read::<Zset>(call.args[1])? else {
         empty_page(call.reply);
         return DONE;
     };
+    let options = ScanOptions::parse(options, |_| Ok(false))?;
     // The scores of large sets are printed with 17 digits here, and only here.
     let precise = zset.as_listpack().is_none();
     page(call.reply, |reply| {
