@@ -4,6 +4,8 @@ mod clients;
 mod end;
 mod surroundings;
 
+use std::fs::File;
+use std::pin::pin;
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -13,8 +15,8 @@ use self::clients::adjust_maxclients;
 use self::end::{Signals, wait_for_the_end};
 use self::surroundings::{PidFile, Supervisor};
 use crate::commands::Server;
-use crate::commands::server::SPARE_THREADS;
-use crate::config::Config;
+use crate::commands::server::{SPARE_THREADS, rdb};
+use crate::config::{Config, Settings};
 use crate::net;
 use crate::observe::log::Log;
 
@@ -94,6 +96,18 @@ fn announce() {
     }
 }
 
+fn greet(settings: &Settings) {
+    let port = settings.network.port;
+    if settings.process.always_show_logo {
+        tracing::info!("Redis 7.4.1, 64 bit, as Redstart speaks it");
+        tracing::info!("Running in standalone mode");
+        tracing::info!("Port: {port}");
+        tracing::info!("PID: {}", std::process::id());
+    } else {
+        tracing::info!("Running mode=standalone, port={port}.");
+    }
+}
+
 /// Puts the parts together for a number of worker threads; nothing runs yet but the log.
 ///
 /// # Errors
@@ -109,7 +123,7 @@ pub fn assemble(config: Config, workers: usize) -> Result<Arc<Server>, String> {
 fn serve(runtime: &Runtime, server: &Arc<Server>) -> ExitCode {
     runtime.block_on(async {
         let settings = server.config.settings();
-        tracing::info!("Running mode=standalone, port={}.", settings.network.port);
+        greet(&settings);
         // From here on, so that a signal during the start isn't lost.
         let signals = Signals::listen();
         let Ok(listeners) = net::bind(&settings) else { return ExitCode::FAILURE };
@@ -120,20 +134,39 @@ fn serve(runtime: &Runtime, server: &Arc<Server>) -> ExitCode {
         // Not before the addresses are ours: a second server that can't start must not touch the first one's file.
         let _pid_file = PidFile::write(&settings.process);
         tracing::info!("Server initialized");
+        let Ok(file) = rdb::open(server) else { return ExitCode::FAILURE };
         let (tcp, unix) = listeners.summary();
+        let unix = unix.is_some();
+        // Clients are told that the data is being loaded.
+        listeners.accept(server);
+        let mut end = pin!(wait_for_the_end(server, signals));
+        tokio::select! {
+            code = &mut end => return code,
+            loaded = load(server, file) => if !loaded {
+                tracing::warn!("Fatal error loading the DB, check server logs. Exiting.");
+                return ExitCode::FAILURE;
+            },
+        }
+        tokio::spawn(crate::dispatch::housekeeping(Arc::clone(server)));
         if tcp > 0 {
             tracing::info!("Ready to accept connections tcp");
         }
-        if unix.is_some() {
+        if unix {
             tracing::info!("Ready to accept connections unix");
         }
-        tokio::spawn(crate::dispatch::housekeeping(Arc::clone(server)));
-        listeners.accept(server);
         if let Some(supervisor) = Supervisor::find(&settings.process) {
             supervisor.tell_ready();
         }
-        wait_for_the_end(server, signals).await
+        end.await
     })
+}
+
+/// Loads what is on disk; false if it can't be.
+async fn load(server: &Arc<Server>, file: Option<File>) -> bool {
+    let Some(file) = file else { return true };
+    let server = Arc::clone(server);
+    let loaded = tokio::task::spawn_blocking(move || rdb::load(&server, file)).await;
+    matches!(loaded, Ok(Ok(())))
 }
 
 #[cfg(test)]

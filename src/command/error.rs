@@ -46,6 +46,10 @@ macro_rules! texts {
     };
 }
 
+mod client;
+
+pub use client::*;
+
 texts! {
     /// An option that is unknown, incomplete or contradicts another.
     SYNTAX = "ERR syntax error";
@@ -63,6 +67,14 @@ texts! {
     PAYLOAD_FOOTER = "ERR DUMP payload version or checksum are wrong";
     /// RESTORE of a payload whose value is damaged.
     PAYLOAD_DATA = "ERR Bad data format";
+    /// MIGRATE with a key and with KEYS.
+    MIGRATE_KEY_AND_KEYS = "ERR When using MIGRATE KEYS option, the key argument must be set to the empty string";
+    /// MIGRATE to a server that doesn't answer.
+    MIGRATE_CONNECTING = "IOERR error or timeout connecting to the client";
+    /// MIGRATE to a server that stopped taking data.
+    MIGRATE_WRITING = "IOERR error or timeout writing to target instance";
+    /// MIGRATE to a server that stopped replying.
+    MIGRATE_READING = "IOERR error or timeout reading to target instance";
     /// Not a canonical 64-bit integer.
     NOT_AN_INTEGER = "ERR value is not an integer or out of range";
     /// Not a double.
@@ -279,6 +291,8 @@ texts! {
     GEORADIUS_STORE_WITH = "ERR STORE option in GEORADIUS is not compatible with WITHDIST, WITHHASH and WITHCOORD options";
     /// DEBUG QUICKLIST-PACKED-THRESHOLD of 4 GB and more.
     PACKED_THRESHOLD = "ERR argument must be a memory value bigger than 1 and smaller than 4gb";
+    /// DEBUG LISTPACK of a value in another form.
+    NOT_A_LISTPACK = "ERR Not a listpack encoded object.";
     /// FCALL of a function that isn't there.
     FUNCTION_NOT_FOUND = "ERR Function not found";
     /// FCALL with a count of keys that is none.
@@ -384,40 +398,26 @@ texts! {
 }
 
 texts! {
-    /// HELLO with a version that is no number.
-    PROTOCOL_NOT_AN_INTEGER = "ERR Protocol version is not an integer or out of range";
-    /// CLIENT SETNAME.
-    CLIENT_NAME = "ERR Client names cannot contain spaces, newlines or special characters.";
-    /// CLIENT LIST ID.
-    INVALID_CLIENT_ID = "ERR Invalid client ID";
-    /// CLIENT KILL of an address that nobody has.
-    NO_SUCH_CLIENT = "ERR No such client";
-    /// CLIENT KILL ID.
-    CLIENT_ID_NOT_POSITIVE = "ERR client-id should be greater than 0";
-    /// CLIENT KILL MAXAGE.
-    MAXAGE_NOT_AN_INTEGER = "ERR maxage is not an integer or out of range";
-    /// CLIENT KILL MAXAGE.
-    MAXAGE_NOT_POSITIVE = "ERR maxage should be greater than 0";
-    /// CLIENT PAUSE.
-    PAUSE_MODE = "ERR CLIENT PAUSE mode must be WRITE or ALL";
-    /// CLIENT UNBLOCK.
-    UNBLOCK_REASON = "ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR";
     /// SSUBSCRIBE within MULTI.
     SSUBSCRIBE_IN_TRANSACTION = "ERR SSUBSCRIBE isn't allowed for a DENY BLOCKING client";
     /// SHUTDOWN ABORT.
     NO_SHUTDOWN = "ERR No shutdown in progress.";
-    /// SHUTDOWN that would have to save.
-    CANT_SAVE = "ERR Redstart can't save its data yet, so nothing is shut down: use SHUTDOWN NOSAVE";
-}
-
-/// `ERR Syntax error in HELLO option 'x'`.
-pub fn hello_option(option: &[u8]) -> Error {
-    quoting("ERR Syntax error in HELLO option '", option, "'")
-}
-
-/// `ERR Unknown client type 'x'`.
-pub fn unknown_client_type(name: &[u8]) -> Error {
-    quoting("ERR Unknown client type '", name, "'")
+    /// SHUTDOWN that has not saved what it had to.
+    SHUTDOWN_FAILED = "ERR Errors trying to SHUTDOWN. Check logs.";
+    /// SAVE or BGSAVE during another.
+    SAVE_IN_PROGRESS = "ERR Background save already in progress";
+    /// BGSAVE while something else has the snapshot.
+    REWRITE_IN_PROGRESS = "ERR Another child process is active (AOF?): can't BGSAVE right now. Use BGSAVE SCHEDULE in order to schedule a BGSAVE whenever possible.";
+    /// Only the log says more.
+    FAILED = "ERR";
+    /// A write while snapshots fail.
+    MISCONF = "MISCONF Redis is configured to save RDB snapshots, but it's currently unable to persist to disk. Commands that may modify the data set are disabled, because this instance is configured to report errors during writes if RDB snapshotting fails (stop-writes-on-bgsave-error option). Please check the Redis logs for details about the RDB error.";
+    /// Before the data is there.
+    LOADING = "LOADING Redis is loading the dataset in memory";
+    /// DEBUG RELOAD with another option.
+    RELOAD_OPTION = "ERR DEBUG RELOAD only supports the MERGE, NOFLUSH and NOSAVE options.";
+    /// DEBUG RELOAD of a file that is damaged.
+    RELOAD_FAILED = "ERR Error trying to load the RDB dump, check server logs.";
 }
 
 /// `ERR No such user 'x'`.
@@ -428,18 +428,6 @@ pub fn no_such_user(name: &[u8]) -> Error {
 /// `ERR Unrecognized option 'x'`.
 pub fn unrecognized_option(option: &[u8]) -> Error {
     quoting("ERR Unrecognized option '", option, "'")
-}
-
-/// `ERR lib-name cannot contain spaces, newlines or special characters.`
-pub fn attribute_characters(attribute: &[u8]) -> Error {
-    quoting("ERR ", attribute, " cannot contain spaces, newlines or special characters.")
-}
-
-/// What a RESP2 subscriber is told who wants to do something else.
-pub fn subscribers_only(name: &str) -> Error {
-    Error::new(format!(
-        "ERR Can't execute '{name}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this context"
-    ))
 }
 
 /// An argument between two texts.
@@ -469,6 +457,11 @@ pub fn geo_needs_shape(name: &[u8]) -> Error {
     let mut text = b"ERR exactly one of BYRADIUS and BYBOX can be specified for ".to_vec();
     text.extend_from_slice(name);
     Error::new(text)
+}
+
+/// What the target of MIGRATE replied.
+pub fn target_replied(text: &[u8]) -> Error {
+    quoting("ERR Target instance replied with error: ", text, "")
 }
 
 /// EXEC is refused, for a reason that stands for itself elsewhere.

@@ -8,6 +8,7 @@ use crate::client::Session;
 use crate::command::spec::{Flags, Spec};
 use crate::command::{Error, error};
 use crate::commands::Server;
+use crate::commands::server::rdb::write_refusal;
 
 /// What the checks look at.
 pub struct Candidate<'a> {
@@ -21,12 +22,15 @@ pub struct Candidate<'a> {
     pub session: &'a Session,
     /// The server.
     pub server: &'a Arc<Server>,
+    /// Whether more memory is used than `maxmemory` allows; then no shard is held.
+    pub over_limit: bool,
 }
 
 type Check = fn(&Candidate<'_>) -> Option<Error>;
 
 /// The checks, in the order in which their errors win.
-const CHECKS: [Check; 6] = [arity, protection, authentication, transaction, memory, subscriber];
+const CHECKS: [Check; 9] =
+    [arity, protection, authentication, transaction, memory, disk, subscriber, monitor, loading];
 
 /// Runs the checks.
 ///
@@ -66,15 +70,25 @@ fn transaction(candidate: &Candidate<'_>) -> Option<Error> {
 
 #[inline]
 fn memory(candidate: &Candidate<'_>) -> Option<Error> {
-    // Scripts are not refused as a whole, but keys are evicted for them.
+    // Scripts are not refused as a whole, but keys are evicted for them. Clients that remember keys must hear of
+    // evictions before they read on.
     // A queue of commands takes memory, whatever they do.
     let queues = candidate.session.transaction.is_some() && !candidate.flags.contains(Flags::IMMEDIATE);
-    if !queues && !candidate.flags.intersects(Flags::DENYOOM | Flags::EXCLUSIVE) {
+    let remembers = candidate.session.tracking.is_some();
+    let concerned = queues || remembers || candidate.flags.intersects(Flags::DENYOOM | Flags::EXCLUSIVE);
+    if !candidate.over_limit || !concerned {
         return None;
     }
     let room = make_room(candidate.server, &candidate.session.settings);
     let refused = queues || candidate.flags.contains(Flags::DENYOOM);
     (room == Room::None && refused).then_some(error::OOM)
+}
+
+/// What can't be saved any more must not change.
+#[inline]
+fn disk(candidate: &Candidate<'_>) -> Option<Error> {
+    let concerned = candidate.flags.intersects(Flags::WRITE | Flags::HEALTH);
+    if !concerned { None } else { write_refusal(candidate.server, &candidate.session.settings) }
 }
 
 /// In RESP2 a subscriber couldn't tell replies from messages.
@@ -84,4 +98,18 @@ fn subscriber(candidate: &Candidate<'_>) -> Option<Error> {
     let refused =
         session.is_subscribed() && !session.is_resp3() && !candidate.flags.contains(Flags::SUBSCRIBER);
     refused.then(|| error::subscribers_only(candidate.spec.name))
+}
+
+/// Redis takes monitors for a kind of replica.
+#[inline]
+fn monitor(candidate: &Candidate<'_>) -> Option<Error> {
+    let touches_keys = Flags::WRITE | Flags::READONLY | Flags::MAY_REPLICATE;
+    let refused = candidate.session.monitors && candidate.flags.intersects(touches_keys);
+    refused.then_some(error::MONITOR_TOUCHES_KEYS)
+}
+
+#[inline]
+fn loading(candidate: &Candidate<'_>) -> Option<Error> {
+    let refused = !candidate.flags.contains(Flags::LOADING) && candidate.server.loading.is_active();
+    refused.then_some(error::LOADING)
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use smallvec::SmallVec;
 
+use super::effects::limit_tracked;
 use super::execute::{Done, Executor, Request, Suspended};
 use crate::client::{ReplyMode, Session};
 use crate::command::error;
@@ -88,7 +89,10 @@ impl Turn {
     ) -> Stop {
         let gate = &server.keyspace.gate;
         let Some(mut pass) = gate.enter_soon() else { return Stop::GateClosed };
-        if session.is_subscribed() {
+        if session.tracking.is_some() {
+            limit_tracked(server, session.settings.clients.tracking_table_max_keys);
+        }
+        if session.expects_pushes() {
             // Messages that came before the commands stand before their replies.
             session.drain_outbox(reply);
         }
@@ -189,7 +193,10 @@ impl Turn {
                     // What is left to do needs nothing of what others wait for.
                     drop((everything, closed));
                     let close = matches!(done, Done::Close);
-                    let _ = put_off(done, reply);
+                    if let Done::Later(_) = done {
+                        put_off(done, reply);
+                        executor.worked(&request, session, true);
+                    }
                     self.replied(session, reply, from);
                     return if close { Stop::Close } else { Stop::Drained };
                 }
@@ -270,7 +277,7 @@ impl Turn {
         if session.reply_mode != ReplyMode::On {
             self.silence(session, reply, from);
         }
-        if session.is_subscribed() {
+        if session.expects_pushes() {
             session.drain_outbox(reply);
         }
     }

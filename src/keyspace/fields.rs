@@ -3,7 +3,6 @@
 //! A hash keeps its expired fields until somebody removes them. Readers of single fields do, HRANDFIELD does, and
 //! active expiry does by the wheel: a hash has an item there at or before the first deadline among its fields.
 
-use super::effects::Event;
 use super::table::Position;
 use super::view::{Access, Place, View};
 use crate::config::EventClasses;
@@ -45,6 +44,7 @@ impl Place<'_> {
     /// Removes fields of the entry here whose deadline has passed, at most `budget`, and the entry with its last
     /// field; notes what that causes. Returns how many fields it were.
     pub(super) fn expire_fields(&mut self, at: Position, budget: usize) -> usize {
+        self.database.preserve(self.local);
         let table = &mut self.database.table;
         let Some(hash) = table.large_mut::<Hash>(at) else { return 0 };
         let before = hash.next_expiry();
@@ -56,14 +56,10 @@ impl Place<'_> {
         let key: Box<[u8]> = table.entry(at).key().into();
         self.database.field_deadline_moved(self.local, before, after);
         self.database.watched.touch(&key);
-        let mut note = |class, name| {
-            if self.clock.events & class != 0 {
-                self.effects.events.push(Event { class, name, db: self.db, key: key.clone() });
-            }
-        };
-        note(EventClasses::HASH, "hexpired");
+        self.tracked.changed(&key, 0, self.counts, self.effects);
+        self.note(EventClasses::HASH, "hexpired", &key);
         if emptied {
-            note(EventClasses::GENERIC, "del");
+            self.note(EventClasses::GENERIC, "del", &key);
             self.effects.garbage.push(self.database.remove(at).into_value());
         }
         self.counts.count_expired_fields(removed as u64);

@@ -7,7 +7,9 @@
 //!                      Wheel   deadlines by time              (wheel, deadlines)
 //!                      Watched keys that a WATCH looks at     (watch)
 //!                      Waiters clients blocked on keys        (wait)
-//!          └─ Gate       lets one task have everything        (gate)
+//!                and Tracked: the keys that clients remember  (track)
+//!          ├─ Gate       lets one task have everything        (gate)
+//!          └─ Snapshot   all entries as of one instant        (snapshot)
 //! ```
 //!
 //! **Locks.** Only `dispatch` and the background tasks take them, by a [`Plan`]: no shard, one, several in
@@ -18,12 +20,14 @@
 //! **Hash.** One keyed hash per key: its high bits choose the shard, the next ones segment and bucket, lower
 //! ones the tag. A shard is given hashes without its own bits (`local`).
 
+mod arrive;
 pub mod effects;
 pub mod entry;
 pub mod gate;
 mod guard;
 mod prefetch;
 pub mod shard;
+pub mod snapshot;
 mod stored;
 pub mod table;
 pub mod value;
@@ -33,22 +37,27 @@ pub mod watch;
 pub mod wheel;
 
 mod deadlines;
+mod digest;
 mod evict;
 mod expire;
 mod fields;
 mod lock;
 mod relocate;
 mod scan;
+mod track;
 mod whole;
 
 #[cfg(test)]
 mod tests;
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use crossbeam_utils::CachePadded;
 use parking_lot::{Mutex, MutexGuard};
 
+pub use self::arrive::Arrival;
+pub use self::digest::Digest;
 pub use self::effects::{Effects, Event};
 pub use self::entry::{Entry, EntryRef};
 pub use self::evict::{Eviction, Measure};
@@ -58,6 +67,8 @@ pub use self::guard::RefMut;
 pub use self::lock::{Held, Plan};
 pub use self::relocate::Lifted;
 pub use self::shard::{Counts, Remains, Shard};
+pub use self::snapshot::{Frozen, Meter, Size, Snapshot};
+pub use self::track::{Readers, Stale};
 pub use self::value::{Ref, Str, StrRef, Type, Value, WrongType};
 pub use self::view::{Access, Clock, Expiry, Lfu, View};
 
@@ -68,6 +79,8 @@ pub struct Keyspace {
     shards: Box<[CachePadded<Cell>]>,
     bits: u8,
     databases: usize,
+    /// Whether a snapshot is under way.
+    snapshot: Arc<AtomicBool>,
     /// Lets one task have all shards for itself.
     pub gate: Gate,
 }
@@ -108,6 +121,7 @@ impl Keyspace {
             shards: (0..1usize << bits).map(cell).collect(),
             bits,
             databases,
+            snapshot: Arc::default(),
             gate: Gate::new(threads),
         }
     }
@@ -179,6 +193,12 @@ impl Keyspace {
     /// Number of hashes with field deadlines in a database.
     pub fn timed(&self, db: usize) -> usize {
         self.shards.iter().map(|cell| cell.counts.timed(db)).sum()
+    }
+
+    /// The sizes of all databases: of one instant if nobody changes anything meanwhile.
+    pub fn sizes(&self) -> Box<[Size]> {
+        let size = |db| Size { keys: self.len(db), volatile: self.volatile(db), timed: self.timed(db) };
+        (0..self.databases).map(size).collect()
     }
 
     /// The mean of the deadlines in a database, in Unix ms; none if no key has one.

@@ -1,11 +1,13 @@
 //! One shard: its part of every logical database, and the counters read without its lock.
 
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 use super::deadlines::Deadlines;
 use super::entry::Entry;
 use super::evict::Pool;
-use super::table::{Position, Table};
+use super::snapshot::Cut;
+use super::table::{Open, Position, Table};
+use super::track::Tracked;
 use super::value::Value;
 use super::wait::Waiters;
 use super::watch::Watched;
@@ -21,6 +23,8 @@ pub struct Shard {
     pub(super) reserved: u32,
     /// Candidates for eviction.
     pub(super) pool: Pool,
+    /// Keys that clients remember, of all databases.
+    pub(super) tracked: Tracked,
 }
 
 /// A shard's part of one logical database.
@@ -35,6 +39,8 @@ pub struct Database {
     pub(super) timed: usize,
     pub(super) watched: Watched,
     pub(super) waiters: Waiters,
+    /// A snapshot that has not been through with the table yet.
+    pub(super) cut: Option<Box<Cut>>,
 }
 
 impl Shard {
@@ -43,6 +49,7 @@ impl Shard {
             databases: (0..databases).map(|_| Database::new(bits, now)).collect(),
             reserved: 0,
             pool: Pool::default(),
+            tracked: Tracked::default(),
         }
     }
 
@@ -56,6 +63,16 @@ impl Shard {
         &mut self.databases[db]
     }
 
+    /// A database, and who remembers keys.
+    #[inline]
+    pub(super) fn parts(&mut self, db: usize) -> (&mut Database, &mut Tracked) {
+        (&mut self.databases[db], &mut self.tracked)
+    }
+
+    pub(super) fn databases_mut(&mut self) -> &mut [Database] {
+        &mut self.databases
+    }
+
     /// Exchanges the keys of two databases; what clients watch and wait for stays with the number.
     pub(super) fn swap(&mut self, a: usize, b: usize) {
         let [a, b] = self.databases.get_disjoint_mut([a, b]).expect("two different databases");
@@ -64,6 +81,7 @@ impl Shard {
         std::mem::swap(&mut a.volatile, &mut b.volatile);
         std::mem::swap(&mut a.deadline_sum, &mut b.deadline_sum);
         std::mem::swap(&mut a.timed, &mut b.timed);
+        std::mem::swap(&mut a.cut, &mut b.cut);
     }
 }
 
@@ -77,11 +95,13 @@ impl Database {
             timed: 0,
             watched: Watched::default(),
             waiters: Waiters::default(),
+            cut: None,
         }
     }
 
     /// Adds an entry whose key is absent.
     pub(super) fn insert(&mut self, local: u64, entry: Entry) -> Position {
+        self.preserve(local);
         let view = entry.as_ref();
         self.count_deadline(None, view.deadline());
         self.timed += usize::from(view.field_deadline().is_some());
@@ -93,16 +113,24 @@ impl Database {
 
     /// Takes an entry out. The item of its deadline stays and finds nothing when it fires.
     pub(super) fn remove(&mut self, at: Position) -> Entry {
+        self.preserve_at(at);
         let entry = self.table.remove(at);
         self.count_deadline(entry.as_ref().deadline(), None);
         self.timed -= usize::from(entry.as_ref().field_deadline().is_some());
         entry
     }
 
+    /// Opens an entry for changing its value, but neither its deadline nor that of a field.
+    #[inline]
+    pub(super) fn open(&mut self, at: Position, local: u64) -> Open<'_> {
+        self.preserve(local);
+        self.table.open(at)
+    }
+
     /// Replaces the value of an entry and returns the old one.
     pub(super) fn replace(&mut self, at: Position, local: u64, value: Value) -> Value {
         let before = self.table.entry(at).field_deadline();
-        let old = self.table.open(at).replace(value);
+        let old = self.open(at, local).replace(value);
         let after = self.table.entry(at).field_deadline();
         self.field_deadline_moved(local, before, after);
         old
@@ -123,7 +151,7 @@ impl Database {
     pub(super) fn set_deadline(&mut self, at: Position, local: u64, deadline: Option<i64>) {
         let old = self.table.entry(at).deadline();
         self.count_deadline(old, deadline);
-        self.table.open(at).set_deadline(deadline);
+        self.open(at, local).set_deadline(deadline);
         if let Some(new) = deadline
             && old.is_none_or(|old| old > new)
         {
@@ -146,8 +174,10 @@ impl Database {
         self.volatile = 0;
         self.deadline_sum = 0;
         self.timed = 0;
+        let table = std::mem::replace(&mut self.table, Table::new(shard_bits));
         Remains {
-            table: std::mem::replace(&mut self.table, Table::new(shard_bits)),
+            keys: table.len(),
+            table: self.bequeath(table),
             _deadlines: std::mem::replace(&mut self.deadlines, Deadlines::new(now)),
         }
     }
@@ -155,24 +185,26 @@ impl Database {
 
 /// What a shard's part of a database held before it was emptied. Dropping it takes as long as there were keys.
 pub struct Remains {
-    table: Table,
+    keys: usize,
+    /// None if a snapshot has it: then it is freed when that is through with it.
+    table: Option<Table>,
     _deadlines: Deadlines,
 }
 
 impl Remains {
     /// How many keys there were.
     pub fn len(&self) -> usize {
-        self.table.len()
+        self.keys
     }
 
     /// Whether there was no key.
     pub fn is_empty(&self) -> bool {
-        self.table.is_empty()
+        self.keys == 0
     }
 
     /// The values, to be freed one by one.
     pub fn into_values(mut self) -> Vec<Value> {
-        self.table.drain().into_iter().map(Entry::into_value).collect()
+        self.table.iter_mut().flat_map(Table::drain).map(Entry::into_value).collect()
     }
 }
 
@@ -188,6 +220,10 @@ pub struct Counts {
     expired: AtomicU64,
     expired_fields: AtomicU64,
     evicted: AtomicU64,
+    tracked_keys: AtomicUsize,
+    tracked_items: AtomicUsize,
+    /// Whether somebody listens to all changes; the one figure here that anybody may set.
+    broadcasting: AtomicBool,
 }
 
 fn bump(counter: &AtomicU64, by: u64) {
@@ -207,6 +243,9 @@ impl Counts {
             expired: AtomicU64::new(0),
             expired_fields: AtomicU64::new(0),
             evicted: AtomicU64::new(0),
+            tracked_keys: AtomicUsize::new(0),
+            tracked_items: AtomicUsize::new(0),
+            broadcasting: AtomicBool::new(false),
         }
     }
 
@@ -253,6 +292,25 @@ impl Counts {
     /// Keys deleted to make room.
     pub fn evicted(&self) -> u64 {
         self.evicted.load(Ordering::Relaxed)
+    }
+
+    /// Keys that clients remember, and how many remember each, added up.
+    pub fn tracked(&self) -> (usize, usize) {
+        (self.tracked_keys.load(Ordering::Relaxed), self.tracked_items.load(Ordering::Relaxed))
+    }
+
+    #[inline]
+    pub(super) fn is_broadcasting(&self) -> bool {
+        self.broadcasting.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn broadcast(&self, on: bool) {
+        self.broadcasting.store(on, Ordering::Relaxed);
+    }
+
+    pub(super) fn publish_tracked(&self, keys: usize, items: usize) {
+        self.tracked_keys.store(keys, Ordering::Relaxed);
+        self.tracked_items.store(items, Ordering::Relaxed);
     }
 
     #[inline]

@@ -12,9 +12,10 @@ use super::guard::RefMut;
 use super::lock::{Held, Plan};
 use super::shard::Database;
 use super::table::Position;
+use super::track::Tracked;
 use super::value::{Ref, Stored, StrRef, Type, Value, WrongType};
 use super::{Counts, Keyspace, Shard};
-use crate::config::EventClasses;
+use crate::config::{EventClasses, EvictionPolicy, Settings};
 
 /// How a look-up counts.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -138,6 +139,11 @@ impl<'a> View<'a> {
         self.keyspace
     }
 
+    /// What is held.
+    pub fn held_mut(&mut self) -> &mut Held<'a> {
+        &mut self.held
+    }
+
     /// Whether the command runs behind the closed gate and holds every shard.
     pub fn has_everything(&self) -> bool {
         self.held.is_everything()
@@ -153,9 +159,11 @@ impl<'a> View<'a> {
     pub(super) fn place(&mut self, key: &[u8]) -> Place<'_> {
         let hash = self.hash(key);
         let shard = self.keyspace.shard_of(hash);
+        let (database, tracked) = self.held.shard(shard).parts(self.db);
         Place {
             counts: self.keyspace.counts(shard),
-            database: self.held.shard(shard).db_mut(self.db),
+            database,
+            tracked,
             effects: self.effects,
             clock: self.clock,
             db: self.db,
@@ -232,7 +240,7 @@ impl<'a> View<'a> {
                 if place.database.table.entry(at).type_of() != Type::String {
                     return place.replace(at, Value::string(bytes.to_vec()), clock);
                 }
-                let mut entry = place.database.table.open(at);
+                let mut entry = place.database.open(at, place.local);
                 entry.set_string(bytes);
                 entry.set_clock(clock);
             }
@@ -249,7 +257,7 @@ impl<'a> View<'a> {
     pub fn edit_string<R>(&mut self, key: &[u8], edit: impl FnOnce(&mut Vec<u8>) -> R) -> Option<R> {
         let mut place = self.place(key);
         let at = place.find(key, Access::Silent)?;
-        let mut entry = place.database.table.open(at);
+        let mut entry = place.database.open(at, place.local);
         let mut bytes = entry.take_string()?;
         let result = edit(&mut bytes);
         entry.put_string(bytes);
@@ -303,11 +311,12 @@ impl<'a> View<'a> {
         self.event(key, class, event);
     }
 
-    /// Tells watchers and blocked clients that a key was changed, without counting or naming a change.
+    /// Tells watchers, those who remember the key and blocked clients that it was changed, without counting or naming a change.
     #[inline]
     pub fn touch(&mut self, key: &[u8]) {
         let mut place = self.place(key);
         place.database.watched.touch(key);
+        place.tracked.changed(key, place.effects.actor, place.counts, place.effects);
         place.wake(key);
     }
 
@@ -363,6 +372,7 @@ impl<'a> View<'a> {
 /// Where a key belongs: its part of the database, and what a look-up there needs.
 pub(super) struct Place<'v> {
     pub(super) database: &'v mut Database,
+    pub(super) tracked: &'v mut Tracked,
     pub(super) counts: &'v Counts,
     pub(super) effects: &'v mut Effects,
     pub(super) clock: Clock,
@@ -381,7 +391,7 @@ impl<'v> Place<'v> {
         if let (Some(at), None) = (found, live)
             && !(reads && self.clock.keep_expired)
         {
-            self.database.expire(at, self.db, &self.clock, self.counts, self.effects);
+            self.expire_entry(at);
         }
         if reads {
             self.counts.looked_up(live.is_some());
@@ -394,6 +404,24 @@ impl<'v> Place<'v> {
             None => {}
         }
         live
+    }
+
+    /// Deletes an entry whose deadline has passed and notes what that causes.
+    pub(super) fn expire_entry(&mut self, at: Position) {
+        let entry = self.database.remove(at);
+        let key = entry.as_ref().key();
+        self.gone(key);
+        self.note(EventClasses::EXPIRED, "expired", key);
+        self.counts.count_expired();
+        self.publish();
+        self.effects.garbage.push(entry.into_value());
+    }
+
+    /// Tells watchers, those who remember the key and blocked clients that nobody's doing has changed it.
+    pub(super) fn gone(&mut self, key: &[u8]) {
+        self.database.watched.touch(key);
+        self.tracked.changed(key, 0, self.counts, self.effects);
+        self.wake(key);
     }
 
     /// Sets the access clock of an entry, if the access does.
@@ -413,7 +441,7 @@ impl<'v> Place<'v> {
 
     /// Notes a keyspace event, if anybody listens to its class.
     #[inline]
-    fn note(&mut self, class: u32, name: &'static str, key: &[u8]) {
+    pub(super) fn note(&mut self, class: u32, name: &'static str, key: &[u8]) {
         if self.clock.events & class != 0 {
             self.effects.events.push(Event { class, name, db: self.db, key: key.into() });
         }
@@ -464,6 +492,24 @@ impl<'v> Place<'v> {
 }
 
 impl Clock {
+    /// The clock at a time in Unix ms under given settings.
+    pub fn under(settings: &Settings, now: i64) -> Clock {
+        let lfu = matches!(
+            settings.memory.maxmemory_policy,
+            EvictionPolicy::AllkeysLfu | EvictionPolicy::VolatileLfu
+        );
+        Clock {
+            now,
+            lfu: lfu.then_some(Lfu {
+                log_factor: settings.memory.lfu_log_factor,
+                decay_minutes: settings.memory.lfu_decay_minutes,
+            }),
+            no_touch: false,
+            keep_expired: false,
+            events: settings.observe.keyspace_events.0,
+        }
+    }
+
     /// The access clock of a new entry.
     pub fn fresh(&self) -> u32 {
         match self.lfu {

@@ -8,7 +8,7 @@ use super::{GROUP, row};
 use crate::resp::Protocol;
 
 pub(super) const PING: Command = Command::new(
-    row("ping", -1, &[FAST, SUBSCRIBER])
+    row("ping", -1, &[FAST, SUBSCRIBER, HEALTH])
         .tips(&["request_policy:all_shards", "response_policy:all_succeeded"])
         .doc(GROUP, "1.0.0", "O(1)", "Answers, which shows that the server does."),
     ping,
@@ -83,6 +83,8 @@ fn reset(call: &mut Call<'_>) -> Outcome {
     call.session.end_transaction();
     let watch = call.session.end_watch();
     call.server.keyspace.unwatch(&watch.keys, &watch.flag);
+    call.session.end_tracking(&call.server.listeners, &call.server.keyspace);
+    call.session.end_monitoring(&call.server.monitors);
     call.session.reset();
     // Messages that came before are not lost.
     call.session.drain_outbox(call.reply);

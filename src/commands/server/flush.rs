@@ -6,6 +6,9 @@
 //! background thread). Within EXEC and scripts, where nothing is put off, SYNC frees a few keys at once, but
 //! leaves many to the background thread: there everybody would wait.
 
+use std::sync::Arc;
+
+use super::rdb::{Moment, Source, save};
 use crate::base::reaper;
 use crate::command::row::*;
 use crate::command::{Error, error};
@@ -30,8 +33,26 @@ const fn row(name: &'static str, summary: &'static str) -> Spec {
         .doc("server", "1.0.0", "O(N) where N is the number of keys, outside of the way of others.", summary)
 }
 
+/// What a save under way would write is gone, and the file must not bring it back: with save points the empty data set
+/// is saved at once; from EXEC and scripts, for which nobody is to wait, as soon as they are over.
 fn flushall(call: &mut Call<'_>) -> Outcome {
-    flush(call, 0..call.server.keyspace.databases())
+    let flushed = flush(call, 0..call.server.keyspace.databases())?;
+    call.server.saves.cancel();
+    if call.settings().snapshots.save.is_empty() {
+        return Ok(flushed);
+    }
+    if call.nested {
+        call.server.saves.schedule(true);
+        return Ok(flushed);
+    }
+    let (server, moment) = (Arc::clone(call.server), Moment::of(call));
+    Ok(Next::Later(Box::new(move |reply| {
+        // Redis doesn't tell either if that fails; the log does.
+        let _ = save(&server, Source::Nothing, moment);
+        if let Next::Later(work) = flushed {
+            work(reply);
+        }
+    })))
 }
 
 fn flushdb(call: &mut Call<'_>) -> Outcome {
@@ -48,6 +69,7 @@ fn flush(call: &mut Call<'_>, databases: std::ops::Range<usize>) -> Outcome {
         remains.extend(call.keys.clear());
     }
     call.keys.select(selected);
+    call.keys.forget_readers();
     let keys = remains.iter().map(Remains::len).sum::<usize>();
     call.keys.effects.dirty += keys as u64;
     if in_background || call.nested {
