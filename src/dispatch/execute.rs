@@ -280,7 +280,7 @@ impl<'s> Executor<'s> {
         request: &Request<'_>,
         session: &mut Session,
         reply: &mut Reply,
-        everything: Option<&mut Held<'_>>,
+        mut everything: Option<&mut Held<'_>>,
     ) -> Done {
         let last = match request.found {
             Found::Command(listed) => listed.id as u32,
@@ -302,12 +302,14 @@ impl<'s> Executor<'s> {
             return self.execute(listed, request, session, reply, everything);
         }
         let flags = effective_flags(listed.command, request.args, session);
-        if is_exceeded(&session.settings) {
+        let over_limit = is_exceeded(&session.settings);
+        if over_limit {
             // Eviction takes locks of its own.
             self.kept = None;
+            everything.iter_mut().for_each(|held| held.let_go());
         }
-        let candidate =
-            Candidate { spec, flags, arguments: request.args.len(), session, server: self.server };
+        let arguments = request.args.len();
+        let candidate = Candidate { spec, flags, arguments, session, server: self.server, over_limit };
         if let Err(refusal) = admit(&candidate) {
             return self.refuse(Some(listed), &refusal, session, reply);
         }

@@ -8,6 +8,7 @@ mod cli;
 mod clients;
 mod config;
 mod connections;
+mod eviction;
 mod keys;
 mod large_values;
 mod metrics;

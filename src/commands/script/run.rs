@@ -8,6 +8,7 @@ use crate::command::error::{self, Error};
 use crate::command::spec::Flags;
 use crate::commands::account::account;
 use crate::commands::server::monitor;
+use crate::commands::server::rdb::write_refusal;
 use crate::commands::{Call, DONE, Found, Outcome};
 use crate::keyspace::Plan;
 use crate::resp::Reply;
@@ -142,6 +143,11 @@ impl Caller<'_, '_> {
         }
         if self.no_writes && flags.intersects(Flags::WRITE | Flags::MAY_REPLICATE) {
             return Err(error::SCRIPT_MAY_NOT_WRITE);
+        }
+        if flags.contains(Flags::WRITE)
+            && let Some(refusal) = write_refusal(self.call.server, self.call.settings())
+        {
+            return Err(refusal);
         }
         if self.checks_memory && !self.wrote && flags.contains(Flags::DENYOOM) {
             return Err(error::OOM);

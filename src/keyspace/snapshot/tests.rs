@@ -230,9 +230,9 @@ fn no_marks(keyspace: &Keyspace) -> bool {
 }
 
 /// Tells threads that the test is over, however it ends.
-struct End<'a>(&'a AtomicBool);
+struct Finish<'a>(&'a AtomicBool);
 
-impl Drop for End<'_> {
+impl Drop for Finish<'_> {
     fn drop(&mut self) {
         self.0.store(true, Ordering::Relaxed);
     }
@@ -244,7 +244,7 @@ fn threads_that_change_everything_dont_blur_the_instant() {
     let keyspace = filled(4, KEYS);
     let over = AtomicBool::new(false);
     std::thread::scope(|scope| {
-        let _end = End(&over);
+        let _finish = Finish(&over);
         for _ in 0..3 {
             scope.spawn(|| {
                 let mut effects = Effects::default();
@@ -300,7 +300,7 @@ fn what_belongs_together_stays_together() {
         View::new(&keyspace, held, 0, clock(NOW), &mut Effects::default()).set_integer(&account(number), 100);
     }
     std::thread::scope(|scope| {
-        let _end = End(&over);
+        let _finish = Finish(&over);
         for _ in 0..3 {
             scope.spawn(|| {
                 let mut effects = Effects::default();
