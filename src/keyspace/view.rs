@@ -247,10 +247,34 @@ impl<'a> View<'a> {
         }
     }
 
-    /// Sets an integer; the deadline of the key stays.
-    pub fn set_integer(&mut self, key: &[u8], value: i64) {
-        let mut text = IntText::new();
-        self.set_string(key, text.format(value).as_bytes(), Expiry::Keep);
+    /// Changes a string that is an integer and says so, as [`View::changed`] does: `change` gets the string, if the
+    /// key is there, and gives the new integer. The deadline of the key stays.
+    ///
+    /// # Errors
+    /// If the key holds another type, and those of `change`; then nothing has changed.
+    #[inline]
+    pub fn update_integer<E: From<WrongType>>(
+        &mut self,
+        key: &[u8],
+        event: &'static str,
+        change: impl FnOnce(Option<StrRef<'_>>) -> Result<i64, E>,
+    ) -> Result<i64, E> {
+        let mut place = self.place(key);
+        let value = match place.find(key, Access::Write) {
+            None => {
+                let value = change(None)?;
+                let text = IntText::new().format(value).as_bytes().to_vec();
+                place.insert(Entry::with_string(key, &text, None, place.fresh_clock()));
+                value
+            }
+            Some(at) => {
+                let value = change(Some(place.database.table.entry(at).string().ok_or(WrongType)?))?;
+                place.database.open(at, place.local).set_integer(value);
+                value
+            }
+        };
+        place.changed(key, EventClasses::STRING, event);
+        Ok(value)
     }
 
     /// Opens an existing string for changing it in place.
@@ -306,18 +330,13 @@ impl<'a> View<'a> {
     /// Says that a key was changed: watchers, blocked clients, keyspace events and the count of changes follow.
     #[inline]
     pub fn changed(&mut self, key: &[u8], class: u32, event: &'static str) {
-        self.effects.dirty += 1;
-        self.touch(key);
-        self.event(key, class, event);
+        self.place(key).changed(key, class, event);
     }
 
     /// Tells watchers, those who remember the key and blocked clients that it was changed, without counting or naming a change.
     #[inline]
     pub fn touch(&mut self, key: &[u8]) {
-        let mut place = self.place(key);
-        place.database.watched.touch(key);
-        place.tracked.changed(key, place.effects.actor, place.counts, place.effects);
-        place.wake(key);
+        self.place(key).touched(key);
     }
 
     /// Has the clients that are blocked on a key try again, though it counts as unchanged for watchers.
@@ -421,6 +440,22 @@ impl<'v> Place<'v> {
     pub(super) fn gone(&mut self, key: &[u8]) {
         self.database.watched.touch(key);
         self.tracked.changed(key, 0, self.counts, self.effects);
+        self.wake(key);
+    }
+
+    /// See [`View::changed`].
+    #[inline]
+    fn changed(&mut self, key: &[u8], class: u32, event: &'static str) {
+        self.effects.dirty += 1;
+        self.touched(key);
+        self.note(class, event, key);
+    }
+
+    /// See [`View::touch`].
+    #[inline]
+    fn touched(&mut self, key: &[u8]) {
+        self.database.watched.touch(key);
+        self.tracked.changed(key, self.effects.actor, self.counts, self.effects);
         self.wake(key);
     }
 

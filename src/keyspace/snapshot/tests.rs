@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::fmt::Debug;
 
 use super::*;
-use crate::keyspace::{Access, Clock, Effects, Eviction, Expiry, Measure, Plan, Str, StrRef, View};
+use crate::keyspace::{
+    Access, Clock, Effects, Eviction, Expiry, Measure, Plan, Str, StrRef, View, WrongType,
+};
 use crate::types::hash::{Hash, HashLimits};
 use crate::types::list::{End, List, ListLimits};
 use crate::types::listpack::Item;
@@ -94,7 +96,9 @@ fn change(view: &mut View<'_>, [key_a, key_b]: [Vec<u8>; 2]) {
         0 => view.set_string(&key_a, &word, Expiry::Clear),
         1 => view.set_string(&key_a, &vec![b'x'; fastrand::usize(..3000)], Expiry::Keep),
         2 => view.set_string(&key_a, b"soon gone", Expiry::At(NOW + fastrand::i64(-5..200))),
-        3 => view.set_integer(&key_a, fastrand::i64(..)),
+        3 => {
+            let _ = view.update_integer::<WrongType>(&key_a, "incrby", |_| Ok(fastrand::i64(..)));
+        }
         4 | 5 => {
             view.edit_string(&key_a, |bytes| bytes.extend_from_slice(&word));
         }
@@ -297,7 +301,11 @@ fn what_belongs_together_stays_together() {
     let over = AtomicBool::new(false);
     for number in 0..ACCOUNTS {
         let held = keyspace.hold(Plan::Everything);
-        View::new(&keyspace, held, 0, clock(NOW), &mut Effects::default()).set_integer(&account(number), 100);
+        View::new(&keyspace, held, 0, clock(NOW), &mut Effects::default()).set_string(
+            &account(number),
+            b"100",
+            Expiry::Keep,
+        );
     }
     std::thread::scope(|scope| {
         let _finish = Finish(&over);
@@ -311,7 +319,11 @@ fn what_belongs_together_stays_together() {
                     let mut view = View::new(&keyspace, held, 0, clock(NOW), &mut effects);
                     for (key, amount) in [(&from, -1), (&to, 1)] {
                         let old = view.string(key).ok().flatten().and_then(StrRef::integer);
-                        view.set_integer(key, old.expect("a number") + amount);
+                        view.set_string(
+                            key,
+                            (old.expect("a number") + amount).to_string().as_bytes(),
+                            Expiry::Keep,
+                        );
                     }
                 }
             });
