@@ -11,11 +11,12 @@ use super::blocking::serve_ready;
 use super::effects::settle;
 use super::memory::is_exceeded;
 use crate::base::clock::{monotonic_ns, unix_ms};
-use crate::client::{Blocked, OwnedRequest, Session, Waiting};
+use crate::client::{Blocked, OwnedRequest, Session, Source, Waiting};
 use crate::command::keys::InvalidKeys;
 use crate::command::spec::Flags;
 use crate::command::{Error, error};
 use crate::commands::account::account;
+use crate::commands::server::monitor;
 use crate::commands::{Block, Call, Command, Compute, Found, Install, Listed, Next, Outcome, Server, busy};
 use crate::config::Settings;
 use crate::keyspace::{Clock, Effects, Held, Keyspace, Plan, View};
@@ -58,12 +59,13 @@ pub struct Suspended {
 }
 
 /// Registers a client as blocked.
-fn suspend(call: &Call<'_>, command: usize, block: &mut Block) -> Arc<Blocked> {
+fn suspend(call: &Call<'_>, command: usize, block: &mut Block, remembers: bool) -> Arc<Blocked> {
     let waiting = Waiting {
         db: call.keys.db(),
         protocol: call.reply.protocol(),
         request: block.again.take().unwrap_or_else(|| OwnedRequest::new(call.args)),
         command,
+        remembers,
         keys: block.keys.clone(),
         wants: block.wants,
         wakes_on_loss: block.wakes_on_loss,
@@ -150,6 +152,17 @@ fn hash_keys(
     Ok(())
 }
 
+/// Runs a command's handler, and shows the command to monitors.
+#[inline]
+fn run_shown<'c>(call: &mut Call<'c>, listed: &Listed) -> Outcome {
+    let by = Source::Client(&call.session.client);
+    monitor::before(call.server, call.spec, call.args, call.session, by);
+    let outcome = run_guarded(call, listed.command.run);
+    let by = Source::Client(&call.session.client);
+    monitor::after(call.server, call.spec, call.args, call.session, by);
+    outcome
+}
+
 /// Runs a command on the shards it has got. A client that blocks is registered before they are given back, so that
 /// whoever pushes next finds it waiting.
 #[inline]
@@ -168,12 +181,17 @@ fn run_on<'a>(
     let spec = &listed.command.spec;
     let mut call = Call { args: request.args, spec, keys, reply, session, server, nested: false };
     let mut outcome = match install {
-        None => run_guarded(&mut call, listed.command.run),
+        None => run_shown(&mut call, listed),
         Some(install) => run_guarded(&mut call, install),
     };
+    let remembers = call.session.tracking.as_ref().is_some_and(|tracking| tracking.remembers());
+    if call.session.tracking.is_some() {
+        call.remember_reads(listed.command);
+        call.session.used_caching(spec.flags.contains(Flags::KEEPS_CACHING));
+    }
     let suspended = match &mut outcome {
         Ok(Next::Block(block)) => {
-            let blocked = suspend(&call, listed.id, block);
+            let blocked = suspend(&call, listed.id, block, remembers);
             block.keys.iter().for_each(|key| call.keys.wait(key, blocked.ticket));
             Some(Suspended { blocked, deadline: block.deadline })
         }
@@ -262,7 +280,7 @@ impl<'s> Executor<'s> {
         request: &Request<'_>,
         session: &mut Session,
         reply: &mut Reply,
-        everything: Option<&mut Held<'_>>,
+        mut everything: Option<&mut Held<'_>>,
     ) -> Done {
         let last = match request.found {
             Found::Command(listed) => listed.id as u32,
@@ -284,14 +302,20 @@ impl<'s> Executor<'s> {
             return self.execute(listed, request, session, reply, everything);
         }
         let flags = effective_flags(listed.command, request.args, session);
-        if is_exceeded(&session.settings) {
+        let over_limit = is_exceeded(&session.settings);
+        if over_limit {
             // Eviction takes locks of its own.
             self.kept = None;
+            everything.iter_mut().for_each(|held| held.let_go());
         }
-        let candidate =
-            Candidate { spec, flags, arguments: request.args.len(), session, server: self.server };
+        let arguments = request.args.len();
+        let candidate = Candidate { spec, flags, arguments, session, server: self.server, over_limit };
         if let Err(refusal) = admit(&candidate) {
             return self.refuse(Some(listed), &refusal, session, reply);
+        }
+        if session.tracking.is_some() {
+            // Admission may have evicted keys: that goes before the reply.
+            session.drain_outbox(reply);
         }
         if self.is_held_back(flags) {
             return Done::Paused(None);
@@ -377,6 +401,7 @@ impl<'s> Executor<'s> {
         install: Option<Install>,
     ) -> Outcome {
         let server = self.server;
+        self.effects.actor = session.client.id;
         let mut clock = clock(self.now, &session.settings, session.no_touch);
         clock.keep_expired = server.pause.is_on();
         if let (None, Some(hash)) = (&everything, request.hash) {

@@ -3,7 +3,6 @@
 //! A hash keeps its expired fields until somebody removes them. Readers of single fields do, HRANDFIELD does, and
 //! active expiry does by the wheel: a hash has an item there at or before the first deadline among its fields.
 
-use super::effects::Event;
 use super::table::Position;
 use super::view::{Access, Place, View};
 use crate::config::EventClasses;
@@ -57,14 +56,10 @@ impl Place<'_> {
         let key: Box<[u8]> = table.entry(at).key().into();
         self.database.field_deadline_moved(self.local, before, after);
         self.database.watched.touch(&key);
-        let mut note = |class, name| {
-            if self.clock.events & class != 0 {
-                self.effects.events.push(Event { class, name, db: self.db, key: key.clone() });
-            }
-        };
-        note(EventClasses::HASH, "hexpired");
+        self.tracked.changed(&key, 0, self.counts, self.effects);
+        self.note(EventClasses::HASH, "hexpired", &key);
         if emptied {
-            note(EventClasses::GENERIC, "del");
+            self.note(EventClasses::GENERIC, "del", &key);
             self.effects.garbage.push(self.database.remove(at).into_value());
         }
         self.counts.count_expired_fields(removed as u64);
