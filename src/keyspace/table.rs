@@ -41,6 +41,8 @@ const SIZES: [u16; 24] =
 const MAX_PROBE: usize = 8;
 /// An entry's share of a table, in bytes: slots of 8 bytes, about three quarters full.
 pub const BYTES_PER_ENTRY: usize = 11;
+/// Entries that a segment made beforehand is meant for: chance may bring some more.
+const RESERVED: usize = 640;
 const ADDRESS_MASK: u64 = (1 << 48) - 1;
 
 #[derive(Clone, Copy)]
@@ -242,6 +244,21 @@ impl Table {
     /// `shard_bits` is how many high bits of a key's hash chose the shard, at most 12.
     pub const fn new(shard_bits: u8) -> Table {
         Table { directory: Vec::new(), segments: Vec::new(), depth: 0, shard_bits, len: 0 }
+    }
+
+    /// Makes room for about `len` entries in a table that has none, so that filling it moves nothing.
+    pub fn reserve(&mut self, len: usize) {
+        if !self.segments.is_empty() || len == 0 {
+            return;
+        }
+        let count = len.div_ceil(RESERVED).next_power_of_two();
+        let depth = count.trailing_zeros() as u8;
+        let buckets = roomy(len.div_ceil(count));
+        let size = SIZES.iter().map(|&size| usize::from(size)).find(|&size| size >= buckets);
+        let size = size.expect("what is reserved fits into the largest segment");
+        self.segments = (0..count).map(|_| Segment::new(size, depth)).collect();
+        self.directory = (0..count as u32).collect();
+        self.depth = depth;
     }
 
     /// Number of entries.
