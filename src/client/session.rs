@@ -44,6 +44,8 @@ pub struct Session {
     pub redacted: Vec<usize>,
     /// Whether the connection closes when its replies are written.
     pub closing: bool,
+    /// Whether it replays the journal: nothing expires then, and nothing is refused.
+    pub replays: bool,
     /// Whether the command that runs replies by pushes, which CLIENT REPLY doesn't silence.
     pub pushes: bool,
     /// What it is subscribed to; none: it isn't a subscriber.
@@ -64,6 +66,7 @@ impl Session {
             no_touch: false,
             redacted: Vec::new(),
             closing: false,
+            replays: false,
             pushes: false,
             subscriptions: None,
         }

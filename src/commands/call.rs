@@ -151,10 +151,13 @@ impl<'a> Call<'a> {
             server: self.server,
             nested: true,
         };
-        let mut outcome = (command.run)(&mut part);
-        while let Ok(Next::Compute(compute)) = outcome {
-            outcome = compute()(&mut part);
-        }
+        let outcome = part.run_recorded(|part| {
+            let mut outcome = (command.run)(part);
+            while let Ok(Next::Compute(compute)) = outcome {
+                outcome = compute()(part);
+            }
+            outcome
+        });
         drop(part);
         match outcome {
             Ok(Next::Later(work)) => work(self.reply),
@@ -167,6 +170,22 @@ impl<'a> Call<'a> {
         Ok(())
     }
 
+    /// Runs a handler and puts down for the journal what it has changed.
+    #[inline]
+    pub fn run_recorded(&mut self, run: impl FnOnce(&mut Call<'a>) -> Outcome) -> Outcome {
+        if self.keys.propagates() { self.record(run) } else { run(self) }
+    }
+
+    fn record(&mut self, run: impl FnOnce(&mut Call<'a>) -> Outcome) -> Outcome {
+        let (db, before) = (self.keys.db(), self.keys.effects.dirty);
+        self.keys.effects.propagation.begin();
+        let outcome = run(self);
+        if self.keys.effects.dirty != before && self.spec.flags.contains(Flags::WRITE) {
+            self.keys.effects.propagation.end(db, self.args);
+        }
+        outcome
+    }
+
     /// Speaks another protocol from here on.
     pub fn speak(&mut self, protocol: Protocol) {
         self.reply.set_protocol(protocol);
@@ -177,6 +196,12 @@ impl<'a> Call<'a> {
     pub fn may_put_off(&self) -> bool {
         !self.nested && !self.keys.has_everything()
     }
+}
+
+/// Tells the journal that a command has deleted a key by giving it a deadline in the past.
+pub fn propagate_expired(call: &mut Call<'_>, key: &[u8]) {
+    let verb: &[u8] = if call.settings().memory.lazyfree_expire { b"UNLINK" } else { b"DEL" };
+    call.keys.propagate_instead(&[verb, key]);
 }
 
 /// Answers a string as a bulk.

@@ -141,6 +141,7 @@ impl Rig {
         Clock {
             keep_expired: self.server.pause.is_on(),
             now: self.now,
+            wall: self.now,
             lfu: lfu.then_some(Lfu {
                 log_factor: memory.lfu_log_factor,
                 decay_minutes: memory.lfu_decay_minutes,

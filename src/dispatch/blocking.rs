@@ -83,10 +83,13 @@ fn serve<'k>(
         return;
     }
     // Time stands still for a transaction, but not for those who wait for its end.
-    let clock = Clock { now: unix_ms(), ..clock };
+    let now = unix_ms();
+    let clock = Clock { now, wall: now, ..clock };
     let lent = held.lend(&server.keyspace, Plan::Keys(&hashes));
     let keys = View::new(&server.keyspace, lent, waits.db, clock, effects);
-    match run_again(server, blocked, listed, &args, keys) {
+    let answer = run_again(server, blocked, listed, &args, keys);
+    server.keyspace.journal.append(&mut effects.propagation);
+    match answer {
         Some(reply) => {
             held.stop_waiting(&server.keyspace, waits.db, &waits.keys, blocked.ticket);
             blocked.answer(reply);
@@ -111,7 +114,7 @@ fn run_again(
     let spec = &listed.command.spec;
     let (reply_to, session) = (&mut reply, &mut session);
     let mut call = Call { args, spec, keys, reply: reply_to, session, server, nested: false };
-    let outcome = run_guarded(&mut call, listed.command.run);
+    let outcome = call.run_recorded(|call| run_guarded(call, listed.command.run));
     drop(call);
     let failed = outcome.is_err();
     match outcome {

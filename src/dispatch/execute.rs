@@ -20,6 +20,7 @@ use crate::commands::{Block, Call, Command, Compute, Found, Install, Listed, Nex
 use crate::config::{EvictionPolicy, Settings};
 use crate::keyspace::{Clock, Effects, Keyspace, Lfu, Plan, View};
 use crate::resp::Reply;
+use crate::types::hash::NEVER;
 
 /// One request with what looking it up gave.
 pub struct Request<'a> {
@@ -103,6 +104,7 @@ pub fn clock(now: i64, settings: &Settings, no_touch: bool) -> Clock {
         matches!(settings.memory.maxmemory_policy, EvictionPolicy::AllkeysLfu | EvictionPolicy::VolatileLfu);
     Clock {
         now,
+        wall: now,
         lfu: lfu.then_some(Lfu {
             log_factor: settings.memory.lfu_log_factor,
             decay_minutes: settings.memory.lfu_decay_minutes,
@@ -278,6 +280,10 @@ impl<'s> Executor<'s> {
         let spec = &listed.command.spec;
         let mut clock = clock(self.now, &session.settings, session.no_touch);
         clock.keep_expired = self.server.pause.is_on();
+        if session.replays {
+            clock.now = NEVER;
+        }
+        self.effects.propagation.listen(keyspace.journal.verbs());
         let mut keys = View::new(keyspace, held, session.db, clock, &mut self.effects);
         if let (Some(hash), Some(at)) = (request.hash, listed.single_key) {
             keys.know(request.args[at], hash);
@@ -285,8 +291,8 @@ impl<'s> Executor<'s> {
         let mut call =
             Call { args: request.args, spec, keys, reply, session, server: self.server, nested: false };
         let mut outcome = match install {
-            None => run_guarded(&mut call, listed.command.run),
-            Some(install) => run_guarded(&mut call, install),
+            None => call.run_recorded(|call| run_guarded(call, listed.command.run)),
+            Some(install) => call.run_recorded(|call| run_guarded(call, install)),
         };
         if let Ok(Next::Block(block)) = &mut outcome {
             // Still under the locks: whoever pushes next must find the client waiting.
@@ -296,6 +302,10 @@ impl<'s> Executor<'s> {
         }
         let Call { keys, .. } = call;
         let (mut held, effects) = keys.into_parts();
+        // Under the locks, so that the journal's order is the order of the changes.
+        if !effects.propagation.is_empty() {
+            keyspace.journal.append(&mut effects.propagation);
+        }
         if !effects.ready.is_empty() {
             // Still under the locks as well: nobody comes between a push and those who have waited for it.
             serve_ready(self.server, &mut held, clock, effects);

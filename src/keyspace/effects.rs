@@ -1,5 +1,6 @@
 //! What a write causes, collected while it runs and handed over at one place after unlocking.
 
+use super::propagate::Propagation;
 use super::value::Value;
 
 /// A keyspace event: class, name and key, as notifications and client tracking need them.
@@ -25,6 +26,8 @@ pub struct Effects {
     pub ready: Vec<(usize, Box<[u8]>)>,
     /// Values taken out of the keyspace, to be freed after unlocking.
     pub garbage: Vec<Value>,
+    /// What the journal gets, before the locks are released.
+    pub propagation: Propagation,
 }
 
 impl Effects {

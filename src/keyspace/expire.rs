@@ -37,6 +37,7 @@ impl Database {
     ) {
         let entry = self.remove(at);
         let key = entry.as_ref().key();
+        effects.propagation.expired(db, key);
         self.watched.touch(key);
         if self.waiters.is_waited_for(key) {
             effects.ready.push((db, key.into()));
@@ -62,6 +63,7 @@ impl Keyspace {
         effects: &mut Effects,
     ) -> ExpiryReport {
         let mut report = ExpiryReport::default();
+        effects.propagation.listen(self.journal.verbs());
         let counts = self.counts(shard);
         let volatile = (0..self.databases()).filter(|&db| counts.volatile(db) + counts.timed(db) > 0);
         for db in volatile {
@@ -99,6 +101,7 @@ impl Keyspace {
             let due = |deadline: i64| deadline <= clock.now;
             while let Some(at) = database.table.find_by(local, |entry| entry.deadline().is_some_and(due)) {
                 database.expire(at, db, &clock, self.counts(index), effects);
+                self.journal.append(&mut effects.propagation);
                 report.expired += 1;
             }
             let same = |entry: EntryRef<'_>| self.local(Keyspace::hash(entry.key())) == local;
@@ -109,6 +112,7 @@ impl Keyspace {
                 let counts = self.counts(index);
                 let mut place = Place { database, counts, effects, clock, db, local };
                 fields -= place.expire_fields(at, fields);
+                self.journal.append(&mut effects.propagation);
             }
             if let Some(later) = find(database).and_then(|at| database.table.entry(at).due()) {
                 database.deadlines.insert(later, local);

@@ -8,6 +8,7 @@
 //!                      Watched keys that a WATCH looks at     (watch)
 //!                      Waiters clients blocked on keys        (wait)
 //!          └─ Gate       lets one task have everything        (gate)
+//!          └─ Journal    what was changed, in order           (propagate, journal)
 //! ```
 //!
 //! **Locks.** Only `dispatch` and the background tasks take them, by a [`Plan`]: no shard, one, several in
@@ -22,7 +23,9 @@ pub mod effects;
 pub mod entry;
 pub mod gate;
 mod guard;
+pub mod journal;
 mod prefetch;
+pub mod propagate;
 pub mod shard;
 mod stored;
 pub mod table;
@@ -55,7 +58,9 @@ pub use self::evict::{Eviction, Measure};
 pub use self::expire::ExpiryReport;
 pub use self::gate::Gate;
 pub use self::guard::RefMut;
+pub use self::journal::Journal;
 pub use self::lock::{Held, Plan};
+pub use self::propagate::{Propagation, Verbs};
 pub use self::relocate::Lifted;
 pub use self::shard::{Counts, Remains, Shard};
 pub use self::value::{Ref, Str, StrRef, Type, Value, WrongType};
@@ -70,6 +75,8 @@ pub struct Keyspace {
     databases: usize,
     /// Lets one task have all shards for itself.
     pub gate: Gate,
+    /// What has been changed, in order.
+    pub journal: Journal,
 }
 
 /// A shard behind its lock, with the counters that are read without it.
@@ -94,6 +101,7 @@ impl Keyspace {
             bits,
             databases,
             gate: Gate::new(threads),
+            journal: Journal::default(),
         }
     }
 

@@ -112,12 +112,17 @@ impl View<'_> {
         let (keyspace, db, clock) = (self.keyspace(), self.db(), self.clock());
         let hash = Keyspace::hash(key);
         let index = keyspace.shard_of(hash);
+        let holds = self.holds_shards();
         self.with_shard(index, |shard, effects| {
             let database = shard.db_mut(db);
             let Some(at) = database.table.find(keyspace.local(hash), key) else { return false };
             let expired = database.table.entry(at).deadline().is_some_and(|deadline| deadline <= clock.now);
             if expired {
                 database.expire(at, db, &clock, keyspace.counts(index), effects);
+                if !holds {
+                    // The shard's lock ends here.
+                    keyspace.journal.append(&mut effects.propagation);
+                }
             }
             expired
         })
