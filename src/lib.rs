@@ -12,6 +12,7 @@
 //! | [`commands`] | the catalog: a file or folder per family, each handler next to its row |
 //! | [`types`] | the same families as pure data with their encodings |
 //! | [`keyspace`] | shards, lock plans, the gate, table, entries, expiry, eviction: the only owner of shared data |
+//! | [`persist`] | RDB files: the format |
 //! | [`pubsub`], [`script`] | message delivery; the Lua host |
 //! | [`config`] | one table of directives for file, command line, CONFIG and the example file |
 //! | [`observe`] | counters, INFO, slow log, latency, log, /metrics |
@@ -19,7 +20,7 @@
 //! | [`server`] | putting it together, running it, ending it |
 //!
 //! A module uses only those to its left, which a test checks:
-//! `base <- resp, types <- keyspace <- pubsub, script <- commands <- dispatch <- net <- server`;
+//! `base <- resp, types <- keyspace <- persist, pubsub, script <- commands <- dispatch <- net <- server`;
 //! `client`, `command`, `config` and `observe` stand beside `keyspace`.
 //!
 //! Adding a command touches three places: its row and handler in `commands`, its type in `types` if it needs one, its
@@ -34,6 +35,7 @@ pub mod dispatch;
 pub mod keyspace;
 pub mod net;
 pub mod observe;
+pub mod persist;
 pub mod pubsub;
 pub mod resp;
 pub mod script;

@@ -48,6 +48,7 @@ impl Place<'_> {
     /// Removes fields of the entry here whose deadline has passed, at most `budget`, and the entry with its last
     /// field; notes what that causes. Returns how many fields it were.
     pub(super) fn expire_fields(&mut self, at: Position, budget: usize) -> usize {
+        self.database.preserve(self.local);
         let table = &mut self.database.table;
         let Some(hash) = table.large_mut::<Hash>(at) else { return 0 };
         let before = hash.next_expiry();

@@ -30,7 +30,7 @@ enum Source<T> {
 
 impl<'v, T: Stored> RefMut<'v, T> {
     pub(super) fn open(place: Place<'v>, at: Position) -> Result<Self, WrongType> {
-        let (next_expiry, source) = match place.database.table.open(at).take::<T>() {
+        let (next_expiry, source) = match place.database.open(at, place.local).take::<T>() {
             None => return Err(WrongType),
             Some(Taken::Moved(value)) => (value.next_expiry(), Source::Moved(at, value)),
             Some(Taken::InPlace(value)) => (value.next_expiry(), Source::InPlace(at)),

@@ -7,8 +7,9 @@
 //!                      Wheel   deadlines by time              (wheel, deadlines)
 //!                      Watched keys that a WATCH looks at     (watch)
 //!                      Waiters clients blocked on keys        (wait)
-//!          └─ Gate       lets one task have everything        (gate)
-//!          └─ Journal    what was changed, in order           (propagate, journal)
+//!          ├─ Gate       lets one task have everything        (gate)
+//!          ├─ Journal    what was changed, in order           (propagate, journal)
+//!          └─ Snapshot   all entries as of one instant        (snapshot)
 //! ```
 //!
 //! **Locks.** Only `dispatch` and the background tasks take them, by a [`Plan`]: no shard, one, several in
@@ -27,6 +28,7 @@ pub mod journal;
 mod prefetch;
 pub mod propagate;
 pub mod shard;
+pub mod snapshot;
 mod stored;
 pub mod table;
 pub mod value;
@@ -48,6 +50,7 @@ mod whole;
 mod tests;
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use crossbeam_utils::CachePadded;
 use parking_lot::{Mutex, MutexGuard};
@@ -63,6 +66,7 @@ pub use self::lock::{Held, Plan};
 pub use self::propagate::{Propagation, Verbs};
 pub use self::relocate::Lifted;
 pub use self::shard::{Counts, Remains, Shard};
+pub use self::snapshot::{Frozen, Snapshot};
 pub use self::value::{Ref, Str, StrRef, Type, Value, WrongType};
 pub use self::view::{Access, Clock, Expiry, Lfu, View};
 
@@ -73,6 +77,8 @@ pub struct Keyspace {
     shards: Box<[CachePadded<Cell>]>,
     bits: u8,
     databases: usize,
+    /// Whether a snapshot is under way.
+    snapshot: Arc<AtomicBool>,
     /// Lets one task have all shards for itself.
     pub gate: Gate,
     /// What has been changed, in order.
@@ -100,6 +106,7 @@ impl Keyspace {
             shards: (0..1usize << bits).map(cell).collect(),
             bits,
             databases,
+            snapshot: Arc::default(),
             gate: Gate::new(threads),
             journal: Journal::default(),
         }

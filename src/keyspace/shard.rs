@@ -5,7 +5,8 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use super::deadlines::Deadlines;
 use super::entry::Entry;
 use super::evict::Pool;
-use super::table::{Position, Table};
+use super::snapshot::Cut;
+use super::table::{Open, Position, Table};
 use super::value::Value;
 use super::wait::Waiters;
 use super::watch::Watched;
@@ -35,6 +36,8 @@ pub struct Database {
     pub(super) timed: usize,
     pub(super) watched: Watched,
     pub(super) waiters: Waiters,
+    /// A snapshot that has not been through with the table yet.
+    pub(super) cut: Option<Box<Cut>>,
 }
 
 impl Shard {
@@ -56,6 +59,10 @@ impl Shard {
         &mut self.databases[db]
     }
 
+    pub(super) fn databases_mut(&mut self) -> &mut [Database] {
+        &mut self.databases
+    }
+
     /// Exchanges the keys of two databases; what clients watch and wait for stays with the number.
     pub(super) fn swap(&mut self, a: usize, b: usize) {
         let [a, b] = self.databases.get_disjoint_mut([a, b]).expect("two different databases");
@@ -64,6 +71,7 @@ impl Shard {
         std::mem::swap(&mut a.volatile, &mut b.volatile);
         std::mem::swap(&mut a.deadline_sum, &mut b.deadline_sum);
         std::mem::swap(&mut a.timed, &mut b.timed);
+        std::mem::swap(&mut a.cut, &mut b.cut);
     }
 }
 
@@ -77,11 +85,13 @@ impl Database {
             timed: 0,
             watched: Watched::default(),
             waiters: Waiters::default(),
+            cut: None,
         }
     }
 
     /// Adds an entry whose key is absent.
     pub(super) fn insert(&mut self, local: u64, entry: Entry) -> Position {
+        self.preserve(local);
         let view = entry.as_ref();
         self.count_deadline(None, view.deadline());
         self.timed += usize::from(view.field_deadline().is_some());
@@ -93,16 +103,24 @@ impl Database {
 
     /// Takes an entry out. The item of its deadline stays and finds nothing when it fires.
     pub(super) fn remove(&mut self, at: Position) -> Entry {
+        self.preserve_at(at);
         let entry = self.table.remove(at);
         self.count_deadline(entry.as_ref().deadline(), None);
         self.timed -= usize::from(entry.as_ref().field_deadline().is_some());
         entry
     }
 
+    /// Opens an entry for changing its value, but neither its deadline nor that of a field.
+    #[inline]
+    pub(super) fn open(&mut self, at: Position, local: u64) -> Open<'_> {
+        self.preserve(local);
+        self.table.open(at)
+    }
+
     /// Replaces the value of an entry and returns the old one.
     pub(super) fn replace(&mut self, at: Position, local: u64, value: Value) -> Value {
         let before = self.table.entry(at).field_deadline();
-        let old = self.table.open(at).replace(value);
+        let old = self.open(at, local).replace(value);
         let after = self.table.entry(at).field_deadline();
         self.field_deadline_moved(local, before, after);
         old
@@ -123,7 +141,7 @@ impl Database {
     pub(super) fn set_deadline(&mut self, at: Position, local: u64, deadline: Option<i64>) {
         let old = self.table.entry(at).deadline();
         self.count_deadline(old, deadline);
-        self.table.open(at).set_deadline(deadline);
+        self.open(at, local).set_deadline(deadline);
         if let Some(new) = deadline
             && old.is_none_or(|old| old > new)
         {
@@ -146,8 +164,10 @@ impl Database {
         self.volatile = 0;
         self.deadline_sum = 0;
         self.timed = 0;
+        let table = std::mem::replace(&mut self.table, Table::new(shard_bits));
         Remains {
-            table: std::mem::replace(&mut self.table, Table::new(shard_bits)),
+            keys: table.len(),
+            table: self.bequeath(table),
             _deadlines: std::mem::replace(&mut self.deadlines, Deadlines::new(now)),
         }
     }
@@ -155,24 +175,26 @@ impl Database {
 
 /// What a shard's part of a database held before it was emptied. Dropping it takes as long as there were keys.
 pub struct Remains {
-    table: Table,
+    keys: usize,
+    /// None if a snapshot has it: then it is freed when that is through with it.
+    table: Option<Table>,
     _deadlines: Deadlines,
 }
 
 impl Remains {
     /// How many keys there were.
     pub fn len(&self) -> usize {
-        self.table.len()
+        self.keys
     }
 
     /// Whether there was no key.
     pub fn is_empty(&self) -> bool {
-        self.table.is_empty()
+        self.keys == 0
     }
 
     /// The values, to be freed one by one.
     pub fn into_values(mut self) -> Vec<Value> {
-        self.table.drain().into_iter().map(Entry::into_value).collect()
+        self.table.iter_mut().flat_map(Table::drain).map(Entry::into_value).collect()
     }
 }
 

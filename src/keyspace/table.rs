@@ -456,6 +456,21 @@ impl Table {
         prefix.checked_add(1 << (64 - depth))
     }
 
+    /// Visits the entries of one hash: of more than one key only if their hashes are equal in all bits.
+    pub fn for_each_of(&self, hash: u64, mut visit: impl FnMut(EntryRef<'_>)) {
+        self.find_by(hash, |entry| {
+            if self.rehash(entry) == hash {
+                visit(entry);
+            }
+            false
+        });
+    }
+
+    /// The hash of the entry at a position.
+    pub fn hash_at(&self, at: Position) -> u64 {
+        self.rehash(self.entry(at))
+    }
+
     /// A random entry, nearly uniform: a random place in hash order, then a random slot there.
     pub fn random(&self) -> Option<EntryRef<'_>> {
         if self.len == 0 {

@@ -147,6 +147,10 @@ impl<'a> View<'a> {
         self.keyspace
     }
 
+    pub(super) fn held_mut(&mut self) -> &mut Held<'a> {
+        &mut self.held
+    }
+
     /// Whether the command runs behind the closed gate and holds every shard.
     pub fn has_everything(&self) -> bool {
         self.held.is_everything()
@@ -241,7 +245,7 @@ impl<'a> View<'a> {
                 if place.database.table.entry(at).type_of() != Type::String {
                     return place.replace(at, Value::string(bytes.to_vec()), clock);
                 }
-                let mut entry = place.database.table.open(at);
+                let mut entry = place.database.open(at, place.local);
                 entry.set_string(bytes);
                 entry.set_clock(clock);
             }
@@ -258,7 +262,7 @@ impl<'a> View<'a> {
     pub fn edit_string<R>(&mut self, key: &[u8], edit: impl FnOnce(&mut Vec<u8>) -> R) -> Option<R> {
         let mut place = self.place(key);
         let at = place.find(key, Access::Silent)?;
-        let mut entry = place.database.table.open(at);
+        let mut entry = place.database.open(at, place.local);
         let mut bytes = entry.take_string()?;
         let result = edit(&mut bytes);
         entry.put_string(bytes);

@@ -267,6 +267,15 @@ impl<'a> EntryRef<'a> {
         }
     }
 
+    /// How many bytes [`share_value`](EntryRef::share_value) copies, about.
+    pub fn bytes_to_copy(self) -> usize {
+        match self.code().shape() {
+            Shape::Apart => self.apart_span().1,
+            Shape::Inline => self.inline_span().1,
+            Shape::Int24 | Shape::Int64 | Shape::Heap | Shape::Large => 0,
+        }
+    }
+
     /// A copy of the value: O(1) for what is large, a copy of the bytes for what is small.
     pub fn share_value(self) -> Value {
         fn whole<T: Stored>(entry: EntryRef<'_>) -> T {

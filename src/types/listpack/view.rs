@@ -179,6 +179,26 @@ impl<'a> ListpackRef<'a> {
         Some(pos)
     }
 
+    /// Whether two of the elements 0, `step`, 2 `step`, ... are the same.
+    pub fn has_repeats(self, step: usize) -> bool {
+        let mut rest = self.body();
+        let mut entries = Vec::new();
+        while !rest.is_empty() {
+            let Some((entry, after)) = entry::span_at(rest).and_then(|span| rest.split_at_checked(span))
+            else {
+                break;
+            };
+            entries.push(entry);
+            rest = after;
+            for _ in 1..step {
+                rest = entry::span_at(rest).and_then(|span| rest.get(span..)).unwrap_or_default();
+            }
+        }
+        // Equal elements have equal bytes.
+        entries.sort_unstable();
+        entries.windows(2).any(|pair| pair[0] == pair[1])
+    }
+
     /// Finds `element` among the elements 0, `skip` + 1, 2 (`skip` + 1), ...; 1 looks at every other one,
     /// as the fields of a hash lie.
     #[inline]

@@ -1,0 +1,1 @@
+//! Files and payloads as a whole.
