@@ -19,6 +19,9 @@ pub fn account(
     took: Duration,
     failed: bool,
 ) {
+    if session.replays {
+        return;
+    }
     let (observe, spec) = (&session.settings.observe, &listed.command.spec);
     server.stats.ran(listed.id, took, failed, observe.latency_tracking);
     let nanos = took.as_nanos() as u64;

@@ -35,7 +35,7 @@ mod table;
 mod theme;
 mod value;
 mod values;
-mod words;
+pub mod words;
 
 #[cfg(test)]
 mod tests;

@@ -1,3 +1,4 @@
 //! Persistence: formats, which are pure, apart from the lifecycle of files.
 
+pub mod aof;
 pub mod rdb;
