@@ -4,6 +4,8 @@ mod clients;
 mod end;
 mod surroundings;
 
+use std::fs::File;
+use std::pin::pin;
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -13,7 +15,7 @@ use self::clients::adjust_maxclients;
 use self::end::{Signals, wait_for_the_end};
 use self::surroundings::{PidFile, Supervisor};
 use crate::commands::Server;
-use crate::commands::server::SPARE_THREADS;
+use crate::commands::server::{SPARE_THREADS, rdb};
 use crate::config::Config;
 use crate::net;
 use crate::observe::log::Log;
@@ -120,20 +122,39 @@ fn serve(runtime: &Runtime, server: &Arc<Server>) -> ExitCode {
         // Not before the addresses are ours: a second server that can't start must not touch the first one's file.
         let _pid_file = PidFile::write(&settings.process);
         tracing::info!("Server initialized");
+        let Ok(file) = rdb::open(server) else { return ExitCode::FAILURE };
         let (tcp, unix) = listeners.summary();
+        let unix = unix.is_some();
+        // Clients are told that the data is being loaded.
+        listeners.accept(server);
+        let mut end = pin!(wait_for_the_end(server, signals));
+        tokio::select! {
+            code = &mut end => return code,
+            loaded = load(server, file) => if !loaded {
+                tracing::warn!("Fatal error loading the DB, check server logs. Exiting.");
+                return ExitCode::FAILURE;
+            },
+        }
+        tokio::spawn(crate::dispatch::housekeeping(Arc::clone(server)));
         if tcp > 0 {
             tracing::info!("Ready to accept connections tcp");
         }
-        if unix.is_some() {
+        if unix {
             tracing::info!("Ready to accept connections unix");
         }
-        tokio::spawn(crate::dispatch::housekeeping(Arc::clone(server)));
-        listeners.accept(server);
         if let Some(supervisor) = Supervisor::find(&settings.process) {
             supervisor.tell_ready();
         }
-        wait_for_the_end(server, signals).await
+        end.await
     })
+}
+
+/// Loads what is on disk; false if it can't be.
+async fn load(server: &Arc<Server>, file: Option<File>) -> bool {
+    let Some(file) = file else { return true };
+    let server = Arc::clone(server);
+    let loaded = tokio::task::spawn_blocking(move || rdb::load(&server, file)).await;
+    matches!(loaded, Ok(Ok(())))
 }
 
 #[cfg(test)]

@@ -386,8 +386,22 @@ texts! {
     SSUBSCRIBE_IN_TRANSACTION = "ERR SSUBSCRIBE isn't allowed for a DENY BLOCKING client";
     /// SHUTDOWN ABORT.
     NO_SHUTDOWN = "ERR No shutdown in progress.";
-    /// SHUTDOWN that would have to save.
-    CANT_SAVE = "ERR Redstart can't save its data yet, so nothing is shut down: use SHUTDOWN NOSAVE";
+    /// SHUTDOWN that has not saved what it had to.
+    SHUTDOWN_FAILED = "ERR Errors trying to SHUTDOWN. Check logs.";
+    /// SAVE or BGSAVE during another.
+    SAVE_IN_PROGRESS = "ERR Background save already in progress";
+    /// BGSAVE while something else has the snapshot.
+    REWRITE_IN_PROGRESS = "ERR Another child process is active (AOF?): can't BGSAVE right now. Use BGSAVE SCHEDULE in order to schedule a BGSAVE whenever possible.";
+    /// Only the log says more.
+    FAILED = "ERR";
+    /// A write while snapshots fail.
+    MISCONF = "MISCONF Redis is configured to save RDB snapshots, but it's currently unable to persist to disk. Commands that may modify the data set are disabled, because this instance is configured to report errors during writes if RDB snapshotting fails (stop-writes-on-bgsave-error option). Please check the Redis logs for details about the RDB error.";
+    /// Before the data is there.
+    LOADING = "LOADING Redis is loading the dataset in memory";
+    /// DEBUG RELOAD with another option.
+    RELOAD_OPTION = "ERR DEBUG RELOAD only supports the MERGE, NOFLUSH and NOSAVE options.";
+    /// DEBUG RELOAD of a file that is damaged.
+    RELOAD_FAILED = "ERR Error trying to load the RDB dump, check server logs.";
 }
 
 /// `ERR Syntax error in HELLO option 'x'`.

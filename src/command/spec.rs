@@ -60,6 +60,8 @@ bitflags::bitflags! {
         const ALL_KEYS = 1 << 25;
         /// Also for subscribers that speak RESP2.
         const SUBSCRIBER = 1 << 26;
+        /// Tells whether all is well: fails when writes do because nothing can be saved.
+        const HEALTH = 1 << 27;
     }
 }
 

@@ -28,7 +28,10 @@ pub(super) struct Rig {
 impl Rig {
     pub fn new() -> Rig {
         let log = Log::start(LogLevel::Nothing, None);
-        let server = Arc::new(Server::new(Config::new(), log, 1, "no").expect("no renames"));
+        let mut config = Config::new();
+        // Nothing is written to the folder that tests run in.
+        config.load_text(b"save \"\"").expect("a valid setting");
+        let server = Arc::new(Server::new(config, log, 1, "no").expect("no renames"));
         let client = server.clients.add("127.0.0.1:1".into(), "127.0.0.1:2".into(), 0, ClientFlags::empty());
         let session = Session::new(client, server.config.settings(), true);
         let (effects, protocol) = (Effects::default(), Protocol::Resp2);

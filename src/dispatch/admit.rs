@@ -26,7 +26,8 @@ pub struct Candidate<'a> {
 type Check = fn(&Candidate<'_>) -> Option<Error>;
 
 /// The checks, in the order in which their errors win.
-const CHECKS: [Check; 6] = [arity, protection, authentication, transaction, memory, subscriber];
+const CHECKS: [Check; 8] =
+    [arity, protection, authentication, transaction, memory, disk, subscriber, loading];
 
 /// Runs the checks.
 ///
@@ -74,6 +75,17 @@ fn memory(candidate: &Candidate<'_>) -> Option<Error> {
     (room == Room::None && candidate.flags.contains(Flags::DENYOOM)).then_some(error::OOM)
 }
 
+/// What can't be saved any more must not change.
+#[inline]
+fn disk(candidate: &Candidate<'_>) -> Option<Error> {
+    let concerned = candidate.flags.intersects(Flags::WRITE | Flags::HEALTH);
+    if !concerned || candidate.server.saves.last_succeeded() {
+        return None;
+    }
+    let snapshots = &candidate.session.settings.snapshots;
+    (snapshots.stop_writes_on_bgsave_error && !snapshots.save.is_empty()).then_some(error::MISCONF)
+}
+
 /// In RESP2 a subscriber couldn't tell replies from messages.
 #[inline]
 fn subscriber(candidate: &Candidate<'_>) -> Option<Error> {
@@ -81,4 +93,10 @@ fn subscriber(candidate: &Candidate<'_>) -> Option<Error> {
     let refused =
         session.is_subscribed() && !session.is_resp3() && !candidate.flags.contains(Flags::SUBSCRIBER);
     refused.then(|| error::subscribers_only(candidate.spec.name))
+}
+
+#[inline]
+fn loading(candidate: &Candidate<'_>) -> Option<Error> {
+    let refused = !candidate.flags.contains(Flags::LOADING) && candidate.server.loading.is_active();
+    refused.then_some(error::LOADING)
 }

@@ -17,8 +17,8 @@ use crate::command::spec::Flags;
 use crate::command::{Error, error};
 use crate::commands::account::account;
 use crate::commands::{Block, Call, Command, Compute, Found, Install, Listed, Next, Outcome, Server};
-use crate::config::{EvictionPolicy, Settings};
-use crate::keyspace::{Clock, Effects, Keyspace, Lfu, Plan, View};
+use crate::config::Settings;
+use crate::keyspace::{Clock, Effects, Keyspace, Plan, View};
 use crate::resp::Reply;
 use crate::types::hash::NEVER;
 
@@ -100,19 +100,7 @@ pub(super) fn run_guarded<'c>(call: &mut Call<'c>, run: impl FnOnce(&mut Call<'c
 
 /// The clock for commands at a moment, under given settings.
 pub fn clock(now: i64, settings: &Settings, no_touch: bool) -> Clock {
-    let lfu =
-        matches!(settings.memory.maxmemory_policy, EvictionPolicy::AllkeysLfu | EvictionPolicy::VolatileLfu);
-    Clock {
-        now,
-        wall: now,
-        lfu: lfu.then_some(Lfu {
-            log_factor: settings.memory.lfu_log_factor,
-            decay_minutes: settings.memory.lfu_decay_minutes,
-        }),
-        no_touch,
-        keep_expired: false,
-        events: settings.observe.keyspace_events.0,
-    }
+    Clock { no_touch, ..Clock::under(settings, now) }
 }
 
 /// What EXEC takes over from its queued commands.

@@ -11,6 +11,7 @@ use super::settle;
 use crate::base::{alloc, clock::unix_ms};
 use crate::commands::Server;
 use crate::commands::account::note_latency;
+use crate::commands::server::rdb::save_if_due;
 use crate::keyspace::{Effects, Held};
 use crate::observe::{Counter, Rate};
 
@@ -54,6 +55,7 @@ pub async fn housekeeping(server: Arc<Server>) {
             renew_deadlines(&server, tidy % server.keyspace.shards()).await;
             tidy += 1;
             tend_clients(&server, now, &mut next_clients);
+            save_if_due(&server);
             server.stats.turned(0, begun.elapsed());
         }
         server.stats.add(Counter::HousekeepingNanos, begun.elapsed().as_nanos() as u64);

@@ -20,6 +20,7 @@
 //! **Hash.** One keyed hash per key: its high bits choose the shard, the next ones segment and bucket, lower
 //! ones the tag. A shard is given hashes without its own bits (`local`).
 
+mod arrive;
 pub mod effects;
 pub mod entry;
 pub mod gate;
@@ -55,6 +56,7 @@ use std::sync::atomic::AtomicBool;
 use crossbeam_utils::CachePadded;
 use parking_lot::{Mutex, MutexGuard};
 
+pub use self::arrive::Arrival;
 pub use self::effects::{Effects, Event};
 pub use self::entry::{Entry, EntryRef};
 pub use self::evict::{Eviction, Measure};
@@ -66,7 +68,7 @@ pub use self::lock::{Held, Plan};
 pub use self::propagate::{Propagation, Verbs};
 pub use self::relocate::Lifted;
 pub use self::shard::{Counts, Remains, Shard};
-pub use self::snapshot::{Frozen, Snapshot};
+pub use self::snapshot::{Frozen, Meter, Size, Snapshot};
 pub use self::value::{Ref, Str, StrRef, Type, Value, WrongType};
 pub use self::view::{Access, Clock, Expiry, Lfu, View};
 
@@ -174,6 +176,13 @@ impl Keyspace {
     /// Number of hashes with field deadlines in a database.
     pub fn timed(&self, db: usize) -> usize {
         self.shards.iter().map(|cell| cell.counts.timed(db)).sum()
+    }
+
+    /// The sizes of all databases: of one instant if nobody changes anything meanwhile.
+    pub fn sizes(&self) -> Box<[Size]> {
+        let size =
+            |db| Size { keys: self.len(db), volatile: self.volatile(db), timed: self.timed(db) };
+        (0..self.databases).map(size).collect()
     }
 
     /// The mean of the deadlines in a database, in Unix ms; none if no key has one.

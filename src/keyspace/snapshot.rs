@@ -69,6 +69,8 @@ pub struct Size {
     pub keys: usize,
     /// Those with a deadline.
     pub volatile: usize,
+    /// Hashes with fields that have one.
+    pub timed: usize,
 }
 
 /// A snapshot that waits to be walked. There is one at a time; dropping it makes room for the next.
@@ -86,8 +88,20 @@ struct Inbox {
     /// How many items there are, for a look without the lock. Relaxed: who misses one finds it at the next look, and
     /// the last look comes after the locks of all shards.
     waiting: AtomicUsize,
+    /// Bytes that writers have copied for the walker.
+    copied: AtomicUsize,
     /// Nobody will take anything any more.
     abandoned: AtomicBool,
+}
+
+/// What a snapshot costs.
+pub struct Meter(Arc<Inbox>);
+
+impl Meter {
+    /// Bytes that writers have copied so far because the walker had not come to them.
+    pub fn copied_bytes(&self) -> usize {
+        self.0.copied.load(Ordering::Relaxed)
+    }
 }
 
 enum Handed {
@@ -143,6 +157,7 @@ impl Keyspace {
                 let database = shard.db_mut(db);
                 size.keys += database.table.len();
                 size.volatile += database.volatile;
+                size.timed += database.timed;
                 // An empty part has nothing to hand over, and its new keys are newer than the cut.
                 database.cut = (!database.table.is_empty()).then(|| Box::new(Cut::new(db, &inbox)));
             }
@@ -162,10 +177,35 @@ impl View<'_> {
     }
 }
 
+impl Keyspace {
+    /// Every entry, for who holds everything and goes on holding it.
+    ///
+    /// # Errors
+    /// What `visit` says.
+    pub fn each<E>(
+        &self,
+        held: &mut Held<'_>,
+        mut visit: impl FnMut(Frozen) -> Result<(), E>,
+    ) -> Result<(), E> {
+        for db in 0..self.databases() {
+            for index in 0..self.shards() {
+                let table = &held.shard(index).db(db).table;
+                table.iter().try_for_each(|entry| visit(Frozen::new(db, entry)))?;
+            }
+        }
+        Ok(())
+    }
+}
+
 impl Snapshot {
     /// How many keys each database had.
     pub fn sizes(&self) -> &[Size] {
         &self.sizes
+    }
+
+    /// Tells what the snapshot costs, also while it is being walked.
+    pub fn meter(&self) -> Meter {
+        Meter(Arc::clone(&self.inbox))
     }
 
     /// Gives every entry that `keyspace`, which the cut was made in, had at the cut to `visit`; until that fails.
@@ -310,7 +350,11 @@ impl Cut {
         if local < self.frontier || !self.settled.insert(local) {
             return;
         }
-        table.for_each_of(local, |entry| self.inbox.put(Handed::Entry(Frozen::new(self.db, entry))));
+        table.for_each_of(local, |entry| {
+            let bytes = size_of::<Frozen>() + entry.key().len() + entry.bytes_to_copy();
+            self.inbox.copied.fetch_add(bytes, Ordering::Relaxed);
+            self.inbox.put(Handed::Entry(Frozen::new(self.db, entry)));
+        });
     }
 
     fn is_abandoned(&self) -> bool {

@@ -14,7 +14,7 @@ use super::shard::Database;
 use super::table::Position;
 use super::value::{Ref, Stored, StrRef, Type, Value, WrongType};
 use super::{Counts, Keyspace, Shard};
-use crate::config::EventClasses;
+use crate::config::{EventClasses, EvictionPolicy, Settings};
 
 /// How a look-up counts.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -147,7 +147,8 @@ impl<'a> View<'a> {
         self.keyspace
     }
 
-    pub(super) fn held_mut(&mut self) -> &mut Held<'a> {
+    /// What is held.
+    pub fn held_mut(&mut self) -> &mut Held<'a> {
         &mut self.held
     }
 
@@ -482,6 +483,25 @@ impl<'v> Place<'v> {
 }
 
 impl Clock {
+    /// The clock at a time in Unix ms under given settings.
+    pub fn under(settings: &Settings, now: i64) -> Clock {
+        let lfu = matches!(
+            settings.memory.maxmemory_policy,
+            EvictionPolicy::AllkeysLfu | EvictionPolicy::VolatileLfu
+        );
+        Clock {
+            now,
+            wall: now,
+            lfu: lfu.then_some(Lfu {
+                log_factor: settings.memory.lfu_log_factor,
+                decay_minutes: settings.memory.lfu_decay_minutes,
+            }),
+            no_touch: false,
+            keep_expired: false,
+            events: settings.observe.keyspace_events.0,
+        }
+    }
+
     /// The access clock of a new entry.
     pub fn fresh(&self) -> u32 {
         match self.lfu {

@@ -1,12 +1,16 @@
 //! How a server ends: what asks for it, the replies that still leave, the socket that goes.
 
 use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::mpsc::Sender;
 use std::time::{Duration, Instant};
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::commands::Server;
-use crate::config::Settings;
+use crate::commands::server::ShutdownRequest;
+use crate::commands::server::rdb::save_finally;
+use crate::config::{Settings, ShutdownFlags};
 
 /// How long clients may take for replies that they have earned.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -26,47 +30,95 @@ impl Signals {
 }
 
 /// Waits until the server is asked to end, and ends it. Who insists, by a second SIGINT, isn't made to wait.
-pub async fn wait_for_the_end(server: &Server, mut signals: Option<Signals>) -> ExitCode {
-    match &mut signals {
-        None => server.shutdown.asked().await,
-        Some(signals) => wait_for_a_signal(server, signals).await,
-    }
-    let insisting = async {
-        match &mut signals {
-            Some(signals) => signals.interrupt.recv().await,
-            None => std::future::pending().await,
-        }
-    };
-    tokio::select! {
-        () = finish(server) => ExitCode::SUCCESS,
-        _ = insisting => {
-            tracing::warn!("You insist... exiting now.");
-            ExitCode::FAILURE
+pub async fn wait_for_the_end(server: &Arc<Server>, mut signals: Option<Signals>) -> ExitCode {
+    loop {
+        let (request, refuse) = wait_for_a_request(server, &mut signals).await;
+        let insisting = async {
+            match &mut signals {
+                Some(signals) => signals.interrupt.recv().await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            ended = finish(server, request, refuse) => if ended { return ExitCode::SUCCESS },
+            _ = insisting => {
+                tracing::warn!("You insist... exiting now.");
+                return ExitCode::FAILURE;
+            }
         }
     }
 }
 
-async fn wait_for_a_signal(server: &Server, signals: &mut Signals) {
-    let process = &server.config.settings().process;
-    let asked = tokio::select! {
-        _ = signals.terminate.recv() => ("SIGTERM", process.shutdown_on_sigterm),
-        _ = signals.interrupt.recv() => ("SIGINT", process.shutdown_on_sigint),
-        () = server.shutdown.asked() => return,
+/// What is asked for, and whom to tell if it comes to nothing.
+async fn wait_for_a_request(
+    server: &Server,
+    signals: &mut Option<Signals>,
+) -> (ShutdownRequest, Option<Sender<()>>) {
+    let Some(signals) = signals else {
+        let (request, refuse) = server.shutdown.requested().await;
+        return (request, Some(refuse));
     };
-    let (signal, asked) = asked;
-    tracing::warn!("Received {signal} scheduling shutdown...");
-    let saves = asked.save || !asked.nosave && !server.config.settings().snapshots.save.is_empty();
-    if saves {
-        tracing::warn!("There is no saving yet: what is in memory ends with the server");
+    let settings = server.config.settings();
+    let (signal, asked) = tokio::select! {
+        _ = signals.terminate.recv() => ("SIGTERM", settings.process.shutdown_on_sigterm),
+        _ = signals.interrupt.recv() => ("SIGINT", settings.process.shutdown_on_sigint),
+        (request, refuse) = server.shutdown.requested() => return (request, Some(refuse)),
+    };
+    if server.loading.is_active() {
+        tracing::warn!("Received shutdown signal during loading, scheduling shutdown.");
+    } else {
+        tracing::warn!("Received {signal} scheduling shutdown...");
+    }
+    let ShutdownFlags { save, nosave, now, force } = asked;
+    (ShutdownRequest { save, nosave, now, force }, None)
+}
+
+/// Ends the server, unless what has to be saved first can't be: then it goes on, whoever asked is told, and that is
+/// false.
+async fn finish(server: &Arc<Server>, request: ShutdownRequest, refuse: Option<Sender<()>>) -> bool {
+    tracing::info!("User requested shutdown...");
+    let settings = server.config.settings();
+    if !prepare(server, request, &settings).await {
+        tracing::warn!("Errors trying to shut down the server. Check the logs for more information.");
+        // A client that has gone needs no answer.
+        let _ = refuse.map(|refuse| refuse.send(()));
+        return false;
     }
     server.shutdown.ask();
+    drop(refuse);
+    drain(server).await;
+    remove_socket(&settings);
+    tracing::warn!("Redis is now ready to exit, bye bye...");
+    true
 }
 
-async fn finish(server: &Server) {
-    tracing::info!("User requested shutdown...");
-    drain(server).await;
-    remove_socket(&server.config.settings());
-    tracing::warn!("Redis is now ready to exit, bye bye...");
+/// Does what must be done first; false if that fails and there must be no end.
+async fn prepare(server: &Arc<Server>, request: ShutdownRequest, settings: &Settings) -> bool {
+    if server.loading.is_active() {
+        // Half of the data must not take the place of the whole.
+        server.loading.cancel();
+        return true;
+    }
+    if server.saves.cancel() {
+        tracing::warn!("There is a child saving an .rdb. Killing it!");
+    }
+    if !request.saves(settings) || save(server).await {
+        return true;
+    }
+    if request.force {
+        tracing::warn!("Error trying to save the DB. Exit anyway.");
+    } else {
+        tracing::warn!("Error trying to save the DB, can't exit.");
+    }
+    request.force
+}
+
+/// Saves all there is; nothing is written to the keyspace afterwards.
+async fn save(server: &Arc<Server>) -> bool {
+    tracing::info!("Saving the final RDB snapshot before exiting.");
+    let server = Arc::clone(server);
+    let saved = tokio::task::spawn_blocking(move || save_finally(&server)).await;
+    matches!(saved, Ok(Ok(())))
 }
 
 /// Lets connections write the replies of commands that have run.

@@ -8,7 +8,7 @@ use super::{GROUP, row};
 use crate::resp::Protocol;
 
 pub(super) const PING: Command = Command::new(
-    row("ping", -1, &[FAST, SUBSCRIBER])
+    row("ping", -1, &[FAST, SUBSCRIBER, HEALTH])
         .tips(&["request_policy:all_shards", "response_policy:all_succeeded"])
         .doc(GROUP, "1.0.0", "O(1)", "Answers, which shows that the server does."),
     ping,

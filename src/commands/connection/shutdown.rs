@@ -3,6 +3,7 @@
 use crate::command::error;
 use crate::command::row::*;
 
+use super::super::server::ShutdownRequest;
 use super::super::{Call, Command, Next, Outcome};
 
 pub(super) const SHUTDOWN: Command = Command::new(
@@ -15,32 +16,33 @@ pub(super) const SHUTDOWN: Command = Command::new(
     shutdown,
 );
 
-/// The words of a request.
-#[derive(Default)]
-struct Asked {
-    save: bool,
-    nosave: bool,
-    now: bool,
-    force: bool,
-    abort: bool,
-}
-
 fn shutdown(call: &mut Call<'_>) -> Outcome {
-    let asked = parse(call)?;
-    if asked.abort {
-        // Nothing is waited for between the request and the end, so there is nothing to give up.
+    let (request, abort) = parse(call)?;
+    if abort {
+        // There are no replicas to be waited for between the request and the end, so there is nothing to give up.
         return Err(error::NO_SHUTDOWN);
     }
-    let must_save = asked.save || !asked.nosave && !call.settings().snapshots.save.is_empty();
-    if must_save && !asked.force {
-        return Err(error::CANT_SAVE);
+    let server = call.server;
+    if !request.saves(call.settings()) || server.loading.is_active() {
+        server.shutdown.request(ShutdownRequest { nosave: true, save: false, ..request });
+        return Ok(Next::Close);
     }
-    call.server.shutdown.ask();
-    Ok(Next::Close)
+    if server.scripts.running.is_active() && server.keyspace.gate.closed_for().is_some() {
+        return Err(error::BUSY);
+    }
+    let refused = server.shutdown.request(request);
+    // Whoever is cut off sees the end of the connection instead of an answer.
+    Ok(Next::Later(Box::new(move |reply| {
+        if refused.recv().is_ok() {
+            reply.error(error::SHUTDOWN_FAILED.text());
+        }
+    })))
 }
 
-fn parse(call: &Call<'_>) -> Result<Asked, error::Error> {
-    let mut asked = Asked::default();
+/// The request, and whether it is to give up another one.
+fn parse(call: &Call<'_>) -> Result<(ShutdownRequest, bool), error::Error> {
+    let mut asked = ShutdownRequest::default();
+    let mut abort = false;
     for word in &call.args[1..] {
         let word = word.to_ascii_lowercase();
         *match word.as_slice() {
@@ -48,13 +50,12 @@ fn parse(call: &Call<'_>) -> Result<Asked, error::Error> {
             b"nosave" => &mut asked.nosave,
             b"now" => &mut asked.now,
             b"force" => &mut asked.force,
-            b"abort" => &mut asked.abort,
+            b"abort" => &mut abort,
             _ => return Err(error::SYNTAX),
         } = true;
     }
-    let others = asked.save || asked.nosave || asked.now || asked.force;
-    if asked.abort && others || asked.save && asked.nosave {
+    if abort && asked != ShutdownRequest::default() || asked.save && asked.nosave {
         return Err(error::SYNTAX);
     }
-    Ok(asked)
+    Ok((asked, abort))
 }

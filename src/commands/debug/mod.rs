@@ -3,6 +3,7 @@
 mod object;
 mod populate;
 mod protocol;
+mod reload;
 
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -97,6 +98,14 @@ const SUBCOMMANDS: &[Subcommand] = &[
                   configuration.",
     },
     Subcommand {
+        name: "reload",
+        arguments: (0, usize::MAX),
+        run: reload::reload,
+        usage: "RELOAD [MERGE] [NOFLUSH] [NOSAVE]",
+        meaning: "Save, flush and load the RDB file. With NOSAVE the file is taken as it is, with NOFLUSH the\n\
+                  keys stay, with MERGE keys of the file replace those that are there.",
+    },
+    Subcommand {
         name: "set-active-expire",
         arguments: (1, 1),
         run: set_active_expire,
@@ -134,7 +143,6 @@ const UNSUPPORTED: &[&str] = &[
     "oom",
     "panic",
     "quicklist",
-    "reload",
     "replicate",
     "replybuffer",
     "restart",

@@ -98,7 +98,7 @@ fn set(call: &mut Call<'_>) -> Outcome {
         return Err(error::SYNTAX);
     }
     let server = call.server;
-    let caller = Caller::Client { local: call.session.client.is_local(), loading: false };
+    let caller = Caller::Client { local: call.session.client.is_local(), loading: call.server.loading.is_active() };
     let prepared = server.config.prepare(&pairs, caller)?;
     match act(server, &prepared) {
         Ok(()) => tell(server, &prepared),
@@ -205,6 +205,7 @@ fn rewrite(call: &mut Call<'_>) -> Outcome {
 
 fn reset_statistics(call: &mut Call<'_>) -> Outcome {
     call.server.stats.reset();
+    call.server.saves.reset_count();
     call.server.keyspace.reset_counters();
     call.server.scripts.lock().evicted = 0;
     reaper::reset_freed();

@@ -14,7 +14,7 @@ use crate::keyspace::table::BYTES_PER_ENTRY;
 use crate::keyspace::{Counts, view};
 use crate::observe::facts::DatabaseFacts;
 use crate::observe::info::{
-    ClientFacts, CpuFacts, Listener, MemoryFacts, PersistenceFacts, ReplicationFacts, ServerFacts, StatsFacts,
+    ClientFacts, CpuFacts, CurrentSave, Listener, LoadingFacts, MemoryFacts, PersistenceFacts, ReplicationFacts, ServerFacts, StatsFacts,
 };
 use crate::observe::latency::Sample;
 use crate::observe::{CommandTotals, Counter, Facts, Rate, SlowLogSummary, machine};
@@ -92,9 +92,31 @@ impl Facts for Server {
     }
 
     fn persistence(&self) -> PersistenceFacts {
+        let (saves, loading) = (&self.saves, &self.loading);
+        let (loaded, expired) = loading.keys();
+        let (read, total) = loading.bytes();
+        let current = saves.running().filter(|run| run.in_background()).map(|run| CurrentSave {
+            keys: run.keys(),
+            seconds: run.seconds(),
+            copied: run.copied_bytes(),
+        });
         PersistenceFacts {
             changes: self.dirty.load(Ordering::Relaxed),
-            last_save: self.last_save.load(Ordering::Relaxed),
+            last_save: saves.last_save(),
+            last_save_succeeded: saves.last_succeeded(),
+            last_save_seconds: saves.last_duration(),
+            last_copied: saves.last_copied_bytes(),
+            saves: saves.counted(),
+            current,
+            loaded_keys: loaded,
+            expired_keys: expired,
+            loading: loading.is_active().then(|| LoadingFacts {
+                begun: loading.begun(),
+                now: clock::unix_ms() / 1000,
+                total,
+                read,
+                memory_when_written: loading.memory_when_written(),
+            }),
         }
     }
 

@@ -6,6 +6,9 @@
 //! background thread). Within EXEC and scripts, where nothing is put off, SYNC frees a few keys at once, but
 //! leaves many to the background thread: there everybody would wait.
 
+use std::sync::Arc;
+
+use super::rdb;
 use crate::base::reaper;
 use crate::command::row::*;
 use crate::command::{Error, error};
@@ -30,8 +33,27 @@ const fn row(name: &'static str, summary: &'static str) -> Spec {
         .doc("server", "1.0.0", "O(N) where N is the number of keys, outside of the way of others.", summary)
 }
 
+/// What a save under way would write is gone, and the file must not bring it back: with save points the empty data set
+/// is saved at once.
 fn flushall(call: &mut Call<'_>) -> Outcome {
-    flush(call, 0..call.server.keyspace.databases())
+    let flushed = flush(call, 0..call.server.keyspace.databases())?;
+    call.server.saves.cancel();
+    if call.settings().snapshots.save.is_empty() {
+        return Ok(flushed);
+    }
+    let (server, changes) = (Arc::clone(call.server), rdb::changes(call));
+    // Redis doesn't tell either if that fails; the log does.
+    let save = move || _ = rdb::save(&server, rdb::Source::Nothing, changes);
+    if call.nested {
+        save();
+        return Ok(flushed);
+    }
+    Ok(Next::Later(Box::new(move |reply| {
+        save();
+        if let Next::Later(work) = flushed {
+            work(reply);
+        }
+    })))
 }
 
 fn flushdb(call: &mut Call<'_>) -> Outcome {

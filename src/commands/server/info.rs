@@ -1,6 +1,4 @@
-//! INFO, TIME and LASTSAVE: facts about the server at this moment.
-
-use std::sync::atomic::Ordering;
+//! INFO and TIME: facts about the server at this moment.
 
 use crate::base::clock;
 use crate::command::row::*;
@@ -28,15 +26,6 @@ pub(super) const TIME: Command = Command::new(
     time,
 );
 
-pub(super) const LASTSAVE: Command = Command::new(
-    Spec::new("lastsave", 1)
-        .flags(&[FAST, LOADING, STALE])
-        .categories(&[Categories::ADMIN, Categories::DANGEROUS])
-        .tips(&["nondeterministic_output"])
-        .doc(GROUP, "1.0.0", "O(1)", "Returns the Unix time of the last save."),
-    lastsave,
-);
-
 fn answer(call: &mut Call<'_>) -> Outcome {
     let sections = info::select(&call.args[1..]);
     call.reply.verbatim("txt", info::text(&sections, &**call.server).as_bytes());
@@ -49,10 +38,5 @@ fn time(call: &mut Call<'_>) -> Outcome {
     call.reply.array(2);
     call.reply.bulk_int(now / 1_000_000);
     call.reply.bulk_int(now % 1_000_000);
-    DONE
-}
-
-fn lastsave(call: &mut Call<'_>) -> Outcome {
-    call.reply.int(call.server.last_save.load(Ordering::Relaxed));
     DONE
 }

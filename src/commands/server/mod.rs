@@ -10,21 +10,22 @@ mod latency;
 mod lolwut;
 mod module;
 mod parts;
+pub mod rdb;
 mod replication;
+mod save;
 mod slowlog;
 #[cfg(test)]
 mod tests;
 
 use super::Command;
 
-pub use self::parts::{Identity, Listening, SPARE_THREADS, Server, Shutdown};
+pub use self::parts::{Identity, Listening, SPARE_THREADS, Server, Shutdown, ShutdownRequest};
 
 /// The family's rows.
 pub const COMMANDS: &[Command] = &[
     command::COMMAND,
     config::CONFIG,
     info::INFO,
-    info::LASTSAVE,
     info::TIME,
     latency::LATENCY,
     lolwut::LOLWUT,
@@ -32,6 +33,9 @@ pub const COMMANDS: &[Command] = &[
     replication::REPLICAOF,
     replication::ROLE,
     replication::SLAVEOF,
+    save::BGSAVE,
+    save::LASTSAVE,
+    save::SAVE,
     slowlog::SLOWLOG,
     cluster::ASKING,
     cluster::CLUSTER,

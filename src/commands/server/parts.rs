@@ -1,7 +1,8 @@
 //! The parts of the server, put together once at start-up.
 
 use std::io;
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
@@ -16,6 +17,7 @@ use crate::keyspace::Keyspace;
 use crate::observe::log::Log;
 use crate::observe::metrics::MetricsServer;
 use crate::observe::{LatencyMonitor, SlowLog, Stats};
+use crate::persist::snapshot::{Loading, Saves};
 use crate::pubsub::Broker;
 use crate::script::Scripts;
 
@@ -59,8 +61,10 @@ pub struct Server {
     pub active_expire: AtomicBool,
     /// Set by DEBUG PAUSE-CRON 1.
     pub housekeeping_paused: AtomicBool,
-    /// The time of the last save, in Unix seconds.
-    pub last_save: AtomicI64,
+    /// Saving: what is under way, and how the last one went.
+    pub saves: Saves,
+    /// Loading the data at the start.
+    pub loading: Loading,
     /// DEBUG QUICKLIST-PACKED-THRESHOLD: bytes from which on an element of a list gets a chunk of its own; 0
     /// leaves that to `list-max-listpack-size`.
     pub list_packed_threshold: AtomicUsize,
@@ -110,7 +114,8 @@ impl Server {
             dirty: AtomicU64::new(0),
             active_expire: AtomicBool::new(true),
             housekeeping_paused: AtomicBool::new(false),
-            last_save: AtomicI64::new(now),
+            saves: Saves::new(now),
+            loading: Loading::default(),
             list_packed_threshold: AtomicUsize::new(0),
             config,
             log,
@@ -163,23 +168,66 @@ pub trait Listening: Send + Sync {
     fn rebind(&self, settings: &Settings) -> io::Result<()>;
 }
 
+/// What whoever asks the process to stop says about it.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
+pub struct ShutdownRequest {
+    /// Save even without save points.
+    pub save: bool,
+    /// Don't save even with save points.
+    pub nosave: bool,
+    /// Don't wait for replicas.
+    pub now: bool,
+    /// Stop although saving failed.
+    pub force: bool,
+}
+
+impl ShutdownRequest {
+    /// Whether there is to be a new file first.
+    pub fn saves(&self, settings: &Settings) -> bool {
+        self.save || !self.nosave && !settings.snapshots.save.is_empty()
+    }
+}
+
 /// How the process is asked to stop.
+///
+/// A request may come to nothing: what has to be saved first can't be. From the moment at which the process is *asked*
+/// in earnest, everything ends.
 #[derive(Default)]
 pub struct Shutdown {
+    request: Mutex<Option<(ShutdownRequest, Sender<()>)>>,
+    requested: Notify,
     asked: AtomicBool,
     notify: Notify,
 }
 
 impl Shutdown {
+    /// Requests the end. The receiver is told when it comes to nothing, and cut off when the process ends.
+    pub fn request(&self, request: ShutdownRequest) -> Receiver<()> {
+        let (sender, receiver) = channel();
+        *self.request.lock() = Some((request, sender));
+        self.requested.notify_one();
+        receiver
+    }
+
+    /// Waits for a request.
+    pub async fn requested(&self) -> (ShutdownRequest, Sender<()>) {
+        loop {
+            self.requested.notified().await;
+            if let Some(request) = self.request.lock().take() {
+                return request;
+            }
+        }
+    }
+
     /// Asks the process to stop.
     pub fn ask(&self) {
-        self.asked.store(true, std::sync::atomic::Ordering::Release);
+        self.asked.store(true, Ordering::Release);
         self.notify.notify_waiters();
     }
 
     /// Whether the process is stopping.
     pub fn is_asked(&self) -> bool {
-        self.asked.load(std::sync::atomic::Ordering::Acquire)
+        self.asked.load(Ordering::Acquire)
     }
 
     /// Waits until the process is asked to stop.

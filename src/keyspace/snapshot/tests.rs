@@ -226,12 +226,22 @@ fn no_marks(keyspace: &Keyspace) -> bool {
     (0..keyspace.shards()).all(|index| keyspace.lock(index).databases_mut().iter().all(|db| db.cut.is_none()))
 }
 
+/// Tells threads that the test is over, however it ends.
+struct End<'a>(&'a AtomicBool);
+
+impl Drop for End<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
 #[test]
 fn threads_that_change_everything_dont_blur_the_instant() {
     const KEYS: usize = 3000;
     let keyspace = filled(4, KEYS);
     let over = AtomicBool::new(false);
     std::thread::scope(|scope| {
+        let _end = End(&over);
         for _ in 0..3 {
             scope.spawn(|| {
                 let mut effects = Effects::default();
@@ -270,7 +280,6 @@ fn threads_that_change_everything_dont_blur_the_instant() {
             assert_eq!(walked, Ok(()));
             assert_same(&seen, &expected);
         }
-        over.store(true, Ordering::Relaxed);
     });
 }
 
@@ -286,6 +295,7 @@ fn what_belongs_together_stays_together() {
         View::new(&keyspace, held, 0, clock(NOW), &mut Effects::default()).set_integer(&account(number), 100);
     }
     std::thread::scope(|scope| {
+        let _end = End(&over);
         for _ in 0..3 {
             scope.spawn(|| {
                 let mut effects = Effects::default();
@@ -313,7 +323,6 @@ fn what_belongs_together_stays_together() {
             });
             assert_eq!((walked, sum, count), (Ok(()), 100 * ACCOUNTS as i64, ACCOUNTS));
         }
-        over.store(true, Ordering::Relaxed);
     });
 }
 
