@@ -351,6 +351,10 @@ texts! {
     BITFIELD_RO_WRITES = "ERR BITFIELD_RO only supports the GET subcommand";
     /// A timeout that is no integer.
     TIMEOUT_NOT_INTEGER = "ERR timeout is not an integer or out of range";
+    /// BGREWRITEAOF while a rewrite is under way.
+    AOF_REWRITE_IN_PROGRESS = "ERR Background append only file rewriting already in progress";
+    /// BGREWRITEAOF when it can't be begun.
+    AOF_REWRITE_IMPOSSIBLE = "ERR Can't execute an AOF background rewriting. Please check the server logs for more information.";
     /// WAITAOF for the own AOF where there is none.
     WAITAOF_WITHOUT_AOF = "ERR WAITAOF cannot be used when numlocal is set but appendonly is disabled.";
     /// DEBUG PROTOCOL of an unknown type.
@@ -402,6 +406,13 @@ texts! {
     RELOAD_OPTION = "ERR DEBUG RELOAD only supports the MERGE, NOFLUSH and NOSAVE options.";
     /// DEBUG RELOAD of a file that is damaged.
     RELOAD_FAILED = "ERR Error trying to load the RDB dump, check server logs.";
+}
+
+/// `MISCONF Errors writing to the AOF file: x`.
+pub fn aof_writes_fail(why: &std::io::Error) -> Error {
+    let why = why.to_string();
+    let why = why.split_once(" (os error").map_or(why.as_str(), |(words, _)| words);
+    Error::new(format!("MISCONF Errors writing to the AOF file: {why}"))
 }
 
 /// `ERR Syntax error in HELLO option 'x'`.

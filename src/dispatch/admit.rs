@@ -79,7 +79,13 @@ fn memory(candidate: &Candidate<'_>) -> Option<Error> {
 #[inline]
 fn disk(candidate: &Candidate<'_>) -> Option<Error> {
     let concerned = candidate.flags.intersects(Flags::WRITE | Flags::HEALTH);
-    if !concerned || candidate.server.saves.last_succeeded() {
+    if !concerned {
+        return None;
+    }
+    if let Some(why) = candidate.server.aof.status.error() {
+        return Some(error::aof_writes_fail(&why));
+    }
+    if candidate.server.saves.last_succeeded() {
         return None;
     }
     let snapshots = &candidate.session.settings.snapshots;

@@ -21,7 +21,9 @@ impl Replay for Replayer {
         let name = || String::from_utf8_lossy(args[0]);
         let spec = match self.server.catalog.find(args) {
             Found::Command(listed) => &listed.command.spec,
-            Found::Unknown | Found::UnknownSubcommand(_) => return Err(format!("Unknown command '{}'", name())),
+            Found::Unknown | Found::UnknownSubcommand(_) => {
+                return Err(format!("Unknown command '{}'", name()));
+            }
         };
         if !spec.admits(args.len()) {
             return Err(format!("Wrong number of arguments of '{}'", name()));

@@ -180,8 +180,7 @@ impl Keyspace {
 
     /// The sizes of all databases: of one instant if nobody changes anything meanwhile.
     pub fn sizes(&self) -> Box<[Size]> {
-        let size =
-            |db| Size { keys: self.len(db), volatile: self.volatile(db), timed: self.timed(db) };
+        let size = |db| Size { keys: self.len(db), volatile: self.volatile(db), timed: self.timed(db) };
         (0..self.databases).map(size).collect()
     }
 

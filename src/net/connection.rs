@@ -414,9 +414,13 @@ impl Connection {
         Ok(Flow::GoOn)
     }
 
-    /// Writes the replies, then what others have for the client.
+    /// Writes the replies, then what others have for the client. Replies wait until what they tell of may be told.
     async fn flush(&mut self) -> io::Result<Flow> {
         let client = Arc::clone(&self.session.client);
+        let journal = &self.server.keyspace.journal;
+        if let Some(position) = journal.must_wait().filter(|_| !self.reply.is_empty()) {
+            journal.may_tell(position).await;
+        }
         loop {
             while self.reply.len() < JOINED
                 && let Some(frame) = client.outbox.take_one(JOINED)

@@ -14,7 +14,8 @@ use crate::keyspace::table::BYTES_PER_ENTRY;
 use crate::keyspace::{Counts, view};
 use crate::observe::facts::DatabaseFacts;
 use crate::observe::info::{
-    ClientFacts, CpuFacts, CurrentSave, Listener, LoadingFacts, MemoryFacts, PersistenceFacts, ReplicationFacts, ServerFacts, StatsFacts,
+    ClientFacts, CpuFacts, CurrentSave, Listener, LoadingFacts, MemoryFacts, PersistenceFacts,
+    ReplicationFacts, ServerFacts, StatsFacts,
 };
 use crate::observe::latency::Sample;
 use crate::observe::{CommandTotals, Counter, Facts, Rate, SlowLogSummary, machine};
@@ -102,6 +103,7 @@ impl Facts for Server {
         });
         PersistenceFacts {
             changes: self.dirty.load(Ordering::Relaxed),
+            aof: super::aof::facts(self),
             last_save: saves.last_save(),
             last_save_succeeded: saves.last_succeeded(),
             last_save_seconds: saves.last_duration(),

@@ -12,14 +12,15 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use super::Server;
 use super::super::Call;
+use super::Server;
 use crate::base::{alloc, clock::unix_ms};
 use crate::config::{EvictionPolicy, Settings};
 use crate::keyspace::{Clock, Frozen, Held, Keyspace, Meter, Plan, Size, Snapshot, View};
 use crate::persist::rdb;
 use crate::persist::snapshot::{
-    Ages, Draft, Encoder, LoadError, LoadOptions, Loaded, Preface, Run, SaveError, load as load_file, load_held,
+    Ages, Draft, Encoder, LoadError, LoadOptions, Loaded, Preface, Run, SaveError, load as load_file,
+    load_held,
 };
 use crate::types::hash::HashLimits;
 use crate::types::list::ListLimits;
@@ -193,7 +194,11 @@ pub fn save_if_due(server: &Arc<Server>) {
     }
     let settings = server.config.settings();
     let (changes, since) = (server.dirty.load(Ordering::Relaxed), now - saves.last_save());
-    let due = settings.snapshots.save.iter().find(|point| changes >= point.changes && since > point.seconds.cast_signed());
+    let due = settings
+        .snapshots
+        .save
+        .iter()
+        .find(|point| changes >= point.changes && since > point.seconds.cast_signed());
     if due.is_none() && !saves.is_scheduled() {
         return;
     }

@@ -117,7 +117,11 @@ impl<R: BufRead> CommandReader<R> {
         let zeros = self.line.iter().all(|&byte| byte == 0);
         if (read as u64) < LONGEST_LINE || zeros && self.only_zeros_follow()? {
             let begins = matches!(self.line.first(), None | Some(b'*' | b'$' | b'#'));
-            return Err(if begins || zeros { Damage::CutOff } else { Damage::Format("no command begins so") });
+            return Err(if begins || zeros {
+                Damage::CutOff
+            } else {
+                Damage::Format("no command begins so")
+            });
         }
         Err(Damage::Format("a line without end"))
     }
@@ -189,7 +193,9 @@ mod tests {
 
     #[test]
     fn what_is_no_command_is_told_from_what_is_cut() {
-        for tail in ["!!!", "*0\r\n", "*x\r\n", "*1\n$1\na\n", "*1\r\n$-1\r\n", "*1\r\n$1\r\nab\r\n", "*1\r\n+a\r\n"] {
+        for tail in
+            ["!!!", "*0\r\n", "*x\r\n", "*1\n$1\na\n", "*1\r\n$-1\r\n", "*1\r\n$1\r\nab\r\n", "*1\r\n+a\r\n"]
+        {
             let log = [LOG, tail.as_bytes()].concat();
             let (commands, good, damage) = read(&log);
             assert_eq!((commands.len(), good), (2, LOG.len() as u64), "{tail}");

@@ -106,7 +106,12 @@ impl Folder {
     /// # Errors
     /// The system's.
     pub fn create_file(&self, name: &str) -> io::Result<File> {
-        create_new(&self.path(name))?;
+        let path = self.path(name);
+        // Whoever still writes to the old one must not write to this one.
+        match fs::remove_file(&path) {
+            Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
         Ok(self.open(name)?.0)
     }
 

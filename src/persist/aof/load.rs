@@ -146,7 +146,8 @@ mod tests {
             let mut notes = Notes::default();
             let loaded = load_commands(&whole[..cut], 0, &mut notes);
             let complete = (0..=names.len()).filter(|&count| log(&names[..count]).len() <= cut).count() - 1;
-            let expected: &[&str] = [&[][..], &["a"], &["a"], &["a"], &["a"], &["a", "b", "c"], &["a", "b", "c", "d"]][complete];
+            let expected: &[&str] =
+                [&[][..], &["a"], &["a"], &["a"], &["a"], &["a", "b", "c"], &["a", "b", "c", "d"]][complete];
             assert_eq!(notes.run, expected, "cut at {cut}");
             let good = [0, 1, 1, 1, 1, 5, 6][complete];
             match loaded {

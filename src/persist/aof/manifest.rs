@@ -165,7 +165,8 @@ impl fmt::Display for Manifest {
         let kinds = [(self.base.as_slice(), 'b'), (&self.history, 'h'), (&self.increments, 'i')];
         for (parts, kind) in kinds {
             for Part { name, seq } in parts {
-                let plain = name.bytes().all(|byte| byte.is_ascii_graphic() && !matches!(byte, b'"' | b'\'' | b'\\'));
+                let plain =
+                    name.bytes().all(|byte| byte.is_ascii_graphic() && !matches!(byte, b'"' | b'\'' | b'\\'));
                 if plain {
                     writeln!(f, "file {name} seq {seq} type {kind}")?;
                 } else {

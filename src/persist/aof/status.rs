@@ -2,8 +2,9 @@
 
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicI64, AtomicU64, Ordering};
 
+use std::time::{Duration, Instant};
+
 use parking_lot::Mutex;
-use std::time::Instant;
 
 /// See the head of this file. Figures are relaxed atomics: each stands for itself.
 #[derive(Default)]
@@ -26,6 +27,8 @@ pub struct Status {
     rewriting: Mutex<Option<Instant>>,
     /// Whether there is one, for a look without the lock.
     pub is_rewriting: AtomicBool,
+    /// When the last one ended.
+    ended: Mutex<Option<Instant>>,
     /// Whether the last rewrite failed.
     pub rewrite_failed: AtomicBool,
     /// How many seconds it took; -1 for none.
@@ -73,6 +76,7 @@ impl Status {
     /// Notes how the rewrite ended.
     pub fn end_rewrite(&self, succeeded: bool) {
         let begun = self.rewriting.lock().take();
+        *self.ended.lock() = Some(Instant::now());
         self.is_rewriting.store(false, Ordering::Relaxed);
         let seconds = begun.map_or(-1, |begun| begun.elapsed().as_secs() as i64);
         self.last_rewrite.store(seconds, Ordering::Relaxed);
@@ -86,6 +90,11 @@ impl Status {
     /// For how many seconds the rewrite under way has been running; -1 for none.
     pub fn rewriting_for(&self) -> i64 {
         self.rewriting.lock().map_or(-1, |begun| begun.elapsed().as_secs() as i64)
+    }
+
+    /// How long ago the last rewrite ended.
+    pub fn since_last_rewrite(&self) -> Option<Duration> {
+        self.ended.lock().map(|ended| ended.elapsed())
     }
 
     /// How many seconds the last rewrite took; -1 for none.

@@ -238,7 +238,6 @@ impl Writer {
     }
 }
 
-
 #[cfg(test)]
 mod tests {
     use std::fs;

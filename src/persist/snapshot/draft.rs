@@ -38,9 +38,7 @@ impl Draft {
     /// It can't be opened.
     pub fn create(path: PathBuf, incremental_fsync: bool) -> Result<Draft, SaveError> {
         match File::create(&path) {
-            Ok(file) => {
-                Ok(Draft { file, path, installed: false, unsynced: incremental_fsync.then_some(0) })
-            }
+            Ok(file) => Ok(Draft { file, path, installed: false, unsynced: incremental_fsync.then_some(0) }),
             Err(error) => Err(SaveError::Open(path, error)),
         }
     }
@@ -96,7 +94,8 @@ impl Drop for Draft {
 impl SaveError {
     /// Writes to the log what Redis writes.
     pub fn log(&self) {
-        let folder = std::env::current_dir().map_or_else(|_| "unknown".into(), |dir| dir.display().to_string());
+        let folder =
+            std::env::current_dir().map_or_else(|_| "unknown".into(), |dir| dir.display().to_string());
         match self {
             SaveError::Open(path, error) => tracing::warn!(
                 "Failed opening the temp RDB file {} (in server root dir {folder}) for saving: {error}",

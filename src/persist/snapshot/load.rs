@@ -223,6 +223,16 @@ impl Loading {
         self.active.store(true, Ordering::Release);
     }
 
+    /// Counts bytes that were read elsewhere than by [`load`].
+    pub fn advance(&self, bytes: u64) {
+        self.read.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    /// Whether somebody wants it to end.
+    pub fn is_cancelled(&self) -> bool {
+        self.cancelled.load(Ordering::Relaxed)
+    }
+
     /// Notes that it has ended.
     pub fn end(&self) {
         self.active.store(false, Ordering::Release);
