@@ -13,6 +13,7 @@ mod large_values;
 mod metrics;
 mod observe;
 mod packaging;
+mod persistence;
 mod protocol;
 mod pubsub;
 mod resp3;
