@@ -17,6 +17,7 @@ RUN apt-get update \
     && apt-get install -y --no-install-recommends netcat-openbsd redis-tools tzdata \
     && rm -rf /var/lib/apt/lists/*
 COPY --from=build /src/target/release/redis-server /usr/local/bin/redis-server
+RUN ln -s redis-server /usr/local/bin/redis-check-rdb
 COPY config/docker-entrypoint.sh /usr/local/bin/docker-entrypoint.sh
 COPY config/image.conf /usr/local/etc/redstart/image.conf
 ENV REDSTART_DEFAULTS=/usr/local/etc/redstart/image.conf

@@ -18,6 +18,7 @@
 //! | [`observe`] | counters, INFO, slow log, latency, log, /metrics |
 //! | [`base`] | leaves that several use: numbers as text, globs, checksums, clock, allocator |
 //! | [`server`] | putting it together, running it, ending it |
+//! | [`tools`] | the programs that share the binary: redis-check-rdb |
 //!
 //! A module uses only those to its left, which a test checks:
 //! `base <- resp, types <- keyspace <- persist, pubsub, script <- commands <- dispatch <- net <- server`;
@@ -40,4 +41,5 @@ pub mod pubsub;
 pub mod resp;
 pub mod script;
 pub mod server;
+pub mod tools;
 pub mod types;

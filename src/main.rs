@@ -1,4 +1,4 @@
-//! The server's program: arguments, configuration, run.
+//! The program: a tool by its name, or the server: arguments, configuration, run.
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -11,7 +11,11 @@ const DEFAULTS_VARIABLE: &str = "REDSTART_DEFAULTS";
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 fn main() -> ExitCode {
-    let args: Vec<OsString> = std::env::args_os().skip(1).collect();
+    let mut args: Vec<OsString> = std::env::args_os().collect();
+    if let Some(done) = redstart::tools::run(&args) {
+        return done;
+    }
+    args.drain(..args.len().min(1));
     match args.first().and_then(|first| first.to_str()) {
         Some("-v" | "--version") => {
             println!(

@@ -51,6 +51,18 @@ texts! {
     SYNTAX = "ERR syntax error";
     /// The key holds another type.
     WRONG_TYPE = "WRONGTYPE Operation against a key holding the wrong kind of value";
+    /// RESTORE of a key that is there.
+    BUSY_KEY = "BUSYKEY Target key name already exists.";
+    /// RESTORE with a time to live below zero.
+    TTL_NEGATIVE = "ERR Invalid TTL value, must be >= 0";
+    /// RESTORE with IDLETIME below zero.
+    IDLETIME_NEGATIVE = "ERR Invalid IDLETIME value, must be >= 0";
+    /// RESTORE with FREQ beyond a byte.
+    FREQ_OUT_OF_RANGE = "ERR Invalid FREQ value, must be >= 0 and <= 255";
+    /// RESTORE of what is no payload of DUMP, or of a later version.
+    PAYLOAD_FOOTER = "ERR DUMP payload version or checksum are wrong";
+    /// RESTORE of a payload whose value is damaged.
+    PAYLOAD_DATA = "ERR Bad data format";
     /// Not a canonical 64-bit integer.
     NOT_AN_INTEGER = "ERR value is not an integer or out of range";
     /// Not a double.

@@ -9,28 +9,32 @@ use crate::command::spec::{Flags, Spec};
 use crate::config::Settings;
 use crate::observe::{SlowEntry, clipped};
 
-/// Accounts for a command that is complete: it took so long, and failed or didn't.
+/// Accounts for a command that is complete: it took so many ns, and failed or didn't.
 #[inline]
 pub fn account(
     server: &Server,
     listed: &Listed,
     args: &[&[u8]],
     session: &mut Session,
-    took: Duration,
+    nanos: u64,
     failed: bool,
 ) {
     if session.replays {
         return;
     }
     let (observe, spec) = (&session.settings.observe, &listed.command.spec);
-    server.stats.ran(listed.id, took, failed, observe.latency_tracking);
-    let nanos = took.as_nanos() as u64;
+    server.stats.ran(listed.id, nanos, failed, observe.latency_tracking);
     if observe.slowlog_slower_than_us.is_some_and(|limit| nanos >= limit.saturating_mul(1000)) {
-        note_slow(server, spec, args, session, took);
+        note_slow(server, spec, args, session, nanos);
     }
     if observe.latency_monitor_threshold_ms != 0 {
         let fast = spec.flags.contains(Flags::FAST);
-        note_latency(server, &session.settings, if fast { "fast-command" } else { "command" }, took);
+        note_latency(
+            server,
+            &session.settings,
+            if fast { "fast-command" } else { "command" },
+            Duration::from_nanos(nanos),
+        );
     }
     if !session.redacted.is_empty() {
         session.redacted.clear();
@@ -39,14 +43,14 @@ pub fn account(
 
 /// Notes a command in the slow log, unless its row forbids it: it shows secrets, or stands for others as EXEC does.
 #[cold]
-fn note_slow(server: &Server, spec: &Spec, args: &[&[u8]], session: &Session, took: Duration) {
+fn note_slow(server: &Server, spec: &Spec, args: &[&[u8]], session: &Session, nanos: u64) {
     if spec.flags.contains(Flags::SKIP_SLOWLOG) {
         return;
     }
     let entry = SlowEntry {
         id: 0,
         time: clock::unix_ms() / 1000,
-        usec: took.as_micros() as u64,
+        usec: nanos / 1000,
         args: clipped(args, &session.redacted),
         addr: session.client.addr.clone(),
         client: session.client.names.lock().name.clone(),

@@ -1,8 +1,8 @@
 //! Transactions: MULTI, EXEC, DISCARD, WATCH, UNWATCH.
 
 use std::sync::atomic::Ordering;
-use std::time::Instant;
 
+use crate::base::clock::monotonic_ns;
 use crate::client::Watch;
 use crate::command::error;
 use crate::command::row::*;
@@ -129,13 +129,13 @@ fn exec(call: &mut Call<'_>) -> Outcome {
     call.reply.array(transaction.queued.len());
     let server = call.server;
     for (id, request) in &transaction.queued {
-        let (begun, listed, args) = (Instant::now(), &server.catalog.all()[*id], request.args());
+        let (begun, listed, args) = (monotonic_ns(), &server.catalog.all()[*id], request.args());
         let outcome = call.run_nested(listed.command, &args);
         if let Err(error) = &outcome {
             server.stats.error(error.code());
             call.reply.error(error.text());
         }
-        account(server, listed, &args, call.session, begun.elapsed(), outcome.is_err());
+        account(server, listed, &args, call.session, monotonic_ns() - begun, outcome.is_err());
     }
     DONE
 }

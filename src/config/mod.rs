@@ -24,6 +24,7 @@ mod directive;
 mod errors;
 mod example;
 mod include;
+mod limits;
 mod line;
 mod load;
 mod parse;

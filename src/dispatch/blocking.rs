@@ -7,12 +7,11 @@
 
 use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
-use std::time::Instant;
 
 use smallvec::SmallVec;
 
 use super::execute::run_guarded;
-use crate::base::clock::unix_ms;
+use crate::base::clock::{monotonic_ns, unix_ms};
 use crate::client::{Blocked, Session};
 use crate::commands::account::account;
 use crate::commands::{Call, Listed, Next, Server};
@@ -104,15 +103,16 @@ fn run_again(
     blocked: &Blocked,
     listed: &Listed,
     args: &[&[u8]],
-    keys: View<'_>,
+    mut keys: View<'_>,
 ) -> Option<Vec<u8>> {
-    let begun = Instant::now();
+    let begun = monotonic_ns();
     let settings = server.config.settings();
     let mut session = Session::new(Arc::clone(&blocked.client), settings, true);
     session.db = blocked.waits.db;
     let mut reply = Reply::new(blocked.waits.protocol);
     let spec = &listed.command.spec;
     let (reply_to, session) = (&mut reply, &mut session);
+    let keys = keys.lend(blocked.waits.db, Plan::Everything);
     let mut call = Call { args, spec, keys, reply: reply_to, session, server, nested: false };
     let outcome = call.run_recorded(|call| run_guarded(call, listed.command.run));
     drop(call);
@@ -127,6 +127,6 @@ fn run_again(
             reply.error(failure.text());
         }
     }
-    account(server, listed, args, session, begun.elapsed(), failed);
+    account(server, listed, args, session, monotonic_ns() - begun, failed);
     Some(reply.take())
 }

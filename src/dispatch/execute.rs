@@ -3,14 +3,14 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::{Duration, Instant};
 
 use smallvec::SmallVec;
 
 use super::admit::{Candidate, admit};
 use super::blocking::serve_ready;
 use super::effects::settle;
-use crate::base::clock::unix_ms;
+use super::memory::is_exceeded;
+use crate::base::clock::{monotonic_ns, unix_ms};
 use crate::client::{Blocked, OwnedRequest, Session, Waiting};
 use crate::command::keys::InvalidKeys;
 use crate::command::spec::Flags;
@@ -18,7 +18,7 @@ use crate::command::{Error, error};
 use crate::commands::account::account;
 use crate::commands::{Block, Call, Command, Compute, Found, Install, Listed, Next, Outcome, Server};
 use crate::config::Settings;
-use crate::keyspace::{Clock, Effects, Keyspace, Plan, View};
+use crate::keyspace::{Clock, Effects, Held, Keyspace, Plan, View};
 use crate::resp::Reply;
 use crate::types::hash::NEVER;
 
@@ -73,20 +73,120 @@ fn suspend(call: &Call<'_>, command: usize, block: &mut Block) -> Arc<Blocked> {
     call.server.blocked.add(&call.session.client, waiting)
 }
 
-/// What running commands needs besides the session: reused from turn to turn.
+/// How long one shard may stay locked for a run of commands, in ns. Most runs are over much sooner.
+const HOLD: u64 = 50_000;
+
+/// What running commands needs besides the session: reused from command to command of a turn.
+///
+/// Commands of a pipeline are often about one key, or about a few of the same shard. So the lock of a command with
+/// one key is kept for the next one, until that needs something else: to take a lock away from another worker for
+/// each of them costs more than the commands. Whatever takes shards by itself or takes its time ends it: effects,
+/// eviction, work that is put off, the end of the turn.
 pub struct Executor<'s> {
     server: &'s Arc<Server>,
+    /// The shard that the last command has left locked, and since when.
+    kept: Option<Kept<'s>>,
     effects: Effects,
-    /// When the executor was made.
-    begun: Instant,
+    /// When the executor was made, in ns of the monotonic clock.
+    begun: u64,
     /// When the previous command ended: the next one's time starts there.
-    mark: Instant,
-    /// What the running command has taken before it was put off.
-    spent: Duration,
+    mark: u64,
+    /// What the running command has taken before it was put off, in ns.
+    spent: u64,
     /// Commands that were counted.
     commands: u64,
     now: i64,
     suspended: Option<Suspended>,
+}
+
+/// A locked shard.
+struct Kept<'s> {
+    shard: usize,
+    held: Held<'s>,
+    /// Monotonic, in ns.
+    since: u64,
+}
+
+/// Locks the shard of a key, unless it is the one that has been kept, and lends it.
+#[inline]
+fn keep<'k, 's>(kept: &'k mut Option<Kept<'s>>, keyspace: &'s Keyspace, hash: u64, now: u64) -> Held<'k> {
+    let shard = keyspace.shard_of(hash);
+    if kept.as_ref().is_none_or(|kept| kept.shard != shard) {
+        // Never two at once: they could be in the wrong order.
+        *kept = None;
+        *kept = Some(Kept { shard, held: keyspace.hold(Plan::Keys(&[hash])), since: now });
+    }
+    kept.as_mut().expect("kept just now").held.lend(keyspace, Plan::Keys(&[hash]))
+}
+
+/// Locks what a command needs.
+fn hold<'h>(server: &'h Server, listed: &Listed, args: &[&[u8]], session: &Session) -> Held<'h> {
+    let mut hashes: SmallVec<[u64; 16]> = SmallVec::new();
+    // Arguments that contradict themselves lock nothing; the handler says what is wrong.
+    if hash_keys(server, listed, args, session, &mut hashes).is_err() {
+        hashes.clear();
+    }
+    server.keyspace.hold(Plan::Keys(&hashes))
+}
+
+/// Hashes the keys that a command needs: those of its key specs; for EXEC those of all queued commands and the
+/// watched ones.
+fn hash_keys(
+    server: &Server,
+    listed: &Listed,
+    args: &[&[u8]],
+    session: &Session,
+    hashes: &mut SmallVec<[u64; 16]>,
+) -> Result<(), InvalidKeys> {
+    if !listed.command.spec.flags.contains(Flags::TRANSACTION) {
+        return listed.command.for_each_key(args, &mut |at| hashes.push(Keyspace::hash(args[at])));
+    }
+    hashes.extend(session.watch.keys.iter().map(|(_, key)| Keyspace::hash(key)));
+    for (id, queued) in session.transaction.iter().flat_map(|transaction| &transaction.queued) {
+        let args = queued.args();
+        let command = server.catalog.all()[*id].command;
+        // A command that contradicts itself touches no key: it answers an error.
+        let _ = command.for_each_key(&args, &mut |at| hashes.push(Keyspace::hash(args[at])));
+    }
+    Ok(())
+}
+
+/// Runs a command on the shards it has got. A client that blocks is registered before they are given back, so that
+/// whoever pushes next finds it waiting.
+#[inline]
+fn run_on<'a>(
+    mut keys: View<'a>,
+    server: &'a Arc<Server>,
+    listed: &Listed,
+    request: &Request<'a>,
+    session: &'a mut Session,
+    reply: &'a mut Reply,
+    install: Option<Install>,
+) -> (Outcome, Option<Suspended>, (Held<'a>, &'a mut Effects)) {
+    if let (Some(hash), Some(at)) = (request.hash, listed.single_key) {
+        keys.know(request.args[at], hash);
+    }
+    let spec = &listed.command.spec;
+    let mut call = Call { args: request.args, spec, keys, reply, session, server, nested: false };
+    let mut outcome = match install {
+        None => call.run_recorded(|call| run_guarded(call, listed.command.run)),
+        Some(install) => call.run_recorded(|call| run_guarded(call, install)),
+    };
+    let suspended = match &mut outcome {
+        Ok(Next::Block(block)) => {
+            let blocked = suspend(&call, listed.id, block);
+            block.keys.iter().for_each(|key| call.keys.wait(key, blocked.ticket));
+            Some(Suspended { blocked, deadline: block.deadline })
+        }
+        _ => None,
+    };
+    let propagation = &mut call.keys.effects.propagation;
+    if !propagation.is_empty() {
+        // Under the locks, so that the journal's order is the order of the changes.
+        server.keyspace.journal.append(propagation);
+        call.session.written = server.keyspace.journal.end();
+    }
+    (outcome, suspended, call.keys.into_parts())
 }
 
 /// Runs a handler. A panic must not take the server down: the locks are not poisoned, the client is told.
@@ -125,26 +225,51 @@ fn effective_flags(command: &Command, args: &[&[u8]], session: &Session) -> Flag
 impl<'s> Executor<'s> {
     /// An executor whose clock is read now.
     pub fn new(server: &'s Arc<Server>) -> Executor<'s> {
-        let begun = Instant::now();
+        let begun = monotonic_ns();
         Executor {
             server,
+            kept: None,
             effects: Effects::default(),
             begun,
             mark: begun,
-            spent: Duration::ZERO,
+            spent: 0,
             commands: 0,
             now: unix_ms(),
             suspended: None,
         }
     }
 
-    /// Runs one request. `everything` says that the gate is closed and ours.
+    /// The server that it runs commands of.
+    pub fn server(&self) -> &'s Arc<Server> {
+        self.server
+    }
+
+    /// When the last command ended.
+    pub fn time(&self) -> u64 {
+        self.mark
+    }
+
+    /// Goes on after waiting: the time that has passed is not the next command's. Tells the time.
+    pub fn resume(&mut self) -> u64 {
+        self.lap();
+        self.spent = 0;
+        self.mark
+    }
+
+    /// Whether a request needs the closed gate.
+    pub fn needs_everything(&self, args: &[&[u8]], session: &Session) -> bool {
+        let Found::Command(listed) = self.server.catalog.find(args) else { return false };
+        let runs = session.transaction.is_none() || listed.command.spec.flags.contains(Flags::IMMEDIATE);
+        runs && effective_flags(listed.command, args, session).contains(Flags::EXCLUSIVE)
+    }
+
+    /// Runs one request; with everything, if that is held behind the closed gate.
     pub fn run(
         &mut self,
         request: &Request<'_>,
         session: &mut Session,
         reply: &mut Reply,
-        everything: bool,
+        everything: Option<&mut Held<'_>>,
     ) -> Done {
         let last = match request.found {
             Found::Command(listed) => listed.id as u32,
@@ -166,6 +291,10 @@ impl<'s> Executor<'s> {
             return self.execute(listed, request, session, reply, everything);
         }
         let flags = effective_flags(listed.command, request.args, session);
+        if is_exceeded(&session.settings) {
+            // Eviction takes locks of its own.
+            self.kept = None;
+        }
         let candidate =
             Candidate { spec, flags, arguments: request.args.len(), session, server: self.server };
         if !session.replays
@@ -183,7 +312,9 @@ impl<'s> Executor<'s> {
             reply.simple("QUEUED");
             return Done::Replied;
         }
-        if flags.contains(Flags::EXCLUSIVE) && !everything {
+        if flags.contains(Flags::EXCLUSIVE) && everything.is_none() {
+            // Whoever else passes the gate may wait for the shard.
+            self.kept = None;
             return Done::NeedsEverything;
         }
         self.execute(listed, request, session, reply, everything)
@@ -203,7 +334,7 @@ impl<'s> Executor<'s> {
         request: &Request<'_>,
         session: &mut Session,
         reply: &mut Reply,
-        everything: bool,
+        everything: Option<&mut Held<'_>>,
     ) -> Done {
         let from = reply.len();
         let outcome = self.call(listed, request, session, reply, everything, None);
@@ -225,7 +356,7 @@ impl<'s> Executor<'s> {
                 return self.refuse(Some(listed), &error::BUSY, session, reply);
             }
         }
-        self.run(request, session, reply, false)
+        self.run(request, session, reply, None)
     }
 
     /// Installs the result of [`Done::Compute`].
@@ -241,7 +372,7 @@ impl<'s> Executor<'s> {
             return Done::Paused(Some(install));
         }
         let from = reply.len();
-        let outcome = self.call(listed, request, session, reply, false, Some(install));
+        let outcome = self.call(listed, request, session, reply, None, Some(install));
         self.finish(listed, request.args, outcome, from, session, reply)
     }
 
@@ -251,78 +382,42 @@ impl<'s> Executor<'s> {
         request: &Request<'_>,
         session: &mut Session,
         reply: &mut Reply,
-        everything: bool,
+        everything: Option<&mut Held<'_>>,
         install: Option<Install>,
     ) -> Outcome {
-        let mut hashes: SmallVec<[u64; 16]> = SmallVec::new();
-        let keyspace = &self.server.keyspace;
-        let held = match (everything, request.hash) {
-            (true, _) => keyspace.hold(Plan::Everything),
-            (false, Some(hash)) => keyspace.hold(Plan::Keys(&[hash])),
-            (false, None) => {
-                // Arguments that contradict themselves lock nothing; the handler says what is wrong.
-                if self.hash_keys(listed, request.args, session, &mut hashes).is_err() {
-                    hashes.clear();
-                }
-                keyspace.hold(Plan::Keys(&hashes))
-            }
-        };
-        let spec = &listed.command.spec;
+        let server = self.server;
         let mut clock = clock(self.now, &session.settings, session.no_touch);
-        clock.keep_expired = self.server.pause.is_on();
+        clock.keep_expired = server.pause.is_on();
         if session.replays {
             clock.now = NEVER;
         }
-        self.effects.propagation.listen(keyspace.journal.verbs());
-        let mut keys = View::new(keyspace, held, session.db, clock, &mut self.effects);
-        if let (Some(hash), Some(at)) = (request.hash, listed.single_key) {
-            keys.know(request.args[at], hash);
+        self.effects.propagation.listen(server.keyspace.journal.verbs());
+        if let (None, Some(hash)) = (&everything, request.hash) {
+            let held = keep(&mut self.kept, &server.keyspace, hash, self.mark);
+            let keys = View::new(&server.keyspace, held, session.db, clock, &mut self.effects);
+            let (outcome, suspended, _) = run_on(keys, server, listed, request, session, reply, install);
+            self.suspended = suspended;
+            if !self.effects.ready.is_empty()
+                && let Some(mut kept) = self.kept.take()
+            {
+                serve_ready(server, &mut kept.held, clock, &mut self.effects);
+            }
+            return outcome;
         }
-        let mut call =
-            Call { args: request.args, spec, keys, reply, session, server: self.server, nested: false };
-        let mut outcome = match install {
-            None => call.run_recorded(|call| run_guarded(call, listed.command.run)),
-            Some(install) => call.run_recorded(|call| run_guarded(call, install)),
+        self.kept = None;
+        let held = match everything {
+            Some(held) => held.lend(&server.keyspace, Plan::Everything),
+            None => hold(server, listed, request.args, session),
         };
-        if let Ok(Next::Block(block)) = &mut outcome {
-            // Still under the locks: whoever pushes next must find the client waiting.
-            let blocked = suspend(&call, listed.id, block);
-            block.keys.iter().for_each(|key| call.keys.wait(key, blocked.ticket));
-            self.suspended = Some(Suspended { blocked, deadline: block.deadline });
-        }
-        let Call { keys, .. } = call;
-        let (mut held, effects) = keys.into_parts();
-        // Under the locks, so that the journal's order is the order of the changes.
-        if !effects.propagation.is_empty() {
-            keyspace.journal.append(&mut effects.propagation);
-        }
+        let keys = View::new(&server.keyspace, held, session.db, clock, &mut self.effects);
+        let (outcome, suspended, parts) = run_on(keys, server, listed, request, session, reply, install);
+        let (mut held, effects) = parts;
+        self.suspended = suspended;
         if !effects.ready.is_empty() {
-            // Still under the locks as well: nobody comes between a push and those who have waited for it.
-            serve_ready(self.server, &mut held, clock, effects);
+            // Still under the locks: nobody comes between a push and those who have waited for it.
+            serve_ready(server, &mut held, clock, effects);
         }
         outcome
-    }
-
-    /// Hashes the keys that a command needs: those of its key specs; for EXEC those of all queued commands and
-    /// the watched ones.
-    fn hash_keys(
-        &self,
-        listed: &Listed,
-        args: &[&[u8]],
-        session: &Session,
-        hashes: &mut SmallVec<[u64; 16]>,
-    ) -> Result<(), InvalidKeys> {
-        if !listed.command.spec.flags.contains(Flags::TRANSACTION) {
-            return listed.command.for_each_key(args, &mut |at| hashes.push(Keyspace::hash(args[at])));
-        }
-        hashes.extend(session.watch.keys.iter().map(|(_, key)| Keyspace::hash(key)));
-        for (id, queued) in session.transaction.iter().flat_map(|transaction| &transaction.queued) {
-            let args = queued.args();
-            let command = self.server.catalog.all()[*id].command;
-            // A command that contradicts itself touches no key: it answers an error.
-            let _ = command.for_each_key(&args, &mut |at| hashes.push(Keyspace::hash(args[at])));
-        }
-        Ok(())
     }
 
     /// Settles the command's effects, counts it unless it goes on, and turns an error into a reply.
@@ -335,9 +430,14 @@ impl<'s> Executor<'s> {
         session: &mut Session,
         reply: &mut Reply,
     ) -> Done {
+        if !self.effects.is_settled() || !matches!(outcome, Ok(Next::Done) | Err(_)) {
+            self.kept = None;
+        }
         settle(self.server, &mut self.effects);
-        let took = self.lap();
-        self.spent += took;
+        self.lap();
+        if self.kept.as_ref().is_some_and(|kept| self.mark - kept.since > HOLD) {
+            self.kept = None;
+        }
         let failed = outcome.is_err();
         let done = match outcome {
             // What goes on is counted when it ends.
@@ -361,8 +461,7 @@ impl<'s> Executor<'s> {
 
     /// Notes that work of a command that was put off is done; its reply is complete if there is nothing to install.
     pub fn worked(&mut self, request: &Request<'_>, session: &mut Session, complete: bool) {
-        let took = self.lap();
-        self.spent += took;
+        self.lap();
         if let (Found::Command(listed), true) = (request.found, complete) {
             self.count(listed, request.args, session, false);
         }
@@ -391,6 +490,7 @@ impl<'s> Executor<'s> {
         }
         self.error(refusal, reply);
         self.lap();
+        self.spent = 0;
         Done::Replied
     }
 
@@ -399,16 +499,16 @@ impl<'s> Executor<'s> {
         reply.error(text.text());
     }
 
-    /// Ends the measuring of a command and begins the next one's.
+    /// Adds the time since the last lap to what the running command has spent.
     #[inline]
-    fn lap(&mut self) -> Duration {
-        let mark = Instant::now();
+    fn lap(&mut self) {
+        let mark = monotonic_ns();
         let took = mark - self.mark;
         self.mark = mark;
-        if took.as_millis() > 0 {
+        self.spent += took;
+        if took >= 1_000_000 {
             self.now = unix_ms();
         }
-        took
     }
 }
 

@@ -6,6 +6,7 @@ use super::execute::{Done, Executor, Request};
 use super::turn::put_off;
 use crate::client::{ClientFlags, Session};
 use crate::commands::Server;
+use crate::keyspace::Plan;
 use crate::resp::{Protocol, Reply};
 
 /// See the head of this file. It belongs to one thread; many may work side by side.
@@ -47,17 +48,18 @@ impl Local {
         let request = Request { args, found: self.server.catalog.find(args), hash: None };
         let mut done = {
             let _pass = self.server.keyspace.gate.enter_soon();
-            Executor::new(&self.server).run(&request, &mut self.session, &mut self.reply, false)
+            Executor::new(&self.server).run(&request, &mut self.session, &mut self.reply, None)
         };
         loop {
             done = match done {
                 Done::NeedsEverything => loop {
                     if let Some(_closed) = self.server.keyspace.gate.try_close() {
+                        let mut everything = self.server.keyspace.hold(Plan::Everything);
                         break Executor::new(&self.server).run(
                             &request,
                             &mut self.session,
                             &mut self.reply,
-                            true,
+                            Some(&mut everything),
                         );
                     }
                     std::thread::yield_now();

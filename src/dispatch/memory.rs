@@ -41,11 +41,17 @@ fn rule(settings: &Settings) -> Option<Eviction> {
 /// Deletes keys until memory is within the limit, for a short time at most. The caller holds no shard.
 #[inline]
 pub fn make_room(server: &Arc<Server>, settings: &Settings) -> Room {
-    let limit = settings.memory.maxmemory as usize;
-    if limit == 0 || alloc::used() <= limit {
+    if !is_exceeded(settings) {
         return Room::Enough;
     }
-    evict(server, settings, limit)
+    evict(server, settings, settings.memory.maxmemory as usize)
+}
+
+/// Whether more memory is used than `maxmemory` allows.
+#[inline]
+pub fn is_exceeded(settings: &Settings) -> bool {
+    let limit = settings.memory.maxmemory as usize;
+    limit != 0 && alloc::used() > limit
 }
 
 #[cold]

@@ -8,8 +8,9 @@ use smallvec::SmallVec;
 use super::execute::{Done, Executor, Request, Suspended};
 use crate::client::{ReplyMode, Session};
 use crate::command::error;
-use crate::commands::{Found, Install, Server};
-use crate::keyspace::Keyspace;
+use crate::commands::{Found, Install, Listed, Server};
+use crate::keyspace::gate::Closed;
+use crate::keyspace::{Keyspace, Plan};
 use crate::resp::{Batch, Reply};
 
 /// A turn stops when its replies are this long, in bytes, so that a pipeline doesn't pile them up.
@@ -17,9 +18,12 @@ pub const TURN_REPLY: usize = 256 * 1024;
 /// The same for clients that have yet to authenticate.
 const TURN_REPLY_UNAUTHENTICATED: usize = 16 * 1024;
 
+/// For how long a connection keeps the gate closed for one request after the other, in ns.
+const EXCLUSIVE_RUN: u64 = 200_000;
+
 /// Why a turn stopped.
 pub enum Stop {
-    /// All requests are done.
+    /// Nothing stands in the way of what is left, if anything is.
     Drained,
     /// The replies are long enough to be written first.
     Full,
@@ -27,7 +31,7 @@ pub enum Stop {
     Paused,
     /// The gate is closed: come back when it is open.
     GateClosed,
-    /// The next request needs the closed gate.
+    /// The next request needs the closed gate, which somebody else holds.
     NeedsEverything,
     /// The client waits for one of its keys; [`Turn::replied`] follows its answer.
     Blocked(Suspended),
@@ -43,6 +47,24 @@ pub struct Turn {
 }
 
 type Args<'a> = SmallVec<[&'a [u8]; 8]>;
+
+/// The rest of a batch, looked up. It is some KB large, so it is filled where it lies and never moved.
+#[derive(Default)]
+struct Prepared<'a> {
+    /// The arguments of all requests, one after the other.
+    args: SmallVec<[&'a [u8]; 128]>,
+    requests: SmallVec<[Known<'a>; 64]>,
+}
+
+/// What is known of one request before it runs.
+#[derive(Clone, Copy)]
+struct Known<'a> {
+    /// Where its arguments end.
+    end: usize,
+    found: Found<'a>,
+    /// The hash of its only key.
+    hash: Option<u64>,
+}
 
 impl Turn {
     /// Starts a new batch.
@@ -70,18 +92,20 @@ impl Turn {
             // Messages that came before the commands stand before their replies.
             session.drain_outbox(reply);
         }
-        let requests = self.prefetch(server, session, batch, input);
+        let mut prepared = Prepared::default();
+        self.prepare(&mut prepared, server, session, batch, input);
         let mut executor = Executor::new(server);
-        let full = if session.must_authenticate() { TURN_REPLY_UNAUTHENTICATED } else { TURN_REPLY };
-        for (found, hash) in requests {
+        let full = reply_limit(session);
+        let mut start = 0;
+        for &Known { end, found, hash } in &prepared.requests {
             if session.client.is_ended() {
                 return Stop::Close;
             }
-            let args = arguments(batch, self.next, input);
-            let request = Request { args: &args, found, hash };
+            let request = Request { args: &prepared.args[start..end], found, hash };
+            start = end;
             let from = reply.len();
             let mut done = match self.installing.take() {
-                None => executor.run(&request, session, reply, false),
+                None => executor.run(&request, session, reply, None),
                 Some(install) => executor.install(&request, session, reply, install),
             };
             while let Done::Later(_) | Done::Compute(_) = done {
@@ -104,7 +128,11 @@ impl Turn {
                 };
             }
             match done {
-                Done::NeedsEverything => return Stop::NeedsEverything,
+                Done::NeedsEverything => {
+                    drop(pass);
+                    let Some(closed) = gate.close_soon() else { return Stop::NeedsEverything };
+                    return self.run_behind(closed, &mut executor, session, batch, input, reply);
+                }
                 Done::Paused(install) => {
                     self.installing = install;
                     return Stop::Paused;
@@ -123,28 +151,60 @@ impl Turn {
         Stop::Drained
     }
 
-    /// Runs the next request with the gate closed; none if somebody else holds it.
+    /// Runs the next request behind the closed gate, and those after it that need it as well.
     pub fn run_exclusively(
         &mut self,
         server: &Arc<Server>,
+        closed: Closed<'_>,
         session: &mut Session,
         batch: &Batch,
         input: &[u8],
         reply: &mut Reply,
-    ) -> Option<Stop> {
-        let closed = server.keyspace.gate.try_close()?;
-        let args = arguments(batch, self.next, input);
-        let request = Request { args: &args, found: server.catalog.find(&args), hash: None };
-        let from = reply.len();
-        let done = Executor::new(server).run(&request, session, reply, true);
-        drop(closed);
-        if let Done::Paused(_) = done {
-            return Some(Stop::Paused);
+    ) -> Stop {
+        self.run_behind(closed, &mut Executor::new(server), session, batch, input, reply)
+    }
+
+    fn run_behind(
+        &mut self,
+        closed: Closed<'_>,
+        executor: &mut Executor<'_>,
+        session: &mut Session,
+        batch: &Batch,
+        input: &[u8],
+        reply: &mut Reply,
+    ) -> Stop {
+        let server = executor.server();
+        let begun = executor.resume();
+        let mut everything = server.keyspace.hold(Plan::Everything);
+        let full = reply_limit(session);
+        loop {
+            let args = arguments(batch, self.next, input);
+            let request = Request { args: &args, found: server.catalog.find(&args), hash: None };
+            let from = reply.len();
+            let done = executor.run(&request, session, reply, Some(&mut everything));
+            match done {
+                Done::Paused(_) => return Stop::Paused,
+                Done::Replied => self.replied(session, reply, from),
+                done => {
+                    // What is left to do needs nothing of what others wait for.
+                    drop((everything, closed));
+                    let close = matches!(done, Done::Close);
+                    let _ = put_off(done, reply);
+                    self.replied(session, reply, from);
+                    return if close { Stop::Close } else { Stop::Drained };
+                }
+            }
+            if session.client.is_ended() {
+                return Stop::Close;
+            }
+            if reply.len() >= full {
+                return Stop::Full;
+            }
+            let over = self.next >= batch.len() || executor.time() - begun > EXCLUSIVE_RUN;
+            if over || !executor.needs_everything(&arguments(batch, self.next, input), session) {
+                return Stop::Drained;
+            }
         }
-        let close = matches!(done, Done::Close);
-        let _ = put_off(done, reply);
-        self.replied(session, reply, from);
-        Some(if close { Stop::Close } else { Stop::Drained })
     }
 
     /// Answers the next request while a script runs for too long; none if it has begun already and must wait.
@@ -168,32 +228,38 @@ impl Turn {
         Some(if close { Stop::Close } else { Stop::Drained })
     }
 
-    /// Looks up what is left of the batch and has the processor fetch the keys of it.
-    fn prefetch<'s>(
+    /// Looks up what is left of the batch and has the processor fetch its keys.
+    fn prepare<'a>(
         &self,
-        server: &'s Server,
+        prepared: &mut Prepared<'a>,
+        server: &'a Server,
         session: &Session,
-        batch: &Batch,
-        input: &[u8],
-    ) -> SmallVec<[(Found<'s>, Option<u64>); 64]> {
-        let mut requests = SmallVec::new();
+        batch: &'a Batch,
+        input: &'a [u8],
+    ) {
         let mut hashes: SmallVec<[u64; 64]> = SmallVec::new();
+        // Pipelines are often made of one command.
+        let mut last: Option<(&[u8], &Listed)> = None;
         for index in self.next..batch.len() {
-            let args = arguments(batch, index, input);
-            let found = server.catalog.find(&args);
-            let key = match found {
-                Found::Command(listed) => listed.single_key.and_then(|at| args.get(at)),
-                _ => None,
+            let (start, source) = (prepared.args.len(), batch.source(index, input));
+            prepared.args.extend(batch.args(index).iter().map(|range| range.of(source)));
+            let args = &prepared.args[start..];
+            let found = match last {
+                Some((name, listed)) if name == args[0] => Found::Command(listed),
+                _ => server.catalog.find(args),
             };
-            let hash = key.map(|key| Keyspace::hash(key));
+            let mut hash = None;
+            if let Found::Command(listed) = found {
+                hash = listed.single_key.and_then(|at| args.get(at)).map(|key| Keyspace::hash(key));
+                last = listed.command.subcommands.is_empty().then_some((args[0], listed));
+            }
             hashes.extend(hash);
-            requests.push((found, hash));
+            prepared.requests.push(Known { end: prepared.args.len(), found, hash });
         }
         // A batch about one key finds its lines after the first command; its shard's lock would only be fought over.
         if hashes.windows(2).any(|pair| pair[0] != pair[1]) {
             server.keyspace.prefetch(session.db, &hashes);
         }
-        requests
     }
 
     /// The request is done: its reply, from a length of all replies on, stays or goes, as CLIENT REPLY said; what
@@ -249,6 +315,11 @@ fn unhurried<R>(work: impl FnOnce() -> R) -> R {
         }
         _ => work(),
     }
+}
+
+/// How long the replies of a turn may get, in bytes.
+fn reply_limit(session: &Session) -> usize {
+    if session.must_authenticate() { TURN_REPLY_UNAUTHENTICATED } else { TURN_REPLY }
 }
 
 #[inline]

@@ -76,10 +76,9 @@ impl<T: Stored> DerefMut for RefMut<'_, T> {
 
 impl<T: Stored> Drop for RefMut<'_, T> {
     fn drop(&mut self) {
-        let void = self.is_void();
+        let value: &T = self;
+        let (void, packed, next_expiry) = (value.is_void(), value.is_packed(), value.next_expiry());
         let gone = void && !T::KEPT_WHEN_VOID;
-        let packed = self.is_packed();
-        let next_expiry = T::next_expiry(self);
         if next_expiry != self.next_expiry && !self.is_fresh() {
             self.place.database.field_deadline_moved(self.place.local, self.next_expiry, next_expiry);
             self.place.publish();

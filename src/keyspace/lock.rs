@@ -26,8 +26,55 @@ pub enum Held<'a> {
     One(usize, Hold<'a>),
     /// Several, in ascending order of their numbers.
     Several(Vec<(usize, Hold<'a>)>),
-    /// All of them, in order.
-    Everything(Vec<Hold<'a>>),
+    /// All of them.
+    Everything(All<'a>),
+}
+
+/// All shards, behind the closed gate.
+pub enum All<'a> {
+    /// By their locks.
+    Own(Whole<'a>),
+    /// By a command that runs this one as a part of itself.
+    Lent(&'a mut (dyn Shards + 'a)),
+}
+
+/// Finds any shard; lets what is lent forget for how long its owner holds it.
+pub trait Shards {
+    /// A shard by its number.
+    fn shard(&mut self, index: usize) -> &mut Shard;
+}
+
+/// All shards, each locked when it is touched first.
+///
+/// Nobody who reads or changes keys is about while the gate is closed, so a lock that is not taken yet guards
+/// nothing; a command of one key would pay for the locks of all shards.
+pub struct Whole<'a> {
+    keyspace: &'a Keyspace,
+    guards: Box<[Option<MutexGuard<'a, Shard>>]>,
+}
+
+impl Shards for Whole<'_> {
+    #[inline]
+    fn shard(&mut self, index: usize) -> &mut Shard {
+        self.guards[index].get_or_insert_with(|| self.keyspace.lock(index))
+    }
+}
+
+impl All<'_> {
+    #[inline]
+    fn shard(&mut self, index: usize) -> &mut Shard {
+        match self {
+            All::Own(whole) => whole.shard(index),
+            All::Lent(shards) => shards.shard(index),
+        }
+    }
+
+    fn lend(&mut self) -> All<'_> {
+        match self {
+            All::Own(whole) => All::Lent(whole),
+            All::Lent(shards) => All::Lent(&mut **shards),
+        }
+    }
 }
 
 /// One shard that is held: by its lock, or lent by somebody who holds it.
@@ -85,7 +132,8 @@ impl Keyspace {
             }
             Plan::Keys(hashes) => Held::Several(self.lock_all(&self.shards_of(hashes))),
             Plan::Everything => {
-                Held::Everything((0..self.shards.len()).map(|shard| Hold::Guard(self.lock(shard))).collect())
+                let guards = (0..self.shards.len()).map(|_| None).collect();
+                Held::Everything(All::Own(Whole { keyspace: self, guards }))
             }
         }
     }
@@ -101,6 +149,9 @@ impl Keyspace {
     /// that moment those held so far are reserved, so that only others who widen what they hold can have them.
     /// Not for what is lent.
     pub fn widen<'a>(&'a self, held: &mut Held<'a>, hashes: &[u64]) {
+        if held.is_everything() {
+            return;
+        }
         let mut missing = self.shards_of(hashes);
         missing.retain(|shard| held.shard_if_held(*shard).is_none());
         if missing.is_empty() {
@@ -173,7 +224,7 @@ impl Held<'_> {
             Held::Several(holds) => {
                 holds.iter_mut().find(|(held, _)| *held == index).map(|(_, hold)| &mut **hold)
             }
-            Held::Everything(holds) => holds.get_mut(index).map(|hold| &mut **hold),
+            Held::Everything(all) => Some(all.shard(index)),
         }
     }
 
@@ -227,9 +278,7 @@ impl Held<'_> {
                 Held::Several(holds) => {
                     Held::Several(holds.iter_mut().map(|(shard, hold)| (*shard, Hold::Lent(hold))).collect())
                 }
-                Held::Everything(holds) => {
-                    Held::Everything(holds.iter_mut().map(|hold| Hold::Lent(hold)).collect())
-                }
+                Held::Everything(all) => Held::Everything(all.lend()),
             },
         }
     }

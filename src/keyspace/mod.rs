@@ -87,6 +87,21 @@ pub struct Keyspace {
     pub journal: Journal,
 }
 
+/// How often a lock is tried before the thread is put to sleep, with a pause of some ten ns after each.
+const SPINS: usize = 64;
+
+/// Locks what somebody else has. Shards are held for some microseconds: to sleep and be woken costs more than that.
+#[cold]
+fn lock_contended(mutex: &Mutex<Shard>) -> MutexGuard<'_, Shard> {
+    for _ in 0..SPINS {
+        std::hint::spin_loop();
+        if let Some(guard) = mutex.try_lock() {
+            return guard;
+        }
+    }
+    mutex.lock()
+}
+
 /// A shard behind its lock, with the counters that are read without it.
 struct Cell {
     shard: Mutex<Shard>,
@@ -124,8 +139,9 @@ impl Keyspace {
         self.shards.len()
     }
 
+    /// The shard of a key's hash.
     #[inline]
-    fn shard_of(&self, hash: u64) -> usize {
+    pub fn shard_of(&self, hash: u64) -> usize {
         // A double shift: with one shard, `bits` is 0 and a single shift by 64 would overflow.
         (hash >> 1 >> (63 - u32::from(self.bits))) as usize
     }
@@ -137,7 +153,8 @@ impl Keyspace {
 
     #[inline]
     fn lock(&self, shard: usize) -> MutexGuard<'_, Shard> {
-        self.shards[shard].shard.lock()
+        let mutex = &self.shards[shard].shard;
+        mutex.try_lock().unwrap_or_else(|| lock_contended(mutex))
     }
 
     /// Hashes a key the way the keyspace does.
@@ -148,13 +165,16 @@ impl Keyspace {
 
     /// Asks the processor for the buckets, then for the entries, of the keys a batch is about to touch.
     pub fn prefetch(&self, db: usize, hashes: &[u64]) {
+        // Only a hint: a shard that somebody else has is passed over.
         for &hash in hashes {
-            let shard = self.lock(self.shard_of(hash));
-            shard.db(db).table.prefetch_bucket(self.local(hash));
+            if let Some(shard) = self.shards[self.shard_of(hash)].shard.try_lock() {
+                shard.db(db).table.prefetch_bucket(self.local(hash));
+            }
         }
         for &hash in hashes {
-            let shard = self.lock(self.shard_of(hash));
-            shard.db(db).table.prefetch_entry(self.local(hash));
+            if let Some(shard) = self.shards[self.shard_of(hash)].shard.try_lock() {
+                shard.db(db).table.prefetch_entry(self.local(hash));
+            }
         }
     }
 

@@ -13,6 +13,13 @@ pub struct Lifted {
     clock: u32,
 }
 
+impl Lifted {
+    /// A value from elsewhere, with its deadline in Unix ms and its access clock.
+    pub fn new(value: Value, deadline: Option<i64>, clock: u32) -> Lifted {
+        Lifted { value, deadline, clock }
+    }
+}
+
 impl View<'_> {
     /// Takes a key out with all that belongs to it, without counting that as a deletion.
     pub fn lift(&mut self, key: &[u8]) -> Option<Lifted> {

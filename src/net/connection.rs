@@ -24,6 +24,7 @@ use std::time::Duration;
 
 use bytes::{Buf, BytesMut};
 use tokio::io::AsyncWriteExt;
+use tokio::time::error::Elapsed;
 
 use super::socket::Socket;
 use super::write::{Flow, send};
@@ -169,44 +170,53 @@ impl Connection {
         }
     }
 
-    /// Waits until the gate is open. A script that keeps it closed for too long has the next request answered
-    /// meanwhile.
+    /// Waits until the gate is open, or has the next request answered meanwhile.
     async fn wait_for_the_gate(&mut self) -> io::Result<Flow> {
+        let server = Arc::clone(&self.server);
+        let flow = self.wait_while_closed(|| server.keyspace.gate.opened()).await?;
+        Ok(flow.unwrap_or(Flow::GoOn))
+    }
+
+    /// Waits for something that the gate keeps from happening. A script that keeps it closed for too long has the
+    /// next request answered meanwhile; then, and when the connection ends, it tells how to go on.
+    async fn wait_while_closed<F: Future>(&mut self, wait: impl Fn() -> F) -> io::Result<Option<Flow>> {
         let server = Arc::clone(&self.server);
         loop {
             let threshold = server.config.settings().execution.busy_reply_threshold_ms as i64;
-            let Some(closed_for) = server.keyspace.gate.closed_for() else { return Ok(Flow::GoOn) };
+            let closed_for = server.keyspace.gate.closed_for().unwrap_or(0);
             if threshold > 0 && closed_for >= threshold && server.scripts.running.is_active() {
                 let (session, reply) = (&mut self.session, &mut self.reply);
                 match self.turn.run_while_busy(&server, session, &self.batch, &self.input, reply) {
-                    Some(Stop::Close) => return Ok(Flow::Close),
-                    Some(_) => return Ok(Flow::GoOn),
+                    Some(Stop::Close) => return Ok(Some(Flow::Close)),
+                    Some(_) => return Ok(Some(Flow::GoOn)),
                     None => {}
                 }
             }
             let patience = Duration::from_millis((threshold - closed_for).max(BUSY_RETRY_MS) as u64);
-            if self.wait_while_closed(patience).await? == Flow::Close {
-                return Ok(Flow::Close);
+            match self.wait_or_attend(wait(), patience).await? {
+                Step::Over(Ok(_)) => return Ok(None),
+                Step::Over(Err(_)) => {}
+                // Whoever sleeps at the gate has others wait, so it is left while news are attended to: a client
+                // may be slow to take them.
+                Step::Event(()) if self.attend().await? == Flow::Close => return Ok(Some(Flow::Close)),
+                Step::Event(()) => {}
             }
         }
     }
 
-    /// Waits until the gate is open, but not for longer than `patience`. A client that has stopped writing is still
+    /// Waits for something, for news, or until the patience is over. A client that has stopped writing is still
     /// served, so nothing is read here.
-    async fn wait_while_closed(&mut self, patience: Duration) -> io::Result<Flow> {
-        let server = Arc::clone(&self.server);
-        let mut opened = pin!(tokio::time::timeout(patience, server.keyspace.gate.opened()));
-        loop {
-            let step = poll_fn(|context| match opened.as_mut().poll(context) {
-                Poll::Ready(_) => Poll::Ready(Step::Over(())),
-                Poll::Pending => self.session.client.outbox.poll_news(context).map(Step::Event),
-            });
-            match step.await {
-                Step::Over(()) => return Ok(Flow::GoOn),
-                Step::Event(()) if self.attend().await? == Flow::Close => return Ok(Flow::Close),
-                Step::Event(()) => {}
-            }
-        }
+    async fn wait_or_attend<T>(
+        &mut self,
+        awaited: impl Future<Output = T>,
+        patience: Duration,
+    ) -> io::Result<Step<Result<T, Elapsed>, ()>> {
+        let mut awaited = pin!(tokio::time::timeout(patience, awaited));
+        let step = poll_fn(|context| match awaited.as_mut().poll(context) {
+            Poll::Ready(result) => Poll::Ready(Step::Over(result)),
+            Poll::Pending => self.session.client.outbox.poll_news(context).map(Step::Event),
+        });
+        Ok(step.await)
     }
 
     /// Input or news, whichever there is. A connection without a read buffer gets one when there is something to
@@ -352,14 +362,16 @@ impl Connection {
 
     async fn run_batch(&mut self) -> io::Result<Flow> {
         while !self.turn.is_done(&self.batch) {
-            let stop =
+            let mut stop =
                 self.turn.run(&self.server, &mut self.session, &self.batch, &self.input, &mut self.reply);
+            if matches!(stop, Stop::NeedsEverything) {
+                stop = self.run_exclusively().await?;
+            }
             let flow = match stop {
-                Stop::Drained => Flow::GoOn,
+                Stop::Drained | Stop::NeedsEverything => Flow::GoOn,
                 Stop::Close => Flow::Close,
                 Stop::Full => self.flush().await?,
                 Stop::GateClosed => self.wait_for_the_gate().await?,
-                Stop::NeedsEverything => self.run_exclusively().await?,
                 Stop::Paused => self.wait_for_the_pause().await?,
                 Stop::Blocked(suspended) => self.wait_for_keys(&suspended).await?,
             };
@@ -370,20 +382,28 @@ impl Connection {
         Ok(Flow::GoOn)
     }
 
-    async fn run_exclusively(&mut self) -> io::Result<Flow> {
-        let stop = self.turn.run_exclusively(
-            &self.server,
-            &mut self.session,
-            &self.batch,
-            &self.input,
-            &mut self.reply,
-        );
-        match stop {
+    /// Waits until the gate can be closed, and runs what needs it closed.
+    async fn run_exclusively(&mut self) -> io::Result<Stop> {
+        let server = Arc::clone(&self.server);
+        let mut closer = server.keyspace.gate.closer();
+        loop {
             // The request may be answered while it waits: the turn says what is next.
-            None => self.wait_for_the_gate().await,
-            Some(Stop::Paused) => self.wait_for_the_pause().await,
-            Some(Stop::Close) => Ok(Flow::Close),
-            Some(_) => Ok(Flow::GoOn),
+            match self.wait_while_closed(|| closer.called()).await? {
+                Some(Flow::Close) => return Ok(Stop::Close),
+                Some(Flow::GoOn) => return Ok(Stop::Drained),
+                None => {}
+            }
+            if let Some(closed) = closer.close_soon() {
+                let (session, reply) = (&mut self.session, &mut self.reply);
+                return Ok(self.turn.run_exclusively(
+                    &server,
+                    closed,
+                    session,
+                    &self.batch,
+                    &self.input,
+                    reply,
+                ));
+            }
         }
     }
 

@@ -17,7 +17,7 @@ const STEPS: [&[&str]; 8] = [
     &["commands"],
     &["dispatch"],
     &["net"],
-    &["server"],
+    &["server", "tools"],
 ];
 
 /// Folders that are pure: of their own step they use nobody but themselves.

@@ -52,11 +52,7 @@ const fn row(name: &'static str, arity: i32, flags: &[Flags], keys: &'static [Ke
 }
 
 fn limits(call: &Call<'_>) -> HashLimits {
-    let encodings = &call.settings().encodings;
-    HashLimits {
-        max_listpack_entries: encodings.hash_max_listpack_entries,
-        max_listpack_value: encodings.hash_max_listpack_value,
-    }
+    call.settings().encodings.hash_limits()
 }
 
 /// Looks a field up and has `write` answer its value, if it has one. A field met after its deadline is removed.

@@ -1,6 +1,7 @@
 //! Keys, whatever they hold: deleting, moving, expiring, finding and inspecting them.
 
 mod basic;
+mod dump;
 mod expire;
 mod object;
 mod scan;
@@ -40,6 +41,9 @@ pub const COMMANDS: &[Command] = &[
     expire::PEXPIRETIME,
     expire::PERSIST,
     object::OBJECT,
+    dump::DUMP,
+    dump::RESTORE,
+    dump::RESTORE_ASKING,
 ];
 
 const GROUP: &str = "generic";

@@ -53,10 +53,7 @@ const fn row(name: &'static str, arity: i32, flags: &[Flags], keys: &'static [Ke
 
 /// The limits of lists at this moment.
 pub(super) fn limits(call: &Call<'_>) -> ListLimits {
-    ListLimits {
-        max_listpack_size: call.settings().encodings.list_max_listpack_size,
-        packed_threshold: call.server.list_packed_threshold.load(Ordering::Relaxed),
-    }
+    call.settings().encodings.list_limits(call.server.list_packed_threshold.load(Ordering::Relaxed))
 }
 
 /// LEFT or RIGHT.

@@ -43,8 +43,9 @@ pub(super) const RPUSHX: Command = Command::new(
 fn push(call: &mut Call<'_>, end: End) -> Outcome {
     let (limits, elements) = (limits(call), &call.args[2..]);
     let mut list = call.keys.write_or_new::<List>(call.args[1])?;
-    list.push(end, elements.iter().copied(), &limits);
-    let len = list.len();
+    let content = &mut *list;
+    content.push(end, elements.iter().copied(), &limits);
+    let len = content.len();
     drop(list);
     finish(call, end, len)
 }
@@ -55,8 +56,9 @@ fn push_if_exists(call: &mut Call<'_>, end: End) -> Outcome {
         call.reply.int(0);
         return DONE;
     };
-    list.push(end, elements.iter().copied(), &limits);
-    let len = list.len();
+    let content = &mut *list;
+    content.push(end, elements.iter().copied(), &limits);
+    let len = content.len();
     drop(list);
     finish(call, end, len)
 }

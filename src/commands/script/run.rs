@@ -1,8 +1,7 @@
 //! Running a script: its admission, and the commands that it calls.
 
-use std::time::Instant;
-
 use crate::base::alloc;
+use crate::base::clock::monotonic_ns;
 use crate::command::error::{self, Error};
 use crate::command::spec::Flags;
 use crate::commands::account::account;
@@ -135,13 +134,13 @@ impl Host for Caller<'_, '_> {
             self.wrote = true;
             server.scripts.running.write();
         }
-        let begun = Instant::now();
+        let begun = monotonic_ns();
         let session = &mut *self.call.session;
         let keys = self.call.keys.lend(session.db, Plan::Everything);
         let mut part = Call { args, spec, keys, reply, session, server, nested: true };
         let outcome = part.run_nested(listed.command, args);
         drop(part);
-        account(server, listed, args, self.call.session, begun.elapsed(), outcome.is_err());
+        account(server, listed, args, self.call.session, monotonic_ns() - begun, outcome.is_err());
         outcome.map_err(|failure| refused(&failure))
     }
 

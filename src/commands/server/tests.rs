@@ -1,7 +1,6 @@
 //! The commands about the server, run without a socket.
 
 use std::collections::BTreeSet;
-use std::time::Duration;
 
 use crate::commands::testing::Rig;
 
@@ -148,7 +147,7 @@ fn latencies_of_events_and_commands() {
         ("LATENCY HISTOGRAM get nope", "*0"),
     ]);
     let get = rig.server.catalog.find_full_name(b"config|get").expect("it exists").id;
-    rig.server.stats.ran(get, Duration::from_micros(3), false, true);
+    rig.server.stats.ran(get, 3_000, false, true);
     let histogram = "*2 $10 config|get *4 $5 calls :1 $14 histogram_usec *2 :4 :1";
     assert_eq!(rig.run("LATENCY HISTOGRAM config config|get"), histogram);
     assert_eq!(rig.run("LATENCY HISTOGRAM"), histogram);

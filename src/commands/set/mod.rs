@@ -42,12 +42,7 @@ const fn row(name: &'static str, arity: i32, flags: &[Flags], keys: &'static [Ke
 }
 
 fn limits(call: &Call<'_>) -> SetLimits {
-    let encodings = &call.settings().encodings;
-    SetLimits {
-        max_intset_entries: encodings.set_max_intset_entries,
-        max_listpack_entries: encodings.set_max_listpack_entries,
-        max_listpack_value: encodings.set_max_listpack_value,
-    }
+    call.settings().encodings.set_limits()
 }
 
 /// Answers all members.

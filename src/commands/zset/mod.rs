@@ -66,10 +66,7 @@ const fn row(name: &'static str, arity: i32, flags: &[Flags], keys: &'static [Ke
 
 /// The limits of the packed form.
 pub(super) fn limits(settings: &Settings) -> ZsetLimits {
-    ZsetLimits {
-        max_listpack_entries: settings.encodings.zset_max_listpack_entries,
-        max_listpack_value: settings.encodings.zset_max_listpack_value,
-    }
+    settings.encodings.zset_limits()
 }
 
 /// Reads the ends of a range of scores: a float, `(` before it for an exclusive one.

@@ -52,8 +52,8 @@ impl fmt::Display for Reason {
         match self {
             Reason::Io(error) => write!(f, "can't read: {error}"),
             Reason::Truncated => f.write_str("unexpected end"),
-            Reason::NotRdb => f.write_str("not an RDB file: wrong signature"),
-            Reason::Version(version) => write!(f, "can't handle RDB format version {version}"),
+            Reason::NotRdb => f.write_str("Wrong signature"),
+            Reason::Version(version) => write!(f, "Can't handle RDB format version {version}"),
             Reason::Checksum { stored, computed } => {
                 write!(f, "wrong checksum: {stored:016x} is stored, the bytes come to {computed:016x}")
             }

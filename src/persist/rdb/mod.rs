@@ -47,6 +47,7 @@ pub use self::payload::{RestoreError, dump, restore};
 pub use self::reader::Reader;
 pub use self::writer::Writer;
 
+use crate::config::Encodings;
 use crate::keyspace::Value;
 use crate::types::hash::HashLimits;
 use crate::types::list::ListLimits;
@@ -96,6 +97,18 @@ pub struct Limits {
     pub hash: HashLimits,
     /// Those of sorted sets.
     pub zset: ZsetLimits,
+}
+
+impl Limits {
+    /// Those that are configured; `packed_threshold` is what DEBUG QUICKLIST-PACKED-THRESHOLD sets, or 0.
+    pub fn new(encodings: &Encodings, packed_threshold: usize) -> Limits {
+        Limits {
+            list: encodings.list_limits(packed_threshold),
+            set: encodings.set_limits(),
+            hash: encodings.hash_limits(),
+            zset: encodings.zset_limits(),
+        }
+    }
 }
 
 /// What a file consists of.

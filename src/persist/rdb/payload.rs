@@ -46,7 +46,8 @@ pub fn restore(payload: &[u8], limits: &Limits) -> Result<Value, RestoreError> {
     read(body, limits).map_err(RestoreError::Data)
 }
 
-fn read(body: &[u8], limits: &Limits) -> Result<Value, Error> {
+/// Reads a payload without its footer.
+pub(super) fn read(body: &[u8], limits: &Limits) -> Result<Value, Error> {
     let mut source = Source::with_buffer(body, body.len());
     let type_code = source.byte()?;
     let value = value::read(&mut source, type_code, limits)?;

@@ -18,6 +18,9 @@ pub struct Reader<R> {
     verifies: bool,
     db: usize,
     skipped: u64,
+    failed_key: Option<Vec<u8>>,
+    /// At the end: the checksum there, if the version has one.
+    stored: Option<u64>,
     at_end: bool,
 }
 
@@ -47,7 +50,17 @@ impl<R: Read> Reader<R> {
         if !(1..=u32::from(VERSION)).contains(&version) {
             return Err(source.error(Reason::Version(version)));
         }
-        Ok(Reader { source, limits, version, verifies: true, db: 0, skipped: 0, at_end: false })
+        Ok(Reader {
+            source,
+            limits,
+            version,
+            verifies: true,
+            db: 0,
+            skipped: 0,
+            failed_key: None,
+            stored: None,
+            at_end: false,
+        })
     }
 
     /// Leaves the checksum unchecked (`rdbchecksum no`).
@@ -70,6 +83,16 @@ impl<R: Read> Reader<R> {
     /// Keys passed over because their collection was empty.
     pub fn skipped(&self) -> u64 {
         self.skipped
+    }
+
+    /// After an error: the key whose value could not be read, if it was one.
+    pub fn failed_key(&self) -> Option<&[u8]> {
+        self.failed_key.as_deref()
+    }
+
+    /// At the end: the checksum that the file has, 0 if none was computed when it was written.
+    pub fn stored_checksum(&self) -> Option<u64> {
+        self.stored
     }
 
     /// What comes behind the end of the file, or behind the item read last: the commands of an AOF that
@@ -146,7 +169,10 @@ impl<R: Read> Reader<R> {
                 self.skipped += 1;
                 return Ok(None);
             }
-            Err(error) => return Err(error),
+            Err(error) => {
+                self.failed_key = Some(key);
+                return Err(error);
+            }
         };
         let About { deadline, idle_seconds, frequency } = about;
         Ok(Some(Record { db: self.db, key, value, deadline, idle_seconds, frequency }))
@@ -159,6 +185,7 @@ impl<R: Read> Reader<R> {
         }
         let computed = self.source.checksum();
         let stored = u64::from_le_bytes(self.source.array()?);
+        self.stored = Some(stored);
         if self.verifies && stored != 0 && stored != computed {
             return Err(self.source.error(Reason::Checksum { stored, computed }));
         }

@@ -136,7 +136,7 @@ fn next_increment(server: &Server, folder: &Folder) -> Result<(Begun, Option<fs:
 fn cut(server: &Server, begun: Begun, increment: Option<fs::File>) -> Result<Snapshot, Failure> {
     let keyspace = &server.keyspace;
     let _closed = loop {
-        match keyspace.gate.try_close() {
+        match keyspace.gate.close_soon() {
             Some(closed) => break closed,
             None => std::thread::sleep(GATE_RETRY),
         }

@@ -1,1 +1,0 @@
-//! Files and payloads as a whole.

@@ -1,0 +1,16 @@
+//! Programs that share the server's binary: the name under which it is called tells which one runs.
+
+mod check_rdb;
+
+use std::ffi::{OsStr, OsString};
+use std::path::Path;
+use std::process::ExitCode;
+
+/// Runs the tool that the program's name, the first of `args`, stands for; none if that is the server.
+pub fn run(args: &[OsString]) -> Option<ExitCode> {
+    let name = Path::new(args.first()?).file_name().and_then(OsStr::to_str)?;
+    match name {
+        "redis-check-rdb" => Some(check_rdb::main(args)),
+        _ => None,
+    }
+}
