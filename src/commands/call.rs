@@ -82,7 +82,9 @@ pub struct Block {
     pub wakes_on_loss: bool,
     /// The request to try again, if it isn't the client's own: one whose meaning doesn't move with time.
     pub again: Option<OwnedRequest>,
-    /// What it is answered then.
+    /// A position of the journal that it waits for instead of keys, to be answered when that is on disk.
+    pub durable: Option<u64>,
+    /// What it is answered when it gives up.
     pub timeout_reply: fn(&mut Reply),
 }
 

@@ -56,6 +56,8 @@ pub struct Suspended {
     pub blocked: Arc<Blocked>,
     /// When it gives up; none: never.
     pub deadline: Option<i64>,
+    /// The position of the journal that it waits for instead of keys.
+    pub durable: Option<u64>,
 }
 
 /// Registers a client as blocked.
@@ -176,7 +178,7 @@ fn run_on<'a>(
         Ok(Next::Block(block)) => {
             let blocked = suspend(&call, listed.id, block);
             block.keys.iter().for_each(|key| call.keys.wait(key, blocked.ticket));
-            Some(Suspended { blocked, deadline: block.deadline })
+            Some(Suspended { blocked, deadline: block.deadline, durable: block.durable })
         }
         _ => None,
     };

@@ -32,6 +32,7 @@ use crate::base::clock;
 use crate::client::{Client, ClientFlags, Ending, ReplyMode, Running, Session};
 use crate::commands::Server;
 use crate::commands::blocking::{Unblock, give_up};
+use crate::commands::wait;
 use crate::dispatch::{Stop, Suspended, Turn};
 use crate::observe::Counter;
 use crate::resp::{Batch, Limits, Parser, Progress, Protocol, Reply};
@@ -417,8 +418,9 @@ impl Connection {
 
     /// Waits until a client that is blocked on keys is answered, gives up, or goes away.
     async fn wait_for_keys(&mut self, suspended: &Suspended) -> io::Result<Flow> {
-        let Suspended { blocked, deadline } = suspended;
-        let answer = self.wait(answer(suspended, *deadline)).await;
+        let Suspended { blocked, deadline, durable } = suspended;
+        let server = Arc::clone(&self.server);
+        let answer = self.wait(answer_or_durable(&server, suspended, *deadline, *durable)).await;
         // Whatever has ended the waiting, nobody serves the client from here on.
         blocked.claim();
         let waits = &blocked.waits;
@@ -495,6 +497,26 @@ impl Drop for Connection {
         let watch = self.session.end_watch();
         self.server.keyspace.unwatch(&watch.keys, &watch.flag);
         self.server.clients.remove(self.session.client.id);
+    }
+}
+
+/// The answer to a client that is blocked on keys, or on the disk.
+async fn answer_or_durable(
+    server: &Server,
+    suspended: &Suspended,
+    deadline: Option<i64>,
+    durable: Option<u64>,
+) -> Option<Vec<u8>> {
+    let Some(position) = durable else { return answer(suspended, deadline).await };
+    let on_disk = async {
+        server.keyspace.journal.durable(position).await;
+        let mut reply = Reply::new(suspended.blocked.waits.protocol);
+        wait::tell(&mut reply, true);
+        Some(reply.take())
+    };
+    tokio::select! {
+        answer = answer(suspended, deadline) => answer,
+        answer = on_disk => answer,
     }
 }
 

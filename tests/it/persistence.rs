@@ -70,7 +70,11 @@ fn fill(client: &mut Client, modern: bool) {
         lines.push(format!("XADD stream:{} {number}-1 field {number}", number % 7));
         lines.push(format!("SET volatile:{number} v PX {}", 1_000_000 + number));
         if modern && number % 30 == 0 {
-            lines.push(format!("HPEXPIRE hash:{} {} FIELDS 1 field{number}", number % 12, 1_000_000 + number));
+            lines.push(format!(
+                "HPEXPIRE hash:{} {} FIELDS 1 field{number}",
+                number % 12,
+                1_000_000 + number
+            ));
         }
     }
     lines.push("XGROUP CREATE stream:1 group 0".to_owned());
@@ -110,7 +114,8 @@ fn contents(client: &mut Client, encodings: bool) -> BTreeMap<(usize, String), S
                 value.push(client.call(&["XPENDING", &key, "group"]));
             }
             let deadline = client.call(&["PEXPIRETIME", &key]);
-            let encoding = if encodings { client.call(&["OBJECT", "ENCODING", &key]).text() } else { String::new() };
+            let encoding =
+                if encodings { client.call(&["OBJECT", "ENCODING", &key]).text() } else { String::new() };
             contents.insert((db, key), format!("{kind} {encoding} {deadline:?} {value:?}"));
         }
     }
@@ -183,7 +188,8 @@ fn a_background_save_is_of_one_instant() {
                 while !over.load(Ordering::Relaxed) {
                     let mut lines = Vec::new();
                     for _ in 0..20 {
-                        let [from, to, amount] = [ACCOUNTS, ACCOUNTS, 90].map(|below| fastrand::usize(..below));
+                        let [from, to, amount] =
+                            [ACCOUNTS, ACCOUNTS, 90].map(|below| fastrand::usize(..below));
                         lines.extend([
                             "MULTI".to_owned(),
                             format!("DECRBY account:{from} {amount}"),
@@ -208,12 +214,16 @@ fn a_background_save_is_of_one_instant() {
             assert_eq!(client.call(&["BGSAVE"]), Reply::Simple(b"Background saving started".to_vec()));
             wait_for_the_save(&mut client);
             let copy = self::folder();
-            fs::copy(folder.path().join("dump.rdb"), copy.path().join("dump.rdb")).expect("the file is there");
+            fs::copy(folder.path().join("dump.rdb"), copy.path().join("dump.rdb"))
+                .expect("the file is there");
             assert_eq!(total(copy.path()), 100 * ACCOUNTS as i64);
         }
         over.store(true, Ordering::Relaxed);
     });
-    assert_eq!((info(&mut client, "rdb_saves"), info(&mut client, "rdb_last_bgsave_status")), ("4".into(), "ok".into()));
+    assert_eq!(
+        (info(&mut client, "rdb_saves"), info(&mut client, "rdb_last_bgsave_status")),
+        ("4".into(), "ok".into())
+    );
     assert!(info(&mut client, "rdb_last_bgsave_time_sec").parse::<i64>().is_ok_and(|seconds| seconds >= 0));
 }
 
@@ -277,7 +287,10 @@ fn writes_stop_while_nothing_can_be_saved() {
     wait_for_the_save(&mut client);
     assert_eq!(info(&mut client, "rdb_last_bgsave_status"), "err");
     for command in [&["SET", "k", "w"][..], &["PING"]] {
-        assert!(client.call(command).is_error("MISCONF Redis is configured to save RDB snapshots"), "{command:?}");
+        assert!(
+            client.call(command).is_error("MISCONF Redis is configured to save RDB snapshots"),
+            "{command:?}"
+        );
     }
     assert_eq!(client.call(&["GET", "k"]), Reply::bulk("v"));
     client.ok(&["MULTI"]);
@@ -419,7 +432,10 @@ fn clients_are_told_that_data_is_being_loaded() {
     for command in [&["PING"][..], &["GET", "string:1"], &["SET", "k", "v"], &["DBSIZE"]] {
         assert_eq!(client.call(command), loading, "{command:?}");
     }
-    assert_eq!((info(&mut client, "loading"), info(&mut client, "loading_eta_seconds")), ("1".into(), "1".into()));
+    assert_eq!(
+        (info(&mut client, "loading"), info(&mut client, "loading_eta_seconds")),
+        ("1".into(), "1".into())
+    );
     wait_until("read", || info(&mut client, "loading_loaded_bytes") == half.to_string());
     writer.write_all(&bytes[half..]).expect("the pipe takes bytes");
     drop(writer);

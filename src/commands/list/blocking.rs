@@ -131,6 +131,7 @@ fn wait(call: &mut Call<'_>, keys: &[&[u8]], deadline: Option<i64>) -> Result<su
         wants: Type::List,
         wakes_on_loss: false,
         again: None,
+        durable: None,
         timeout_reply: Reply::null_array,
     })
 }

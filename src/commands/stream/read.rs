@@ -139,6 +139,7 @@ impl<'a> Request<'a> {
             wants: Type::Stream,
             wakes_on_loss: self.group.is_some(),
             again,
+            durable: None,
             timeout_reply: |reply| reply.null_array(),
         })
     }

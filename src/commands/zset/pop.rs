@@ -196,6 +196,7 @@ fn wait(call: &mut Call<'_>, keys: &[&[u8]], deadline: Option<i64>) -> Outcome {
         wants: Type::Zset,
         wakes_on_loss: false,
         again: None,
+        durable: None,
         timeout_reply: |reply| reply.null_array(),
     })
 }

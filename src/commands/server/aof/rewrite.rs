@@ -135,8 +135,9 @@ fn next_increment(server: &Server, folder: &Folder) -> Result<(Begun, Option<fs:
 /// Cuts a snapshot, and the journal at the same instant.
 fn cut(server: &Server, begun: Begun, increment: Option<fs::File>) -> Result<Snapshot, Failure> {
     let keyspace = &server.keyspace;
+    let mut closer = keyspace.gate.closer();
     let _closed = loop {
-        match keyspace.gate.close_soon() {
+        match closer.close_soon() {
             Some(closed) => break closed,
             None => std::thread::sleep(GATE_RETRY),
         }
