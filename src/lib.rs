@@ -12,7 +12,7 @@
 //! | [`commands`] | the catalog: a file or folder per family, each handler next to its row |
 //! | [`types`] | the same families as pure data with their encodings |
 //! | [`keyspace`] | shards, lock plans, the gate, table, entries, expiry, eviction: the only owner of shared data |
-//! | [`persist`] | RDB files: the format |
+//! | [`persist`] | RDB files: the format; writing them from snapshots, loading them |
 //! | [`pubsub`], [`script`] | message delivery; the Lua host |
 //! | [`config`] | one table of directives for file, command line, CONFIG and the example file |
 //! | [`observe`] | counters, INFO, slow log, latency, log, /metrics |

@@ -18,7 +18,7 @@ const NOW: i64 = 1_700_000_000_000;
 type Copies = BTreeMap<(usize, Vec<u8>), (String, Option<i64>)>;
 
 fn clock(now: i64) -> Clock {
-    Clock { now, lfu: None, no_touch: false, events: 0, keep_expired: false }
+    Clock { now, lfu: None, no_touch: false, events: 0, keep_expired: false, wall: now }
 }
 
 fn text(value: &Value) -> String {
@@ -80,10 +80,13 @@ fn key(number: usize) -> Vec<u8> {
     format!("key:{number}").into_bytes()
 }
 
-/// Some change to one or two of `keys` keys, in a database of a view that may touch all.
-fn change(view: &mut View<'_>, keys: usize) {
-    let key_a = key(fastrand::usize(..keys));
-    let key_b = key(fastrand::usize(..keys));
+/// Two of `keys` keys, perhaps the same.
+fn two(keys: usize) -> [Vec<u8>; 2] {
+    [(); 2].map(|()| key(fastrand::usize(..keys)))
+}
+
+/// Some change to one or two keys, in some database of a view.
+fn change(view: &mut View<'_>, [key_a, key_b]: [Vec<u8>; 2]) {
     let word = format!("{:x}", fastrand::u16(..)).into_bytes();
     let limits = HashLimits { max_listpack_entries: 8, max_listpack_value: 64 };
     view.select(fastrand::usize(..DATABASES));
@@ -184,7 +187,7 @@ fn filled(bits: u8, keys: usize) -> Keyspace {
     let keyspace = Keyspace::new(bits, DATABASES, 4);
     let mut effects = Effects::default();
     let mut view = View::new(&keyspace, keyspace.hold(Plan::Everything), 0, clock(NOW), &mut effects);
-    (0..keys * 2).for_each(|_| change(&mut view, keys));
+    (0..keys * 2).for_each(|_| change(&mut view, two(keys)));
     drop(view);
     keyspace
 }
@@ -208,7 +211,7 @@ fn a_walk_gives_the_instant_of_the_cut() {
         let walked = snapshot.walk(&keyspace, |frozen| {
             note(&mut seen, frozen);
             let mut view = View::new(&keyspace, keyspace.hold(Plan::Everything), 0, clock(now), &mut effects);
-            (0..changes_each).for_each(|_| change(&mut view, keys * 2));
+            (0..changes_each).for_each(|_| change(&mut view, two(keys * 2)));
             drop(view);
             if fastrand::u8(..30) == 0 {
                 now += 1;
@@ -227,9 +230,9 @@ fn no_marks(keyspace: &Keyspace) -> bool {
 }
 
 /// Tells threads that the test is over, however it ends.
-struct End<'a>(&'a AtomicBool);
+struct Finish<'a>(&'a AtomicBool);
 
-impl Drop for End<'_> {
+impl Drop for Finish<'_> {
     fn drop(&mut self) {
         self.0.store(true, Ordering::Relaxed);
     }
@@ -241,15 +244,17 @@ fn threads_that_change_everything_dont_blur_the_instant() {
     let keyspace = filled(4, KEYS);
     let over = AtomicBool::new(false);
     std::thread::scope(|scope| {
-        let _end = End(&over);
+        let _finish = Finish(&over);
         for _ in 0..3 {
             scope.spawn(|| {
                 let mut effects = Effects::default();
                 while !over.load(Ordering::Relaxed) {
                     let Some(pass) = keyspace.gate.try_enter() else { continue };
                     for _ in 0..100 {
-                        let held = keyspace.hold(Plan::Everything);
-                        change(&mut View::new(&keyspace, held, 0, clock(NOW), &mut effects), KEYS * 4);
+                        let keys = two(KEYS * 4);
+                        let hashes = [&keys[0], &keys[1]].map(|key| Keyspace::hash(key));
+                        let held = keyspace.hold(Plan::Keys(&hashes));
+                        change(&mut View::new(&keyspace, held, 0, clock(NOW), &mut effects), keys);
                     }
                     drop(pass);
                     if fastrand::u8(..4) == 0
@@ -295,7 +300,7 @@ fn what_belongs_together_stays_together() {
         View::new(&keyspace, held, 0, clock(NOW), &mut Effects::default()).set_integer(&account(number), 100);
     }
     std::thread::scope(|scope| {
-        let _end = End(&over);
+        let _finish = Finish(&over);
         for _ in 0..3 {
             scope.spawn(|| {
                 let mut effects = Effects::default();
@@ -341,7 +346,7 @@ fn a_snapshot_that_is_given_up_leaves_nothing() {
     // One that was never walked: its marks go when writers meet them, or with the next cut.
     drop(cut().expect("the last one is over"));
     let mut view = View::new(&keyspace, keyspace.hold(Plan::Everything), 0, clock(NOW), &mut effects);
-    (0..5000).for_each(|_| change(&mut view, 1000));
+    (0..5000).for_each(|_| change(&mut view, two(1000)));
     (0..DATABASES).for_each(|db| {
         view.select(db);
         view.clear();
