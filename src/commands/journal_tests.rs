@@ -154,9 +154,10 @@ fn streams_have_their_real_ids() {
                 "XADD s NOMKSTREAM MAXLEN ~ 5 LIMIT 3 * a 1",
                 &["0 XADD s NOMKSTREAM MAXLEN = 2 1700000000000-1 a 1"],
             ),
-            ("XADD s MAXLEN 1 1700000000000-* a 1", &["0 XADD s MAXLEN 1 1700000000000-2 a 1"]),
-            ("XTRIM s MAXLEN ~ 0", &[]),
-            ("XTRIM s MAXLEN 0", &["0 XTRIM s MAXLEN 0"]),
+            ("XADD s MAXLEN 9 1700000000000-* a 1", &["0 XADD s MAXLEN 9 1700000000000-2 a 1"]),
+            ("XTRIM s MAXLEN 2", &["0 XTRIM s MAXLEN 2"]),
+            ("XTRIM s MAXLEN ~ 0", &["0 XTRIM s MAXLEN = 0"]),
+            ("XTRIM s MAXLEN 0", &[]),
             ("XADD s 1700000000000-9 a 1", &["0 XADD s 1700000000000-9 a 1"]),
             ("XGROUP CREATE s g 0", &["0 XGROUP CREATE s g 0"]),
             (

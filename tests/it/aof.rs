@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::support::{Client, Reply, Server, free_port, process, server_binary};
+use crate::support::{Client, Reply, Server, free_port, run, server_binary};
 
 /// A server in a folder that outlives it.
 struct Kept {
@@ -40,7 +40,7 @@ impl Kept {
             "yes",
         ]);
         command.arg("--dir").arg(self.folder.path()).args(args);
-        let ended = process::run(&mut command);
+        let ended = run(&mut command);
         assert_ne!(ended.code, Some(0), "{ended:?}");
         ended.stdout + &ended.stderr
     }

@@ -31,18 +31,24 @@ pub enum Damage {
 pub struct CommandReader<R> {
     input: R,
     offset: u64,
+    lines: u64,
     line: Vec<u8>,
 }
 
 impl<R: BufRead> CommandReader<R> {
     /// Reads what comes at this offset of a file.
     pub fn new(input: R, offset: u64) -> Self {
-        CommandReader { input, offset, line: Vec::new() }
+        CommandReader { input, offset, lines: 0, line: Vec::new() }
     }
 
     /// The offset behind what was read last.
     pub fn offset(&self) -> u64 {
         self.offset
+    }
+
+    /// How many lines of commands have been read whole: headers and arguments.
+    pub fn lines(&self) -> u64 {
+        self.lines
     }
 
     /// Reads a line or a command, whose arguments replace `args`; none at the end.
@@ -93,12 +99,15 @@ impl<R: BufRead> CommandReader<R> {
         if end != *b"\r\n" {
             return Err(Damage::Format("an argument longer than its length"));
         }
+        self.lines += 1;
         Ok(argument)
     }
 
     /// The number behind the first byte of the line.
-    fn number(&self) -> Result<i64, Damage> {
-        parse_i64(&self.line[1..]).ok_or(Damage::Format("a length that is no number"))
+    fn number(&mut self) -> Result<i64, Damage> {
+        let number = parse_i64(&self.line[1..]).ok_or(Damage::Format("a length that is no number"))?;
+        self.lines += 1;
+        Ok(number)
     }
 
     /// Reads up to the end of a line, which isn't kept.
