@@ -16,7 +16,7 @@ use self::end::{Signals, wait_for_the_end};
 use self::surroundings::{PidFile, Supervisor};
 use crate::commands::Server;
 use crate::commands::server::{SPARE_THREADS, aof, rdb};
-use crate::config::Config;
+use crate::config::{Config, Settings};
 use crate::net;
 use crate::observe::log::Log;
 
@@ -96,6 +96,18 @@ fn announce() {
     }
 }
 
+fn greet(settings: &Settings) {
+    let port = settings.network.port;
+    if settings.process.always_show_logo {
+        tracing::info!("Redis 7.4.1, 64 bit, as Redstart speaks it");
+        tracing::info!("Running in standalone mode");
+        tracing::info!("Port: {port}");
+        tracing::info!("PID: {}", std::process::id());
+    } else {
+        tracing::info!("Running mode=standalone, port={port}.");
+    }
+}
+
 /// Puts the parts together for a number of worker threads; nothing runs yet but the log.
 ///
 /// # Errors
@@ -113,7 +125,7 @@ pub fn assemble(config: Config, workers: usize) -> Result<Arc<Server>, String> {
 fn serve(runtime: &Runtime, server: &Arc<Server>) -> ExitCode {
     runtime.block_on(async {
         let settings = server.config.settings();
-        tracing::info!("Running mode=standalone, port={}.", settings.network.port);
+        greet(&settings);
         // From here on, so that a signal during the start isn't lost.
         let signals = Signals::listen();
         let Ok(listeners) = net::bind(&settings) else { return ExitCode::FAILURE };

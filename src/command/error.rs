@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use crate::config::errors::os_text;
 use crate::keyspace::WrongType;
 
 /// Longest code of an error, in bytes.
@@ -63,6 +64,14 @@ texts! {
     PAYLOAD_FOOTER = "ERR DUMP payload version or checksum are wrong";
     /// RESTORE of a payload whose value is damaged.
     PAYLOAD_DATA = "ERR Bad data format";
+    /// MIGRATE with a key and with KEYS.
+    MIGRATE_KEY_AND_KEYS = "ERR When using MIGRATE KEYS option, the key argument must be set to the empty string";
+    /// MIGRATE to a server that doesn't answer.
+    MIGRATE_CONNECTING = "IOERR error or timeout connecting to the client";
+    /// MIGRATE to a server that stopped taking data.
+    MIGRATE_WRITING = "IOERR error or timeout writing to target instance";
+    /// MIGRATE to a server that stopped replying.
+    MIGRATE_READING = "IOERR error or timeout reading to target instance";
     /// Not a canonical 64-bit integer.
     NOT_AN_INTEGER = "ERR value is not an integer or out of range";
     /// Not a double.
@@ -125,6 +134,8 @@ texts! {
     TIMEOUT_OUT_OF_RANGE = "ERR timeout is out of range";
     /// A script has been running for too long.
     BUSY = "BUSY Redis is busy running a script. You can only call SCRIPT KILL or SHUTDOWN NOSAVE.";
+    /// A function runs for longer than `busy-reply-threshold`.
+    BUSY_FUNCTION = "BUSY Redis is busy running a script. You can only call FUNCTION KILL or SHUTDOWN NOSAVE.";
     /// LPOS with RANK 0.
     RANK_ZERO = "ERR RANK can't be zero: use 1 to start from the first match, 2 from the second ... or use negative to start from the end of the list";
     /// COUNT below zero, or no integer.
@@ -277,6 +288,14 @@ texts! {
     GEORADIUS_STORE_WITH = "ERR STORE option in GEORADIUS is not compatible with WITHDIST, WITHHASH and WITHCOORD options";
     /// DEBUG QUICKLIST-PACKED-THRESHOLD of 4 GB and more.
     PACKED_THRESHOLD = "ERR argument must be a memory value bigger than 1 and smaller than 4gb";
+    /// DEBUG LISTPACK of a value in another form.
+    NOT_A_LISTPACK = "ERR Not a listpack encoded object.";
+    /// FCALL of a function that isn't there.
+    FUNCTION_NOT_FOUND = "ERR Function not found";
+    /// FCALL with a count of keys that is none.
+    FUNCTION_KEYS = "ERR Bad number of keys provided";
+    /// FUNCTION RESTORE with another word than FLUSH, APPEND or REPLACE.
+    FUNCTION_RESTORE_POLICY = "ERR Wrong restore policy given, value should be either FLUSH, APPEND or REPLACE.";
     /// FUNCTION DELETE of a library that isn't there.
     LIBRARY_NOT_FOUND = "ERR Library not found";
     /// FUNCTION FLUSH with another word than SYNC or ASYNC.
@@ -422,9 +441,7 @@ texts! {
 
 /// `MISCONF Errors writing to the AOF file: x`.
 pub fn aof_writes_fail(why: &std::io::Error) -> Error {
-    let why = why.to_string();
-    let why = why.split_once(" (os error").map_or(why.as_str(), |(words, _)| words);
-    Error::new(format!("MISCONF Errors writing to the AOF file: {why}"))
+    Error::new(format!("MISCONF Errors writing to the AOF file: {}", os_text(why)))
 }
 
 /// `ERR Syntax error in HELLO option 'x'`.
@@ -486,6 +503,21 @@ pub fn geo_needs_shape(name: &[u8]) -> Error {
     let mut text = b"ERR exactly one of BYRADIUS and BYBOX can be specified for ".to_vec();
     text.extend_from_slice(name);
     Error::new(text)
+}
+
+/// What the target of MIGRATE replied.
+pub fn target_replied(text: &[u8]) -> Error {
+    quoting("ERR Target instance replied with error: ", text, "")
+}
+
+/// EXEC is refused, for a reason that stands for itself elsewhere.
+pub fn exec_refused(reason: &Error) -> Error {
+    Error::new([b"EXECABORT Transaction discarded because of: ", reason.text()].concat())
+}
+
+/// FUNCTION LOAD with another word than REPLACE.
+pub fn function_load_option(word: &[u8]) -> Error {
+    Error::new([b"ERR Unknown option given: ", word].concat())
 }
 
 /// `ERR Unknown argument x`.

@@ -140,14 +140,22 @@ impl<'a> Call<'a> {
     pub fn run_nested(&mut self, command: &'static Command, args: &[&[u8]]) -> Result<(), Error> {
         let mut hashes: SmallVec<[u64; 16]> = SmallVec::new();
         // A command that contradicts itself touches no key: it answers an error.
-        let _ = command.for_each_key(args, &mut |at| hashes.push(Keyspace::hash(args[at])));
+        let mut last = 0;
+        let _ = command.for_each_key(args, &mut |at| {
+            hashes.push(Keyspace::hash(args[at]));
+            last = at;
+        });
         let everything = command.flags_for(args).intersects(Flags::EXCLUSIVE | Flags::ALL_KEYS);
         let plan = if everything { Plan::Everything } else { Plan::Keys(&hashes) };
         let from = self.reply.len();
+        let mut keys = self.keys.lend(self.session.db, plan);
+        if let [hash] = hashes[..] {
+            keys.know(args[last], hash);
+        }
         let mut part = Call {
             args,
             spec: &command.spec,
-            keys: self.keys.lend(self.session.db, plan),
+            keys,
             reply: self.reply,
             session: self.session,
             server: self.server,

@@ -41,6 +41,9 @@ pub enum Found<'a> {
 
 const NAME_MAX: usize = 32;
 
+/// Commands of Redis that this server lacks: a configuration may well take them away.
+const MISSING: &[&str] = &["acl", "bgrewriteaof", "failover", "monitor", "psync", "replconf", "sync"];
+
 impl Catalog {
     /// Lists all families; `renames` are pairs of old and new name, an empty new name removes.
     ///
@@ -54,11 +57,16 @@ impl Catalog {
         }
         for RenameCommand { old, new, at } in renames {
             let fails = |why| LoadError::Line(at.clone(), why);
-            let index = catalog.by_name.remove(&*old.to_ascii_lowercase());
-            let index = index.ok_or_else(|| fails(LineError::NoSuchCommand))?;
-            let new = new.to_ascii_lowercase();
-            if !new.is_empty() && catalog.by_name.insert(new.into(), index).is_some() {
+            let (old, new) = (old.to_ascii_lowercase(), new.to_ascii_lowercase());
+            let index = catalog.by_name.remove(&*old);
+            if index.is_none() && !MISSING.iter().any(|missing| missing.as_bytes() == old) {
+                return Err(fails(LineError::NoSuchCommand));
+            }
+            if !new.is_empty() && catalog.by_name.contains_key(&*new) {
                 return Err(fails(LineError::CommandExists));
+            }
+            if let Some(index) = index.filter(|_| !new.is_empty()) {
+                catalog.by_name.insert(new.into(), index);
             }
         }
         Ok(catalog)

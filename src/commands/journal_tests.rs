@@ -171,13 +171,13 @@ fn streams_have_their_real_ids() {
             (
                 "XCLAIM s g d 0 1700000000000-9",
                 &[
-                    "0 XCLAIM s g d 0 1700000000000-9 TIME 1700000000000 RETRYCOUNT 2 FORCE JUSTID LASTID 1700000000000-9",
+                    "0 XCLAIM s g d 0 1700000000000-9 TIME 1700000000000 RETRYCOUNT 3 FORCE JUSTID LASTID 1700000000000-9",
                 ],
             ),
             (
                 "XAUTOCLAIM s g c 0 0 JUSTID",
                 &[
-                    "0 XCLAIM s g c 0 1700000000000-9 TIME 1700000000000 RETRYCOUNT 2 FORCE JUSTID LASTID 1700000000000-9",
+                    "0 XCLAIM s g c 0 1700000000000-9 TIME 1700000000000 RETRYCOUNT 3 FORCE JUSTID LASTID 1700000000000-9",
                 ],
             ),
             ("XREADGROUP GROUP g e NOACK STREAMS s >", &["0 XGROUP CREATECONSUMER s g e"]),

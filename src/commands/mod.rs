@@ -38,6 +38,7 @@ mod testing;
 
 pub use self::call::{Block, Call, Command, Compute, DONE, Install, Next, Outcome};
 pub use self::catalog::{Catalog, Found, Listed};
+pub use self::script::busy;
 pub use self::server::Server;
 
 /// All families.

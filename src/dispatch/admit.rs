@@ -8,6 +8,7 @@ use crate::client::Session;
 use crate::command::spec::{Flags, Spec};
 use crate::command::{Error, error};
 use crate::commands::Server;
+use crate::commands::server::rdb::write_refusal;
 
 /// What the checks look at.
 pub struct Candidate<'a> {
@@ -21,6 +22,8 @@ pub struct Candidate<'a> {
     pub session: &'a Session,
     /// The server.
     pub server: &'a Arc<Server>,
+    /// Whether more memory is used than `maxmemory` allows; then no shard is held.
+    pub over_limit: bool,
 }
 
 type Check = fn(&Candidate<'_>) -> Option<Error>;
@@ -68,28 +71,21 @@ fn transaction(candidate: &Candidate<'_>) -> Option<Error> {
 #[inline]
 fn memory(candidate: &Candidate<'_>) -> Option<Error> {
     // Scripts are not refused as a whole, but keys are evicted for them.
-    if !candidate.flags.intersects(Flags::DENYOOM | Flags::EXCLUSIVE) {
+    // A queue of commands takes memory, whatever they do.
+    let queues = candidate.session.transaction.is_some() && !candidate.flags.contains(Flags::IMMEDIATE);
+    if !candidate.over_limit || !queues && !candidate.flags.intersects(Flags::DENYOOM | Flags::EXCLUSIVE) {
         return None;
     }
     let room = make_room(candidate.server, &candidate.session.settings);
-    (room == Room::None && candidate.flags.contains(Flags::DENYOOM)).then_some(error::OOM)
+    let refused = queues || candidate.flags.contains(Flags::DENYOOM);
+    (room == Room::None && refused).then_some(error::OOM)
 }
 
 /// What can't be saved any more must not change.
 #[inline]
 fn disk(candidate: &Candidate<'_>) -> Option<Error> {
     let concerned = candidate.flags.intersects(Flags::WRITE | Flags::HEALTH);
-    if !concerned {
-        return None;
-    }
-    if let Some(why) = candidate.server.aof.status.error() {
-        return Some(error::aof_writes_fail(&why));
-    }
-    if candidate.server.saves.last_succeeded() {
-        return None;
-    }
-    let snapshots = &candidate.session.settings.snapshots;
-    (snapshots.stop_writes_on_bgsave_error && !snapshots.save.is_empty()).then_some(error::MISCONF)
+    if !concerned { None } else { write_refusal(candidate.server, &candidate.session.settings) }
 }
 
 /// In RESP2 a subscriber couldn't tell replies from messages.

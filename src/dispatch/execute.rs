@@ -16,7 +16,7 @@ use crate::command::keys::InvalidKeys;
 use crate::command::spec::Flags;
 use crate::command::{Error, error};
 use crate::commands::account::account;
-use crate::commands::{Block, Call, Command, Compute, Found, Install, Listed, Next, Outcome, Server};
+use crate::commands::{Block, Call, Command, Compute, Found, Install, Listed, Next, Outcome, Server, busy};
 use crate::config::Settings;
 use crate::keyspace::{Clock, Effects, Held, Keyspace, Plan, View};
 use crate::resp::Reply;
@@ -271,7 +271,7 @@ impl<'s> Executor<'s> {
         request: &Request<'_>,
         session: &mut Session,
         reply: &mut Reply,
-        everything: Option<&mut Held<'_>>,
+        mut everything: Option<&mut Held<'_>>,
     ) -> Done {
         let last = match request.found {
             Found::Command(listed) => listed.id as u32,
@@ -293,12 +293,14 @@ impl<'s> Executor<'s> {
             return self.execute(listed, request, session, reply, everything);
         }
         let flags = effective_flags(listed.command, request.args, session);
-        if is_exceeded(&session.settings) {
+        let over_limit = is_exceeded(&session.settings);
+        if over_limit {
             // Eviction takes locks of its own.
             self.kept = None;
+            everything.iter_mut().for_each(|held| held.let_go());
         }
-        let candidate =
-            Candidate { spec, flags, arguments: request.args.len(), session, server: self.server };
+        let arguments = request.args.len();
+        let candidate = Candidate { spec, flags, arguments, session, server: self.server, over_limit };
         if !session.replays
             && let Err(refusal) = admit(&candidate)
         {
@@ -355,7 +357,7 @@ impl<'s> Executor<'s> {
             let needs_shards = !spec.keys.is_empty() || !session.watch.keys.is_empty();
             let allowed = spec.flags.contains(Flags::ALLOW_BUSY) && !needs_shards;
             if !allowed && spec.admits(request.args.len()) {
-                return self.refuse(Some(listed), &error::BUSY, session, reply);
+                return self.refuse(Some(listed), &busy(self.server), session, reply);
             }
         }
         self.run(request, session, reply, None)
@@ -484,13 +486,25 @@ impl<'s> Executor<'s> {
         session: &mut Session,
         reply: &mut Reply,
     ) -> Done {
-        if let Some(transaction) = &mut session.transaction {
-            transaction.refused = true;
-        }
         if let Some(listed) = listed {
             self.server.stats.rejected(listed.id);
         }
-        self.error(refusal, reply);
+        match listed {
+            Some(listed)
+                if listed.command.spec.flags.contains(Flags::TRANSACTION)
+                    && session.transaction.is_some() =>
+            {
+                // What is watched stays so: its shards may not be free.
+                session.end_transaction();
+                self.error(&error::exec_refused(refusal), reply);
+            }
+            _ => {
+                if let Some(transaction) = &mut session.transaction {
+                    transaction.refused = true;
+                }
+                self.error(refusal, reply);
+            }
+        }
         self.lap();
         self.spent = 0;
         Done::Replied

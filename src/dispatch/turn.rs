@@ -189,7 +189,10 @@ impl Turn {
                     // What is left to do needs nothing of what others wait for.
                     drop((everything, closed));
                     let close = matches!(done, Done::Close);
-                    let _ = put_off(done, reply);
+                    if let Done::Later(_) = done {
+                        put_off(done, reply);
+                        executor.worked(&request, session, true);
+                    }
                     self.replied(session, reply, from);
                     return if close { Stop::Close } else { Stop::Drained };
                 }

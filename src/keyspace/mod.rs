@@ -39,6 +39,7 @@ pub mod watch;
 pub mod wheel;
 
 mod deadlines;
+mod digest;
 mod evict;
 mod expire;
 mod fields;
@@ -57,6 +58,7 @@ use crossbeam_utils::CachePadded;
 use parking_lot::{Mutex, MutexGuard};
 
 pub use self::arrive::Arrival;
+pub use self::digest::Digest;
 pub use self::effects::{Effects, Event};
 pub use self::entry::{Entry, EntryRef};
 pub use self::evict::{Eviction, Measure};

@@ -45,6 +45,11 @@ impl Watched {
         }
     }
 
+    /// The keys that are watched.
+    pub(super) fn keys(&self) -> impl Iterator<Item = &[u8]> {
+        self.0.iter().flat_map(|keys| keys.keys()).map(|key| &**key)
+    }
+
     #[inline]
     pub(super) fn touch(&self, key: &[u8]) {
         if let Some(keys) = &self.0 {

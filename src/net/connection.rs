@@ -441,7 +441,8 @@ impl Connection {
         let client = Arc::clone(&self.session.client);
         let journal = &self.server.keyspace.journal;
         if let Some(position) = journal.must_wait().filter(|_| !self.reply.is_empty()) {
-            journal.may_tell(position).await;
+            // Apart, since it is rare and would make every connection's task larger.
+            Box::pin(journal.may_tell(position)).await;
         }
         loop {
             while self.reply.len() < JOINED
@@ -508,6 +509,15 @@ async fn answer_or_durable(
     durable: Option<u64>,
 ) -> Option<Vec<u8>> {
     let Some(position) = durable else { return answer(suspended, deadline).await };
+    Box::pin(answer_when_durable(server, suspended, deadline, position)).await
+}
+
+async fn answer_when_durable(
+    server: &Server,
+    suspended: &Suspended,
+    deadline: Option<i64>,
+    position: u64,
+) -> Option<Vec<u8>> {
     let on_disk = async {
         server.keyspace.journal.durable(position).await;
         let mut reply = Reply::new(suspended.blocked.waits.protocol);

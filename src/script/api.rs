@@ -1,39 +1,49 @@
 //! The table `redis`.
 
-use std::cell::RefCell;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use mlua::{Error, Lua, MultiValue, Result, Scope, Table, Value};
+use mlua::{Lua, MultiValue, Result, Table, Value};
+use parking_lot::Mutex;
 use smallvec::SmallVec;
 
 use super::arguments::Arguments;
 use super::raise::{fail, fail_reply};
-use super::{Host, convert, sha_of};
+use super::raw::{self, Slot};
+use super::register::{self, Loading};
+use super::{Host, sha_of};
 use crate::base::num::{DoubleText, exact_i64};
 use crate::resp::{Protocol, Reply};
 
 /// What a running script has for its commands.
 pub struct Session<'a> {
+    /// The script's SHA1, or the function's name.
+    pub name: &'a [u8],
     /// Runs them.
     pub host: &'a mut dyn Host,
-    /// Takes their replies, in the protocol that the script has chosen.
+    /// The protocol that the script has chosen for their replies.
+    pub protocol: Protocol,
+    /// Kept from command to command.
     pub reply: Reply,
 }
 
 /// Flags of `redis.set_repl`: the AOF, replicas.
 const REPL_ALL: i64 = 3;
 
-/// The table with all that is the same for all runs.
+/// The table; its functions find the run in the slot.
 ///
 /// # Errors
 /// If Lua has no memory left.
-pub fn table(lua: &Lua) -> Result<Table> {
+pub fn table(lua: &Lua, slot: &Arc<Slot>) -> Result<Table> {
     let api = lua.create_table()?;
-    api.raw_set("REDIS_VERSION", "7.4.1")?;
-    api.raw_set("REDIS_VERSION_NUM", 0x0007_0401)?;
-    for (name, level) in [("LOG_DEBUG", 0), ("LOG_VERBOSE", 1), ("LOG_NOTICE", 2), ("LOG_WARNING", 3)] {
-        api.raw_set(name, level)?;
-    }
+    let (call, pcall) = raw::call_functions(lua, slot)?;
+    api.raw_set("call", call)?;
+    api.raw_set("pcall", pcall)?;
+    let own = Arc::clone(slot);
+    api.raw_set("setresp", lua.create_function(move |lua, args| setresp(lua, &own, args))?)?;
+    let own = Arc::clone(slot);
+    api.raw_set("acl_check_cmd", lua.create_function(move |_, args| may_call(&own, &args))?)?;
+    constants(&api)?;
     let repl =
         [("REPL_NONE", 0), ("REPL_AOF", 1), ("REPL_SLAVE", 2), ("REPL_REPLICA", 2), ("REPL_ALL", REPL_ALL)];
     for (name, flags) in repl {
@@ -50,29 +60,38 @@ pub fn table(lua: &Lua) -> Result<Table> {
     Ok(api)
 }
 
-/// Sets the functions that reach the host, for one run.
+/// The table that the code of a library sees while it is loaded.
 ///
 /// # Errors
 /// If Lua has no memory left.
-pub fn bind<'s, 'e, 'h>(
-    api: &Table,
-    scope: &'s Scope<'s, 'e>,
-    session: &'e RefCell<Session<'h>>,
-) -> Result<()> {
-    api.raw_set("call", scope.create_function(move |lua, args| call(lua, session, &args, true))?)?;
-    api.raw_set("pcall", scope.create_function(move |lua, args| call(lua, session, &args, false))?)?;
-    api.raw_set("setresp", scope.create_function(move |lua, args| setresp(lua, session, args))?)?;
-    api.raw_set("acl_check_cmd", scope.create_function(move |_, args| may_call(session, &args))?)
+pub fn library_table(lua: &Lua, loading: &Arc<Mutex<Option<Loading>>>) -> Result<Table> {
+    let api = lua.create_table()?;
+    constants(&api)?;
+    api.raw_set("log", lua.create_function(log)?)?;
+    api.raw_set("register_function", register::function(lua, loading)?)?;
+    Ok(api)
+}
+
+fn constants(api: &Table) -> Result<()> {
+    api.raw_set("REDIS_VERSION", "7.4.1")?;
+    api.raw_set("REDIS_VERSION_NUM", 0x0007_0401)?;
+    for (name, level) in [("LOG_DEBUG", 0), ("LOG_VERBOSE", 1), ("LOG_NOTICE", 2), ("LOG_WARNING", 3)] {
+        api.raw_set(name, level)?;
+    }
+    Ok(())
 }
 
 /// An argument of a command: a text of Lua's, or a number's.
-enum Text {
-    Borrowed(mlua::BorrowedBytes),
+pub enum Text<'s> {
+    /// A text.
+    Borrowed(&'s [u8]),
+    /// The text of a number.
     Number(SmallVec<[u8; 24]>),
 }
 
-impl Text {
-    fn of_number(value: f64) -> Text {
+impl Text<'_> {
+    /// The text of a number.
+    pub fn of_number(value: f64) -> Self {
         let mut text = SmallVec::new();
         match exact_i64(value) {
             Some(value) => text.extend_from_slice(itoa::Buffer::new().format(value).as_bytes()),
@@ -81,7 +100,8 @@ impl Text {
         Text::Number(text)
     }
 
-    fn as_bytes(&self) -> &[u8] {
+    /// The bytes.
+    pub fn as_bytes(&self) -> &[u8] {
         match self {
             Text::Borrowed(bytes) => bytes,
             Text::Number(text) => text,
@@ -89,50 +109,23 @@ impl Text {
     }
 }
 
-/// A command's arguments; the error is told in a table.
-fn texts(args: &MultiValue) -> std::result::Result<SmallVec<[Text; 8]>, &'static str> {
+fn may_call(slot: &Slot, args: &MultiValue) -> Result<bool> {
     if args.is_empty() {
-        return Err("ERR Please specify at least one argument for this redis lib call");
+        return Err(fail_reply("ERR Please specify at least one argument for this redis lib call"));
     }
     let text = |value: &Value| match value {
-        Value::String(text) => Ok(Text::Borrowed(text.as_bytes())),
-        Value::Integer(value) => Ok(Text::of_number(*value as f64)),
-        Value::Number(value) => Ok(Text::of_number(*value)),
-        _ => Err("ERR Lua redis lib command arguments must be strings or integers"),
+        Value::String(text) => Ok(text.as_bytes().to_vec()),
+        Value::Integer(value) => Ok(Text::of_number(*value as f64).as_bytes().to_vec()),
+        Value::Number(value) => Ok(Text::of_number(*value).as_bytes().to_vec()),
+        _ => Err(fail_reply("ERR Lua redis lib command arguments must be strings or integers")),
     };
-    args.iter().map(text).collect()
-}
-
-fn call(lua: &Lua, session: &RefCell<Session<'_>>, args: &MultiValue, raises: bool) -> Result<Value> {
-    let refused = |text: &[u8]| {
-        if raises { Err(fail_reply(text)) } else { Ok(Value::Table(convert::error_table(lua, text)?)) }
-    };
-    let texts = match texts(args) {
-        Ok(texts) => texts,
-        Err(text) => return refused(text.as_bytes()),
-    };
-    let args: SmallVec<[&[u8]; 8]> = texts.iter().map(Text::as_bytes).collect();
-    let mut session = session.try_borrow_mut().map_err(Error::external)?;
-    let Session { host, reply } = &mut *session;
-    reply.clear();
-    if let Err(text) = host.call(&args, reply) {
-        return refused(&text);
-    }
-    match reply.as_bytes() {
-        [b'-', text @ .., b'\r', b'\n'] => refused(text),
-        bytes => convert::read_reply(lua, bytes),
-    }
-}
-
-fn may_call(session: &RefCell<Session<'_>>, args: &MultiValue) -> Result<bool> {
-    let texts = texts(args).map_err(fail_reply)?;
-    let args: SmallVec<[&[u8]; 8]> = texts.iter().map(Text::as_bytes).collect();
-    let mut session = session.try_borrow_mut().map_err(Error::external)?;
-    let may = session.host.may_call(&args);
+    let texts: Vec<Vec<u8>> = args.iter().map(text).collect::<Result<_>>()?;
+    let args: Vec<&[u8]> = texts.iter().map(Vec::as_slice).collect();
+    let may = slot.with(|session| session.host.may_call(&args)).flatten();
     may.ok_or_else(|| fail_reply("ERR Invalid command passed to redis.acl_check_cmd()"))
 }
 
-fn setresp(lua: &Lua, session: &RefCell<Session<'_>>, args: MultiValue) -> Result<()> {
+fn setresp(lua: &Lua, slot: &Slot, args: MultiValue) -> Result<()> {
     let args = Arguments::new(lua, "setresp", args);
     if args.len() != 1 {
         return Err(fail_reply("ERR redis.setresp() requires one argument."));
@@ -142,7 +135,7 @@ fn setresp(lua: &Lua, session: &RefCell<Session<'_>>, args: MultiValue) -> Resul
         3 => Protocol::Resp3,
         _ => return Err(fail_reply("ERR RESP version must be 2 or 3.")),
     };
-    session.try_borrow_mut().map_err(Error::external)?.reply.set_protocol(protocol);
+    slot.with(|session| session.protocol = protocol);
     Ok(())
 }
 
@@ -233,8 +226,8 @@ fn set_repl(lua: &Lua, args: MultiValue) -> Result<()> {
 /// # Errors
 /// If Lua has no memory left.
 pub fn random(lua: &Lua, host: &Table) -> Result<()> {
-    let state = std::sync::Arc::new(AtomicU64::new(seeded(fastrand::i32(..))));
-    let seeds = std::sync::Arc::clone(&state);
+    let state = Arc::new(AtomicU64::new(seeded(fastrand::i32(..))));
+    let seeds = Arc::clone(&state);
     let next = move |lua: &Lua, args: MultiValue| {
         let args = Arguments::new(lua, "random", args);
         let x = state.load(Ordering::Relaxed).wrapping_mul(0x5_DEEC_E66D).wrapping_add(0xB) & ((1 << 48) - 1);

@@ -6,10 +6,10 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use ahash::RandomState;
-use mlua::Function;
 use parking_lot::{Mutex, MutexGuard};
 
 use super::shebang::{self, ScriptFlags};
+use super::vm::{Code, Kind};
 use super::{Running, Vm};
 
 /// How many scripts of EVAL are kept.
@@ -19,10 +19,10 @@ const EVICTABLE_MAX: usize = 500;
 pub type Sha = [u8; 40];
 
 /// A script that can be run.
-#[derive(Clone)]
+#[derive(Clone, Copy)]
 pub struct Script {
     /// Its compiled code.
-    pub code: Function,
+    pub code: Code,
     /// What its first line says.
     pub flags: ScriptFlags,
 }
@@ -31,8 +31,8 @@ struct Known {
     script: Script,
     /// When it was last used, in uses of any script; none: it stays.
     used: Option<u64>,
-    /// Of its text, in bytes.
-    size: usize,
+    /// Its text.
+    body: Box<[u8]>,
 }
 
 /// Why a script can't be used: the text with its code in front.
@@ -66,6 +66,8 @@ pub struct Figures {
 pub struct State {
     vm: Option<Vm>,
     known: HashMap<Sha, Known, RandomState>,
+    /// The SHA1 by a quicker hash of the text.
+    by_text: HashMap<u64, Sha, RandomState>,
     evictable: usize,
     uses: u64,
     /// Scripts forgotten so far.
@@ -81,6 +83,10 @@ pub fn sha_of(body: &[u8]) -> Sha {
         to[1] = b"0123456789abcdef"[usize::from(byte & 15)];
     }
     sha
+}
+
+fn text_hash(body: &[u8]) -> u64 {
+    crate::base::hash::hash(body)
 }
 
 impl Scripts {
@@ -106,7 +112,7 @@ impl State {
     /// If there is no memory for it.
     pub fn vm(&mut self, running: &Arc<Running>) -> Result<&mut Vm, Refused> {
         if self.vm.is_none() {
-            let vm = Vm::new(Arc::clone(running));
+            let vm = Vm::new(Arc::clone(running), Kind::Scripts);
             self.vm = Some(vm.map_err(|error| Refused(format!("ERR {error}").into_bytes()))?);
         }
         Ok(self.vm.as_mut().expect("just made"))
@@ -119,7 +125,14 @@ impl State {
         if let Some(used) = &mut known.used {
             *used = self.uses;
         }
-        Some(known.script.clone())
+        Some(known.script)
+    }
+
+    /// The SHA1 of a script's text, found rather than computed if the script is known.
+    pub fn sha_of(&self, body: &[u8]) -> Sha {
+        let sha = self.by_text.get(&text_hash(body));
+        let known = sha.filter(|sha| self.known.get(*sha).is_some_and(|known| *known.body == *body));
+        known.copied().unwrap_or_else(|| sha_of(body))
     }
 
     /// Whether a script is known.
@@ -144,14 +157,18 @@ impl State {
         }
         let (flags, code) =
             shebang::split(body).map_err(|text| Refused([b"ERR ", text.as_slice()].concat()))?;
-        let code = self.vm(running)?.compile(code)?;
+        let wrong = |what: Vec<u8>| {
+            Refused([b"ERR Error compiling script (new function): ", what.as_slice()].concat())
+        };
+        let code = self.vm(running)?.compile(code).map_err(wrong)?;
         if !stays {
             self.make_room();
             self.evictable += 1;
         }
         let script = Script { code, flags };
         let used = (!stays).then_some(self.uses);
-        self.known.insert(sha, Known { script: script.clone(), used, size: body.len() });
+        self.by_text.insert(text_hash(body), sha);
+        self.known.insert(sha, Known { script, used, body: body.into() });
         Ok(script)
     }
 
@@ -159,7 +176,10 @@ impl State {
         while self.evictable >= EVICTABLE_MAX {
             let oldest = self.known.iter().filter_map(|(sha, known)| Some((known.used?, *sha))).min();
             let Some((_, sha)) = oldest else { return };
-            self.known.remove(&sha);
+            if let (Some(known), Some(vm)) = (self.known.remove(&sha), &mut self.vm) {
+                self.by_text.remove(&text_hash(&known.body));
+                vm.forget(known.script.code);
+            }
             self.evictable -= 1;
             self.evicted += 1;
         }
@@ -174,7 +194,7 @@ impl State {
     fn figures(&self) -> Figures {
         Figures {
             known: self.known.len(),
-            texts: self.known.values().map(|known| known.size).sum(),
+            texts: self.known.values().map(|known| known.body.len()).sum(),
             vm: self.vm.as_ref().map_or(0, Vm::used_memory),
             evicted: self.evicted,
         }

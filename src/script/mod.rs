@@ -15,20 +15,26 @@ mod bits;
 mod cache;
 mod cjson;
 mod cmsgpack;
-mod convert;
+mod functions;
+mod library;
 mod number;
+mod push;
 mod raise;
+mod raw;
+mod register;
 mod running;
 mod shebang;
 mod structs;
 mod vm;
+mod write;
 
 pub use self::cache::{Refused, Script, Scripts, Sha, sha_of};
+pub use self::functions::{Callable, FunctionFigures, Functions, Libraries, Library, RestorePolicy};
 pub use self::running::{Kill, Running};
 pub use self::shebang::ScriptFlags;
-pub use self::vm::Vm;
+pub use self::vm::{Code, Kind, Registered, Vm};
 
-use crate::resp::{Protocol, Reply};
+use crate::resp::Reply;
 
 /// What runs the commands that scripts call.
 pub trait Host {
@@ -38,20 +44,21 @@ pub trait Host {
     /// The text, its code in front, if a script may not run the command.
     fn call(&mut self, args: &[&[u8]], reply: &mut Reply) -> Result<(), Vec<u8>>;
 
+    /// The client's command that runs the script.
+    fn command(&self) -> Vec<Box<[u8]>>;
+
     /// Whether the user may run a command; none if there is no such command.
     fn may_call(&mut self, args: &[&[u8]]) -> Option<bool>;
 }
 
 /// One run of a script.
 pub struct Run<'a> {
-    /// The script.
-    pub sha: Sha,
+    /// Its SHA1, or the name of the function: what its errors tell.
+    pub name: &'a [u8],
     /// `KEYS`.
     pub keys: &'a [&'a [u8]],
     /// `ARGV`.
     pub args: &'a [&'a [u8]],
-    /// The protocol that the script's commands begin with.
-    pub protocol: Protocol,
 }
 
 /// An error that ended a script: its text, the code in front.

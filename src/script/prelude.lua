@@ -25,9 +25,10 @@ local function protect(real, missing)
     if missing then
         setmetatable(real, { __index = missing })
     end
-    local proxy = setmetatable({}, { __index = real, __newindex = refuse, __metatable = sealed })
+    local proxy = {}
+    local view = { __index = real, __newindex = refuse, __metatable = sealed }
     real_of[proxy] = real
-    return proxy
+    return setmetatable(proxy, view), view
 end
 
 local function caught(ok, ...)
@@ -181,14 +182,14 @@ local strings = getmetatable("")
 strings.__index = env.string
 strings.__metatable = sealed
 
-local globals = protect(env, host.missing)
+local globals, view = protect(env, host.missing)
 env._G = globals
 
-local handler = host.handler
+-- What the code of a library sees while it is loaded: nothing but a small `redis`.
+local library = setmetatable({ redis = protect(host.library, host.missing) }, { __index = host.missing })
 
--- Runs a script: whether it came to its end, and its result.
-local function run(script)
-    return xpcall(script, handler)
+local function show(loading)
+    view.__index = loading and library or env
 end
 
-return globals, env, run
+return globals, env, show

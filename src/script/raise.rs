@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use mlua::{Error, Lua, Value};
+use mlua::{Error, Lua, Result, Table, Value};
 
 /// An error raised by a library.
 #[derive(Debug)]
@@ -32,6 +32,17 @@ pub fn fail(lua: &Lua, text: impl AsRef<[u8]>) -> Error {
 /// Raises a table with an `err` of this text, its code in front.
 pub fn fail_reply(text: impl Into<Vec<u8>>) -> Error {
     Error::external(Raised::Reply(text.into()))
+}
+
+/// `{err=text}`, as a command's error is told.
+///
+/// # Errors
+/// If Lua has no memory left.
+pub fn error_table(lua: &Lua, text: &[u8]) -> Result<Table> {
+    let table = lua.create_table()?;
+    table.raw_set("err", lua.create_string(text)?)?;
+    table.raw_set("ignore_error_stats_update", true)?;
+    Ok(table)
 }
 
 /// Raises what the standard library says of a bad argument; they count from 1.

@@ -1,6 +1,11 @@
 //! What others may know of the running script, and how they stop it.
 
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+
+use parking_lot::Mutex;
+
+use super::vm::Kind;
 
 /// See the head of this file. The flags stand for themselves: no other data is published through them.
 #[derive(Default)]
@@ -10,6 +15,21 @@ pub struct Running {
     killed: AtomicBool,
     /// Whether the running script has been found to be no short one.
     long: AtomicBool,
+    /// Whether it is a function.
+    function: AtomicBool,
+    /// What is known of one that isn't short.
+    about: Mutex<Option<About>>,
+}
+
+/// A script or function that takes long.
+#[derive(Clone)]
+pub struct About {
+    /// Its SHA1 or name.
+    pub name: Box<[u8]>,
+    /// The client's command.
+    pub command: Vec<Box<[u8]>>,
+    /// When that became known: a moment after it began.
+    pub since: Instant,
 }
 
 /// What SCRIPT KILL came to.
@@ -21,11 +41,14 @@ pub enum Kill {
     NotBusy,
     /// The script has changed data: it must come to its end.
     Unkillable,
+    /// What runs is of the other kind.
+    OtherKind,
 }
 
 impl Running {
-    /// A script begins.
-    pub fn begin(&self) {
+    /// A script or a function begins.
+    pub fn begin(&self, kind: Kind) {
+        self.function.store(kind == Kind::Functions, Ordering::Relaxed);
         self.wrote.store(false, Ordering::Relaxed);
         self.killed.store(false, Ordering::Relaxed);
         self.long.store(false, Ordering::Relaxed);
@@ -34,6 +57,9 @@ impl Running {
 
     /// The script has ended.
     pub fn end(&self) {
+        if self.long.load(Ordering::Relaxed) {
+            *self.about.lock() = None;
+        }
         self.active.store(false, Ordering::SeqCst);
     }
 
@@ -46,14 +72,32 @@ impl Running {
     ///
     /// The worker that runs it may be the one that the others rely on to wait for I/O. They sleep until they are
     /// given something to do, so they get two empty tasks; the last one spawned stays with this worker.
-    pub fn takes_long(&self) {
+    ///
+    /// Tells whether that is news.
+    pub fn takes_long(&self) -> bool {
         if self.long.swap(true, Ordering::Relaxed) {
-            return;
+            return false;
         }
         if let Ok(runtime) = tokio::runtime::Handle::try_current() {
             runtime.spawn(async {});
             runtime.spawn(async {});
         }
+        true
+    }
+
+    /// Tells others what runs.
+    pub fn tell(&self, name: &[u8], command: Vec<Box<[u8]>>) {
+        *self.about.lock() = Some(About { name: name.into(), command, since: Instant::now() });
+    }
+
+    /// What runs, if it takes long.
+    pub fn about(&self) -> Option<About> {
+        self.about.lock().clone()
+    }
+
+    /// Whether what runs, or has run last, is a script or a function.
+    pub fn kind(&self) -> Kind {
+        if self.function.load(Ordering::Relaxed) { Kind::Functions } else { Kind::Scripts }
     }
 
     /// Whether a script runs.
@@ -66,13 +110,16 @@ impl Running {
         self.killed.load(Ordering::Relaxed)
     }
 
-    /// Ends the script unless it has changed data.
-    pub fn kill(&self) -> Kill {
+    /// Ends what runs unless it is of the other kind or has changed data.
+    pub fn kill(&self, kind: Kind) -> Kill {
         if !self.is_active() {
             return Kill::NotBusy;
         }
         if self.wrote.load(Ordering::SeqCst) {
             return Kill::Unkillable;
+        }
+        if self.kind() != kind {
+            return Kill::OtherKind;
         }
         self.stop();
         Kill::Killed

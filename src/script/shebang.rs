@@ -27,6 +27,19 @@ const NAMES: [(&[u8], ScriptFlags); 5] = [
     (b"allow-cross-slot-keys", ScriptFlags::ALLOW_CROSS_SLOT_KEYS),
 ];
 
+/// A flag by its name.
+pub fn flag(name: &[u8]) -> Option<ScriptFlags> {
+    NAMES.iter().find(|(known, _)| *known == name).map(|(_, flag)| *flag)
+}
+
+impl ScriptFlags {
+    /// The names of the flags that are set.
+    pub fn names(self) -> impl Iterator<Item = &'static str> {
+        let set = NAMES.iter().filter(move |(_, flag)| self.contains(*flag));
+        set.map(|(name, _)| std::str::from_utf8(name).expect("ASCII"))
+    }
+}
+
 /// The flags of a script and its code after the first line, whose line end stays so that lines keep their numbers.
 ///
 /// # Errors
@@ -47,9 +60,7 @@ pub fn split(body: &[u8]) -> Result<(ScriptFlags, &[u8]), Vec<u8>> {
             return Err([b"Unknown lua shebang option: ", part].concat());
         };
         for name in names.split(|&byte| byte == b',').filter(|_| !names.is_empty()) {
-            let known = NAMES.iter().find(|(known, _)| *known == name);
-            let (_, flag) = known.ok_or_else(|| [b"Unexpected flag in script shebang: ", name].concat())?;
-            flags |= *flag;
+            flags |= flag(name).ok_or_else(|| [b"Unexpected flag in script shebang: ", name].concat())?;
         }
     }
     Ok((flags, &body[end..]))

@@ -1,17 +1,18 @@
 //! The interpreter: making it, compiling scripts, running them.
 
-use std::cell::RefCell;
+use std::ffi::c_int;
 use std::sync::Arc;
 
 use mlua::chunk::ChunkMode;
 use mlua::{Function, HookTriggers, Lua, LuaOptions, MultiValue, StdLib, Table, Value, VmState};
 use parking_lot::Mutex;
 
-use super::cache::{Refused, Script};
 use super::cjson::{self, Config};
 use super::raise::{self, Raised};
-use super::{Failure, Host, Run, Running, api, bits, cmsgpack, convert, structs};
-use crate::resp::Reply;
+use super::raw::{Ended, Engine, Job, Slot};
+use super::register::{Loading, Wanted};
+use super::{Failure, Host, Run, Running, ScriptFlags, api, bits, cmsgpack, structs};
+use crate::resp::{Protocol, Reply};
 
 /// Instructions between looks at whether the script has been killed.
 const HOOK_PERIOD: u32 = 100_000;
@@ -23,18 +24,44 @@ const BYTECODE_MARK: u8 = 0x1b;
 /// One Lua state; see the head of the folder.
 pub struct Vm {
     lua: Lua,
-    /// What scripts have for globals, and the table behind it.
+    /// Runs what is compiled. It outlives the interpreter, whose finalizers may still look for a run.
+    engine: Engine,
+    kind: Kind,
+    /// What scripts have for globals.
     globals: Table,
-    env: Table,
-    /// The table behind `redis`.
-    api: Table,
-    /// Runs a compiled script under the error handler.
-    run: Function,
+    /// Has them show what libraries see while they are loaded, or all.
+    show: Function,
+    loading: Arc<Mutex<Option<Loading>>>,
     failure: Arc<Mutex<Option<Thrown>>>,
     json: Arc<Mutex<Config>>,
     running: Arc<Running>,
     /// Kept from run to run.
     reply: Reply,
+}
+
+/// Compiled code of an interpreter, until it is given back with [`Vm::forget`].
+#[derive(Clone, Copy)]
+pub struct Code(c_int);
+
+/// A function that a library has registered.
+pub struct Registered {
+    /// Its name.
+    pub name: Box<[u8]>,
+    /// What it is said to do.
+    pub description: Option<Box<[u8]>>,
+    /// What it promises or asks for.
+    pub flags: ScriptFlags,
+    /// What runs.
+    pub code: Code,
+}
+
+/// What an interpreter is for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Kind {
+    /// The scripts of EVAL.
+    Scripts,
+    /// The functions of libraries.
+    Functions,
 }
 
 /// An error that nobody caught.
@@ -48,29 +75,38 @@ impl Vm {
     ///
     /// # Errors
     /// If there is no memory for it.
-    pub fn new(running: Arc<Running>) -> mlua::Result<Vm> {
+    pub fn new(running: Arc<Running>, kind: Kind) -> mlua::Result<Vm> {
         let libraries = StdLib::TABLE | StdLib::STRING | StdLib::MATH | StdLib::OS;
         let lua = Lua::new_with(libraries, LuaOptions::default())?;
         let failure = Arc::new(Mutex::new(None));
         let json = Arc::new(Mutex::new(Config::default()));
-        let api = api::table(&lua)?;
+        let slot = Arc::new(Slot::default());
+        let api = api::table(&lua, &slot)?;
         let libraries = lua.create_table()?;
         libraries.raw_set("bit", bits::table(&lua)?)?;
         libraries.raw_set("cjson", cjson::table(&lua, &json)?)?;
         libraries.raw_set("cmsgpack", cmsgpack::table(&lua)?)?;
         libraries.raw_set("struct", structs::table(&lua)?)?;
-        let host = host_table(&lua, &running, &failure)?;
+        let host = host_table(&lua, &running)?;
+        let loading = Arc::new(Mutex::new(None));
+        host.raw_set("library", api::library_table(&lua, &loading)?)?;
         let prelude = lua.load(include_str!("prelude.lua")).set_name("=prelude");
         let prelude = prelude.set_environment(lua.create_table()?).into_function()?;
-        let (globals, env, run): (Table, Table, Function) = prelude.call((host, &api, libraries))?;
+        let (globals, env, show): (Table, Table, Function) = prelude.call((host, &api, libraries))?;
         lua.set_globals(globals.clone())?;
-        let stop = Arc::clone(&running);
+        let engine = Engine::new(&lua, &slot, &error_handler(&lua, &failure)?, &env)?;
+        let (stop, library) = (Arc::clone(&running), Arc::clone(&loading));
         lua.set_global_hook(HookTriggers::new().every_nth_instruction(HOOK_PERIOD), move |_, _| {
-            stop.takes_long();
+            if let Some(library) = &*library.lock() {
+                return library.check_time().map(|()| VmState::Continue);
+            }
+            if stop.takes_long() {
+                slot.with(|session| stop.tell(session.name, session.host.command()));
+            }
             alive(&stop).map(|()| VmState::Continue)
         })?;
         lua.set_memory_limit(MEMORY_MAX)?;
-        Ok(Vm { lua, globals, env, api, run, failure, json, running, reply: Reply::default() })
+        Ok(Vm { lua, engine, kind, show, loading, globals, failure, json, running, reply: Reply::default() })
     }
 
     /// Bytes that the state holds.
@@ -82,17 +118,51 @@ impl Vm {
     ///
     /// # Errors
     /// What the compiler says.
-    pub fn compile(&mut self, code: &[u8]) -> Result<Function, Refused> {
-        let wrong = |what: &[u8]| Refused([b"ERR Error compiling script (new function): ", what].concat());
+    pub fn compile(&mut self, code: &[u8]) -> Result<Code, Vec<u8>> {
+        let code = self.parse(code)?;
+        self.engine.keep(&self.lua, code).map(Code).map_err(|error| raise::plain(&error))
+    }
+
+    /// Runs the code of a library and returns what it has registered.
+    ///
+    /// # Errors
+    /// What the compiler says, or what the code threw.
+    pub fn load(&mut self, code: &[u8]) -> Result<Vec<Registered>, Vec<u8>> {
+        let wrong = |what: Vec<u8>| [b"Error registering functions: ", what.as_slice()].concat();
+        let code =
+            self.parse(code).map_err(|what| [b"Error compiling function: ", what.as_slice()].concat())?;
+        *self.loading.lock() = Some(Loading::new());
+        let outcome = self.show.call::<()>(true).and_then(|()| code.call::<()>(()));
+        let shown = self.show.call::<()>(false);
+        let loaded = self.loading.lock().take();
+        outcome.and(shown).map_err(|error| wrong(told(&error)))?;
+        let mut functions = Vec::new();
+        for Wanted { name, description, flags, callback } in loaded.into_iter().flat_map(|it| it.functions) {
+            let code = self.engine.keep(&self.lua, callback).map_err(|error| wrong(told(&error)))?;
+            functions.push(Registered { name, description, flags, code: Code(code) });
+        }
+        Ok(functions)
+    }
+
+    fn parse(&self, code: &[u8]) -> Result<Function, Vec<u8>> {
+        let name = match self.kind {
+            Kind::Scripts => "@user_script",
+            Kind::Functions => "@user_function",
+        };
         if code.first() == Some(&BYTECODE_MARK) {
-            return Err(wrong(b"user_script:1: unexpected symbol near '?'"));
+            return Err(format!("{}:1: unexpected symbol near '?'", &name[1..]).into_bytes());
         }
         // A collection while the parser holds unanchored objects has been exploited (CVE-2025-49844).
         self.lua.gc_stop();
-        let chunk = self.lua.load(code).set_name("@user_script").set_mode(ChunkMode::Text);
+        let chunk = self.lua.load(code).set_name(name).set_mode(ChunkMode::Text);
         let compiled = chunk.set_environment(self.globals.clone()).into_function();
         self.lua.gc_restart();
-        compiled.map_err(|error| wrong(&raise::plain(&error)))
+        compiled.map_err(|error| raise::plain(&error))
+    }
+
+    /// Lets go of a script.
+    pub fn forget(&mut self, code: Code) {
+        self.engine.forget(code.0);
     }
 
     /// Runs a script and writes its result.
@@ -101,56 +171,26 @@ impl Vm {
     /// What it threw, or why it couldn't go on.
     pub fn run(
         &mut self,
-        script: &Script,
+        code: Code,
         run: &Run<'_>,
         host: &mut dyn Host,
         out: &mut Reply,
     ) -> Result<(), Failure> {
-        let mut reply = std::mem::take(&mut self.reply);
-        reply.set_protocol(run.protocol);
         *self.json.lock() = Config::default();
-        self.running.begin();
-        let session = RefCell::new(api::Session { host, reply });
-        let outcome = self.run_under(script, run, &session, out);
+        self.running.begin(self.kind);
+        let reply = std::mem::take(&mut self.reply);
+        let mut session = api::Session { host, name: run.name, protocol: Protocol::Resp2, reply };
+        let job = Job { code: code.0, keys: run.keys, args: run.args, passed: self.kind == Kind::Functions };
+        let ended = self.engine.run(&job, &mut session, out);
+        self.reply = session.reply;
         self.running.end();
-        self.reply = session.into_inner().reply;
-        self.reply.clear();
         let thrown = self.failure.lock().take();
-        match (outcome, thrown) {
-            (Ok(true), _) => Ok(()),
-            (_, Some(thrown)) => Err(Failure(thrown.told(&run.sha))),
-            (Ok(false), None) => Err(told_plain(&run.sha, b"execution failure")),
-            (Err(error), None) => Err(told_plain(&run.sha, &raise::plain(&error))),
+        match (ended, thrown) {
+            (Ended::Well, _) => Ok(()),
+            (_, Some(thrown)) => Err(Failure(thrown.told(run.name))),
+            (Ended::Thrown, None) => Err(told_plain(run.name, b"execution failure")),
+            (Ended::Exhausted, None) => Err(told_plain(run.name, b"not enough memory")),
         }
-    }
-
-    /// Whether the script came to its end; then its result is written.
-    fn run_under(
-        &self,
-        script: &Script,
-        run: &Run<'_>,
-        session: &RefCell<api::Session<'_>>,
-        out: &mut Reply,
-    ) -> mlua::Result<bool> {
-        self.env.raw_set("KEYS", self.strings(run.keys)?)?;
-        self.env.raw_set("ARGV", self.strings(run.args)?)?;
-        self.lua.scope(|scope| {
-            api::bind(&self.api, scope, session)?;
-            let (ended, result): (bool, Value) = self.run.call(&script.code)?;
-            if ended {
-                let resp3 = session.borrow().reply.is_resp3();
-                convert::write_value(&result, resp3, out)?;
-            }
-            Ok(ended)
-        })
-    }
-
-    fn strings(&self, texts: &[&[u8]]) -> mlua::Result<Table> {
-        let table = self.lua.create_table_with_capacity(texts.len(), 0)?;
-        for text in texts {
-            table.raw_push(self.lua.create_string(text)?)?;
-        }
-        Ok(table)
     }
 }
 
@@ -181,12 +221,17 @@ fn alive(running: &Running) -> mlua::Result<()> {
     Ok(())
 }
 
+/// Keeps what nobody caught.
+fn error_handler(lua: &Lua, failure: &Arc<Mutex<Option<Thrown>>>) -> mlua::Result<Function> {
+    let failure = Arc::clone(failure);
+    lua.create_function(move |lua, problem: Value| {
+        *failure.lock() = Some(thrown(lua, &problem));
+        Ok(())
+    })
+}
+
 /// What the prelude needs of this side.
-fn host_table(
-    lua: &Lua,
-    running: &Arc<Running>,
-    failure: &Arc<Mutex<Option<Thrown>>>,
-) -> mlua::Result<Table> {
+fn host_table(lua: &Lua, running: &Arc<Running>) -> mlua::Result<Table> {
     let host = lua.create_table()?;
     host.raw_set("globals", lua.globals())?;
     let refuse = |lua: &Lua, _: MultiValue| -> mlua::Result<()> {
@@ -216,12 +261,6 @@ fn host_table(
     host.raw_set("is_bytecode", lua.create_function(is_bytecode)?)?;
     let stop = Arc::clone(running);
     host.raw_set("check_alive", lua.create_function(move |_, ()| alive(&stop))?)?;
-    let failure = Arc::clone(failure);
-    let handler = move |lua: &Lua, problem: Value| {
-        *failure.lock() = Some(thrown(lua, &problem));
-        Ok(())
-    };
-    host.raw_set("handler", lua.create_function(handler)?)?;
     api::random(lua, &host)?;
     Ok(host)
 }
@@ -230,7 +269,7 @@ fn host_table(
 fn error_object(lua: &Lua, problem: Value) -> mlua::Result<Value> {
     let Value::Error(error) = &problem else { return Ok(problem) };
     match raise::raised(error) {
-        Some(Raised::Reply(text)) => Ok(Value::Table(convert::error_table(lua, text)?)),
+        Some(Raised::Reply(text)) => Ok(Value::Table(raise::error_table(lua, text)?)),
         _ => {
             let text = raise::text_of(&problem).unwrap_or_default();
             Ok(Value::String(lua.create_string(text)?))
@@ -238,15 +277,23 @@ fn error_object(lua: &Lua, problem: Value) -> mlua::Result<Value> {
     }
 }
 
+/// The text of a library's error, its code in front.
+fn told(error: &mlua::Error) -> Vec<u8> {
+    match raise::raised(error) {
+        Some(Raised::Reply(text)) => text.clone(),
+        Some(Raised::Text(text)) => with_code(text),
+        None => with_code(&raise::plain(error)),
+    }
+}
+
+fn with_code(text: &[u8]) -> Vec<u8> {
+    [b"ERR ", text].concat()
+}
+
 /// An error that no script caught, as it is answered.
 fn thrown(lua: &Lua, problem: &Value) -> Thrown {
-    let with_code = |text: &[u8]| [b"ERR ", text].concat();
     let text = match problem {
-        Value::Error(error) => match raise::raised(error) {
-            Some(Raised::Reply(text)) => text.clone(),
-            Some(Raised::Text(text)) => with_code(text),
-            None => with_code(&raise::plain(error)),
-        },
+        Value::Error(error) => told(error),
         Value::Table(_) => raise::text_of(problem).unwrap_or_else(|| b"ERR unknown error".to_vec()),
         other => with_code(other.to_string().unwrap_or_default().as_bytes()),
     };

@@ -86,13 +86,12 @@ pub(super) fn check(name: &str, file: impl Read, out: &mut impl Write) -> io::Re
         }
     }
     let offset = reader.offset();
-    match reader.stored_checksum() {
-        None => {}
-        Some(0) => {
-            writeln!(out, "[offset {offset}] RDB file was saved with checksum disabled: no check performed.")?
-        }
-        Some(_) => writeln!(out, "[offset {offset}] Checksum OK")?,
-    }
+    let verdict = match reader.stored_checksum() {
+        None => "The version of this RDB file has no checksum.",
+        Some(0) => "RDB file was saved with checksum disabled: no check performed.",
+        Some(_) => "Checksum OK",
+    };
+    writeln!(out, "[offset {offset}] {verdict}")?;
     writeln!(out, "[offset {offset}] \\o/ RDB looks OK! \\o/")?;
     if reader.skipped() > 0 {
         writeln!(out, "[info] {} keys with empty collections, which loading skips", reader.skipped())?;

@@ -199,6 +199,16 @@ fn put_off_work_counts_for_its_command() {
 }
 
 #[test]
+fn flushing_is_counted() {
+    let server = Server::start();
+    let mut client = server.client();
+    for command in ["flushall", "flushdb"] {
+        client.ok(&[command]);
+        assert!(field(&mut client, "commandstats", &format!("cmdstat_{command}")).starts_with("calls=1,"));
+    }
+}
+
+#[test]
 fn scripts_are_counted() {
     let server = Server::start();
     let mut client = server.client();

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::Command;
 
 use crate::support::{
-    Client, Finished, Reply, Server, data, free_port, run, run_with_stdin, server_binary,
+    Client, Finished, ReferenceCommands, Reply, Server, data, free_port, run, run_with_stdin, server_binary,
     testing_the_reference,
 };
 
@@ -197,6 +197,29 @@ fn the_redis_conf_of_seed_002_is_taken_as_it_stands() {
     assert!(memory.contains("maxmemory:268435456\r\n"), "{memory}");
     assert!(memory.contains("maxmemory_policy:allkeys-lru\r\n"), "{memory}");
     assert!(client.call(&["INFO", "clients"]).text().contains("maxclients:100\r\n"));
+}
+
+#[test]
+fn every_command_of_redis_can_be_renamed_away() {
+    let commands = ReferenceCommands::load();
+    let lines: String = commands.names().map(|name| format!("rename-command {name} \"\"\n")).collect();
+    let server = Server::with_config(&lines, &[]);
+    let mut client = server.client();
+    for command in ["GET", "ACL", "MIGRATE", "SAVE"] {
+        assert!(client.call(&[command]).is_error("ERR unknown command"), "{command}");
+    }
+}
+
+#[test]
+fn the_greeting_tells_the_process() {
+    // Redis's own suite waits for this.
+    let mut server = Server::with(&["--always-show-logo", "yes"]);
+    let pid = server.pid();
+    server.wait_for_log("Server initialized");
+    let log = server.log();
+    let told = log.find(&format!(" PID: {pid}\n")).expect("the greeting has the process number");
+    assert!(told < log.find("Server initialized").expect("waited for"), "{log}");
+    assert_eq!(server.stop("TERM"), Some(0));
 }
 
 #[test]

@@ -121,15 +121,18 @@ impl DoubleText {
         } else if let Some(integer) = exact_i64(value) {
             text.push(itoa::Buffer::new().format(integer).as_bytes());
         } else {
-            if value < 0.0 {
-                text.push(b"-");
-            }
-            if value.is_infinite() {
-                text.push(b"inf");
-            } else {
-                text.push_digits(&grisu::digits(value.abs()));
-            }
+            text.push_inexact(value);
         }
+        text
+    }
+
+    /// The text without the exception for integers: `1e+10` instead of `10000000000`. Digests are of it.
+    pub fn shortest(value: f64) -> Self {
+        if value.is_nan() || value == 0.0 {
+            return DoubleText::new(value);
+        }
+        let mut text = DoubleText { bytes: [0; 32], len: 0 };
+        text.push_inexact(value);
         text
     }
 
@@ -137,6 +140,18 @@ impl DoubleText {
     #[inline]
     pub fn as_bytes(&self) -> &[u8] {
         &self.bytes[..self.len]
+    }
+
+    /// Anything but NaN and zeros.
+    fn push_inexact(&mut self, value: f64) {
+        if value < 0.0 {
+            self.push(b"-");
+        }
+        if value.is_infinite() {
+            self.push(b"inf");
+        } else {
+            self.push_digits(&grisu::digits(value.abs()));
+        }
     }
 
     fn push(&mut self, bytes: &[u8]) {

@@ -1,5 +1,6 @@
 //! DEBUG: what test suites need of a server. It runs behind the closed gate, so nothing else runs meanwhile.
 
+mod digest;
 mod object;
 mod populate;
 mod protocol;
@@ -46,11 +47,32 @@ const SUBCOMMANDS: &[Subcommand] = &[
         meaning: "Take another replication id: replicas will need a full resynchronization.",
     },
     Subcommand {
+        name: "digest",
+        arguments: (0, 0),
+        run: digest::all,
+        usage: "DIGEST",
+        meaning: "Tell a digest of all data, equal wherever the data are.",
+    },
+    Subcommand {
+        name: "digest-value",
+        arguments: (0, usize::MAX),
+        run: digest::values,
+        usage: "DIGEST-VALUE <key> [<key> ...]",
+        meaning: "Tell digests of the values of keys; zeros for an absent one.",
+    },
+    Subcommand {
         name: "error",
         arguments: (1, 1),
         run: answer_error,
         usage: "ERROR <string>",
         meaning: "Answer <string> as an error.",
+    },
+    Subcommand {
+        name: "listpack",
+        arguments: (1, 1),
+        run: object::listpack,
+        usage: "LISTPACK <key>",
+        meaning: "Write the elements of a listpack to the log.",
     },
     Subcommand {
         name: "log",
@@ -129,14 +151,11 @@ const UNSUPPORTED: &[&str] = &[
     "config-rewrite-force-all",
     "crash-and-recover",
     "dict-resizing",
-    "digest",
-    "digest-value",
     "drop-cluster-packet-filter",
     "htstats",
     "htstats-key",
     "jmap",
     "leak",
-    "listpack",
     "loadaof",
     "mallctl",
     "mallctl-str",

@@ -6,7 +6,7 @@ use crate::base::lzf::Compressor;
 use crate::base::num::{IntText, parse_i64};
 use crate::command::error;
 use crate::keyspace::view::lru_seconds;
-use crate::keyspace::{Access, EntryRef, StrRef, Type};
+use crate::keyspace::{Access, EntryRef, StrRef, Type, Value};
 use crate::types::{hash::Hash, list::List, set::Set, zset::Zset};
 
 use super::super::{Call, DONE, Outcome};
@@ -26,6 +26,26 @@ pub(super) fn object(call: &mut Call<'_>) -> Outcome {
         describe_chunks(&list, settings.encodings.list_max_listpack_size, &mut line);
     }
     call.reply.simple(line);
+    DONE
+}
+
+/// Writes what a listpack holds to the log, an element a line.
+pub(super) fn listpack(call: &mut Call<'_>) -> Outcome {
+    let entry = call.keys.find(call.args[2], Access::Silent).ok_or(error::NO_SUCH_KEY)?;
+    let value = entry.share_value();
+    let listpack = match &value {
+        Value::List(list) => list.as_listpack(),
+        Value::Set(set) => set.as_listpack(),
+        Value::Hash(hash) => hash.as_listpack().or_else(|| hash.as_timed_listpack()),
+        Value::Zset(zset) => zset.as_listpack(),
+        Value::Str(_) | Value::Stream(_) => None,
+    };
+    let listpack = listpack.ok_or(error::NOT_A_LISTPACK)?;
+    tracing::info!("Listpack of {} bytes:", listpack.bytes().len());
+    for (index, element) in listpack.iter().enumerate() {
+        tracing::info!("{index}: {}", element.to_vec().escape_ascii());
+    }
+    call.reply.simple("Listpack written to the log");
     DONE
 }
 

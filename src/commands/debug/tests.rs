@@ -116,3 +116,78 @@ fn small_things() {
     ]);
     assert!(rig.run("DEBUG HELP").contains("+POPULATE <count> [<prefix>] [<size>] +    Create"));
 }
+
+#[test]
+fn digests_are_those_of_redis() {
+    // Expected: what DEBUG DIGEST-VALUE and DEBUG DIGEST of Redis 7.4.1 said after the same commands.
+    let mut rig = Rig::new();
+    for command in [
+        "SET str hello",
+        "SET int 12345 PX 100000",
+        "RPUSH list a b 3",
+        "SADD set a 2 c",
+        "SADD ints 1 2 3",
+        "ZADD zset 1.5 a 10000000000 b -inf c",
+        "HSET hash f v g 7",
+        "HSET timed f v g 7",
+        "HPEXPIRE timed 100000 FIELDS 1 f",
+        "XADD stream 1-1 f v 2 3",
+        "XADD stream 5-0 x y",
+    ] {
+        let reply = rig.run(command);
+        assert!(!reply.starts_with('-'), "{command}: {reply}");
+    }
+    let values = [
+        ("str", "36b23a1456b2dce2c3ed252c456761301dba8060"),
+        ("int", "074a6e8892a0b0b4fcf085794cb69322c36c9d00"),
+        ("list", "09eb1fc9381ee92790d59930ab462945f8cd948b"),
+        ("set", "6aa0a97d256895d83b79bbdd47f20f0a4fc2455a"),
+        ("ints", "2a462a3f51a1db89738ebbeef0c47ce1bbc85246"),
+        ("zset", "a0ffbca9d47c8834108f78375f0c5fb1f7e5fe3a"),
+        ("hash", "42e8aee1f7247f7f7997132f31f0ea5085e70d29"),
+        ("timed", "a69751ac18783f165c6317b0dd81a61f80e4849c"),
+        ("stream", "355d20a56f2c6b549a24066fa940315da01c335b"),
+        ("nope", "0000000000000000000000000000000000000000"),
+    ];
+    for (key, digest) in values {
+        assert_eq!(rig.run(&format!("DEBUG DIGEST-VALUE {key}")), format!("*1 +{digest}"), "{key}");
+    }
+    rig.check(&[("SELECT 3", "+OK"), ("SET other db", "+OK"), ("SELECT 0", "+OK")]);
+    assert_eq!(rig.run("DEBUG DIGEST"), "+a28fcf8ceb3d878814d6ca569a13c82c5ce75185");
+    rig.check(&[("FLUSHALL", "+OK"), ("DEBUG DIGEST", &format!("+{}", "0".repeat(40)))]);
+    assert_eq!(rig.run("DEBUG DIGEST-VALUE"), "*0");
+}
+
+#[test]
+fn digests_tell_nothing_of_encodings() {
+    let mut rig = Rig::new();
+    let large = "x".repeat(65);
+    for (fill, grow, shrink, large_encoding) in [
+        ("SADD k a 1", "SADD k {}", "SREM k {}", "hashtable"),
+        ("HSET k a 1 b 2", "HSET k {} v", "HDEL k {}", "hashtable"),
+        ("ZADD k 1 a 2.5 1", "ZADD k 3 {}", "ZREM k {}", "skiplist"),
+    ] {
+        rig.run(fill);
+        let small = rig.run("DEBUG DIGEST");
+        // What has grown too long stays in the large form.
+        rig.run(&grow.replace("{}", &large));
+        assert_ne!(rig.run("DEBUG DIGEST"), small, "{fill}");
+        rig.run(&shrink.replace("{}", &large));
+        let encoding = rig.run("OBJECT ENCODING k");
+        assert!(encoding.ends_with(large_encoding), "{fill}: {encoding}");
+        assert_eq!(rig.run("DEBUG DIGEST"), small, "{fill}");
+        rig.run("DEL k");
+    }
+}
+
+#[test]
+fn listpack_goes_to_the_log() {
+    let mut rig = Rig::new();
+    rig.check(&[("HSET h f v", ":1"), ("DEBUG LISTPACK h", "+Listpack written to the log")]);
+    rig.check(&[
+        ("HPEXPIRE h 1000 FIELDS 1 f", "*1 :1"),
+        ("DEBUG LISTPACK h", "+Listpack written to the log"),
+    ]);
+    rig.check(&[("SET s x", "+OK"), ("DEBUG LISTPACK s", "-ERR Not a listpack encoded object.")]);
+    assert_eq!(rig.run("DEBUG LISTPACK nope"), "-ERR no such key");
+}

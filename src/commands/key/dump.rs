@@ -215,7 +215,8 @@ mod tests {
         let mut rig = listening();
         rig.check(&[("RPUSH a x 2 y", ":3"), ("DUMP nope", "$-1")]);
         let payload = dump(&mut rig, "a");
-        (rig.events(), rig.dirty());
+        rig.events();
+        rig.dirty();
         assert_eq!(restore(&mut rig, "b", "0", &payload, ""), "+OK");
         assert_eq!((rig.events(), rig.dirty()), (vec!["0 restore b".to_owned()], 1));
         rig.check(&[("LRANGE b 0 -1", "*3 $1 x $1 2 $1 y"), ("TTL b", ":-1")]);
@@ -282,7 +283,8 @@ mod tests {
         let mut rig = listening();
         rig.run("SET a 1");
         let payload = dump(&mut rig, "a");
-        (rig.events(), rig.dirty());
+        rig.events();
+        rig.dirty();
         assert_eq!(restore(&mut rig, "b", "1", &payload, "absttl"), "+OK");
         assert_eq!((rig.events().len(), rig.dirty()), (0, 0));
         assert_eq!(restore(&mut rig, "a", "1", &payload, "absttl replace"), "+OK");

@@ -3,8 +3,10 @@
 mod basic;
 mod dump;
 mod expire;
+mod migrate;
 mod object;
 mod scan;
+mod target;
 mod transfer;
 
 #[cfg(test)]
@@ -44,6 +46,7 @@ pub const COMMANDS: &[Command] = &[
     dump::DUMP,
     dump::RESTORE,
     dump::RESTORE_ASKING,
+    migrate::MIGRATE,
 ];
 
 const GROUP: &str = "generic";

@@ -272,6 +272,25 @@ fn keys_match_patterns_and_leave_out_the_expired() {
 }
 
 #[test]
+fn swapping_brings_no_expired_key_to_its_watchers() {
+    // A key that had expired when the databases were swapped ended the transactions of those who watch its name.
+    for stale_before in [false, true] {
+        let mut rig = Rig::new();
+        rig.server.active_expire.store(false, std::sync::atomic::Ordering::Relaxed);
+        rig.check(&[("SET x bar PX 1", "+OK"), ("SELECT 1", "+OK")]);
+        if stale_before {
+            rig.run("SET x foo PX 1");
+        }
+        rig.now += 5;
+        rig.check(&[("WATCH x", "+OK"), ("SWAPDB 0 1", "+OK")]);
+        assert_eq!(rig.run("EXISTS x"), ":0");
+        assert!(!rig.session.watch.flag.is_raised(), "{stale_before}");
+        rig.check(&[("SELECT 0", "+OK"), ("SET x new", "+OK"), ("SWAPDB 0 1", "+OK")]);
+        assert!(rig.session.watch.flag.is_raised(), "{stale_before}");
+    }
+}
+
+#[test]
 fn many_keys_are_walked_without_locks() {
     let mut rig = Rig::new();
     for number in 0..5000 {

@@ -1,14 +1,17 @@
-//! FUNCTION: the libraries of functions, of which there are none yet.
+//! FUNCTION: the libraries of functions.
 //!
-//! Libraries can't be loaded, so FCALL and FUNCTION LOAD, DUMP and RESTORE don't exist: they are unknown commands.
-//! What asks about libraries, or clears them, answers as for a server without any: clients and test suites
-//! do so without using functions.
+//! What changes them runs behind the closed gate, so that no function runs meanwhile.
 
+use std::sync::atomic::Ordering;
+
+use crate::base::glob;
 use crate::command::error;
 use crate::command::row::*;
+use crate::resp::Reply;
+use crate::script::{Kind, Library, RestorePolicy};
 
 use super::super::{Call, Command, DONE, Outcome, help};
-use super::GROUP;
+use super::{GROUP, busy, end};
 
 /// The container's row.
 pub const FUNCTION: Command = Command::container(
@@ -21,17 +24,35 @@ pub const FUNCTION: Command = Command::container(
     SUBCOMMANDS,
 );
 
+const ON_ALL: &[&str] = &["request_policy:all_shards", "response_policy:all_succeeded"];
+const COST: &str = "O(N) with N being the number of functions";
+
 const SUBCOMMANDS: &[Command] = &[
     Command::new(
-        row("function|delete", 3, &[NOSCRIPT, WRITE])
-            .tips(&["request_policy:all_shards", "response_policy:all_succeeded"])
-            .doc(GROUP, "7.0.0", "O(1)", "Deletes a library."),
-        |_| Err(error::LIBRARY_NOT_FOUND),
+        row("function|delete", 3, &[NOSCRIPT, WRITE, EXCLUSIVE]).tips(ON_ALL).doc(
+            GROUP,
+            "7.0.0",
+            "O(1)",
+            "Deletes a library.",
+        ),
+        delete,
     ),
     Command::new(
-        row("function|flush", -2, &[NOSCRIPT, WRITE])
-            .tips(&["request_policy:all_shards", "response_policy:all_succeeded"])
-            .doc(GROUP, "7.0.0", "O(N) with N being the number of functions", "Deletes all libraries."),
+        row("function|dump", 2, &[NOSCRIPT]).doc(
+            GROUP,
+            "7.0.0",
+            COST,
+            "Returns all libraries in one string.",
+        ),
+        dump,
+    ),
+    Command::new(
+        row("function|flush", -2, &[NOSCRIPT, WRITE, EXCLUSIVE]).tips(ON_ALL).doc(
+            GROUP,
+            "7.0.0",
+            COST,
+            "Deletes all libraries.",
+        ),
         flush,
     ),
     Command::new(
@@ -41,24 +62,40 @@ const SUBCOMMANDS: &[Command] = &[
             "O(1)",
             "Tells about the subcommands.",
         ),
-        |call| {
-            let subcommands = [
-                ("DELETE <library>", "Delete a library."),
-                ("FLUSH [ASYNC|SYNC]", "Delete all libraries."),
-                ("LIST [LIBRARYNAME <pattern>] [WITHCODE]", "Return the libraries."),
-                ("STATS", "Return what runs, and the engines with the numbers of their libraries."),
-            ];
-            help::answer(call, &subcommands)
-        },
+        tell_help,
+    ),
+    Command::new(
+        row("function|kill", 2, &[ALLOW_BUSY, NOSCRIPT])
+            .tips(&["request_policy:all_shards", "response_policy:one_succeeded"])
+            .doc(GROUP, "7.0.0", "O(1)", "Ends the function that runs."),
+        |call| end(call, Kind::Functions),
     ),
     Command::new(
         row("function|list", -2, &[NOSCRIPT]).tips(&["nondeterministic_output_order"]).doc(
             GROUP,
             "7.0.0",
-            "O(N) with N being the number of functions",
+            COST,
             "Returns the libraries.",
         ),
         list,
+    ),
+    Command::new(
+        row("function|load", -3, &[DENYOOM, NOSCRIPT, WRITE, EXCLUSIVE]).tips(ON_ALL).doc(
+            GROUP,
+            "7.0.0",
+            "O(1) (considering compilation time is redundant)",
+            "Creates a library.",
+        ),
+        load,
+    ),
+    Command::new(
+        row("function|restore", -3, &[DENYOOM, NOSCRIPT, WRITE, EXCLUSIVE]).tips(ON_ALL).doc(
+            GROUP,
+            "7.0.0",
+            "O(N) with N being the number of functions on the payload",
+            "Creates the libraries of a dump.",
+        ),
+        restore,
     ),
     Command::new(
         row("function|stats", 2, &[NOSCRIPT, ALLOW_BUSY])
@@ -72,43 +109,166 @@ const fn row(name: &'static str, arity: i32, flags: &[Flags]) -> Spec {
     Spec::new(name, arity).flags(flags).categories(&[Categories::SCRIPTING])
 }
 
-fn flush(call: &mut Call<'_>) -> Outcome {
-    let mut args = call.args_from(2);
-    if !args.is_empty() && (args.len() > 1 || !(args.word("SYNC") || args.word("ASYNC"))) {
-        return Err(error::FUNCTION_FLUSH_MODE);
+/// The libraries have changed: that is to be saved as a change of data is.
+fn changed(call: &mut Call<'_>) {
+    call.server.dirty.fetch_add(1, Ordering::Relaxed);
+}
+
+fn load(call: &mut Call<'_>) -> Outcome {
+    let (code, options) = call.args[2..].split_last().expect("the row's arity");
+    if let Some(word) = options.iter().find(|word| !word.eq_ignore_ascii_case(b"replace")) {
+        return Err(error::function_load_option(word));
     }
+    let server = call.server;
+    let name = server.functions.lock().load(&server.scripts.running, code, !options.is_empty())?;
+    changed(call);
+    call.reply.bulk(&name);
+    DONE
+}
+
+fn delete(call: &mut Call<'_>) -> Outcome {
+    if !call.server.functions.lock().delete(call.args[2]) {
+        return Err(error::LIBRARY_NOT_FOUND);
+    }
+    changed(call);
+    call.reply.ok();
+    DONE
+}
+
+fn flush(call: &mut Call<'_>) -> Outcome {
+    match call.args {
+        [_, _] => {}
+        [_, _, mode] if mode.eq_ignore_ascii_case(b"sync") || mode.eq_ignore_ascii_case(b"async") => {}
+        [_, _, _] => return Err(error::FUNCTION_FLUSH_MODE),
+        _ => return Err(error::subcommand_syntax(call.args)),
+    }
+    call.server.functions.lock().flush();
+    changed(call);
+    call.reply.ok();
+    DONE
+}
+
+fn dump(call: &mut Call<'_>) -> Outcome {
+    let dump = call.server.functions.lock().dump();
+    call.reply.bulk(&dump);
+    DONE
+}
+
+fn restore(call: &mut Call<'_>) -> Outcome {
+    let policy = match call.args {
+        [_, _, _] => RestorePolicy::Append,
+        [_, _, _, word] if word.eq_ignore_ascii_case(b"append") => RestorePolicy::Append,
+        [_, _, _, word] if word.eq_ignore_ascii_case(b"replace") => RestorePolicy::Replace,
+        [_, _, _, word] if word.eq_ignore_ascii_case(b"flush") => RestorePolicy::Flush,
+        [_, _, _, _] => return Err(error::FUNCTION_RESTORE_POLICY),
+        _ => return Err(error::subcommand_syntax(call.args)),
+    };
+    let server = call.server;
+    server.functions.lock().restore(&server.scripts.running, call.args[2], policy)?;
+    changed(call);
     call.reply.ok();
     DONE
 }
 
 fn list(call: &mut Call<'_>) -> Outcome {
     let mut args = call.args_from(2);
-    let (mut named, mut with_code) = (false, false);
+    let (mut pattern, mut with_code) = (None, false);
     while let Some(word) = args.peek() {
         if !with_code && args.word("WITHCODE") {
             with_code = true;
-        } else if !named && args.word("LIBRARYNAME") {
-            args.take().ok_or(error::LIBRARY_NAME_MISSING)?;
-            named = true;
+        } else if pattern.is_none() && args.word("LIBRARYNAME") {
+            pattern = Some(args.take().ok_or(error::LIBRARY_NAME_MISSING)?);
         } else {
             return Err(error::unknown_argument(word));
         }
     }
-    call.reply.array(0);
+    let libraries = call.server.functions.lock();
+    let (header, mut count) = (call.reply.defer(), 0);
+    for library in libraries.libraries() {
+        if pattern.is_none_or(|pattern| glob::matches(pattern, &library.name, true)) {
+            write_library(call.reply, library, with_code);
+            count += 1;
+        }
+    }
+    call.reply.finish_array(header, count);
     DONE
 }
 
+fn write_library(reply: &mut Reply, library: &Library, with_code: bool) {
+    reply.map(if with_code { 4 } else { 3 });
+    reply.bulk(b"library_name");
+    reply.bulk(&library.name);
+    reply.bulk(b"engine");
+    reply.bulk(b"LUA");
+    reply.bulk(b"functions");
+    reply.array(library.functions.len());
+    for function in &library.functions {
+        reply.map(3);
+        reply.bulk(b"name");
+        reply.bulk(&function.name);
+        reply.bulk(b"description");
+        match &function.description {
+            Some(text) => reply.bulk(text),
+            None => reply.null(),
+        }
+        reply.bulk(b"flags");
+        reply.set(function.flags.names().count());
+        function.flags.names().for_each(|name| reply.simple(name));
+    }
+    if with_code {
+        reply.bulk(b"library_code");
+        reply.bulk(&library.code);
+    }
+}
+
 fn stats(call: &mut Call<'_>) -> Outcome {
+    let running = &call.server.scripts.running;
+    if running.is_active() && running.kind() == Kind::Scripts {
+        return Err(busy(call.server));
+    }
+    let figures = call.server.functions.figures();
     call.reply.map(2);
     call.reply.bulk(b"running_script");
-    call.reply.null();
+    match running.about().filter(|_| running.is_active()) {
+        None => call.reply.null(),
+        Some(about) => {
+            call.reply.map(3);
+            call.reply.bulk(b"name");
+            call.reply.bulk(&about.name);
+            call.reply.bulk(b"command");
+            call.reply.array(about.command.len());
+            about.command.iter().for_each(|arg| call.reply.bulk(arg));
+            call.reply.bulk(b"duration_ms");
+            call.reply.int(about.since.elapsed().as_millis() as i64);
+        }
+    }
     call.reply.bulk(b"engines");
     call.reply.map(1);
     call.reply.bulk(b"LUA");
     call.reply.map(2);
-    for number in [&b"libraries_count"[..], b"functions_count"] {
-        call.reply.bulk(number);
-        call.reply.int(0);
-    }
+    call.reply.bulk(b"libraries_count");
+    call.reply.int(figures.libraries as i64);
+    call.reply.bulk(b"functions_count");
+    call.reply.int(figures.functions as i64);
     DONE
+}
+
+fn tell_help(call: &mut Call<'_>) -> Outcome {
+    help::answer(
+        call,
+        &[
+            ("LOAD [REPLACE] <code>", "Create a library; its first line tells its name."),
+            ("DELETE <library>", "Delete a library."),
+            ("LIST [LIBRARYNAME <pattern>] [WITHCODE]", "Return the libraries and their functions."),
+            ("STATS", "Return what runs, and the engines with the numbers of their libraries."),
+            ("KILL", "End the function that runs, unless it has written."),
+            ("FLUSH [ASYNC|SYNC]", "Delete all libraries."),
+            ("DUMP", "Return all libraries in one string for RESTORE."),
+            (
+                "RESTORE <dump> [FLUSH|APPEND|REPLACE]",
+                "Create the libraries of a dump. Those that are there go (FLUSH), stay (APPEND, the default),\n\
+                 or stay unless the dump has one of the same name (REPLACE).",
+            ),
+        ],
+    )
 }

@@ -1,4 +1,4 @@
-//! Scripts: EVAL, EVALSHA, their read-only forms, and SCRIPT; FUNCTION as far as there are no functions.
+//! Scripts and functions: EVAL, EVALSHA, FCALL, their read-only forms, SCRIPT and FUNCTION.
 
 mod function;
 mod run;
@@ -7,12 +7,14 @@ mod tests;
 
 use crate::command::row::*;
 use crate::command::{Error, error};
-use crate::script::{Kill, Refused, sha_of};
+use crate::script::{Kill, Kind, Refused, sha_of};
 
-use super::{Call, Command, DONE, Outcome, help};
+use super::{Call, Command, DONE, Outcome, Server, help};
 
 const GROUP: &str = "scripting";
 const COST: &str = "Depends on the script that is executed.";
+
+const FUNCTION_COST: &str = "Depends on the function that is executed.";
 
 const ANY_USE: &[KeySpec] = &[KeySpec::counted(2, &[RW, ACCESS, UPDATE])];
 const NOTED_USE: &[KeySpec] = &[KeySpec::counted(2, &[RW, ACCESS, UPDATE])
@@ -48,6 +50,19 @@ pub const COMMANDS: &[Command] = &[
             "Runs a Lua script that only reads, known by its SHA1.",
         ),
         run::evalsha_ro,
+    ),
+    Command::new(
+        eval_row("fcall").keys(NOTED_USE).doc(GROUP, "7.0.0", FUNCTION_COST, "Runs a function."),
+        run::fcall,
+    ),
+    Command::new(
+        eval_ro_row("fcall_ro").keys(NOTED_READING).doc(
+            GROUP,
+            "7.0.0",
+            FUNCTION_COST,
+            "Runs a function that only reads.",
+        ),
+        run::fcall_ro,
     ),
     Command::container(
         Spec::new("script", -2).doc(
@@ -164,12 +179,26 @@ fn flush(call: &mut Call<'_>) -> Outcome {
 }
 
 fn kill(call: &mut Call<'_>) -> Outcome {
-    match call.server.scripts.running.kill() {
+    end(call, Kind::Scripts)
+}
+
+/// Ends what runs, if it is of this kind.
+fn end(call: &mut Call<'_>, kind: Kind) -> Outcome {
+    match call.server.scripts.running.kill(kind) {
         Kill::Killed => call.reply.ok(),
         Kill::NotBusy => return Err(error::NOTBUSY),
         Kill::Unkillable => return Err(error::UNKILLABLE),
+        Kill::OtherKind => return Err(busy(call.server)),
     }
     DONE
+}
+
+/// What others are told while a script or a function runs for too long.
+pub fn busy(server: &Server) -> Error {
+    match server.scripts.running.kind() {
+        Kind::Scripts => error::BUSY,
+        Kind::Functions => error::BUSY_FUNCTION,
+    }
 }
 
 fn load(call: &mut Call<'_>) -> Outcome {

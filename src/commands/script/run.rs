@@ -2,13 +2,15 @@
 
 use crate::base::alloc;
 use crate::base::clock::monotonic_ns;
+use crate::base::num::parse_i64;
 use crate::command::error::{self, Error};
 use crate::command::spec::Flags;
 use crate::commands::account::account;
+use crate::commands::server::rdb::write_refusal;
 use crate::commands::{Call, DONE, Found, Outcome};
 use crate::keyspace::Plan;
-use crate::resp::{Protocol, Reply};
-use crate::script::{Failure, Host, Run, ScriptFlags, Sha, sha_of};
+use crate::resp::Reply;
+use crate::script::{Code, Failure, Host, Run, ScriptFlags, Sha, Vm};
 
 pub fn eval(call: &mut Call<'_>) -> Outcome {
     run(call, false, false)
@@ -32,37 +34,73 @@ fn run(call: &mut Call<'_>, by_sha: bool, reads_only: bool) -> Outcome {
         return Err(error::NOSCRIPT);
     }
     let count = call.args_from(2).int()?;
-    let args = &call.args[3..];
-    if count > args.len() as i64 {
-        return Err(error::SCRIPT_KEYS_BEYOND_ARGS);
-    }
-    let count = usize::try_from(count).map_err(|_| error::SCRIPT_KEYS_NEGATIVE)?;
-    let sha = match Sha::try_from(body) {
-        Ok(sha) if by_sha => sha.map(|byte| byte.to_ascii_lowercase()),
-        _ => sha_of(body),
-    };
+    let (keys, args) = split(&call.args[3..], count)?;
     let server = call.server;
     let scripts = &server.scripts;
     let mut state = scripts.lock();
+    let sha = match Sha::try_from(body) {
+        Ok(sha) if by_sha => sha.map(|byte| byte.to_ascii_lowercase()),
+        _ => state.sha_of(body),
+    };
     let script = match state.find(&sha) {
         Some(script) => script,
         None if by_sha => return Err(error::NOSCRIPT),
         None => state.add(&scripts.running, body, sha, false)?,
     };
+    let run = Run { name: &sha, keys, args };
+    let vm = state.vm(&scripts.running)?;
+    execute(call, vm, &run, (script.code, script.flags), reads_only)
+}
+
+pub fn fcall(call: &mut Call<'_>) -> Outcome {
+    run_function(call, false)
+}
+
+pub fn fcall_ro(call: &mut Call<'_>) -> Outcome {
+    run_function(call, true)
+}
+
+fn run_function(call: &mut Call<'_>, reads_only: bool) -> Outcome {
+    let server = call.server;
+    let mut libraries = server.functions.lock();
+    let name = call.args[1];
+    let function = libraries.find(name).ok_or(error::FUNCTION_NOT_FOUND)?;
+    let count = parse_i64(call.args[2]).ok_or(error::FUNCTION_KEYS)?;
+    let args = &call.args[3..];
+    let (keys, args) = split(args, count)?;
+    let run = Run { name, keys, args };
+    let vm = libraries.vm(&server.scripts.running)?;
+    execute(call, vm, &run, (function.code, function.flags), reads_only)
+}
+
+/// Splits arguments into so many keys and the rest.
+fn split<'a, 'b>(args: &'a [&'b [u8]], keys: i64) -> Result<(&'a [&'b [u8]], &'a [&'b [u8]]), Error> {
+    if keys > args.len() as i64 {
+        return Err(error::SCRIPT_KEYS_BEYOND_ARGS);
+    }
+    let keys = usize::try_from(keys).map_err(|_| error::SCRIPT_KEYS_NEGATIVE)?;
+    Ok(args.split_at(keys))
+}
+
+/// Runs a script or a function that is found.
+fn execute(
+    call: &mut Call<'_>,
+    vm: &mut Vm,
+    run: &Run<'_>,
+    (code, flags): (Code, ScriptFlags),
+    reads_only: bool,
+) -> Outcome {
     let limit = call.settings().memory.maxmemory as usize;
     let out_of_memory = limit != 0 && alloc::used() > limit;
-    admit(script.flags, reads_only, out_of_memory)?;
-    let declared = !script.flags.contains(ScriptFlags::COMPAT);
-    let no_writes = reads_only || declared && script.flags.contains(ScriptFlags::NO_WRITES);
-    let allow_oom = declared && script.flags.contains(ScriptFlags::ALLOW_OOM);
-    let (keys, args) = args.split_at(count);
-    let run = Run { sha, keys, args, protocol: Protocol::Resp2 };
-    let vm = state.vm(&scripts.running)?;
+    admit(flags, reads_only, out_of_memory)?;
+    let declared = !flags.contains(ScriptFlags::COMPAT);
+    let no_writes = reads_only || declared && flags.contains(ScriptFlags::NO_WRITES);
+    let allow_oom = declared && flags.contains(ScriptFlags::ALLOW_OOM);
     let db = call.session.db;
     let mut out = std::mem::take(call.reply);
     let from = out.len();
     let mut host = Caller { call, no_writes, checks_memory: out_of_memory && !allow_oom, wrote: false };
-    let outcome = vm.run(&script, &run, &mut host, &mut out);
+    let outcome = vm.run(code, run, &mut host, &mut out);
     *call.reply = out;
     call.session.db = db;
     if let Err(Failure(text)) = outcome {
@@ -104,6 +142,11 @@ impl Caller<'_, '_> {
         if self.no_writes && flags.intersects(Flags::WRITE | Flags::MAY_REPLICATE) {
             return Err(error::SCRIPT_MAY_NOT_WRITE);
         }
+        if flags.contains(Flags::WRITE)
+            && let Some(refusal) = write_refusal(self.call.server, self.call.settings())
+        {
+            return Err(refusal);
+        }
         if self.checks_memory && !self.wrote && flags.contains(Flags::DENYOOM) {
             return Err(error::OOM);
         }
@@ -142,6 +185,10 @@ impl Host for Caller<'_, '_> {
         drop(part);
         account(server, listed, args, self.call.session, monotonic_ns() - begun, outcome.is_err());
         outcome.map_err(|failure| refused(&failure))
+    }
+
+    fn command(&self) -> Vec<Box<[u8]>> {
+        self.call.args.iter().map(|&arg| arg.into()).collect()
     }
 
     fn may_call(&mut self, args: &[&[u8]]) -> Option<bool> {

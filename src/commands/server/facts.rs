@@ -71,7 +71,7 @@ impl Facts for Server {
         let keys: u64 = self.databases().iter().map(|db| db.keys).sum();
         let mut clients = 0;
         self.clients.for_each(|client| clients += client.memory_bytes() as u64);
-        let scripts = self.scripts.figures();
+        let (scripts, functions) = (self.scripts.figures(), self.functions.figures());
         MemoryFacts {
             used,
             peak,
@@ -82,6 +82,10 @@ impl Facts for Server {
             script_vm: scripts.vm as u64,
             script_texts: scripts.texts as u64,
             scripts: scripts.known as u64,
+            function_vm: functions.vm as u64,
+            function_texts: functions.texts as u64,
+            functions: functions.functions as u64,
+            libraries: functions.libraries as u64,
             // Without statistics, as under AddressSanitizer, there are none to tell.
             allocator: alloc::stats().unwrap_or_default(),
             system: machine::memory_bytes(),

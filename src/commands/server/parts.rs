@@ -20,7 +20,7 @@ use crate::observe::metrics::MetricsServer;
 use crate::observe::{LatencyMonitor, SlowLog, Stats};
 use crate::persist::snapshot::{Loading, Saves};
 use crate::pubsub::Broker;
-use crate::script::Scripts;
+use crate::script::{Functions, Scripts};
 
 /// What handlers and tasks share. Each part guards itself; this only holds them together.
 pub struct Server {
@@ -40,6 +40,8 @@ pub struct Server {
     pub pubsub: Arc<Broker>,
     /// The interpreter and its scripts.
     pub scripts: Scripts,
+    /// The libraries of functions.
+    pub functions: Functions,
     /// The counters.
     pub stats: Stats,
     /// Commands that took long.
@@ -105,6 +107,7 @@ impl Server {
             pause: Pause::default(),
             pubsub: Arc::new(Broker::new()),
             scripts: Scripts::default(),
+            functions: Functions::default(),
             identity: Identity {
                 started: Instant::now(),
                 started_unix: now,

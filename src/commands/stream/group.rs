@@ -184,7 +184,9 @@ fn destroy(call: &mut Call<'_>) -> Outcome {
     let group = existing(&mut call.keys, key)?.remove_group(name);
     call.reply.int(group.is_some().into());
     if let Some(group) = group {
-        reaper::bury(1, group);
+        if group.is_large() {
+            reaper::bury(1, group);
+        }
         group_changed(call, key, "xgroup-destroy");
         // Whoever is blocked on the group learns that it is gone.
         call.keys.wake(key);

@@ -202,11 +202,12 @@ fn random(call: &mut Call<'_>) -> Outcome {
 
 fn scan(call: &mut Call<'_>) -> Outcome {
     let from = cursor(call.args[2])?;
-    let options = ScanOptions::parse(call.args_from(3), |_| Ok(false))?;
+    let options = call.args_from(3);
     let Some(zset) = call.keys.read::<Zset>(call.args[1])? else {
         empty_page(call.reply);
         return DONE;
     };
+    let options = ScanOptions::parse(options, |_| Ok(false))?;
     // The scores of large sets are printed with 17 digits here, and only here.
     let precise = zset.as_listpack().is_none();
     page(call.reply, |reply| {
@@ -228,4 +229,23 @@ fn scan(call: &mut Call<'_>) -> Outcome {
         (next, count)
     });
     DONE
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::testing::Rig;
+
+    #[test]
+    fn zscan_of_an_absent_key_reads_no_options() {
+        let mut rig = Rig::new();
+        let empty = "*2 $1 0 *0";
+        rig.check(&[
+            ("ZSCAN no 0 COUNT 0", empty),
+            ("ZSCAN no 0 NOSCORES", empty),
+            ("ZSCAN no 0 MATCH", empty),
+        ]);
+        rig.check(&[("ZSCAN no x COUNT 0", "-ERR invalid cursor"), ("SET no s", "+OK")]);
+        rig.check(&[("ZADD z 1 a", ":1"), ("ZSCAN z 0 COUNT 0", "-ERR syntax error")]);
+        assert!(rig.run("ZSCAN no 0 COUNT 0").starts_with("-WRONGTYPE"));
+    }
 }

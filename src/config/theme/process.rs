@@ -33,7 +33,7 @@ pub(in crate::config) const ROWS: &[Directive] = &[
     )
     .checked(check_title)
     .kept(),
-    yes_no("always-show-logo", false, "There is no logo.").immutable().kept(),
+    yes_no("always-show-logo", false, "Greet at the start with more lines in the log.").immutable(),
     yes_no("crash-log-enabled", true, "A panic is always logged, and the server lives on.").kept(),
     yes_no("crash-memcheck-enabled", true, "There is no memory test after a crash.").kept(),
     yes_no("disable-thp", true, "Transparent huge pages hurt fork only, and there is no fork.")
@@ -73,6 +73,8 @@ pub struct Process {
     pub daemonize: bool,
     /// Who is told about readiness.
     pub supervised: Supervised,
+    /// Greet at the start with more lines in the log: tools wait for that of the process number.
+    pub always_show_logo: bool,
     /// File for the process number.
     pub pidfile: Option<PathBuf>,
     /// Number of logical databases, at least 1 and up to 2^31 - 1.
@@ -90,6 +92,7 @@ impl Process {
         Process {
             daemonize: values.yes("daemonize"),
             supervised: Supervised::from_code(values.code("supervised")),
+            always_show_logo: values.yes("always-show-logo"),
             pidfile: values.path("pidfile"),
             databases: values.integer("databases"),
             shutdown_timeout_s: values.integer("shutdown-timeout"),

@@ -24,6 +24,14 @@ pub struct MemoryFacts {
     pub script_texts: u64,
     /// Scripts that are known, a count.
     pub scripts: u64,
+    /// In use by the interpreter of functions.
+    pub function_vm: u64,
+    /// In use for the codes of libraries.
+    pub function_texts: u64,
+    /// Functions, a count.
+    pub functions: u64,
+    /// Libraries of functions, a count.
+    pub libraries: u64,
     /// What the allocator holds.
     pub allocator: alloc::Stats,
     /// Of the machine.
@@ -41,7 +49,7 @@ pub struct MemoryFacts {
 impl MemoryFacts {
     /// What is not data.
     pub fn overhead(&self) -> u64 {
-        self.startup + self.clients + self.tables + self.script_texts
+        self.startup + self.clients + self.tables + self.script_texts + self.function_texts
     }
 
     /// What is.
@@ -98,14 +106,18 @@ pub const ROWS: &[Row<MemoryFacts>] = &[
     row("used_memory_scripts_eval", |facts| Value::Count(facts.script_texts))
         .gauge("memory_used_scripts_eval_bytes"),
     row("number_of_cached_scripts", |facts| Value::Count(facts.scripts)).gauge("number_of_cached_scripts"),
-    row("number_of_functions", zero).gauge("number_of_functions"),
-    row("number_of_libraries", zero).gauge("number_of_libraries"),
-    row("used_memory_vm_functions", zero).gauge("memory_used_vm_functions_bytes"),
-    row("used_memory_vm_total", |facts| Value::Count(facts.script_vm)).gauge("memory_used_vm_total"),
-    row("used_memory_vm_total_human", |facts| Value::Human(facts.script_vm)),
-    row("used_memory_functions", zero).gauge("memory_used_functions_bytes"),
-    row("used_memory_scripts", |facts| Value::Count(facts.script_texts)).gauge("memory_used_scripts_bytes"),
-    row("used_memory_scripts_human", |facts| Value::Human(facts.script_texts)),
+    row("number_of_functions", |facts| Value::Count(facts.functions)).gauge("number_of_functions"),
+    row("number_of_libraries", |facts| Value::Count(facts.libraries)).gauge("number_of_libraries"),
+    row("used_memory_vm_functions", |facts| Value::Count(facts.function_vm))
+        .gauge("memory_used_vm_functions_bytes"),
+    row("used_memory_vm_total", |facts| Value::Count(facts.script_vm + facts.function_vm))
+        .gauge("memory_used_vm_total"),
+    row("used_memory_vm_total_human", |facts| Value::Human(facts.script_vm + facts.function_vm)),
+    row("used_memory_functions", |facts| Value::Count(facts.function_texts))
+        .gauge("memory_used_functions_bytes"),
+    row("used_memory_scripts", |facts| Value::Count(facts.script_texts + facts.function_texts))
+        .gauge("memory_used_scripts_bytes"),
+    row("used_memory_scripts_human", |facts| Value::Human(facts.script_texts + facts.function_texts)),
     row("maxmemory", |facts| Value::Count(facts.max)).gauge("memory_max_bytes"),
     row("maxmemory_human", |facts| Value::Human(facts.max)),
     row("maxmemory_policy", |facts| Value::Text(facts.policy.into())),

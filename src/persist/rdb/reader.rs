@@ -25,7 +25,7 @@ pub struct Reader<R> {
 }
 
 /// What is said of a key before it comes.
-#[derive(Default)]
+#[derive(Clone, Copy, Default)]
 struct About {
     deadline: Option<i64>,
     idle_seconds: Option<u64>,

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use smallvec::SmallVec;
+
 use super::entry::{self, END, Encoded, Item};
 use super::{HEADER, UNKNOWN_COUNT};
 
@@ -182,7 +184,7 @@ impl<'a> ListpackRef<'a> {
     /// Whether two of the elements 0, `step`, 2 `step`, ... are the same.
     pub fn has_repeats(self, step: usize) -> bool {
         let mut rest = self.body();
-        let mut entries = Vec::new();
+        let mut entries = SmallVec::<[&[u8]; 64]>::new();
         while !rest.is_empty() {
             let Some((entry, after)) = entry::span_at(rest).and_then(|span| rest.split_at_checked(span))
             else {

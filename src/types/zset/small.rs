@@ -2,7 +2,6 @@
 //!
 //! A score that is an integer within half the range of `i64` is stored as one, any other as its text.
 
-use std::collections::HashSet;
 use std::ops::Range;
 
 use super::bounds::{LexBound, ScoreBound};
@@ -26,14 +25,15 @@ pub(super) struct Pairs {
 /// Looks at pairs from outside; nothing if the elements aren't pairs of a member and a score.
 pub(super) fn check(listpack: ListpackRef<'_>) -> Option<Pairs> {
     let mut items = listpack.iter();
-    let mut pairs = Pairs { len: 0, is_in_order: true, has_duplicates: false };
-    let mut seen = HashSet::new();
-    let mut last: Option<(Vec<u8>, f64)> = None;
+    let (mut text, mut text_before) = (IntText::new(), IntText::new());
+    let mut pairs = Pairs { len: 0, is_in_order: true, has_duplicates: listpack.has_repeats(2) };
+    let mut last: Option<(Item<'_>, f64)> = None;
     while let Some(member) = items.next() {
-        let (member, score) = (member.to_vec(), read_score(items.next()?)?);
+        let score = read_score(items.next()?)?;
         pairs.len += 1;
-        pairs.is_in_order &= last.is_none_or(|(before, than)| (than, before) < (score, member.clone()));
-        pairs.has_duplicates |= !seen.insert(member.clone());
+        pairs.is_in_order &= last.is_none_or(|(before, than)| {
+            than < score || than == score && before.as_bytes(&mut text_before) < member.as_bytes(&mut text)
+        });
         last = Some((member, score));
     }
     Some(pairs)

@@ -28,6 +28,11 @@ impl ReferenceCommands {
         ReferenceCommands { rows }
     }
 
+    /// The names of all commands, without subcommands.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.rows.keys().map(String::as_str).filter(|name| !name.contains('|'))
+    }
+
     /// The recorded row of a command or subcommand.
     pub fn row(&self, full_name: &str) -> Option<&Value> {
         self.rows.get(full_name)

@@ -102,10 +102,25 @@ fn rewrite(server: &Server) -> Result<(), Failure> {
     let settings = server.config.settings();
     let folder = folder(&settings);
     let (begun, increment) = next_increment(server, &folder)?;
-    let snapshot = cut(server, begun, increment)?;
+    let moment = cut(server, begun, increment)?;
     let temporary = settings.snapshots.dir.join(format!("temp-rewriteaof-bg-{}.aof", std::process::id()));
-    let draft = write_base(server, &settings, snapshot, temporary)?;
+    let draft = write_base(server, &settings, moment, temporary)?;
     install(server, &settings, &folder, begun, draft)
+}
+
+/// What a base is made of: everything as of the cut.
+struct Moment {
+    snapshot: Snapshot,
+    /// The code of each library of functions.
+    libraries: Vec<Vec<u8>>,
+}
+
+impl Moment {
+    /// To be called behind the closed gate, at the cut.
+    fn new(server: &Server, snapshot: Snapshot) -> Moment {
+        let libraries = server.functions.lock().libraries().map(|library| library.code.to_vec()).collect();
+        Moment { snapshot, libraries }
+    }
 }
 
 fn temporary_increment(folder: &Folder) -> String {
@@ -133,7 +148,7 @@ fn next_increment(server: &Server, folder: &Folder) -> Result<(Begun, Option<fs:
 }
 
 /// Cuts a snapshot, and the journal at the same instant.
-fn cut(server: &Server, begun: Begun, increment: Option<fs::File>) -> Result<Snapshot, Failure> {
+fn cut(server: &Server, begun: Begun, increment: Option<fs::File>) -> Result<Moment, Failure> {
     let keyspace = &server.keyspace;
     let mut closer = keyspace.gate.closer();
     let _closed = loop {
@@ -152,21 +167,21 @@ fn cut(server: &Server, begun: Begun, increment: Option<fs::File>) -> Result<Sna
         keyspace.journal.mark(Mark::GoOn(file, 0));
         keyspace.journal.switch(true);
     }
-    Ok(snapshot)
+    Ok(Moment::new(server, snapshot))
 }
 
 /// Writes the base, on disk under a temporary name when this returns.
 fn write_base(
     server: &Server,
     settings: &Settings,
-    snapshot: Snapshot,
+    Moment { snapshot, libraries }: Moment,
     temporary: PathBuf,
 ) -> Result<Draft, SaveError> {
     let failed = |error| SaveError::Write("rdbSaveRio", error);
     let draft = Draft::create(temporary, settings.aof.incremental_fsync)?;
     let options = options(settings, snapshot.sizes());
     let preface =
-        Preface { notes: notes(true), libraries: server.saves.libraries(), sizes: snapshot.sizes().into() };
+        Preface { notes: notes(true), libraries, sizes: snapshot.sizes().into() };
     let mut encoder = Encoder::new(draft, preface, options, ages(settings)).map_err(failed)?;
     snapshot.walk(&server.keyspace, |frozen| encoder.key(&frozen).map_err(failed))?;
     let draft = encoder.finish().map_err(failed)?;
@@ -224,10 +239,11 @@ pub fn write_empty_base(server: &Server, folder: &Folder, name: &str) -> io::Res
     let closed = server.keyspace.gate.try_close();
     let mut held = server.keyspace.hold(Plan::Everything);
     let snapshot = server.keyspace.cut(&mut held);
+    let moment = snapshot.map(|snapshot| Moment::new(server, snapshot));
     drop((held, closed));
-    let snapshot = snapshot.ok_or(ErrorKind::ResourceBusy)?;
+    let moment = moment.ok_or(ErrorKind::ResourceBusy)?;
     let temporary = folder.path(&format!("temp-{name}"));
-    let done = write_base(server, &settings, snapshot, temporary);
+    let done = write_base(server, &settings, moment, temporary);
     done.and_then(|draft| draft.install(&folder.path(name))).map_err(|error| {
         error.log();
         io::Error::other("the base can't be written")

@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use super::super::Server;
-use super::super::rdb::load_options;
+use super::super::rdb::{load_libraries, load_options};
 use super::rewrite::write_empty_base;
 use super::{Impossible, Phase, folder, follow, start_writer};
 use crate::keyspace::journal::Mark;
@@ -134,7 +134,7 @@ fn load_file(server: &Arc<Server>, folder: &Folder, name: &str) -> Result<(), Un
         tracing::warn!("Error reading the {what} {name}, AOF loading aborted: {error}");
         Unloadable::Fatal
     })?;
-    server.saves.keep_libraries(loaded.libraries);
+    load_libraries(server, &loaded.libraries, true).map_err(|_| Unloadable::Fatal)?;
     if old_style {
         tracing::info!("Reading the remaining AOF tail...");
     }

@@ -1,0 +1,334 @@
+//! Below mlua's safe layer: running a script and `redis.call`, on which the speed of scripts depends.
+//!
+//! The safe layer makes functions for every run, since they borrow what the run borrows, and a reference with two
+//! protected calls for every value: a script of two calls cost 12 us by it, four times what Redis takes. Here the
+//! functions live as long as the interpreter and find the run through a [`Slot`].
+//!
+//! **What makes this sound.**
+//! 1. A Lua error leaves by `longjmp`. So where the interpreter is called and could raise, no value with a
+//!    destructor is alive in the frames of this file: they hold numbers, references and raw pointers.
+//! 2. What has destructors (the command and all it does) happens in [`run_command`], which calls nothing of the
+//!    interpreter that allocates or raises, and lets no panic out.
+//! 3. A collection may run finalizers of scripts, and they may call commands. So a reply is moved out of the
+//!    session before values are made of it; a call in between finds an empty one.
+//! 4. The interpreter belongs to one [`Vm`](super::Vm), which is behind a lock: one thread at a time.
+#![allow(unsafe_code)]
+
+use std::cell::{Cell, RefCell};
+use std::ffi::{c_int, c_void};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::ptr;
+use std::sync::Arc;
+
+use mlua::ffi::{self, lua_State};
+use mlua::{Function, Lua, Table};
+use smallvec::SmallVec;
+
+use super::api::{Session, Text};
+use super::push::{push_reply, push_text};
+use super::write::write_value;
+use crate::resp::{Protocol, Reply};
+
+/// Where functions of the interpreter find the run that calls them.
+#[derive(Default)]
+pub struct Slot {
+    session: Cell<*mut Session<'static>>,
+    /// Replies that values are being made of, the outer ones first; see the head of this file.
+    in_flight: RefCell<SmallVec<[Reply; 1]>>,
+}
+
+// SAFETY: used by whoever holds the interpreter, one thread at a time.
+unsafe impl Send for Slot {}
+// SAFETY: as above.
+unsafe impl Sync for Slot {}
+
+impl Slot {
+    /// Does something with the session of the run, if one is on. It must not call the interpreter.
+    pub fn with<R>(&self, work: impl FnOnce(&mut Session<'_>) -> R) -> Option<R> {
+        let session = self.session.replace(ptr::null_mut());
+        if session.is_null() {
+            return None;
+        }
+        let taken = Taken { slot: self, session };
+        // SAFETY: `Engine::run` keeps the session while it is in the slot, and nobody else has it: it was taken out.
+        Some(work(unsafe { &mut *taken.session }))
+    }
+}
+
+/// A session that is out of its slot for the moment.
+struct Taken<'a> {
+    slot: &'a Slot,
+    session: *mut Session<'static>,
+}
+
+impl Drop for Taken<'_> {
+    fn drop(&mut self) {
+        self.slot.session.set(self.session);
+    }
+}
+
+/// What is called, with what.
+pub struct Job<'a> {
+    /// The compiled code, from [`Engine::keep`].
+    pub code: c_int,
+    /// The keys.
+    pub keys: &'a [&'a [u8]],
+    /// The other arguments.
+    pub args: &'a [&'a [u8]],
+    /// Whether they are given as arguments, as functions get them; else as `KEYS` and `ARGV`.
+    pub passed: bool,
+}
+
+/// How a run ended.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Ended {
+    /// Its result is written.
+    Well,
+    /// An error has reached the handler.
+    Thrown,
+    /// There was no memory, not even for that.
+    Exhausted,
+}
+
+/// The interpreter with what running scripts needs of it.
+pub struct Engine {
+    state: *mut lua_State,
+    slot: Arc<Slot>,
+    /// References into the registry: the function [`run_job`], the error handler, the scripts' globals.
+    runner: c_int,
+    handler: c_int,
+    env: c_int,
+}
+
+// SAFETY: the pointer is to the interpreter that the owner of the engine owns as well, and that may be sent.
+unsafe impl Send for Engine {}
+
+/// What [`run_job`] is given.
+struct Task<'a> {
+    engine: &'a Engine,
+    job: &'a Job<'a>,
+    out: &'a mut Reply,
+    ended: Ended,
+}
+
+impl Engine {
+    /// An engine for an interpreter whose scripts have these globals; `handler` gets the errors that nobody caught.
+    ///
+    /// # Errors
+    /// If Lua has no memory left.
+    pub fn new(lua: &Lua, slot: &Arc<Slot>, handler: &Function, env: &Table) -> mlua::Result<Engine> {
+        let mut engine = Engine {
+            state: ptr::null_mut(),
+            slot: Arc::clone(slot),
+            runner: ffi::LUA_NOREF,
+            handler: ffi::LUA_NOREF,
+            env: ffi::LUA_NOREF,
+        };
+        // SAFETY: the three values are at the top of the stack, and each reference takes one.
+        unsafe {
+            let runner = lua.create_c_function(run_job)?;
+            lua.exec_raw::<()>((env, handler, runner), |state| {
+                engine.runner = ffi::luaL_ref(state, ffi::LUA_REGISTRYINDEX);
+                engine.handler = ffi::luaL_ref(state, ffi::LUA_REGISTRYINDEX);
+                engine.env = ffi::luaL_ref(state, ffi::LUA_REGISTRYINDEX);
+                engine.state = state;
+            })?;
+        }
+        Ok(engine)
+    }
+
+    /// Keeps compiled code for [`Job::code`].
+    ///
+    /// # Errors
+    /// If Lua has no memory left.
+    pub fn keep(&self, lua: &Lua, code: Function) -> mlua::Result<c_int> {
+        let mut reference = ffi::LUA_NOREF;
+        // SAFETY: the function is at the top of the stack, where the reference takes it from.
+        unsafe {
+            lua.exec_raw::<()>(code, |state| reference = ffi::luaL_ref(state, ffi::LUA_REGISTRYINDEX))?;
+        }
+        Ok(reference)
+    }
+
+    /// Lets go of code.
+    pub fn forget(&self, code: c_int) {
+        // SAFETY: the reference came from `keep`; giving it back sets two existing slots and can't raise.
+        unsafe { ffi::luaL_unref(self.state, ffi::LUA_REGISTRYINDEX, code) };
+    }
+
+    /// Runs code and writes its result.
+    pub fn run(&self, job: &Job<'_>, session: &mut Session<'_>, out: &mut Reply) -> Ended {
+        let mut task = Task { engine: self, job, out, ended: Ended::Exhausted };
+        let before = self.slot.session.replace(ptr::from_mut(session).cast());
+        // SAFETY: at the base of a stack there is room for C functions' 20 values; none of these calls raises. The
+        // task outlives the call that gets its address. The session is in the slot only during the call.
+        unsafe {
+            let top = ffi::lua_gettop(self.state);
+            ffi::lua_rawgeti(self.state, ffi::LUA_REGISTRYINDEX, self.runner.into());
+            ffi::lua_pushlightuserdata(self.state, ptr::from_mut(&mut task).cast::<c_void>());
+            if ffi::lua_pcall(self.state, 1, 0, 0) != ffi::LUA_OK {
+                task.ended = Ended::Exhausted;
+            }
+            ffi::lua_settop(self.state, top);
+        }
+        self.slot.session.set(before);
+        self.slot.in_flight.borrow_mut().clear();
+        task.ended
+    }
+}
+
+/// Runs a [`Task`], whose address is its argument.
+unsafe extern "C-unwind" fn run_job(state: *mut lua_State) -> c_int {
+    // SAFETY: only `Engine::run` calls this, with the address of a task that lives longer. Everything alive here is
+    // a number or a reference, so errors may leave.
+    unsafe {
+        let task = &mut *ffi::lua_touserdata(state, 1).cast::<Task<'_>>();
+        let (engine, job) = (task.engine, task.job);
+        ffi::lua_rawgeti(state, ffi::LUA_REGISTRYINDEX, engine.handler.into());
+        ffi::lua_rawgeti(state, ffi::LUA_REGISTRYINDEX, job.code.into());
+        let arguments = if job.passed {
+            push_texts(state, job.keys);
+            push_texts(state, job.args);
+            2
+        } else {
+            ffi::lua_rawgeti(state, ffi::LUA_REGISTRYINDEX, engine.env.into());
+            for (name, texts) in [(c"KEYS", job.keys), (c"ARGV", job.args)] {
+                ffi::lua_pushstring(state, name.as_ptr());
+                push_texts(state, texts);
+                ffi::lua_rawset(state, -3);
+            }
+            ffi::lua_settop(state, -2);
+            0
+        };
+        match ffi::lua_pcall(state, arguments, 1, 2) {
+            ffi::LUA_OK => {
+                let typed = engine.slot.with(|session| session.protocol) == Some(Protocol::Resp3);
+                write_value(state, typed, 0, task.out);
+                task.ended = Ended::Well;
+            }
+            ffi::LUA_ERRMEM => {}
+            _ => task.ended = Ended::Thrown,
+        }
+        0
+    }
+}
+
+/// Pushes a table of texts. May raise.
+unsafe fn push_texts(state: *mut lua_State, texts: &[&[u8]]) {
+    // SAFETY: the caller runs under a protected call and has room for three values.
+    unsafe {
+        ffi::lua_createtable(state, c_int::try_from(texts.len()).unwrap_or(0), 0);
+        for (at, text) in (1..).zip(texts) {
+            push_text(state, text);
+            ffi::lua_rawseti(state, -2, at);
+        }
+    }
+}
+
+/// Makes `redis.call` (which raises errors) and `redis.pcall` (which returns them).
+///
+/// # Errors
+/// If Lua has no memory left.
+pub fn call_functions(lua: &Lua, slot: &Arc<Slot>) -> mlua::Result<(Function, Function)> {
+    let address = Arc::as_ptr(slot).cast_mut().cast::<c_void>();
+    // SAFETY: the engine keeps the slot alive as long as the interpreter; each closure takes its one upvalue.
+    unsafe {
+        lua.exec_raw((), |state| {
+            for function in [call as ffi::lua_CFunction, pcall] {
+                ffi::lua_pushlightuserdata(state, address);
+                ffi::lua_pushcclosure(state, function, 1);
+            }
+        })
+    }
+}
+
+unsafe extern "C-unwind" fn call(state: *mut lua_State) -> c_int {
+    // SAFETY: a function of the interpreter, with its slot for upvalue.
+    unsafe { answer(state, true) }
+}
+
+unsafe extern "C-unwind" fn pcall(state: *mut lua_State) -> c_int {
+    // SAFETY: as above.
+    unsafe { answer(state, false) }
+}
+
+/// Runs the command that is on the stack and pushes its reply; an error may be raised instead.
+unsafe fn answer(state: *mut lua_State, raises: bool) -> c_int {
+    // SAFETY: the upvalue is the slot's address. After `run_command` only references are alive. The reply lies in
+    // the slot until it is taken back, or until the run is over if an error leaves from here.
+    unsafe {
+        let slot = &*ffi::lua_touserdata(state, ffi::lua_upvalueindex(1)).cast::<Slot>();
+        run_command(state, slot);
+        let bytes: *const [u8] = match slot.in_flight.borrow().last() {
+            Some(reply) => ptr::from_ref(reply.as_bytes()),
+            None => ptr::from_ref(&[]),
+        };
+        push_reply(state, &*bytes);
+        let failed = (*bytes).first() == Some(&b'-');
+        take_back(slot);
+        if failed && raises {
+            ffi::lua_error(state);
+        }
+        1
+    }
+}
+
+/// Puts a reply that has been read back for the next command.
+fn take_back(slot: &Slot) {
+    let reply = slot.in_flight.borrow_mut().pop();
+    slot.with(|session| session.reply = reply.unwrap_or_default());
+}
+
+/// Runs the command that is on the stack; its reply is the last one in flight then.
+fn run_command(state: *mut lua_State, slot: &Slot) {
+    let done = catch_unwind(AssertUnwindSafe(|| {
+        slot.with(|session| {
+            let mut reply = std::mem::take(&mut session.reply);
+            reply.clear();
+            reply.set_protocol(session.protocol);
+            // SAFETY: the texts point into values that stay on the stack until the function returns.
+            match unsafe { arguments(state) } {
+                Ok(texts) => {
+                    let args: SmallVec<[&[u8]; 8]> = texts.iter().map(Text::as_bytes).collect();
+                    if let Err(text) = session.host.call(&args, &mut reply) {
+                        reply.clear();
+                        reply.error(text);
+                    }
+                }
+                Err(text) => reply.error(text),
+            }
+            reply
+        })
+    }));
+    let reply = done.ok().flatten().unwrap_or_else(|| {
+        let mut reply = Reply::default();
+        reply.error("ERR internal error");
+        reply
+    });
+    slot.in_flight.borrow_mut().push(reply);
+}
+
+/// The arguments of a command.
+unsafe fn arguments<'s>(state: *mut lua_State) -> Result<SmallVec<[Text<'s>; 8]>, &'static str> {
+    // SAFETY: looking at values within the top of the stack neither allocates nor raises: a number isn't asked for
+    // as a string, which would turn it into one.
+    unsafe {
+        let count = ffi::lua_gettop(state);
+        if count == 0 {
+            return Err("ERR Please specify at least one argument for this redis lib call");
+        }
+        let mut texts = SmallVec::new();
+        for at in 1..=count {
+            texts.push(match ffi::lua_type(state, at) {
+                ffi::LUA_TSTRING => {
+                    let mut len = 0;
+                    let bytes = ffi::lua_tolstring(state, at, &mut len);
+                    Text::Borrowed(std::slice::from_raw_parts(bytes.cast(), len))
+                }
+                ffi::LUA_TNUMBER => Text::of_number(ffi::lua_tonumber(state, at)),
+                _ => return Err("ERR Lua redis lib command arguments must be strings or integers"),
+            });
+        }
+        Ok(texts)
+    }
+}

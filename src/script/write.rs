@@ -1,0 +1,146 @@
+//! From a script's result to a reply: the way back of [`push`](super::push).
+#![allow(unsafe_code)]
+
+use std::ffi::CStr;
+
+use mlua::ffi::{self, lua_State};
+
+use crate::resp::Reply;
+
+/// How deep a result's tables may nest.
+const DEPTH_MAX: usize = 200;
+
+/// Writes the value at the top, which stays there. `typed` says that the script has chosen RESP3, in which truth
+/// values are told as such.
+///
+/// # Safety
+/// The caller is a function of the interpreter, and lets errors leave; so nothing here has a destructor.
+pub unsafe fn write_value(state: *mut lua_State, typed: bool, depth: usize, out: &mut Reply) {
+    // SAFETY: as the caller promises; each level needs at most four values' room. A text is copied while its value
+    // is on the stack.
+    unsafe {
+        if depth > DEPTH_MAX || ffi::lua_checkstack(state, 4) == 0 {
+            return out.error("ERR reached lua stack limit");
+        }
+        match ffi::lua_type(state, -1) {
+            ffi::LUA_TSTRING => out.bulk(text(state)),
+            ffi::LUA_TNUMBER => out.int(truncated(ffi::lua_tonumber(state, -1))),
+            ffi::LUA_TBOOLEAN => match ffi::lua_toboolean(state, -1) != 0 {
+                value if typed => out.bool(value),
+                true => out.int(1),
+                false => out.null(),
+            },
+            ffi::LUA_TTABLE => {
+                if !write_single(state, out) {
+                    write_aggregate(state, typed, depth, out);
+                }
+            }
+            _ => out.null(),
+        }
+    }
+}
+
+/// The text at the top.
+unsafe fn text<'s>(state: *mut lua_State) -> &'s [u8] {
+    let mut len = 0;
+    // SAFETY: the caller has seen that it is a string, and uses it while that is on the stack.
+    unsafe { std::slice::from_raw_parts(ffi::lua_tolstring(state, -1, &mut len).cast(), len) }
+}
+
+/// As C converts: what has no place in 64 bits is the least of them.
+fn truncated(value: f64) -> i64 {
+    let fits = (-9_223_372_036_854_775_808.0..9_223_372_036_854_775_808.0).contains(&value);
+    if fits { value as i64 } else { i64::MIN }
+}
+
+/// Pushes a field of the table at the top if it has this type.
+unsafe fn push_field(state: *mut lua_State, name: &CStr, wanted: i32) -> bool {
+    // SAFETY: as for `write_value`; a raw look-up runs nothing.
+    unsafe {
+        ffi::lua_pushstring(state, name.as_ptr());
+        let found = ffi::lua_rawget(state, -2) == wanted;
+        if !found {
+            ffi::lua_pop(state, 1);
+        }
+        found
+    }
+}
+
+/// Writes a table that stands for a single reply, which its fields tell, in the order in which they win.
+unsafe fn write_single(state: *mut lua_State, out: &mut Reply) -> bool {
+    // SAFETY: as for `write_value`.
+    unsafe {
+        if push_field(state, c"err", ffi::LUA_TSTRING) {
+            out.error(text(state));
+        } else if push_field(state, c"ok", ffi::LUA_TSTRING) {
+            out.simple(text(state));
+        } else if push_field(state, c"double", ffi::LUA_TNUMBER) {
+            out.double(ffi::lua_tonumber(state, -1));
+        } else if push_field(state, c"big_number", ffi::LUA_TSTRING) {
+            out.big_number(text(state));
+        } else {
+            return write_verbatim(state, out);
+        }
+        ffi::lua_pop(state, 1);
+        true
+    }
+}
+
+unsafe fn write_verbatim(state: *mut lua_State, out: &mut Reply) -> bool {
+    // SAFETY: as for `write_value`.
+    unsafe {
+        let top = ffi::lua_gettop(state);
+        let mut written = false;
+        if push_field(state, c"verbatim_string", ffi::LUA_TTABLE)
+            && push_field(state, c"format", ffi::LUA_TSTRING)
+        {
+            let format = text(state);
+            ffi::lua_pushvalue(state, -2);
+            if push_field(state, c"string", ffi::LUA_TSTRING) {
+                out.verbatim(std::str::from_utf8(format).unwrap_or("txt"), text(state));
+                written = true;
+            }
+        }
+        ffi::lua_settop(state, top);
+        written
+    }
+}
+
+unsafe fn write_aggregate(state: *mut lua_State, typed: bool, depth: usize, out: &mut Reply) {
+    // SAFETY: as for `write_value`.
+    unsafe {
+        let is_map = push_field(state, c"map", ffi::LUA_TTABLE);
+        if !is_map && !push_field(state, c"set", ffi::LUA_TTABLE) {
+            return write_array(state, typed, depth, out);
+        }
+        let (header, mut count) = (out.defer(), 0);
+        ffi::lua_pushnil(state);
+        while ffi::lua_next(state, -2) != 0 {
+            ffi::lua_pushvalue(state, -2);
+            write_value(state, typed, depth + 1, out);
+            ffi::lua_pop(state, 1);
+            if is_map {
+                write_value(state, typed, depth + 1, out);
+            }
+            ffi::lua_pop(state, 1);
+            count += 1;
+        }
+        ffi::lua_pop(state, 1);
+        if is_map { out.finish_map(header, count) } else { out.finish_set(header, count) }
+    }
+}
+
+/// Writes the elements from 1 on until one is missing.
+unsafe fn write_array(state: *mut lua_State, typed: bool, depth: usize, out: &mut Reply) {
+    let (header, mut at) = (out.defer(), 1);
+    // SAFETY: as for `write_value`.
+    unsafe {
+        while ffi::lua_rawgeti(state, -1, at) != ffi::LUA_TNIL {
+            write_value(state, typed, depth + 1, out);
+            ffi::lua_pop(state, 1);
+            at += 1;
+        }
+        ffi::lua_pop(state, 1);
+    }
+    out.finish_array(header, at as usize - 1);
+}
