@@ -47,6 +47,10 @@ macro_rules! texts {
     };
 }
 
+mod client;
+
+pub use client::*;
+
 texts! {
     /// An option that is unknown, incomplete or contradicts another.
     SYNTAX = "ERR syntax error";
@@ -399,24 +403,6 @@ texts! {
 }
 
 texts! {
-    /// HELLO with a version that is no number.
-    PROTOCOL_NOT_AN_INTEGER = "ERR Protocol version is not an integer or out of range";
-    /// CLIENT SETNAME.
-    CLIENT_NAME = "ERR Client names cannot contain spaces, newlines or special characters.";
-    /// CLIENT LIST ID.
-    INVALID_CLIENT_ID = "ERR Invalid client ID";
-    /// CLIENT KILL of an address that nobody has.
-    NO_SUCH_CLIENT = "ERR No such client";
-    /// CLIENT KILL ID.
-    CLIENT_ID_NOT_POSITIVE = "ERR client-id should be greater than 0";
-    /// CLIENT KILL MAXAGE.
-    MAXAGE_NOT_AN_INTEGER = "ERR maxage is not an integer or out of range";
-    /// CLIENT KILL MAXAGE.
-    MAXAGE_NOT_POSITIVE = "ERR maxage should be greater than 0";
-    /// CLIENT PAUSE.
-    PAUSE_MODE = "ERR CLIENT PAUSE mode must be WRITE or ALL";
-    /// CLIENT UNBLOCK.
-    UNBLOCK_REASON = "ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR";
     /// SSUBSCRIBE within MULTI.
     SSUBSCRIBE_IN_TRANSACTION = "ERR SSUBSCRIBE isn't allowed for a DENY BLOCKING client";
     /// SHUTDOWN ABORT.
@@ -444,16 +430,6 @@ pub fn aof_writes_fail(why: &std::io::Error) -> Error {
     Error::new(format!("MISCONF Errors writing to the AOF file: {}", os_text(why)))
 }
 
-/// `ERR Syntax error in HELLO option 'x'`.
-pub fn hello_option(option: &[u8]) -> Error {
-    quoting("ERR Syntax error in HELLO option '", option, "'")
-}
-
-/// `ERR Unknown client type 'x'`.
-pub fn unknown_client_type(name: &[u8]) -> Error {
-    quoting("ERR Unknown client type '", name, "'")
-}
-
 /// `ERR No such user 'x'`.
 pub fn no_such_user(name: &[u8]) -> Error {
     quoting("ERR No such user '", name, "'")
@@ -462,18 +438,6 @@ pub fn no_such_user(name: &[u8]) -> Error {
 /// `ERR Unrecognized option 'x'`.
 pub fn unrecognized_option(option: &[u8]) -> Error {
     quoting("ERR Unrecognized option '", option, "'")
-}
-
-/// `ERR lib-name cannot contain spaces, newlines or special characters.`
-pub fn attribute_characters(attribute: &[u8]) -> Error {
-    quoting("ERR ", attribute, " cannot contain spaces, newlines or special characters.")
-}
-
-/// What a RESP2 subscriber is told who wants to do something else.
-pub fn subscribers_only(name: &str) -> Error {
-    Error::new(format!(
-        "ERR Can't execute '{name}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this context"
-    ))
 }
 
 /// An argument between two texts.

@@ -133,6 +133,21 @@ impl<'a> Call<'a> {
         Ok(Next::Block(block))
     }
 
+    /// After a command of a client with client-side caching: enters the client as a reader of the keys that the
+    /// command has read, so that it hears when they change.
+    #[cold]
+    pub fn remember_reads(&mut self, command: &Command) {
+        let remembers = self.session.tracking.as_ref().is_some_and(|tracking| tracking.remembers());
+        // What stands for others reads nothing itself, and shard channels are no keys.
+        let reads = command.spec.flags.contains(Flags::READONLY)
+            && !command.spec.flags.intersects(Flags::SKIP_MONITOR | Flags::PUBSUB);
+        if remembers && reads {
+            let (args, reader) = (self.args, self.session.client.id);
+            // A command that contradicts itself has read no key.
+            let _ = command.for_each_key(args, &mut |at| self.keys.remember(args[at], reader));
+        }
+    }
+
     /// Runs a command as a part of this one, under its locks, and writes its reply. Nothing is put off.
     ///
     /// # Errors
@@ -168,6 +183,9 @@ impl<'a> Call<'a> {
             }
             outcome
         });
+        if part.session.tracking.is_some() {
+            part.remember_reads(command);
+        }
         drop(part);
         match outcome {
             Ok(Next::Later(work)) => work(self.reply),

@@ -3,12 +3,13 @@
 use std::sync::atomic::Ordering;
 
 use crate::base::clock::monotonic_ns;
-use crate::client::Watch;
+use crate::client::{Source, Watch};
 use crate::command::error;
 use crate::command::row::*;
 use crate::keyspace::Access;
 
 use super::account::account;
+use super::server::monitor;
 use super::{Call, Command, DONE, Outcome};
 
 const GROUP: &str = "transactions";
@@ -130,7 +131,10 @@ fn exec(call: &mut Call<'_>) -> Outcome {
     let server = call.server;
     for (id, request) in &transaction.queued {
         let (begun, listed, args) = (monotonic_ns(), &server.catalog.all()[*id], request.args());
+        let (spec, by) = (&listed.command.spec, call.session.client.clone());
+        monitor::before(server, spec, &args, call.session, Source::Client(&by));
         let outcome = call.run_nested(listed.command, &args);
+        monitor::after(server, spec, &args, call.session, Source::Client(&by));
         if let Err(error) = &outcome {
             server.stats.error(error.code());
             call.reply.error(error.text());

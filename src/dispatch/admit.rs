@@ -29,8 +29,8 @@ pub struct Candidate<'a> {
 type Check = fn(&Candidate<'_>) -> Option<Error>;
 
 /// The checks, in the order in which their errors win.
-const CHECKS: [Check; 8] =
-    [arity, protection, authentication, transaction, memory, disk, subscriber, loading];
+const CHECKS: [Check; 9] =
+    [arity, protection, authentication, transaction, memory, disk, subscriber, monitor, loading];
 
 /// Runs the checks.
 ///
@@ -70,10 +70,13 @@ fn transaction(candidate: &Candidate<'_>) -> Option<Error> {
 
 #[inline]
 fn memory(candidate: &Candidate<'_>) -> Option<Error> {
-    // Scripts are not refused as a whole, but keys are evicted for them.
+    // Scripts are not refused as a whole, but keys are evicted for them. Clients that remember keys must hear of
+    // evictions before they read on.
     // A queue of commands takes memory, whatever they do.
     let queues = candidate.session.transaction.is_some() && !candidate.flags.contains(Flags::IMMEDIATE);
-    if !candidate.over_limit || !queues && !candidate.flags.intersects(Flags::DENYOOM | Flags::EXCLUSIVE) {
+    let remembers = candidate.session.tracking.is_some();
+    let concerned = queues || remembers || candidate.flags.intersects(Flags::DENYOOM | Flags::EXCLUSIVE);
+    if !candidate.over_limit || !concerned {
         return None;
     }
     let room = make_room(candidate.server, &candidate.session.settings);
@@ -95,6 +98,14 @@ fn subscriber(candidate: &Candidate<'_>) -> Option<Error> {
     let refused =
         session.is_subscribed() && !session.is_resp3() && !candidate.flags.contains(Flags::SUBSCRIBER);
     refused.then(|| error::subscribers_only(candidate.spec.name))
+}
+
+/// Redis takes monitors for a kind of replica.
+#[inline]
+fn monitor(candidate: &Candidate<'_>) -> Option<Error> {
+    let touches_keys = Flags::WRITE | Flags::READONLY | Flags::MAY_REPLICATE;
+    let refused = candidate.session.monitors && candidate.flags.intersects(touches_keys);
+    refused.then_some(error::MONITOR_TOUCHES_KEYS)
 }
 
 #[inline]

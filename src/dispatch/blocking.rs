@@ -12,7 +12,7 @@ use smallvec::SmallVec;
 
 use super::execute::run_guarded;
 use crate::base::clock::{monotonic_ns, unix_ms};
-use crate::client::{Blocked, Session};
+use crate::client::{Blocked, Session, Tracking, TrackingMode};
 use crate::commands::account::account;
 use crate::commands::{Call, Listed, Next, Server};
 use crate::keyspace::{Clock, Effects, Held, Keyspace, Plan, Type, View};
@@ -85,9 +85,11 @@ fn serve<'k>(
     let now = unix_ms();
     let clock = Clock { now, wall: now, ..clock };
     let lent = held.lend(&server.keyspace, Plan::Keys(&hashes));
+    let pusher = std::mem::replace(&mut effects.actor, blocked.client.id);
     let keys = View::new(&server.keyspace, lent, waits.db, clock, effects);
     let answer = run_again(server, blocked, listed, &args, keys);
     server.keyspace.journal.append(&mut effects.propagation);
+    effects.actor = pusher;
     match answer {
         Some(reply) => {
             held.stop_waiting(&server.keyspace, waits.db, &waits.keys, blocked.ticket);
@@ -109,12 +111,16 @@ fn run_again(
     let settings = server.config.settings();
     let mut session = Session::new(Arc::clone(&blocked.client), settings, true);
     session.db = blocked.waits.db;
+    session.tracking = blocked.waits.remembers.then(|| Box::new(Tracking::new(TrackingMode::All)));
     let mut reply = Reply::new(blocked.waits.protocol);
     let spec = &listed.command.spec;
     let (reply_to, session) = (&mut reply, &mut session);
     let keys = keys.lend(blocked.waits.db, Plan::Everything);
     let mut call = Call { args, spec, keys, reply: reply_to, session, server, nested: false };
     let outcome = call.run_recorded(|call| run_guarded(call, listed.command.run));
+    if blocked.waits.remembers {
+        call.remember_reads(listed.command);
+    }
     drop(call);
     let failed = outcome.is_err();
     match outcome {

@@ -11,11 +11,12 @@ use super::blocking::serve_ready;
 use super::effects::settle;
 use super::memory::is_exceeded;
 use crate::base::clock::{monotonic_ns, unix_ms};
-use crate::client::{Blocked, OwnedRequest, Session, Waiting};
+use crate::client::{Blocked, OwnedRequest, Session, Source, Waiting};
 use crate::command::keys::InvalidKeys;
 use crate::command::spec::Flags;
 use crate::command::{Error, error};
 use crate::commands::account::account;
+use crate::commands::server::monitor;
 use crate::commands::{Block, Call, Command, Compute, Found, Install, Listed, Next, Outcome, Server, busy};
 use crate::config::Settings;
 use crate::keyspace::{Clock, Effects, Held, Keyspace, Plan, View};
@@ -61,12 +62,13 @@ pub struct Suspended {
 }
 
 /// Registers a client as blocked.
-fn suspend(call: &Call<'_>, command: usize, block: &mut Block) -> Arc<Blocked> {
+fn suspend(call: &Call<'_>, command: usize, block: &mut Block, remembers: bool) -> Arc<Blocked> {
     let waiting = Waiting {
         db: call.keys.db(),
         protocol: call.reply.protocol(),
         request: block.again.take().unwrap_or_else(|| OwnedRequest::new(call.args)),
         command,
+        remembers,
         keys: block.keys.clone(),
         wants: block.wants,
         wakes_on_loss: block.wakes_on_loss,
@@ -153,6 +155,17 @@ fn hash_keys(
     Ok(())
 }
 
+/// Runs a command's handler, and shows the command to monitors.
+#[inline]
+fn run_shown<'c>(call: &mut Call<'c>, listed: &Listed) -> Outcome {
+    let by = Source::Client(&call.session.client);
+    monitor::before(call.server, call.spec, call.args, call.session, by);
+    let outcome = run_guarded(call, listed.command.run);
+    let by = Source::Client(&call.session.client);
+    monitor::after(call.server, call.spec, call.args, call.session, by);
+    outcome
+}
+
 /// Runs a command on the shards it has got. A client that blocks is registered before they are given back, so that
 /// whoever pushes next finds it waiting.
 #[inline]
@@ -171,12 +184,17 @@ fn run_on<'a>(
     let spec = &listed.command.spec;
     let mut call = Call { args: request.args, spec, keys, reply, session, server, nested: false };
     let mut outcome = match install {
-        None => call.run_recorded(|call| run_guarded(call, listed.command.run)),
+        None => call.run_recorded(|call| run_shown(call, listed)),
         Some(install) => call.run_recorded(|call| run_guarded(call, install)),
     };
+    let remembers = call.session.tracking.as_ref().is_some_and(|tracking| tracking.remembers());
+    if call.session.tracking.is_some() {
+        call.remember_reads(listed.command);
+        call.session.used_caching(spec.flags.contains(Flags::KEEPS_CACHING));
+    }
     let suspended = match &mut outcome {
         Ok(Next::Block(block)) => {
-            let blocked = suspend(&call, listed.id, block);
+            let blocked = suspend(&call, listed.id, block, remembers);
             block.keys.iter().for_each(|key| call.keys.wait(key, blocked.ticket));
             Some(Suspended { blocked, deadline: block.deadline, durable: block.durable })
         }
@@ -306,6 +324,10 @@ impl<'s> Executor<'s> {
         {
             return self.refuse(Some(listed), &refusal, session, reply);
         }
+        if session.tracking.is_some() {
+            // Admission may have evicted keys: that goes before the reply.
+            session.drain_outbox(reply);
+        }
         if self.is_held_back(flags) {
             return Done::Paused(None);
         }
@@ -390,6 +412,7 @@ impl<'s> Executor<'s> {
         install: Option<Install>,
     ) -> Outcome {
         let server = self.server;
+        self.effects.actor = session.client.id;
         let mut clock = clock(self.now, &session.settings, session.no_touch);
         clock.keep_expired = server.pause.is_on();
         if session.replays {

@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use super::blocking::serve_ready;
+use super::effects::limit_tracked;
 use super::execute::clock;
 use super::memory::make_room;
 use super::settle;
@@ -49,6 +50,7 @@ pub async fn housekeeping(server: Arc<Server>) {
         if server.active_expire.load(Ordering::Relaxed) {
             expire(&server).await;
         }
+        limit_tracked(&server, server.config.settings().clients.tracking_table_max_keys);
         if now >= next_slow {
             next_slow = now + SLOW_PERIOD_MS;
             rates.sample(&server, now);

@@ -86,9 +86,7 @@ impl Local {
 
 impl Drop for Local {
     fn drop(&mut self) {
-        let watch = self.session.end_watch();
-        self.server.keyspace.unwatch(&watch.keys, &watch.flag);
-        self.server.clients.remove(self.session.client.id);
+        self.server.forget(&mut self.session);
     }
 }
 

@@ -3,7 +3,6 @@
 //! A hash keeps its expired fields until somebody removes them. Readers of single fields do, HRANDFIELD does, and
 //! active expiry does by the wheel: a hash has an item there at or before the first deadline among its fields.
 
-use super::effects::Event;
 use super::table::Position;
 use super::view::{Access, Place, View};
 use crate::config::EventClasses;
@@ -64,14 +63,10 @@ impl Place<'_> {
             self.effects.propagation.put_down(self.db, &[b"HDEL", &key, field]);
         }
         self.database.watched.touch(&key);
-        let mut note = |class, name| {
-            if self.clock.events & class != 0 {
-                self.effects.events.push(Event { class, name, db: self.db, key: key.clone() });
-            }
-        };
-        note(EventClasses::HASH, "hexpired");
+        self.tracked.changed(&key, 0, self.counts, self.effects);
+        self.note(EventClasses::HASH, "hexpired", &key);
         if emptied {
-            note(EventClasses::GENERIC, "del");
+            self.note(EventClasses::GENERIC, "del", &key);
             self.effects.garbage.push(self.database.remove(at).into_value());
         }
         self.counts.count_expired_fields(removed as u64);

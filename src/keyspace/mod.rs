@@ -7,6 +7,7 @@
 //!                      Wheel   deadlines by time              (wheel, deadlines)
 //!                      Watched keys that a WATCH looks at     (watch)
 //!                      Waiters clients blocked on keys        (wait)
+//!                and Tracked: the keys that clients remember  (track)
 //!          ├─ Gate       lets one task have everything        (gate)
 //!          ├─ Journal    what was changed, in order           (propagate, journal)
 //!          └─ Snapshot   all entries as of one instant        (snapshot)
@@ -46,6 +47,7 @@ mod fields;
 mod lock;
 mod relocate;
 mod scan;
+mod track;
 mod whole;
 
 #[cfg(test)]
@@ -71,6 +73,7 @@ pub use self::propagate::{Propagation, Verbs};
 pub use self::relocate::Lifted;
 pub use self::shard::{Counts, Remains, Shard};
 pub use self::snapshot::{Frozen, Meter, Size, Snapshot};
+pub use self::track::{Readers, Stale};
 pub use self::value::{Ref, Str, StrRef, Type, Value, WrongType};
 pub use self::view::{Access, Clock, Expiry, Lfu, View};
 

@@ -12,6 +12,7 @@ use super::guard::RefMut;
 use super::lock::{Held, Plan};
 use super::shard::Database;
 use super::table::Position;
+use super::track::Tracked;
 use super::value::{Ref, Stored, StrRef, Type, Value, WrongType};
 use super::{Counts, Keyspace, Shard};
 use crate::config::{EventClasses, EvictionPolicy, Settings};
@@ -167,9 +168,11 @@ impl<'a> View<'a> {
     pub(super) fn place(&mut self, key: &[u8]) -> Place<'_> {
         let hash = self.hash(key);
         let shard = self.keyspace.shard_of(hash);
+        let (database, tracked) = self.held.shard(shard).parts(self.db);
         Place {
             counts: self.keyspace.counts(shard),
-            database: self.held.shard(shard).db_mut(self.db),
+            database,
+            tracked,
             effects: self.effects,
             clock: self.clock,
             db: self.db,
@@ -317,11 +320,12 @@ impl<'a> View<'a> {
         self.event(key, class, event);
     }
 
-    /// Tells watchers and blocked clients that a key was changed, without counting or naming a change.
+    /// Tells watchers, those who remember the key and blocked clients that it was changed, without counting or naming a change.
     #[inline]
     pub fn touch(&mut self, key: &[u8]) {
         let mut place = self.place(key);
         place.database.watched.touch(key);
+        place.tracked.changed(key, place.effects.actor, place.counts, place.effects);
         place.wake(key);
     }
 
@@ -382,6 +386,7 @@ impl<'a> View<'a> {
 /// Where a key belongs: its part of the database, and what a look-up there needs.
 pub(super) struct Place<'v> {
     pub(super) database: &'v mut Database,
+    pub(super) tracked: &'v mut Tracked,
     pub(super) counts: &'v Counts,
     pub(super) effects: &'v mut Effects,
     pub(super) clock: Clock,
@@ -400,7 +405,7 @@ impl<'v> Place<'v> {
         if let (Some(at), None) = (found, live)
             && !(reads && self.clock.keep_expired)
         {
-            self.database.expire(at, self.db, &self.clock, self.counts, self.effects);
+            self.expire_entry(at);
         }
         if reads {
             self.counts.looked_up(live.is_some());
@@ -413,6 +418,25 @@ impl<'v> Place<'v> {
             None => {}
         }
         live
+    }
+
+    /// Deletes an entry whose deadline has passed and notes what that causes.
+    pub(super) fn expire_entry(&mut self, at: Position) {
+        let entry = self.database.remove(at);
+        let key = entry.as_ref().key();
+        self.effects.propagation.expired(self.db, key);
+        self.gone(key);
+        self.note(EventClasses::EXPIRED, "expired", key);
+        self.counts.count_expired();
+        self.publish();
+        self.effects.garbage.push(entry.into_value());
+    }
+
+    /// Tells watchers, those who remember the key and blocked clients that nobody's doing has changed it.
+    pub(super) fn gone(&mut self, key: &[u8]) {
+        self.database.watched.touch(key);
+        self.tracked.changed(key, 0, self.counts, self.effects);
+        self.wake(key);
     }
 
     /// Sets the access clock of an entry, if the access does.
@@ -432,7 +456,7 @@ impl<'v> Place<'v> {
 
     /// Notes a keyspace event, if anybody listens to its class.
     #[inline]
-    fn note(&mut self, class: u32, name: &'static str, key: &[u8]) {
+    pub(super) fn note(&mut self, class: u32, name: &'static str, key: &[u8]) {
         if self.clock.events & class != 0 {
             self.effects.events.push(Event { class, name, db: self.db, key: key.into() });
         }

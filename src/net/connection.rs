@@ -16,20 +16,19 @@
 
 use std::future::{Future, poll_fn};
 use std::io;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::{Buf, BytesMut};
-use tokio::io::AsyncWriteExt;
 use tokio::time::error::Elapsed;
 
 use super::socket::Socket;
 use super::write::{Flow, send};
 use crate::base::clock;
-use crate::client::{Client, ClientFlags, Ending, ReplyMode, Running, Session};
+use crate::client::{Client, ClientFlags, Ending, ReplyMode, Running, Session, Sink};
 use crate::commands::Server;
 use crate::commands::blocking::{Unblock, give_up};
 use crate::commands::wait;
@@ -62,6 +61,8 @@ pub struct Connection {
     turn: Turn,
     reply: Reply,
     config_version: u64,
+    /// The socket for others to write to; none before others have something for the client.
+    lendable: Option<Arc<dyn Sink>>,
 }
 
 /// What a waiting connection was woken by.
@@ -98,6 +99,7 @@ impl Connection {
             turn: Turn::default(),
             reply: Reply::new(Protocol::Resp2),
             config_version,
+            lendable: None,
         }
     }
 
@@ -120,7 +122,7 @@ impl Connection {
                 return Ok(());
             }
             if flow == Flow::Close || self.server.shutdown.is_asked() {
-                return self.socket.shutdown().await;
+                return self.socket.finish();
             }
         }
         Ok(())
@@ -129,7 +131,15 @@ impl Connection {
     /// Waits for input, and meanwhile for what others want of the client.
     async fn read(&mut self) -> io::Result<Flow> {
         loop {
-            match poll_fn(|context| self.poll_event(context)).await? {
+            let event = poll_fn(|context| self.poll_idle(context)).await?;
+            if self.session.expects_pushes() {
+                let waiting = self.session.client.outbox.take_back();
+                if waiting && matches!(event, Event::Read(_)) {
+                    // The rest of a frame that others have begun to write goes before all replies.
+                    self.session.drain_outbox(&mut self.reply);
+                }
+            }
+            match event {
                 Event::Read(0) => {
                     tracing::debug!("Client closed connection {}", self.describe());
                     return Ok(Flow::Close);
@@ -163,7 +173,13 @@ impl Connection {
                     self.received(count);
                     self.check_input()
                 }
-                Step::Event(Event::News) => self.attend().await?,
+                Step::Event(Event::News) => {
+                    // What is awaited may have happened just before the news: its answer goes first.
+                    if let Poll::Ready(result) = poll_once(awaited.as_mut()).await {
+                        return Ok(Some(result));
+                    }
+                    self.attend().await?
+                }
             };
             if flow == Flow::Close {
                 return Ok(None);
@@ -227,6 +243,16 @@ impl Connection {
             Poll::Ready(read) => Poll::Ready(read.map(Event::Read)),
             Poll::Pending => self.session.client.outbox.poll_news(context).map(|()| Ok(Event::News)),
         }
+    }
+
+    /// [`Connection::poll_event`] with nothing to send: meanwhile others may write to a client that expects messages.
+    fn poll_idle(&mut self, context: &mut Context<'_>) -> Poll<io::Result<Event>> {
+        let event = self.poll_event(context);
+        if event.is_pending() && self.session.expects_pushes() {
+            let sink = self.lendable.get_or_insert_with(|| self.socket.lendable(&self.server));
+            self.session.client.outbox.lend(|| Arc::clone(sink));
+        }
+        event
     }
 
     fn poll_read(&mut self, context: &mut Context<'_>) -> Poll<io::Result<usize>> {
@@ -459,7 +485,7 @@ impl Connection {
             if bytes.is_empty() {
                 return Ok(Flow::GoOn);
             }
-            let flow = send(&mut self.socket, &client, bytes).await?;
+            let flow = send(&self.socket, &client, bytes).await?;
             self.server.stats.add(Counter::NetOutput, bytes.len() as u64);
             self.server.stats.add(Counter::Writes, 1);
             if frame.is_none() {
@@ -495,9 +521,8 @@ impl Connection {
 impl Drop for Connection {
     /// Forgets the client, however its task ended.
     fn drop(&mut self) {
-        let watch = self.session.end_watch();
-        self.server.keyspace.unwatch(&watch.keys, &watch.flag);
-        self.server.clients.remove(self.session.client.id);
+        self.session.client.outbox.take_back();
+        self.server.forget(&mut self.session);
     }
 }
 
@@ -528,6 +553,11 @@ async fn answer_when_durable(
         answer = answer(suspended, deadline) => answer,
         answer = on_disk => answer,
     }
+}
+
+/// One step of a future, without waiting for it.
+async fn poll_once<F: Future>(mut future: Pin<&mut F>) -> Poll<F::Output> {
+    poll_fn(|context| Poll::Ready(future.as_mut().poll(context))).await
 }
 
 /// The answer to a client that is blocked on keys; none if it gives up at its deadline, in Unix ms.

@@ -3,9 +3,11 @@
 use crate::base::alloc;
 use crate::base::clock::monotonic_ns;
 use crate::base::num::parse_i64;
+use crate::client::Source;
 use crate::command::error::{self, Error};
 use crate::command::spec::Flags;
 use crate::commands::account::account;
+use crate::commands::server::monitor;
 use crate::commands::server::rdb::write_refusal;
 use crate::commands::{Call, DONE, Found, Outcome};
 use crate::keyspace::Plan;
@@ -183,6 +185,7 @@ impl Host for Caller<'_, '_> {
         let mut part = Call { args, spec, keys, reply, session, server, nested: true };
         let outcome = part.run_nested(listed.command, args);
         drop(part);
+        monitor::after(server, spec, args, self.call.session, Source::Script);
         account(server, listed, args, self.call.session, monotonic_ns() - begun, outcome.is_err());
         outcome.map_err(|failure| refused(&failure))
     }

@@ -69,6 +69,7 @@ fn flush(call: &mut Call<'_>, databases: std::ops::Range<usize>) -> Outcome {
         remains.extend(call.keys.clear());
     }
     call.keys.select(selected);
+    call.keys.forget_readers();
     let keys = remains.iter().map(Remains::len).sum::<usize>();
     call.keys.effects.dirty += keys as u64;
     // Even if nothing was there: a reader of the journal may be behind.

@@ -10,6 +10,7 @@ mod info;
 mod latency;
 mod lolwut;
 mod module;
+pub mod monitor;
 mod parts;
 pub mod rdb;
 mod replication;
@@ -32,6 +33,7 @@ pub const COMMANDS: &[Command] = &[
     latency::LATENCY,
     lolwut::LOLWUT,
     module::MODULE,
+    monitor::MONITOR,
     replication::REPLICAOF,
     replication::ROLE,
     replication::SLAVEOF,

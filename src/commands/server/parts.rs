@@ -11,7 +11,7 @@ use tokio::sync::Notify;
 
 use super::aof::Aof;
 use crate::base::{alloc, clock};
-use crate::client::{BlockedClients, Client, Pause, Registry};
+use crate::client::{BlockedClients, Client, Listeners, Monitors, Pause, Registry, Session};
 use crate::commands::Catalog;
 use crate::config::{Config, LoadError, Settings};
 use crate::keyspace::Keyspace;
@@ -36,6 +36,10 @@ pub struct Server {
     pub blocked: BlockedClients,
     /// CLIENT PAUSE.
     pub pause: Pause,
+    /// Clients with client-side caching in broadcast mode.
+    pub listeners: Listeners,
+    /// MONITOR.
+    pub monitors: Monitors,
     /// Publish and subscribe.
     pub pubsub: Arc<Broker>,
     /// The interpreter and its scripts.
@@ -105,6 +109,8 @@ impl Server {
             clients: Registry::default(),
             blocked: BlockedClients::default(),
             pause: Pause::default(),
+            listeners: Listeners::default(),
+            monitors: Monitors::default(),
             pubsub: Arc::new(Broker::new()),
             scripts: Scripts::default(),
             functions: Functions::default(),
@@ -131,6 +137,15 @@ impl Server {
 }
 
 impl Server {
+    /// Forgets a client, with all that it has registered anywhere.
+    pub fn forget(&self, session: &mut Session) {
+        let watch = session.end_watch();
+        self.keyspace.unwatch(&watch.keys, &watch.flag);
+        session.end_tracking(&self.listeners, &self.keyspace);
+        session.end_monitoring(&self.monitors);
+        self.clients.remove(session.client.id);
+    }
+
     /// The full name of the last command that a client ran.
     pub fn command_name(&self, client: &Client) -> Option<&'static str> {
         let id = client.last_command.load(Ordering::Relaxed);

@@ -180,8 +180,7 @@ fn write_base(
     let failed = |error| SaveError::Write("rdbSaveRio", error);
     let draft = Draft::create(temporary, settings.aof.incremental_fsync)?;
     let options = options(settings, snapshot.sizes());
-    let preface =
-        Preface { notes: notes(true), libraries, sizes: snapshot.sizes().into() };
+    let preface = Preface { notes: notes(true), libraries, sizes: snapshot.sizes().into() };
     let mut encoder = Encoder::new(draft, preface, options, ages(settings)).map_err(failed)?;
     snapshot.walk(&server.keyspace, |frozen| encoder.key(&frozen).map_err(failed))?;
     let draft = encoder.finish().map_err(failed)?;
