@@ -2,7 +2,6 @@
 
 use std::borrow::Cow;
 
-use crate::config::errors::os_text;
 use crate::keyspace::WrongType;
 
 /// Longest code of an error, in bytes.
@@ -47,8 +46,10 @@ macro_rules! texts {
     };
 }
 
+mod aof;
 mod client;
 
+pub use aof::*;
 pub use client::*;
 
 texts! {
@@ -386,10 +387,6 @@ texts! {
     BITFIELD_RO_WRITES = "ERR BITFIELD_RO only supports the GET subcommand";
     /// A timeout that is no integer.
     TIMEOUT_NOT_INTEGER = "ERR timeout is not an integer or out of range";
-    /// BGREWRITEAOF while a rewrite is under way.
-    AOF_REWRITE_IN_PROGRESS = "ERR Background append only file rewriting already in progress";
-    /// BGREWRITEAOF when it can't be begun.
-    AOF_REWRITE_IMPOSSIBLE = "ERR Can't execute an AOF background rewriting. Please check the server logs for more information.";
     /// WAITAOF for the own AOF where there is none.
     WAITAOF_WITHOUT_AOF = "ERR WAITAOF cannot be used when numlocal is set but appendonly is disabled.";
     /// DEBUG PROTOCOL of an unknown type.
@@ -423,11 +420,6 @@ texts! {
     RELOAD_OPTION = "ERR DEBUG RELOAD only supports the MERGE, NOFLUSH and NOSAVE options.";
     /// DEBUG RELOAD of a file that is damaged.
     RELOAD_FAILED = "ERR Error trying to load the RDB dump, check server logs.";
-}
-
-/// `MISCONF Errors writing to the AOF file: x`.
-pub fn aof_writes_fail(why: &std::io::Error) -> Error {
-    Error::new(format!("MISCONF Errors writing to the AOF file: {}", os_text(why)))
 }
 
 /// `ERR No such user 'x'`.

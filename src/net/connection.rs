@@ -445,8 +445,11 @@ impl Connection {
     /// Waits until a client that is blocked on keys is answered, gives up, or goes away.
     async fn wait_for_keys(&mut self, suspended: &Suspended) -> io::Result<Flow> {
         let Suspended { blocked, deadline, durable } = suspended;
-        let server = Arc::clone(&self.server);
-        let answer = self.wait(answer_or_durable(&server, suspended, *deadline, *durable)).await;
+        let answer = match *durable {
+            None => self.wait(answer(suspended, *deadline)).await,
+            // Apart, since it is rare and would make every connection's task larger.
+            Some(position) => Box::pin(self.wait_for_the_disk(suspended, *deadline, position)).await,
+        };
         // Whatever has ended the waiting, nobody serves the client from here on.
         blocked.claim();
         let waits = &blocked.waits;
@@ -460,6 +463,16 @@ impl Connection {
         }
         self.turn.replied(&mut self.session, &mut self.reply, from);
         Ok(Flow::GoOn)
+    }
+
+    async fn wait_for_the_disk(
+        &mut self,
+        suspended: &Suspended,
+        deadline: Option<i64>,
+        position: u64,
+    ) -> io::Result<Option<Option<Vec<u8>>>> {
+        let server = Arc::clone(&self.server);
+        self.wait(answer_when_durable(&server, suspended, deadline, position)).await
     }
 
     /// Writes the replies, then what others have for the client. Replies wait until what they tell of may be told.
@@ -526,17 +539,7 @@ impl Drop for Connection {
     }
 }
 
-/// The answer to a client that is blocked on keys, or on the disk.
-async fn answer_or_durable(
-    server: &Server,
-    suspended: &Suspended,
-    deadline: Option<i64>,
-    durable: Option<u64>,
-) -> Option<Vec<u8>> {
-    let Some(position) = durable else { return answer(suspended, deadline).await };
-    Box::pin(answer_when_durable(server, suspended, deadline, position)).await
-}
-
+/// The answer to a client that waits until what it wrote is on disk; none if it gives up at its deadline.
 async fn answer_when_durable(
     server: &Server,
     suspended: &Suspended,

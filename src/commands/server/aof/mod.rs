@@ -53,9 +53,12 @@ pub struct Aof {
     /// How it is doing.
     pub status: Arc<Status>,
     /// Makes what replays the commands of a file; set by whoever knows the road.
-    pub replayer: OnceLock<fn(&Arc<Server>) -> Box<dyn Replay>>,
+    pub replayer: OnceLock<MakeReplay>,
     state: Mutex<State>,
 }
+
+/// Makes what replays the commands of a file.
+pub type MakeReplay = fn(&Arc<Server>) -> Box<dyn Replay>;
 
 struct State {
     manifest: Manifest,

@@ -64,7 +64,8 @@ pub fn begin(server: &Arc<Server>) -> Result<(), Impossible> {
     let work = move || {
         tracing::info!("Background append only file rewriting started by pid {}", nix::unistd::gettid());
         let rewritten = catch_unwind(AssertUnwindSafe(|| rewrite(&theirs)));
-        conclude(&theirs, rewritten.unwrap_or_else(|_| Err(Failure::System("panic".to_owned()))));
+        let rewritten = rewritten.unwrap_or_else(|_| Err(Failure::System("panic".to_owned())));
+        conclude(&theirs, &rewritten);
     };
     let started = std::thread::Builder::new().name("redstart-aofrw".into()).spawn(work);
     started.map(drop).map_err(|error| {
@@ -74,9 +75,9 @@ pub fn begin(server: &Arc<Server>) -> Result<(), Impossible> {
     })
 }
 
-fn conclude(server: &Server, rewritten: Result<(), Failure>) {
+fn conclude(server: &Server, rewritten: &Result<(), Failure>) {
     let status = &server.aof.status;
-    match &rewritten {
+    match rewritten {
         Ok(()) => tracing::info!("Background AOF rewrite finished successfully"),
         Err(Failure::System(error)) => {
             tracing::warn!("Background AOF rewrite terminated with error: {error}");
