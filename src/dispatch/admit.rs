@@ -75,8 +75,8 @@ fn memory(candidate: &Candidate<'_>) -> Option<Error> {
     // A queue of commands takes memory, whatever they do.
     let queues = candidate.session.transaction.is_some() && !candidate.flags.contains(Flags::IMMEDIATE);
     let remembers = candidate.session.tracking.is_some();
-    let concerned = queues || remembers || candidate.flags.intersects(Flags::DENYOOM | Flags::EXCLUSIVE);
-    if !candidate.over_limit || !concerned {
+    let needs_room = queues || remembers || candidate.flags.intersects(Flags::DENYOOM | Flags::EXCLUSIVE);
+    if !candidate.over_limit || !needs_room {
         return None;
     }
     let room = make_room(candidate.server, &candidate.session.settings);

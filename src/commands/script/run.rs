@@ -36,7 +36,8 @@ fn run(call: &mut Call<'_>, by_sha: bool, reads_only: bool) -> Outcome {
         return Err(error::NOSCRIPT);
     }
     let count = call.args_from(2).int()?;
-    let (keys, args) = split(&call.args[3..], count)?;
+    let args = &call.args[3..];
+    let (keys, args) = args.split_at(key_count(count, args)?);
     let server = call.server;
     let scripts = &server.scripts;
     let mut state = scripts.lock();
@@ -69,19 +70,18 @@ fn run_function(call: &mut Call<'_>, reads_only: bool) -> Outcome {
     let function = libraries.find(name).ok_or(error::FUNCTION_NOT_FOUND)?;
     let count = parse_i64(call.args[2]).ok_or(error::FUNCTION_KEYS)?;
     let args = &call.args[3..];
-    let (keys, args) = split(args, count)?;
+    let (keys, args) = args.split_at(key_count(count, args)?);
     let run = Run { name, keys, args };
     let vm = libraries.vm(&server.scripts.running)?;
     execute(call, vm, &run, (function.code, function.flags), reads_only)
 }
 
-/// Splits arguments into so many keys and the rest.
-fn split<'a, 'b>(args: &'a [&'b [u8]], keys: i64) -> Result<(&'a [&'b [u8]], &'a [&'b [u8]]), Error> {
+/// How many of the arguments are keys.
+fn key_count(keys: i64, args: &[&[u8]]) -> Result<usize, Error> {
     if keys > args.len() as i64 {
         return Err(error::SCRIPT_KEYS_BEYOND_ARGS);
     }
-    let keys = usize::try_from(keys).map_err(|_| error::SCRIPT_KEYS_NEGATIVE)?;
-    Ok(args.split_at(keys))
+    usize::try_from(keys).map_err(|_| error::SCRIPT_KEYS_NEGATIVE)
 }
 
 /// Runs a script or a function that is found.
