@@ -183,8 +183,12 @@ impl Writer {
             }
         };
         if outcome.is_err() && done > 0 {
-            let left = self.buffer.len() as u64;
-            tracing::warn!("Short write while writing to the AOF file: (nwritten={done}, expected={left})");
+            if self.last_logged.is_none_or(|logged| logged.elapsed() > LOG_EVERY) {
+                let left = self.buffer.len();
+                tracing::warn!(
+                    "Short write while writing to the AOF file: (nwritten={done}, expected={left})"
+                );
+            }
             match file.set_len(self.len) {
                 Ok(()) => done = 0,
                 Err(error) => tracing::warn!(
