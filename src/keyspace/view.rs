@@ -48,8 +48,11 @@ pub enum Expiry {
 /// The time and the switches under which a command runs.
 #[derive(Clone, Copy)]
 pub struct Clock {
-    /// Unix time in ms: constant while a command, a transaction or a script runs.
+    /// Unix time in ms: constant while a command, a transaction or a script runs. A replay of the journal has
+    /// [`NEVER`](crate::types::hash::NEVER) instead: what has expired since was there then.
     pub now: i64,
+    /// Unix time in ms, even for a replay.
+    pub wall: i64,
     /// Whether access clocks hold LFU counters instead of LRU seconds.
     pub lfu: Option<Lfu>,
     /// Whether the client asked not to touch access clocks.
@@ -127,6 +130,12 @@ impl<'a> View<'a> {
     #[inline]
     pub fn now(&self) -> i64 {
         self.clock.now
+    }
+
+    /// Unix time in ms, even while the journal is replayed and nothing expires.
+    #[inline]
+    pub fn wall(&self) -> i64 {
+        self.clock.wall
     }
 
     /// The time and the switches under which the command runs.
@@ -372,6 +381,11 @@ impl<'a> View<'a> {
         (self.held, self.effects)
     }
 
+    /// Whether any shard is held.
+    pub(super) fn holds_shards(&self) -> bool {
+        !matches!(self.held, Held::Nothing)
+    }
+
     /// Lets `work` have a shard that is held, or locks it for that long.
     ///
     /// # Panics
@@ -429,6 +443,7 @@ impl<'v> Place<'v> {
     pub(super) fn expire_entry(&mut self, at: Position) {
         let entry = self.database.remove(at);
         let key = entry.as_ref().key();
+        self.effects.propagation.expired(self.db, key);
         self.gone(key);
         self.note(EventClasses::EXPIRED, "expired", key);
         self.counts.count_expired();
@@ -535,6 +550,7 @@ impl Clock {
         );
         Clock {
             now,
+            wall: now,
             lfu: lfu.then_some(Lfu {
                 log_factor: settings.memory.lfu_log_factor,
                 decay_minutes: settings.memory.lfu_decay_minutes,
@@ -548,9 +564,9 @@ impl Clock {
     /// The access clock of a new entry.
     pub fn fresh(&self) -> u32 {
         match self.lfu {
-            None => lru_seconds(self.now),
+            None => lru_seconds(self.wall),
             // A new key starts at 5, so that it is not the first to go.
-            Some(_) => minutes(self.now) << 8 | 5,
+            Some(_) => minutes(self.wall) << 8 | 5,
         }
     }
 
@@ -570,10 +586,10 @@ impl Clock {
     #[inline]
     pub fn touched(&self, old: u32) -> u32 {
         match self.lfu {
-            None => lru_seconds(self.now),
+            None => lru_seconds(self.wall),
             Some(lfu) => {
-                let counter = lfu.counter(old, self.now);
-                minutes(self.now) << 8 | lfu.increment(counter)
+                let counter = lfu.counter(old, self.wall);
+                minutes(self.wall) << 8 | lfu.increment(counter)
             }
         }
     }

@@ -72,6 +72,8 @@ fn add_float(call: &mut Call<'_>) -> Outcome {
     let text = new.to_human_text();
     call.keys.set_string(key, &text, Expiry::Keep);
     call.keys.changed(key, EventClasses::STRING, "incrbyfloat");
+    // Others may reckon otherwise.
+    call.keys.propagate_instead(&[b"SET", key, &text, b"KEEPTTL"]);
     call.reply.bulk(&text);
     DONE
 }

@@ -20,7 +20,7 @@ const NOW: i64 = 1_700_000_000_000;
 type Copies = BTreeMap<(usize, Vec<u8>), (String, Option<i64>)>;
 
 fn clock(now: i64) -> Clock {
-    Clock { now, lfu: None, no_touch: false, events: 0, keep_expired: false }
+    Clock { now, lfu: None, no_touch: false, events: 0, keep_expired: false, wall: now }
 }
 
 fn text(value: &Value) -> String {

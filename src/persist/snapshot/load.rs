@@ -48,6 +48,8 @@ pub struct Loaded<R> {
     pub libraries: Vec<Vec<u8>>,
     /// What comes behind the file: the commands of an AOF that begins with one.
     pub rest: R,
+    /// The offset at which that begins.
+    pub end: u64,
 }
 
 /// Why a file isn't loaded. What came before the damage is in the keyspace.
@@ -179,8 +181,9 @@ fn read<'l, R: Read>(
         }
     }
     let empty = reader.skipped();
+    let end = reader.offset();
     let rest = reader.into_rest();
-    Ok(Loaded { keys, expired, empty, libraries, rest })
+    Ok(Loaded { end, keys, expired, empty, libraries, rest })
 }
 
 fn has_expired(record: &Record, now: i64) -> bool {
@@ -225,6 +228,16 @@ impl Loading {
         }
         self.cancelled.store(false, Ordering::Relaxed);
         self.active.store(true, Ordering::Release);
+    }
+
+    /// Counts bytes that were read elsewhere than by [`load`].
+    pub fn advance(&self, bytes: u64) {
+        self.read.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    /// Whether somebody wants it to end.
+    pub fn is_cancelled(&self) -> bool {
+        self.cancelled.load(Ordering::Relaxed)
     }
 
     /// Notes that it has ended.
