@@ -415,10 +415,13 @@ impl<'s> Executor<'s> {
         self.effects.actor = session.client.id;
         let mut clock = clock(self.now, &session.settings, session.no_touch);
         clock.keep_expired = server.pause.is_on();
+        let mut verbs = server.keyspace.journal.verbs();
         if session.replays {
             clock.now = NEVER;
+            // The journal has it already.
+            verbs = None;
         }
-        self.effects.propagation.listen(server.keyspace.journal.verbs());
+        self.effects.propagation.listen(verbs);
         if let (None, Some(hash)) = (&everything, request.hash) {
             let held = keep(&mut self.kept, &server.keyspace, hash, self.mark);
             let keys = View::new(&server.keyspace, held, session.db, clock, &mut self.effects);

@@ -16,8 +16,9 @@ impl View<'_> {
         let removed: Vec<_> = fields.iter().copied().filter(|field| hash.remove(field)).collect();
         let emptied = hash.is_empty();
         drop(hash);
+        let db = self.db();
         for field in &removed {
-            self.propagate_also(&[b"HDEL", key, field]);
+            self.effects.propagation.expired_field(db, key, field);
         }
         self.count_expired_fields(key, removed.len() as u64);
         self.event(key, EventClasses::HASH, "hexpired");

@@ -333,8 +333,17 @@ impl Journal {
 
     /// Waits, blocking the thread, until everything appended so far is durable or time is up.
     pub fn flush(&self, patience: Duration) -> bool {
+        self.wait_blocking(patience, |end| self.is_durable(end))
+    }
+
+    /// Waits, blocking the thread, until everything appended so far is in a file or time is up.
+    pub fn flush_to_file(&self, patience: Duration) -> bool {
+        self.wait_blocking(patience, |end| self.written.load(Ordering::Relaxed) >= end)
+    }
+
+    fn wait_blocking(&self, patience: Duration, done: impl Fn(u64) -> bool) -> bool {
         let (end, until) = (self.end(), Instant::now() + patience);
-        while self.is_on() && !self.is_durable(end) {
+        while self.is_on() && !done(end) {
             if Instant::now() > until {
                 return false;
             }

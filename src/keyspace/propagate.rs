@@ -27,6 +27,8 @@ pub struct Propagation {
     commands: Vec<(usize, usize)>,
     /// Whether the running command has said itself what it did.
     told: bool,
+    /// Whether a script wants what it does not to be put down.
+    muted: bool,
 }
 
 /// With which command the server's own deletions are put down: UNLINK where memory is freed in the background.
@@ -69,8 +71,20 @@ impl Propagation {
         }
     }
 
-    /// Puts a command down.
+    /// Has what commands do from here on put down or not: `redis.set_repl`. What expires and what is evicted is, in any
+    /// case.
+    pub fn mute(&mut self, muted: bool) {
+        self.muted = muted;
+    }
+
+    /// Puts a command down, unless commands are muted.
     pub fn put_down(&mut self, db: usize, args: &[&[u8]]) {
+        if !self.muted {
+            self.push(db, args);
+        }
+    }
+
+    fn push(&mut self, db: usize, args: &[&[u8]]) {
         if self.is_on() {
             encode(&mut self.bytes, args);
             self.commands.push((db, self.bytes.len()));
@@ -86,15 +100,20 @@ impl Propagation {
     #[inline]
     pub fn expired(&mut self, db: usize, key: &[u8]) {
         if let Some(verbs) = self.verbs {
-            self.put_down(db, &[deletion(verbs.unlink_expired), key]);
+            self.push(db, &[deletion(verbs.unlink_expired), key]);
         }
+    }
+
+    /// A field of a hash has expired.
+    pub fn expired_field(&mut self, db: usize, key: &[u8], field: &[u8]) {
+        self.push(db, &[b"HDEL", key, field]);
     }
 
     /// A key was evicted.
     #[inline]
     pub fn evicted(&mut self, db: usize, key: &[u8]) {
         if let Some(verbs) = self.verbs {
-            self.put_down(db, &[deletion(verbs.unlink_evicted), key]);
+            self.push(db, &[deletion(verbs.unlink_evicted), key]);
         }
     }
 

@@ -28,7 +28,8 @@ pub struct Session<'a> {
 }
 
 /// Flags of `redis.set_repl`: the AOF, replicas.
-const REPL_ALL: i64 = 3;
+const REPL_ALL: i64 = REPL_AOF | 2;
+const REPL_AOF: i64 = 1;
 
 /// The table; its functions find the run in the slot.
 ///
@@ -44,8 +45,13 @@ pub fn table(lua: &Lua, slot: &Arc<Slot>) -> Result<Table> {
     let own = Arc::clone(slot);
     api.raw_set("acl_check_cmd", lua.create_function(move |_, args| may_call(&own, &args))?)?;
     constants(&api)?;
-    let repl =
-        [("REPL_NONE", 0), ("REPL_AOF", 1), ("REPL_SLAVE", 2), ("REPL_REPLICA", 2), ("REPL_ALL", REPL_ALL)];
+    let repl = [
+        ("REPL_NONE", 0),
+        ("REPL_AOF", REPL_AOF),
+        ("REPL_SLAVE", 2),
+        ("REPL_REPLICA", 2),
+        ("REPL_ALL", REPL_ALL),
+    ];
     for (name, flags) in repl {
         api.raw_set(name, flags)?;
     }
@@ -53,7 +59,8 @@ pub fn table(lua: &Lua, slot: &Arc<Slot>) -> Result<Table> {
     api.raw_set("sha1hex", lua.create_function(sha1hex)?)?;
     api.raw_set("error_reply", lua.create_function(|lua, args| error_reply(lua, &args))?)?;
     api.raw_set("status_reply", lua.create_function(|lua, args| status_reply(lua, &args))?)?;
-    api.raw_set("set_repl", lua.create_function(set_repl)?)?;
+    let own = Arc::clone(slot);
+    api.raw_set("set_repl", lua.create_function(move |lua, args| set_repl(lua, &own, args))?)?;
     api.raw_set("replicate_commands", lua.create_function(|_, _: MultiValue| Ok(true))?)?;
     api.raw_set("breakpoint", lua.create_function(|_, _: MultiValue| Ok(false))?)?;
     api.raw_set("debug", lua.create_function(|_, _: MultiValue| Ok(()))?)?;
@@ -208,16 +215,18 @@ fn status_reply(lua: &Lua, args: &MultiValue) -> Result<Table> {
     Ok(table)
 }
 
-fn set_repl(lua: &Lua, args: MultiValue) -> Result<()> {
+fn set_repl(lua: &Lua, slot: &Slot, args: MultiValue) -> Result<()> {
     let args = Arguments::new(lua, "set_repl", args);
     if args.len() != 1 {
         return Err(fail_reply("ERR redis.set_repl() requires one argument."));
     }
-    if args.integer(1).unwrap_or_default() & !REPL_ALL != 0 {
+    let flags = args.integer(1).unwrap_or_default();
+    if flags & !REPL_ALL != 0 {
         return Err(fail_reply(
             "ERR Invalid replication flags. Use REPL_AOF, REPL_REPLICA, REPL_ALL or REPL_NONE.",
         ));
     }
+    slot.with(|session| session.host.journal(flags & REPL_AOF != 0));
     Ok(())
 }
 

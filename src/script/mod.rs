@@ -47,6 +47,9 @@ pub trait Host {
     /// The client's command that runs the script.
     fn command(&self) -> Vec<Box<[u8]>>;
 
+    /// Has the commands that follow put down for the journal, or not. At first they are.
+    fn journal(&mut self, kept: bool);
+
     /// Whether the user may run a command; none if there is no such command.
     fn may_call(&mut self, args: &[&[u8]]) -> Option<bool>;
 }

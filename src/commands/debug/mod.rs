@@ -75,6 +75,13 @@ const SUBCOMMANDS: &[Subcommand] = &[
         meaning: "Write the elements of a listpack to the log.",
     },
     Subcommand {
+        name: "loadaof",
+        arguments: (0, 0),
+        run: reload::load_aof,
+        usage: "LOADAOF",
+        meaning: "Write what is pending, flush, and load the append only file.",
+    },
+    Subcommand {
         name: "log",
         arguments: (1, 1),
         run: log,
@@ -156,7 +163,6 @@ const UNSUPPORTED: &[&str] = &[
     "htstats-key",
     "jmap",
     "leak",
-    "loadaof",
     "mallctl",
     "mallctl-str",
     "oom",

@@ -1,7 +1,12 @@
-//! DEBUG RELOAD: through the RDB file and back, while everything is held.
+//! DEBUG RELOAD and LOADAOF: through files and back. The RDB file is loaded while everything is held; commands have to
+//! take the road of all commands, so meanwhile others are told that the server is loading.
 
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use super::super::server::aof;
 use super::super::server::rdb::{self, Moment, Source};
-use super::super::{Call, DONE, Outcome};
+use super::super::{Call, DONE, Next, Outcome};
 use crate::base::reaper;
 use crate::command::error;
 use crate::keyspace::Remains;
@@ -29,6 +34,29 @@ pub(super) fn reload(call: &mut Call<'_>) -> Outcome {
     tracing::info!("DB reloaded by DEBUG RELOAD");
     call.reply.ok();
     DONE
+}
+
+pub(super) fn load_aof(call: &mut Call<'_>) -> Outcome {
+    let server = Arc::clone(call.server);
+    tokio::task::block_in_place(|| {
+        let total = aof::prepare_reload(&server).map_err(|_| error::FAILED)?;
+        // From here on until the end: nobody changes what is being loaded, and nothing expires.
+        server.loading.begin(total.unwrap_or(0));
+        flush(call);
+        let paused = server.housekeeping_paused.swap(true, Ordering::Relaxed);
+        Ok(Next::Later(Box::new(move |reply| {
+            let loaded = total.is_none() || aof::load(&server).is_ok();
+            server.housekeeping_paused.store(paused, Ordering::Relaxed);
+            server.loading.end();
+            match loaded {
+                true => {
+                    tracing::info!("Append Only File loaded by DEBUG LOADAOF");
+                    reply.ok();
+                }
+                false => reply.error(error::FAILED.text()),
+            }
+        })))
+    })
 }
 
 /// Empties all databases, as if nothing had been in them, and forgets all functions.

@@ -167,14 +167,35 @@ fn transfer(
         return DONE;
     }
     target.send().map_err(broken)?;
+    let mut deleted = vec![&b"DEL"[..]];
+    let moved = take_answers(call, options, &sent, &mut target, &mut deleted);
+    // Whatever else went wrong: these are there and no longer here. A reader of the journal has no target.
+    match deleted.len() {
+        1 => call.keys.propagate_nothing(),
+        _ => call.keys.propagate_instead(&deleted),
+    }
+    moved?;
+    call.reply.ok();
+    DONE
+}
+
+/// Deletes the keys that the target acknowledges and notes them in `deleted`.
+fn take_answers<'a>(
+    call: &mut Call<'_>,
+    options: &Options,
+    sent: &[&'a [u8]],
+    target: &mut Target,
+    deleted: &mut Vec<&'a [u8]>,
+) -> Result<(), Error> {
     let mut refused = None;
-    for key in sent {
+    for &key in sent {
         match target.answer().map_err(broken) {
             Ok(Ok(())) if options.copy => {}
             // A key that is named twice has gone the second time.
             Ok(Ok(())) => {
                 if call.keys.delete(key) {
                     call.keys.changed(key, EventClasses::GENERIC, "del");
+                    deleted.push(key);
                 }
             }
             Ok(Err(text)) => {
@@ -183,13 +204,7 @@ fn transfer(
             Err(error) => return Err(refused.unwrap_or(error)),
         }
     }
-    match refused {
-        Some(error) => Err(error),
-        None => {
-            call.reply.ok();
-            DONE
-        }
-    }
+    refused.map_or(Ok(()), Err)
 }
 
 fn broken(broken: Broken) -> Error {

@@ -2,8 +2,6 @@
 //!
 //! What changes them runs behind the closed gate, so that no function runs meanwhile.
 
-use std::sync::atomic::Ordering;
-
 use crate::base::glob;
 use crate::command::error;
 use crate::command::row::*;
@@ -109,9 +107,9 @@ const fn row(name: &'static str, arity: i32, flags: &[Flags]) -> Spec {
     Spec::new(name, arity).flags(flags).categories(&[Categories::SCRIPTING])
 }
 
-/// The libraries have changed: that is to be saved as a change of data is.
+/// The libraries have changed: that is to be saved, and put down for the journal, as a change of data is.
 fn changed(call: &mut Call<'_>) {
-    call.server.dirty.fetch_add(1, Ordering::Relaxed);
+    call.keys.effects.dirty += 1;
 }
 
 fn load(call: &mut Call<'_>) -> Outcome {

@@ -103,6 +103,7 @@ fn execute(
     let from = out.len();
     let mut host = Caller { call, no_writes, checks_memory: out_of_memory && !allow_oom, wrote: false };
     let outcome = vm.run(code, run, &mut host, &mut out);
+    host.journal(true);
     *call.reply = out;
     call.session.db = db;
     if let Err(Failure(text)) = outcome {
@@ -188,6 +189,10 @@ impl Host for Caller<'_, '_> {
         monitor::after(server, spec, args, self.call.session, Source::Script);
         account(server, listed, args, self.call.session, monotonic_ns() - begun, outcome.is_err());
         outcome.map_err(|failure| refused(&failure))
+    }
+
+    fn journal(&mut self, kept: bool) {
+        self.call.keys.effects.propagation.mute(!kept);
     }
 
     fn command(&self) -> Vec<Box<[u8]>> {
