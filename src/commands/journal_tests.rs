@@ -203,3 +203,34 @@ fn what_has_expired_is_deleted_before_what_met_it() {
         ],
     );
 }
+
+#[test]
+fn libraries_are_put_down() {
+    let mut rig = rig();
+    let code = "#!lua name=lib\nredis.register_function('f', function() return 1 end)";
+    rig.call(&[b"FUNCTION", b"LOAD", code.as_bytes()]);
+    assert_eq!(rig.journal(), [format!("0 FUNCTION LOAD {code}")]);
+    rig.call(&[b"FUNCTION", b"LOAD", code.as_bytes()]);
+    assert_eq!(rig.journal(), [""; 0]);
+    check(
+        &mut rig,
+        &[("FUNCTION DELETE lib", &["0 FUNCTION DELETE lib"]), ("FUNCTION FLUSH", &["0 FUNCTION FLUSH"])],
+    );
+}
+
+#[test]
+fn a_script_may_keep_commands_out_but_not_what_expires() {
+    let mut rig = rig();
+    let script = "redis.call('incr', 'a') redis.set_repl(redis.REPL_NONE) redis.call('incr', 'a') \
+                  redis.set_repl(redis.REPL_AOF) redis.call('incr', 'a') redis.set_repl(redis.REPL_REPLICA)";
+    rig.call(&[b"EVAL", script.as_bytes(), b"0"]);
+    assert_eq!(rig.journal(), ["0 incr a"; 2]);
+    check(&mut rig, &[("INCR a", &["0 INCR a"])]);
+    let mut muted = crate::keyspace::Propagation::default();
+    muted.listen(Some(Verbs::default()));
+    muted.mute(true);
+    muted.put_down(0, &[b"SET"]);
+    assert!(muted.is_empty());
+    muted.expired(0, b"k");
+    assert!(!muted.is_empty());
+}

@@ -327,6 +327,80 @@ fn what_expires_stays_expired_and_what_had_not_expired_is_counted_on() {
     assert_eq!(int(&mut server.client(), &["EXISTS", "n"]), 0);
 }
 
+#[test]
+fn functions_and_what_was_migrated_are_as_before_after_a_restart() {
+    let (kept, target) = (Kept::new(), Server::start());
+    let mut server = kept.start(&["--appendfsync", "always"]);
+    let mut client = server.client();
+    let code = "#!lua name=lib\nredis.register_function('one', function() return 1 end)";
+    client.raw(&["FUNCTION", "LOAD", code]);
+    for key in ["moved", "taken", "stays"] {
+        client.ok(&["SET", key, "1"]);
+    }
+    target.client().ok(&["SET", "taken", "0"]);
+    let port = target.port().to_string();
+    // One goes, one is refused: an error, and yet something has changed.
+    let refused =
+        text(&mut client, &["MIGRATE", "127.0.0.1", &port, "", "0", "5000", "KEYS", "moved", "taken"]);
+    assert!(refused.starts_with("-ERR Target instance replied with error: BUSYKEY"), "{refused}");
+    server.stop("KILL");
+    let log = fs::read(kept.increment(1)).expect("an increment");
+    let log = String::from_utf8_lossy(&log);
+    assert!(log.ends_with("*2\r\n$3\r\nDEL\r\n$5\r\nmoved\r\n") && !log.contains("MIGRATE"), "{log}");
+    let mut client = kept.start(&[]).client_kept();
+    assert_eq!(int(&mut client.1, &["EXISTS", "moved", "taken", "stays"]), 2);
+    assert_eq!(int(&mut client.1, &["FCALL", "one", "0"]), 1);
+}
+
+#[test]
+fn debug_loadaof_brings_back_what_was_written() {
+    let kept = Kept::new();
+    let server = kept.start(&["--enable-debug-command", "yes", "--appendfsync", "no"]);
+    let mut client = server.client();
+    fill(&mut client);
+    let before = look(&mut client);
+    let size = info(&mut client, "aof_current_size");
+    client.ok(&["DEBUG", "LOADAOF"]);
+    assert_eq!(look(&mut client), before);
+    // What was loaded isn't written once more.
+    assert_eq!(info(&mut client, "aof_current_size"), size);
+    rewrite(&mut client);
+    client.ok(&["SET", "after", "1"]);
+    client.ok(&["DEBUG", "LOADAOF"]);
+    assert_eq!(int(&mut client, &["EXISTS", "after", "list"]), 2);
+}
+
+#[test]
+fn a_file_at_its_limit_refuses_writes_until_there_is_room_again() {
+    if !is_there("prlimit") {
+        return;
+    }
+    let kept = Kept::new();
+    let mut server = kept.start(&["--appendfsync", "everysec", "--auto-aof-rewrite-percentage", "0"]);
+    let limit = |bytes: &str| {
+        let pid = server.pid().to_string();
+        let set = Command::new("prlimit").args(["--pid", &pid, &format!("--fsize={bytes}:")]).status();
+        assert!(set.expect("it was there a moment ago").success());
+    };
+    let mut client = server.client();
+    client.ok(&["SET", "before", "1"]);
+    limit("20000");
+    let value = "x".repeat(1000);
+    let mut written = 0;
+    wait_until("the refusal", || {
+        let reply = text(&mut client, &["RPUSH", "list", &value]);
+        written += i64::from(reply.starts_with(':'));
+        reply.starts_with("-MISCONF")
+    });
+    assert_eq!(text(&mut client, &["GET", "before"]), "$1\r\n1\r\n");
+    limit("unlimited");
+    wait_until("writing again", || text(&mut client, &["SET", "after", "1"]) == "+OK\r\n");
+    server.stop("TERM");
+    let mut client = kept.start(&[]).client_kept();
+    assert_eq!(int(&mut client.1, &["LLEN", "list"]), written);
+    assert_eq!(int(&mut client.1, &["EXISTS", "before", "after"]), 2);
+}
+
 /// Whether a program can be started.
 fn is_there(program: &str) -> bool {
     Command::new(program).arg("--version").stdout(Stdio::null()).status().is_ok()

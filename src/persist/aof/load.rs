@@ -165,4 +165,32 @@ mod tests {
         let failure = load_commands(&damaged[..], 0, &mut Notes::default()).unwrap_err();
         assert!(matches!(failure.reason, Reason::Format(11, _)), "{failure:?}");
     }
+
+    #[test]
+    fn a_log_of_a_megabyte_may_be_cut_at_every_byte() {
+        let mut whole = Vec::new();
+        let mut ends = vec![0];
+        while whole.len() < 1 << 20 {
+            match ends.len() % 3 {
+                0 => ["multi", "b", "exec"].iter().for_each(|name| encode(&mut whole, &[name.as_bytes()])),
+                1 => encode(&mut whole, &[b"set", b"key", &vec![b'\n'; ends.len() % 500]]),
+                _ => encode(&mut whole, &[b"set", b"*3\r\n$3", &vec![b'v'; ends.len() % 70]]),
+            }
+            ends.push(whole.len());
+        }
+        for unit in ends.windows(2) {
+            let (begin, end) = (unit[0], unit[1]);
+            for cut in begin + 1..end {
+                // What was before is behind the reader, which never goes back.
+                let mut notes = Notes::default();
+                let failure = load_commands(&whole[begin..cut], begin as u64, &mut notes).unwrap_err();
+                assert_eq!((failure.good, notes.run.len()), (begin as u64, 0), "cut at {cut}");
+                assert!(matches!(failure.reason, Reason::CutOff | Reason::OpenTransaction), "cut at {cut}");
+            }
+        }
+        for cut in ends.iter().step_by(200) {
+            let loaded = load_commands(&whole[..*cut], 0, &mut Notes::default());
+            assert_eq!(loaded.expect("whole commands"), *cut as u64);
+        }
+    }
 }

@@ -27,6 +27,8 @@ pub struct Status {
     rewriting: Mutex<Option<Instant>>,
     /// Whether there is one, for a look without the lock.
     pub is_rewriting: AtomicBool,
+    /// Whether the one under way is of no use any more.
+    rewrite_cancelled: AtomicBool,
     /// When the last one ended.
     ended: Mutex<Option<Instant>>,
     /// Whether the last rewrite failed.
@@ -68,9 +70,22 @@ impl Status {
         }
         *rewriting = Some(Instant::now());
         self.is_rewriting.store(true, Ordering::Relaxed);
+        self.rewrite_cancelled.store(false, Ordering::Relaxed);
         self.rewrite_scheduled.store(false, Ordering::Relaxed);
         self.rewrites.fetch_add(1, Ordering::Relaxed);
         true
+    }
+
+    /// Has the rewrite under way end without a result; false if there is none.
+    pub fn cancel_rewrite(&self) -> bool {
+        let rewriting = self.rewriting.lock();
+        self.rewrite_cancelled.store(rewriting.is_some(), Ordering::Relaxed);
+        rewriting.is_some()
+    }
+
+    /// Whether the rewrite under way is to end without a result.
+    pub fn is_rewrite_cancelled(&self) -> bool {
+        self.rewrite_cancelled.load(Ordering::Relaxed)
     }
 
     /// Notes how the rewrite ended.

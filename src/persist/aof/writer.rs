@@ -42,7 +42,8 @@ pub struct WriterSettings {
     pub holds_fsync: bool,
 }
 
-/// Starts the thread. It runs as long as the process; `journal` finds the journal in what it keeps alive.
+/// Starts the thread. It runs as long as the process; `journal` finds the journal in what it keeps alive,
+/// `note_latency` is told how long the steps of the latency monitor's events took.
 ///
 /// # Errors
 /// The system has no thread left.
@@ -50,12 +51,20 @@ pub fn start<K: Send + 'static>(
     keeper: K,
     journal: fn(&K) -> &Journal,
     settings: fn(&K) -> WriterSettings,
+    note_latency: fn(&K, &'static str, Duration),
     status: Arc<Status>,
 ) -> io::Result<()> {
     let run = move || {
         let mut writer = Writer::new(status);
         loop {
-            writer.step(journal(&keeper), settings(&keeper));
+            let settings = settings(&keeper);
+            writer.step(journal(&keeper), settings);
+            if let Some(took) = writer.write_took.take() {
+                note_latency(&keeper, "aof-write", took);
+            }
+            if let Some(took) = writer.sync_took.take().filter(|_| settings.fsync == AppendFsync::Always) {
+                note_latency(&keeper, "aof-fsync-always", took);
+            }
         }
     };
     std::thread::Builder::new().name("aof".into()).spawn(run).map(drop)
@@ -75,6 +84,9 @@ struct Writer {
     mark: Option<Mark>,
     last_sync: Instant,
     last_logged: Option<Instant>,
+    /// What the last write and the last fsync took.
+    write_took: Option<Duration>,
+    sync_took: Option<Duration>,
     status: Arc<Status>,
 }
 
@@ -89,6 +101,8 @@ impl Writer {
             mark: None,
             last_sync: Instant::now(),
             last_logged: None,
+            write_took: None,
+            sync_took: None,
             status,
         }
     }
@@ -170,6 +184,10 @@ impl Writer {
             self.buffer.clear();
             return Ok(());
         };
+        if self.buffer.is_empty() {
+            return Ok(());
+        }
+        let begun = Instant::now();
         let mut done = 0;
         let outcome = loop {
             if done == self.buffer.len() {
@@ -182,6 +200,7 @@ impl Writer {
                 Err(error) => break Err(error),
             }
         };
+        self.write_took = Some(begun.elapsed());
         if outcome.is_err() && done > 0 {
             if self.last_logged.is_none_or(|logged| logged.elapsed() > LOG_EVERY) {
                 let left = self.buffer.len();
@@ -215,6 +234,7 @@ impl Writer {
             file.sync_data()?;
         }
         let took = begun.elapsed();
+        self.sync_took = Some(took);
         if took > LONG_FSYNC {
             self.status.delayed_fsyncs.fetch_add(1, Ordering::Relaxed);
             tracing::info!(

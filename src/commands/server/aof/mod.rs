@@ -24,6 +24,7 @@ use self::rewrite::begin;
 use super::Server;
 use crate::command::error;
 use crate::command::row::*;
+use crate::commands::account::note_latency;
 use crate::commands::{Call, Command, DONE, Outcome};
 use crate::config::{AppendFsync, Settings};
 use crate::keyspace::Verbs;
@@ -156,6 +157,9 @@ pub fn switch_off(server: &Server) {
     state.phase = Phase::Off;
     state.generation += 1;
     drop(state);
+    if server.aof.status.cancel_rewrite() {
+        tracing::info!("Killing AOF child: the rewrite under way is of no use any more");
+    }
     close(server);
     server.keyspace.journal.switch(false);
     server.aof.status.enabled.store(false, Ordering::Relaxed);
@@ -187,6 +191,7 @@ fn start_writer(server: &Arc<Server>, state: &mut State) -> Result<(), Impossibl
         Arc::clone(server),
         |server| &server.keyspace.journal,
         |server| writer_settings(server),
+        |server, event, took| note_latency(server, &server.config.settings(), event, took),
         status,
     )
     .map_err(|error| {

@@ -41,6 +41,9 @@ impl From<io::Error> for Failure {
 
 impl From<SaveError> for Failure {
     fn from(error: SaveError) -> Failure {
+        if matches!(error, SaveError::Cancelled) {
+            return Failure::Overtaken;
+        }
         error.log();
         Failure::System("the base can't be written".to_owned())
     }
@@ -183,7 +186,10 @@ fn write_base(
     let options = options(settings, snapshot.sizes());
     let preface = Preface { notes: notes(true), libraries, sizes: snapshot.sizes().into() };
     let mut encoder = Encoder::new(draft, preface, options, ages(settings)).map_err(failed)?;
-    snapshot.walk(&server.keyspace, |frozen| encoder.key(&frozen).map_err(failed))?;
+    snapshot.walk(&server.keyspace, |frozen| match server.aof.status.is_rewrite_cancelled() {
+        true => Err(SaveError::Cancelled),
+        false => encoder.key(&frozen).map_err(failed),
+    })?;
     let draft = encoder.finish().map_err(failed)?;
     draft.sync()?;
     Ok(draft)

@@ -208,6 +208,11 @@ pub fn open(server: &Arc<Server>) -> Result<(), Impossible> {
         Impossible
     })?;
     follow(&server.keyspace.journal, &settings);
+    if !settings.aof.rdb_preamble {
+        tracing::warn!(
+            "'aof-use-rdb-preamble no' isn't heeded: base files are RDB files, which Redis 4 and later read"
+        );
+    }
     let mut state = server.aof.state.lock();
     start_writer(server, &mut state)?;
     state.phase = Phase::On;

@@ -1,0 +1,15 @@
+//! The reader of logs of commands, and of their manifest.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use redstart::persist::aof::{CommandReader, Manifest};
+
+fuzz_target!(|bytes: &[u8]| {
+    let (mut reader, mut args) = (CommandReader::new(bytes, 0), Vec::new());
+    while let Ok(Some(_)) = reader.next(&mut args) {
+        assert!(reader.offset() <= bytes.len() as u64);
+    }
+    if let Ok(manifest) = Manifest::parse(bytes) {
+        assert!(Manifest::parse(manifest.to_string().as_bytes()).is_ok());
+    }
+});
