@@ -46,6 +46,9 @@ macro_rules! texts {
     };
 }
 
+mod permission;
+pub use self::permission::*;
+
 texts! {
     /// An option that is unknown, incomplete or contradicts another.
     SYNTAX = "ERR syntax error";

@@ -43,7 +43,6 @@ const NAME_MAX: usize = 32;
 
 /// Commands of Redis that this server lacks: a configuration may well take them away.
 const MISSING: &[&str] = &[
-    "acl",
     "bgrewriteaof",
     "bgsave",
     "dump",

@@ -3,9 +3,11 @@
 //! Adding a command touches three places: its row and handler here, its type if it needs one, its test.
 
 pub mod account;
+pub mod acl;
 pub mod blocking;
 pub mod call;
 pub mod catalog;
+pub mod permission;
 pub mod server;
 
 mod bitmap;
@@ -41,6 +43,7 @@ pub use self::server::Server;
 
 /// All families.
 pub const FAMILIES: &[&[Command]] = &[
+    acl::COMMANDS,
     bitmap::COMMANDS,
     connection::COMMANDS,
     debug::COMMANDS,

@@ -9,6 +9,7 @@ use crate::command::row::*;
 use crate::keyspace::Access;
 
 use super::account::account;
+use super::permission;
 use super::{Call, Command, DONE, Outcome};
 
 const GROUP: &str = "transactions";
@@ -130,7 +131,16 @@ fn exec(call: &mut Call<'_>) -> Outcome {
     let server = call.server;
     for (id, request) in &transaction.queued {
         let (begun, listed, args) = (monotonic_ns(), &server.catalog.all()[*id], request.args());
-        let outcome = call.run_nested(listed.command, &args);
+        call.session.follow_user(&server.acl);
+        let outcome = match permission::check(call.session.identity.user(), listed, &args) {
+            Ok(()) => call.run_nested(listed.command, &args),
+            Err(denied) => {
+                let refusal = permission::refuse_queued(server, call.session, (listed, &args), denied);
+                server.stats.error(refusal.code());
+                call.reply.error(refusal.text());
+                continue;
+            }
+        };
         if let Err(error) = &outcome {
             server.stats.error(error.code());
             call.reply.error(error.text());

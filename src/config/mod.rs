@@ -36,7 +36,7 @@ mod table;
 mod theme;
 mod value;
 mod values;
-mod words;
+pub(crate) mod words;
 
 #[cfg(test)]
 mod tests;
@@ -45,6 +45,7 @@ pub use choices::{
     Allowed, AppendFsync, DisklessLoad, EvictionPolicy, LogLevel, ShutdownFlags, Supervised, TlsAuthClients,
 };
 pub use directive::{Directive, Effect, Flags};
+pub(crate) use errors::os_text;
 pub use errors::{ConfigError, LineError, LoadError, REDIS_VERSION, SourceLine, ValueError, Veto};
 pub use example::example;
 pub use load::{RenameCommand, UserLine};

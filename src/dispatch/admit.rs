@@ -7,27 +7,34 @@ use super::memory::{Room, make_room};
 use crate::client::Session;
 use crate::command::spec::{Flags, Spec};
 use crate::command::{Error, error};
-use crate::commands::Server;
+use crate::commands::{Listed, Server, permission};
 
 /// What the checks look at.
 pub struct Candidate<'a> {
     /// The flags of the command; for EXEC those of the queued commands as well.
     pub flags: Flags,
-    /// The command's row.
-    pub spec: &'a Spec,
-    /// How many arguments it has, the name included.
-    pub arguments: usize,
+    /// The command.
+    pub listed: &'a Listed,
+    /// The arguments, the name being the first.
+    pub args: &'a [&'a [u8]],
     /// The connection.
     pub session: &'a Session,
     /// The server.
     pub server: &'a Arc<Server>,
 }
 
+impl<'a> Candidate<'a> {
+    #[inline]
+    fn spec(&self) -> &'a Spec {
+        &self.listed.command.spec
+    }
+}
+
 type Check = fn(&Candidate<'_>) -> Option<Error>;
 
 /// The checks, in the order in which their errors win.
-const CHECKS: [Check; 8] =
-    [arity, protection, authentication, transaction, memory, disk, subscriber, loading];
+const CHECKS: [Check; 9] =
+    [arity, protection, authentication, transaction, permission, memory, disk, subscriber, loading];
 
 /// Runs the checks.
 ///
@@ -40,22 +47,23 @@ pub fn admit(candidate: &Candidate<'_>) -> Result<(), Error> {
 
 #[inline]
 fn arity(candidate: &Candidate<'_>) -> Option<Error> {
-    (!candidate.spec.admits(candidate.arguments)).then(|| error::wrong_arity(candidate.spec.name))
+    let spec = candidate.spec();
+    (!spec.admits(candidate.args.len())).then(|| error::wrong_arity(spec.name))
 }
 
 #[inline]
 fn protection(candidate: &Candidate<'_>) -> Option<Error> {
-    if !candidate.spec.flags.contains(Flags::PROTECTED) {
+    if !candidate.spec().flags.contains(Flags::PROTECTED) {
         return None;
     }
     let session = candidate.session;
     let allowed = session.settings.security.debug_command.to(session.client.is_local());
-    (!allowed).then(|| error::protected_command(candidate.spec.name))
+    (!allowed).then(|| error::protected_command(candidate.spec().name))
 }
 
 #[inline]
 fn authentication(candidate: &Candidate<'_>) -> Option<Error> {
-    let closed = candidate.session.must_authenticate() && !candidate.spec.flags.contains(Flags::NO_AUTH);
+    let closed = candidate.session.must_authenticate() && !candidate.spec().flags.contains(Flags::NO_AUTH);
     closed.then_some(error::NOAUTH)
 }
 
@@ -63,6 +71,18 @@ fn authentication(candidate: &Candidate<'_>) -> Option<Error> {
 fn transaction(candidate: &Candidate<'_>) -> Option<Error> {
     let refused = candidate.session.transaction.is_some() && candidate.flags.contains(Flags::NO_MULTI);
     refused.then_some(error::NOT_IN_TRANSACTION)
+}
+
+/// What the client's user may do.
+#[inline]
+fn permission(candidate: &Candidate<'_>) -> Option<Error> {
+    let session = candidate.session;
+    if session.identity.is_unrestricted() {
+        return None;
+    }
+    let command = (candidate.listed, candidate.args);
+    let denied = permission::check(session.identity.user(), command.0, command.1).err()?;
+    Some(permission::refuse(candidate.server, session, command, denied, permission::context(session)))
 }
 
 #[inline]
@@ -95,7 +115,7 @@ fn subscriber(candidate: &Candidate<'_>) -> Option<Error> {
     let session = candidate.session;
     let refused =
         session.is_subscribed() && !session.is_resp3() && !candidate.flags.contains(Flags::SUBSCRIBER);
-    refused.then(|| error::subscribers_only(candidate.spec.name))
+    refused.then(|| error::subscribers_only(candidate.spec().name))
 }
 
 #[inline]

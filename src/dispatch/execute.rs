@@ -60,6 +60,7 @@ pub struct Suspended {
 /// Registers a client as blocked.
 fn suspend(call: &Call<'_>, command: usize, block: &mut Block) -> Arc<Blocked> {
     let waiting = Waiting {
+        identity: call.session.identity.clone(),
         db: call.keys.db(),
         protocol: call.reply.protocol(),
         request: block.again.take().unwrap_or_else(|| OwnedRequest::new(call.args)),
@@ -264,6 +265,9 @@ impl<'s> Executor<'s> {
         reply: &mut Reply,
         everything: Option<&mut Held<'_>>,
     ) -> Done {
+        if !session.follow_user(&self.server.acl) {
+            return Done::Close;
+        }
         let last = match request.found {
             Found::Command(listed) => listed.id as u32,
             Found::Unknown | Found::UnknownSubcommand(_) => u32::MAX,
@@ -288,8 +292,7 @@ impl<'s> Executor<'s> {
             // Eviction takes locks of its own.
             self.kept = None;
         }
-        let candidate =
-            Candidate { spec, flags, arguments: request.args.len(), session, server: self.server };
+        let candidate = Candidate { listed, flags, args: request.args, session, server: self.server };
         if let Err(refusal) = admit(&candidate) {
             return self.refuse(Some(listed), &refusal, session, reply);
         }

@@ -83,7 +83,7 @@ fn reset(call: &mut Call<'_>) -> Outcome {
     call.session.end_transaction();
     let watch = call.session.end_watch();
     call.server.keyspace.unwatch(&watch.keys, &watch.flag);
-    call.session.reset();
+    call.session.reset(&call.server.acl);
     // Messages that came before are not lost.
     call.session.drain_outbox(call.reply);
     call.speak(Protocol::Resp2);

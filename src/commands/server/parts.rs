@@ -9,6 +9,7 @@ use std::time::Instant;
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
+use crate::acl::{self, Users, Vocabulary};
 use crate::base::{alloc, clock};
 use crate::client::{BlockedClients, Client, Pause, Registry};
 use crate::commands::Catalog;
@@ -29,6 +30,10 @@ pub struct Server {
     pub config: Config,
     /// The commands.
     pub catalog: Catalog,
+    /// The users.
+    pub acl: Users,
+    /// ACL LOG.
+    pub acl_log: acl::Log,
     /// The connections.
     pub clients: Registry,
     /// Those of them that are blocked on keys.
@@ -88,6 +93,10 @@ impl Server {
     ) -> Result<Server, LoadError> {
         let catalog = Catalog::new(config.renames())?;
         let threads = workers + SPARE_THREADS;
+        let acl = Users::new(Vocabulary::new(catalog.all().iter().map(|listed| &listed.command.spec)));
+        if let Some(password) = &config.settings().security.requirepass {
+            acl.set_default_password(Some(password));
+        }
         // About sixteen shards per worker: contention stays rare, idle memory small.
         let bits = (workers * 16).next_power_of_two().trailing_zeros().min(12) as u8;
         let now = clock::unix_ms() / 1000;
@@ -99,6 +108,8 @@ impl Server {
             metrics: MetricsServer::default(),
             listening: OnceLock::new(),
             catalog,
+            acl,
+            acl_log: acl::Log::default(),
             clients: Registry::default(),
             blocked: BlockedClients::default(),
             pause: Pause::default(),
