@@ -10,6 +10,8 @@ use super::users::Users;
 #[derive(Clone)]
 pub struct Identity {
     user: Arc<User>,
+    /// Whether the user may do everything: what every command asks.
+    unrestricted: bool,
     /// Whether it has authenticated, or began when that wasn't asked for.
     authenticated: bool,
     /// Whether the default user needs no password: then nobody must authenticate.
@@ -38,13 +40,15 @@ impl Identity {
         let version = users.version();
         let user = users.default_user();
         let open = is_open(&user);
-        Identity { user, authenticated: open, open, version, fixed: false }
+        let unrestricted = user.is_unrestricted();
+        Identity { user, unrestricted, authenticated: open, open, version, fixed: false }
     }
 
     /// The server itself: it may do everything.
     pub fn server(users: &Users) -> Identity {
         let user = Arc::new(User::default_user(users.rules(false)));
-        Identity { user, authenticated: true, open: true, version: users.version(), fixed: true }
+        let version = users.version();
+        Identity { user, unrestricted: true, authenticated: true, open: true, version, fixed: true }
     }
 
     /// Who it is.
@@ -55,7 +59,7 @@ impl Identity {
     /// Whether it may do everything.
     #[inline]
     pub fn is_unrestricted(&self) -> bool {
-        self.user.is_unrestricted()
+        self.unrestricted
     }
 
     /// Whether it has authenticated, or didn't have to when it began.
@@ -71,6 +75,7 @@ impl Identity {
 
     /// Becomes another user, who has shown a password.
     pub fn become_user(&mut self, user: Arc<User>) {
+        self.unrestricted = user.is_unrestricted();
         self.user = user;
         self.authenticated = true;
     }
@@ -78,7 +83,7 @@ impl Identity {
     /// Becomes nobody, who may do nothing, for the little that is left of the connection.
     pub fn forget(&mut self, users: &Users) {
         let nobody = Arc::new(User::new(DEFAULT_USER, users.rules(false)));
-        *self = Identity { user: nobody, authenticated: false, fixed: true, ..*self };
+        *self = Identity { user: nobody, unrestricted: false, authenticated: false, fixed: true, ..*self };
     }
 
     /// Looks whether the users have changed, and follows. One load if not.
@@ -96,6 +101,7 @@ impl Identity {
         self.open = is_open(&users.default_user());
         match users.get(self.user.name()) {
             Some(user) => {
+                self.unrestricted = user.is_unrestricted();
                 self.user = user;
                 Change::Refreshed
             }

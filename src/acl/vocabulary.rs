@@ -22,21 +22,18 @@ struct Word {
 }
 
 impl Vocabulary {
-    /// The vocabulary of these rows; the place of each is its number.
-    pub fn new<'s>(specs: impl Iterator<Item = &'s Spec>) -> Vocabulary {
+    /// The vocabulary of these rows; the place of each is its number. Behind them come commands of Redis that this server
+    /// lacks, so that rules which name them can be read: all of them are for administrators.
+    pub fn new<'s>(specs: impl Iterator<Item = &'s Spec>, lacking: &[&'static str]) -> Vocabulary {
         let mut vocabulary = Vocabulary::default();
-        for (id, spec) in specs.enumerate() {
+        for spec in specs {
             let is_command = !spec.flags.contains(Flags::CROSS_PROTOCOL);
             let categories = if is_command { spec.categories_all() } else { Categories::empty() };
-            let is_subcommand = spec.name.contains('|');
-            vocabulary.words.push(Word {
-                name: spec.name,
-                categories,
-                subcommands: Vec::new(),
-                is_subcommand,
-            });
-            if is_command {
-                vocabulary.by_name.insert(spec.name, id);
+            vocabulary.add(spec.name, categories, is_command);
+        }
+        for name in lacking {
+            if !vocabulary.by_name.contains_key(name) {
+                vocabulary.add(name, Categories::ADMIN | Categories::DANGEROUS | Categories::SLOW, true);
             }
         }
         for id in 0..vocabulary.words.len() {
@@ -46,6 +43,14 @@ impl Vocabulary {
             }
         }
         vocabulary
+    }
+
+    fn add(&mut self, name: &'static str, categories: Categories, is_named: bool) {
+        let is_subcommand = name.contains('|');
+        if is_named {
+            self.by_name.insert(name, self.words.len());
+        }
+        self.words.push(Word { name, categories, subcommands: Vec::new(), is_subcommand });
     }
 
     /// How many there are.

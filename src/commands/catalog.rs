@@ -42,7 +42,7 @@ pub enum Found<'a> {
 const NAME_MAX: usize = 32;
 
 /// Commands of Redis that this server lacks: a configuration may well take them away.
-const MISSING: &[&str] = &[
+pub const MISSING: &[&str] = &[
     "bgrewriteaof",
     "bgsave",
     "dump",

@@ -37,7 +37,7 @@ mod zset;
 mod testing;
 
 pub use self::call::{Block, Call, Command, Compute, DONE, Install, Next, Outcome};
-pub use self::catalog::{Catalog, Found, Listed};
+pub use self::catalog::{Catalog, Found, Listed, MISSING};
 pub use self::script::busy;
 pub use self::server::Server;
 

@@ -4,8 +4,6 @@ mod cut;
 mod file;
 mod log;
 mod tell;
-#[cfg(test)]
-mod tests;
 mod users;
 
 use crate::command::row::*;

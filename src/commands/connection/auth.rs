@@ -1,6 +1,6 @@
 //! AUTH: who a client is.
 
-use crate::acl::{DEFAULT_USER, Reason};
+use crate::acl::{Context, DEFAULT_USER, Reason};
 use crate::command::row::*;
 use crate::command::{Error, error};
 
@@ -40,7 +40,8 @@ pub(super) fn authenticate(call: &mut Call<'_>, user: &[u8], password: &[u8]) ->
             Ok(())
         }
         None => {
-            let context = permission::context(call.session);
+            // No script may call this: what is nested here is a part of EXEC.
+            let context = if call.nested { Context::Multi } else { permission::context(call.session) };
             permission::note(call.server, call.session, (Reason::Auth, context), call.args[0], user);
             Err(error::WRONG_PASSWORD)
         }

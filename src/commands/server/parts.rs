@@ -12,7 +12,7 @@ use tokio::sync::Notify;
 use crate::acl::{self, Users, Vocabulary};
 use crate::base::{alloc, clock};
 use crate::client::{BlockedClients, Client, Pause, Registry};
-use crate::commands::Catalog;
+use crate::commands::{Catalog, MISSING};
 use crate::config::{Config, LoadError, Settings};
 use crate::keyspace::Keyspace;
 use crate::observe::log::Log;
@@ -93,7 +93,8 @@ impl Server {
     ) -> Result<Server, LoadError> {
         let catalog = Catalog::new(config.renames())?;
         let threads = workers + SPARE_THREADS;
-        let acl = Users::new(Vocabulary::new(catalog.all().iter().map(|listed| &listed.command.spec)));
+        let specs = catalog.all().iter().map(|listed| &listed.command.spec);
+        let acl = Users::new(Vocabulary::new(specs, MISSING));
         if let Some(password) = &config.settings().security.requirepass {
             acl.set_default_password(Some(password));
         }

@@ -1,1 +1,0 @@
-//! ACL commands in process.
