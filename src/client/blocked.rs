@@ -30,6 +30,8 @@ pub struct Waiting {
     pub request: OwnedRequest,
     /// The catalog number of the command.
     pub command: usize,
+    /// Whether what it reads is remembered for client-side caching.
+    pub remembers: bool,
     /// The keys it waits for.
     pub keys: Vec<Vec<u8>>,
     /// The type that a key must have to be worth running the command.

@@ -63,11 +63,12 @@ impl Client {
         write!(line, " oll={} omem={}", self.outbox.frames(), self.output_bytes())?;
         write!(line, " tot-mem={}", self.memory_with(&names) + running.arguments)?;
         let events = if unsent > 0 { "rw" } else { "r" };
-        write!(
-            line,
-            " events={events} cmd={command} user={} redir=-1",
-            String::from_utf8_lossy(&names.user)
-        )?;
+        let user = String::from_utf8_lossy(&names.user);
+        write!(line, " events={events} cmd={command} user={user}")?;
+        match self.flags().contains(ClientFlags::TRACKING) {
+            true => write!(line, " redir={}", self.redirect.load(Relaxed))?,
+            false => line.push_str(" redir=-1"),
+        }
         write!(
             line,
             " resp={} lib-name={} lib-ver={}",

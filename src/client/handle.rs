@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 
+use bytes::Bytes;
 use parking_lot::Mutex;
 
 use super::limits::{OUTPUT_FREE, OutputClass, OutputLimits};
@@ -35,6 +36,8 @@ bitflags::bitflags! {
         const DIRTY_CAS = 1 << 7;
         /// `t`: client-side caching.
         const TRACKING = 1 << 8;
+        /// Not told of keys that it changes itself.
+        const TRACKING_NOLOOP = 1 << 14;
         /// `R`: the client that takes its invalidations is gone.
         const TRACKING_BROKEN = 1 << 9;
         /// `B`: client-side caching in broadcast mode.
@@ -46,6 +49,11 @@ bitflags::bitflags! {
         /// Its task should give back its buffers.
         const RELEASE = 1 << 13;
 
+        /// Those about client-side caching.
+        const ANY_TRACKING = Self::TRACKING.bits()
+            | Self::TRACKING_BROKEN.bits()
+            | Self::TRACKING_BCAST.bits()
+            | Self::TRACKING_NOLOOP.bits();
         /// Those whose silence is no reason to close.
         const MAY_BE_SILENT = Self::BLOCKED.bits() | Self::PUBSUB.bits() | Self::MONITOR.bits();
     }
@@ -103,7 +111,7 @@ pub struct Client {
     pub last_command: AtomicU32,
     /// Bytes received.
     pub bytes_in: AtomicU64,
-    /// Bytes sent.
+    /// Bytes sent by its own task.
     pub bytes_out: AtomicU64,
     /// The read buffer.
     pub query: QueryFigures,
@@ -115,6 +123,8 @@ pub struct Client {
     pub transaction: (AtomicI64, AtomicUsize),
     /// Bytes of the commands queued in MULTI.
     pub transaction_bytes: AtomicUsize,
+    /// The number of the client that takes its invalidations; 0: itself.
+    pub redirect: AtomicU64,
     flags: AtomicU32,
     /// An [`Ending`]; 0 while it may live.
     ending: AtomicU8,
@@ -173,6 +183,7 @@ impl Client {
             subscriptions: [const { AtomicUsize::new(0) }; 3],
             transaction: (AtomicI64::new(-1), AtomicUsize::new(0)),
             transaction_bytes: AtomicUsize::new(0),
+            redirect: AtomicU64::new(0),
             flags: AtomicU32::new(flags.bits()),
             ending: AtomicU8::new(0),
             soft_since_ms: AtomicI64::new(0),
@@ -217,6 +228,33 @@ impl Client {
         [Ending::Killed, Ending::OutputLimit, Ending::Idle]
             .into_iter()
             .find(|&why| why as u8 == self.ending.load(Ordering::Acquire))
+    }
+
+    /// Whether it speaks RESP3.
+    #[inline]
+    pub fn is_resp3(&self) -> bool {
+        self.resp.load(Ordering::Relaxed) == 3
+    }
+
+    /// Whether it is about to go: nothing that is sent to it now would be of use.
+    pub fn is_leaving(&self) -> bool {
+        self.flags().intersects(ClientFlags::CLOSE_AFTER_REPLY | ClientFlags::CLOSE_ASAP)
+    }
+
+    /// Sends it something behind what waits for it, and ends it if that is more than it may have waiting.
+    pub fn push(&self, frame: Bytes) {
+        let waiting = self.outbox.push(frame);
+        // The clock is read only for those who lag behind.
+        if waiting > OUTPUT_FREE {
+            self.check_output(clock::monotonic_ms());
+        }
+    }
+
+    /// The same, but it may be written by the caller itself if the client waits with nothing to send.
+    pub fn push_at_once(&self, frame: Bytes) {
+        if self.outbox.write_or_push(frame) > OUTPUT_FREE {
+            self.check_output(clock::monotonic_ms());
+        }
     }
 
     /// Notes what was received, and how long the read buffer is now. Only its own task does.
@@ -328,13 +366,9 @@ impl Subscriber for Client {
         self.id
     }
 
-    fn deliver(&self, message: &Message<'_>) {
-        let resp3 = self.resp.load(Ordering::Relaxed) == 3;
-        let protocol = if resp3 { Protocol::Resp3 } else { Protocol::Resp2 };
-        let waiting = self.outbox.push(message.frame(protocol).clone());
-        // The clock is read only for those who lag behind.
-        if waiting > OUTPUT_FREE {
-            self.check_output(clock::monotonic_ms());
-        }
+    fn deliver(&self, message: &Message<'_>, few: bool) {
+        let protocol = if self.is_resp3() { Protocol::Resp3 } else { Protocol::Resp2 };
+        let frame = message.frame(protocol).clone();
+        if few { self.push_at_once(frame) } else { self.push(frame) }
     }
 }

@@ -4,9 +4,12 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use super::handle::{Client, ClientFlags, Ending};
+use super::monitors::Monitors;
+use super::tracking::{Listeners, Tracking};
 use super::transaction::{self, Transaction, Watch};
 use crate::acl::{Change, DEFAULT_USER, Identity, User, Users};
 use crate::config::Settings;
+use crate::keyspace::Keyspace;
 use crate::pubsub::{Broker, Kind, Subscriptions};
 use crate::resp::Reply;
 
@@ -45,8 +48,16 @@ pub struct Session {
     pub redacted: Vec<usize>,
     /// Whether the connection closes when its replies are written.
     pub closing: bool,
+    /// The position of the journal behind the last change that the connection made.
+    pub written: u64,
+    /// Whether it replays the journal: nothing expires then, and nothing is refused.
+    pub replays: bool,
     /// Whether the command that runs replies by pushes, which CLIENT REPLY doesn't silence.
     pub pushes: bool,
+    /// Client-side caching; none: off.
+    pub tracking: Option<Box<Tracking>>,
+    /// Whether it is a monitor.
+    pub monitors: bool,
     /// What it is subscribed to; none: it isn't a subscriber.
     subscriptions: Option<Box<Subscriptions>>,
 }
@@ -65,7 +76,11 @@ impl Session {
             no_touch: false,
             redacted: Vec::new(),
             closing: false,
+            written: 0,
+            replays: false,
             pushes: false,
+            tracking: None,
+            monitors: false,
             subscriptions: None,
         }
     }
@@ -103,7 +118,7 @@ impl Session {
     /// Whether it speaks RESP3.
     #[inline]
     pub fn is_resp3(&self) -> bool {
-        self.client.resp.load(Ordering::Relaxed) == 3
+        self.client.is_resp3()
     }
 
     /// Selects a database that is known to exist.
@@ -137,6 +152,35 @@ impl Session {
     #[inline]
     pub fn is_subscribed(&self) -> bool {
         self.subscriptions.is_some()
+    }
+
+    /// Whether others may send it something that has its place between replies.
+    #[inline]
+    pub fn expects_pushes(&self) -> bool {
+        self.subscriptions.is_some() || self.tracking.is_some()
+    }
+
+    /// Ends client-side caching.
+    pub fn end_tracking(&mut self, listeners: &Listeners, keyspace: &Keyspace) {
+        self.client.set_flags(ClientFlags::ANY_TRACKING, false);
+        for prefix in self.tracking.take().iter().flat_map(|tracking| &tracking.prefixes) {
+            listeners.remove(keyspace, prefix, &self.client);
+        }
+    }
+
+    /// A command has run: what CLIENT CACHING said holds for it, or for the transaction that it belongs to, unless it
+    /// leaves that for the next one.
+    pub fn used_caching(&mut self, keeps: bool) {
+        if !keeps && self.transaction.is_none() {
+            self.tracking.iter_mut().for_each(|tracking| tracking.caching = false);
+        }
+    }
+
+    /// Ends being a monitor.
+    pub fn end_monitoring(&mut self, monitors: &Monitors) {
+        if std::mem::take(&mut self.monitors) {
+            monitors.remove(&self.client);
+        }
     }
 
     /// Changes what the client is subscribed to; what others see of it follows.

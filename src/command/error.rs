@@ -46,8 +46,13 @@ macro_rules! texts {
     };
 }
 
+mod aof;
+mod client;
 mod permission;
-pub use self::permission::*;
+
+pub use aof::*;
+pub use client::*;
+pub use permission::*;
 
 texts! {
     /// An option that is unknown, incomplete or contradicts another.
@@ -397,24 +402,6 @@ texts! {
 }
 
 texts! {
-    /// HELLO with a version that is no number.
-    PROTOCOL_NOT_AN_INTEGER = "ERR Protocol version is not an integer or out of range";
-    /// CLIENT SETNAME.
-    CLIENT_NAME = "ERR Client names cannot contain spaces, newlines or special characters.";
-    /// CLIENT LIST ID.
-    INVALID_CLIENT_ID = "ERR Invalid client ID";
-    /// CLIENT KILL of an address that nobody has.
-    NO_SUCH_CLIENT = "ERR No such client";
-    /// CLIENT KILL ID.
-    CLIENT_ID_NOT_POSITIVE = "ERR client-id should be greater than 0";
-    /// CLIENT KILL MAXAGE.
-    MAXAGE_NOT_AN_INTEGER = "ERR maxage is not an integer or out of range";
-    /// CLIENT KILL MAXAGE.
-    MAXAGE_NOT_POSITIVE = "ERR maxage should be greater than 0";
-    /// CLIENT PAUSE.
-    PAUSE_MODE = "ERR CLIENT PAUSE mode must be WRITE or ALL";
-    /// CLIENT UNBLOCK.
-    UNBLOCK_REASON = "ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR";
     /// SSUBSCRIBE within MULTI.
     SSUBSCRIBE_IN_TRANSACTION = "ERR SSUBSCRIBE isn't allowed for a DENY BLOCKING client";
     /// SHUTDOWN ABORT.
@@ -437,16 +424,6 @@ texts! {
     RELOAD_FAILED = "ERR Error trying to load the RDB dump, check server logs.";
 }
 
-/// `ERR Syntax error in HELLO option 'x'`.
-pub fn hello_option(option: &[u8]) -> Error {
-    quoting("ERR Syntax error in HELLO option '", option, "'")
-}
-
-/// `ERR Unknown client type 'x'`.
-pub fn unknown_client_type(name: &[u8]) -> Error {
-    quoting("ERR Unknown client type '", name, "'")
-}
-
 /// `ERR No such user 'x'`.
 pub fn no_such_user(name: &[u8]) -> Error {
     quoting("ERR No such user '", name, "'")
@@ -455,18 +432,6 @@ pub fn no_such_user(name: &[u8]) -> Error {
 /// `ERR Unrecognized option 'x'`.
 pub fn unrecognized_option(option: &[u8]) -> Error {
     quoting("ERR Unrecognized option '", option, "'")
-}
-
-/// `ERR lib-name cannot contain spaces, newlines or special characters.`
-pub fn attribute_characters(attribute: &[u8]) -> Error {
-    quoting("ERR ", attribute, " cannot contain spaces, newlines or special characters.")
-}
-
-/// What a RESP2 subscriber is told who wants to do something else.
-pub fn subscribers_only(name: &str) -> Error {
-    Error::new(format!(
-        "ERR Can't execute '{name}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this context"
-    ))
 }
 
 /// An argument between two texts.

@@ -55,6 +55,8 @@ pub const TRANSACTION: Flags = Flags::TRANSACTION;
 pub const ALL_KEYS: Flags = Flags::ALL_KEYS;
 /// [`Flags::SUBSCRIBER`]
 pub const SUBSCRIBER: Flags = Flags::SUBSCRIBER;
+/// [`Flags::KEEPS_CACHING`]
+pub const KEEPS_CACHING: Flags = Flags::KEEPS_CACHING;
 /// [`Flags::HEALTH`]
 pub const HEALTH: Flags = Flags::HEALTH;
 /// [`Flags::PUBSUB`]

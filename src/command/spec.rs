@@ -62,6 +62,8 @@ bitflags::bitflags! {
         const SUBSCRIBER = 1 << 26;
         /// Tells whether all is well: fails when writes do because nothing can be saved.
         const HEALTH = 1 << 27;
+        /// Leaves what CLIENT CACHING said for the next command.
+        const KEEPS_CACHING = 1 << 28;
     }
 }
 

@@ -3,13 +3,14 @@
 use std::sync::atomic::Ordering;
 
 use crate::base::clock::monotonic_ns;
-use crate::client::Watch;
+use crate::client::{Source, Watch};
 use crate::command::error;
 use crate::command::row::*;
 use crate::keyspace::Access;
 
 use super::account::account;
 use super::permission;
+use super::server::monitor;
 use super::{Call, Command, DONE, Outcome};
 
 const GROUP: &str = "transactions";
@@ -132,15 +133,16 @@ fn exec(call: &mut Call<'_>) -> Outcome {
     for (id, request) in &transaction.queued {
         let (begun, listed, args) = (monotonic_ns(), &server.catalog.all()[*id], request.args());
         call.session.follow_user(&server.acl);
-        let outcome = match permission::check(call.session.identity.user(), listed, &args) {
-            Ok(()) => call.run_nested(listed.command, &args),
-            Err(denied) => {
-                let refusal = permission::refuse_queued(server, call.session, (listed, &args), denied);
-                server.stats.error(refusal.code());
-                call.reply.error(refusal.text());
-                continue;
-            }
-        };
+        if let Err(denied) = permission::check(call.session.identity.user(), listed, &args) {
+            let refusal = permission::refuse_queued(server, call.session, (listed, &args), denied);
+            server.stats.error(refusal.code());
+            call.reply.error(refusal.text());
+            continue;
+        }
+        let (spec, by) = (&listed.command.spec, call.session.client.clone());
+        monitor::before(server, spec, &args, call.session, Source::Client(&by));
+        let outcome = call.run_nested(listed.command, &args);
+        monitor::after(server, spec, &args, call.session, Source::Client(&by));
         if let Err(error) = &outcome {
             server.stats.error(error.code());
             call.reply.error(error.text());

@@ -21,7 +21,7 @@
 mod args;
 mod choices;
 mod directive;
-mod errors;
+pub mod errors;
 mod example;
 mod include;
 mod limits;
@@ -36,7 +36,7 @@ mod table;
 mod theme;
 mod value;
 mod values;
-pub(crate) mod words;
+pub mod words;
 
 #[cfg(test)]
 mod tests;

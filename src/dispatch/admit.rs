@@ -7,6 +7,7 @@ use super::memory::{Room, make_room};
 use crate::client::Session;
 use crate::command::spec::{Flags, Spec};
 use crate::command::{Error, error};
+use crate::commands::server::rdb::write_refusal;
 use crate::commands::{Listed, Server, permission};
 
 /// What the checks look at.
@@ -21,6 +22,8 @@ pub struct Candidate<'a> {
     pub session: &'a Session,
     /// The server.
     pub server: &'a Arc<Server>,
+    /// Whether more memory is used than `maxmemory` allows; then no shard is held.
+    pub over_limit: bool,
 }
 
 impl<'a> Candidate<'a> {
@@ -33,8 +36,8 @@ impl<'a> Candidate<'a> {
 type Check = fn(&Candidate<'_>) -> Option<Error>;
 
 /// The checks, in the order in which their errors win.
-const CHECKS: [Check; 9] =
-    [arity, protection, authentication, transaction, permission, memory, disk, subscriber, loading];
+const CHECKS: [Check; 10] =
+    [arity, protection, authentication, transaction, permission, memory, disk, subscriber, monitor, loading];
 
 /// Runs the checks.
 ///
@@ -87,10 +90,13 @@ fn permission(candidate: &Candidate<'_>) -> Option<Error> {
 
 #[inline]
 fn memory(candidate: &Candidate<'_>) -> Option<Error> {
-    // Scripts are not refused as a whole, but keys are evicted for them.
+    // Scripts are not refused as a whole, but keys are evicted for them. Clients that remember keys must hear of
+    // evictions before they read on.
     // A queue of commands takes memory, whatever they do.
     let queues = candidate.session.transaction.is_some() && !candidate.flags.contains(Flags::IMMEDIATE);
-    if !queues && !candidate.flags.intersects(Flags::DENYOOM | Flags::EXCLUSIVE) {
+    let remembers = candidate.session.tracking.is_some();
+    let needs_room = queues || remembers || candidate.flags.intersects(Flags::DENYOOM | Flags::EXCLUSIVE);
+    if !candidate.over_limit || !needs_room {
         return None;
     }
     let room = make_room(candidate.server, &candidate.session.settings);
@@ -102,11 +108,7 @@ fn memory(candidate: &Candidate<'_>) -> Option<Error> {
 #[inline]
 fn disk(candidate: &Candidate<'_>) -> Option<Error> {
     let concerned = candidate.flags.intersects(Flags::WRITE | Flags::HEALTH);
-    if !concerned || candidate.server.saves.last_succeeded() {
-        return None;
-    }
-    let snapshots = &candidate.session.settings.snapshots;
-    (snapshots.stop_writes_on_bgsave_error && !snapshots.save.is_empty()).then_some(error::MISCONF)
+    if !concerned { None } else { write_refusal(candidate.server, &candidate.session.settings) }
 }
 
 /// In RESP2 a subscriber couldn't tell replies from messages.
@@ -116,6 +118,14 @@ fn subscriber(candidate: &Candidate<'_>) -> Option<Error> {
     let refused =
         session.is_subscribed() && !session.is_resp3() && !candidate.flags.contains(Flags::SUBSCRIBER);
     refused.then(|| error::subscribers_only(candidate.spec().name))
+}
+
+/// Redis takes monitors for a kind of replica.
+#[inline]
+fn monitor(candidate: &Candidate<'_>) -> Option<Error> {
+    let touches_keys = Flags::WRITE | Flags::READONLY | Flags::MAY_REPLICATE;
+    let refused = candidate.session.monitors && candidate.flags.intersects(touches_keys);
+    refused.then_some(error::MONITOR_TOUCHES_KEYS)
 }
 
 #[inline]

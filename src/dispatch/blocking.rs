@@ -13,7 +13,7 @@ use smallvec::SmallVec;
 use super::execute::run_guarded;
 use crate::acl::Context;
 use crate::base::clock::{monotonic_ns, unix_ms};
-use crate::client::{Blocked, Session};
+use crate::client::{Blocked, Session, Tracking, TrackingMode};
 use crate::commands::account::account;
 use crate::commands::{Call, Listed, Next, Server, permission};
 use crate::keyspace::{Clock, Effects, Held, Keyspace, Plan, Type, View};
@@ -83,10 +83,15 @@ fn serve<'k>(
         return;
     }
     // Time stands still for a transaction, but not for those who wait for its end.
-    let clock = Clock { now: unix_ms(), ..clock };
+    let now = unix_ms();
+    let clock = Clock { now, wall: now, ..clock };
     let lent = held.lend(&server.keyspace, Plan::Keys(&hashes));
+    let pusher = std::mem::replace(&mut effects.actor, blocked.client.id);
     let keys = View::new(&server.keyspace, lent, waits.db, clock, effects);
-    match run_again(server, blocked, listed, &args, keys) {
+    let answer = run_again(server, blocked, listed, &args, keys);
+    server.keyspace.journal.append(&mut effects.propagation);
+    effects.actor = pusher;
+    match answer {
         Some(reply) => {
             held.stop_waiting(&server.keyspace, waits.db, &waits.keys, blocked.ticket);
             blocked.answer(reply);
@@ -108,6 +113,7 @@ fn run_again(
     let identity = blocked.waits.identity.clone();
     let mut session = Session::new(Arc::clone(&blocked.client), settings, identity);
     session.db = blocked.waits.db;
+    session.tracking = blocked.waits.remembers.then(|| Box::new(Tracking::new(TrackingMode::All)));
     let mut reply = Reply::new(blocked.waits.protocol);
     session.follow_user(&server.acl);
     if let Err(denied) = permission::check(session.identity.user(), listed, args) {
@@ -121,7 +127,10 @@ fn run_again(
     let (reply_to, session) = (&mut reply, &mut session);
     let keys = keys.lend(blocked.waits.db, Plan::Everything);
     let mut call = Call { args, spec, keys, reply: reply_to, session, server, nested: false };
-    let outcome = run_guarded(&mut call, listed.command.run);
+    let outcome = call.run_recorded(|call| run_guarded(call, listed.command.run));
+    if blocked.waits.remembers {
+        call.remember_reads(listed.command);
+    }
     drop(call);
     let failed = outcome.is_err();
     match outcome {

@@ -20,6 +20,25 @@ pub fn settle(server: &Arc<Server>, effects: &mut Effects) {
             notify(server, &effects.events);
             effects.events.clear();
         }
+        if !effects.stale.is_empty() {
+            server.listeners.invalidate(&server.clients, &effects.stale);
+            effects.stale.clear();
+        }
+        if std::mem::take(&mut effects.all_stale) {
+            server.listeners.invalidate_all(&server.clients);
+        }
+    }
+}
+
+/// How many keys one turn or one round of housekeeping stops tracking.
+const UNTRACKED_AT_ONCE: usize = 1000;
+
+/// Stops tracking keys for client-side caching if there are more than `max`; 0: there may be any number.
+pub fn limit_tracked(server: &Arc<Server>, max: usize) {
+    if max > 0 && server.keyspace.tracked().0 > max {
+        let mut effects = Effects::default();
+        server.keyspace.limit_tracked(max, UNTRACKED_AT_ONCE, &mut effects);
+        settle(server, &mut effects);
     }
 }
 

@@ -11,15 +11,17 @@ use super::blocking::serve_ready;
 use super::effects::settle;
 use super::memory::is_exceeded;
 use crate::base::clock::{monotonic_ns, unix_ms};
-use crate::client::{Blocked, OwnedRequest, Session, Waiting};
+use crate::client::{Blocked, OwnedRequest, Session, Source, Waiting};
 use crate::command::keys::InvalidKeys;
 use crate::command::spec::Flags;
 use crate::command::{Error, error};
 use crate::commands::account::account;
+use crate::commands::server::monitor;
 use crate::commands::{Block, Call, Command, Compute, Found, Install, Listed, Next, Outcome, Server, busy};
 use crate::config::Settings;
 use crate::keyspace::{Clock, Effects, Held, Keyspace, Plan, View};
 use crate::resp::Reply;
+use crate::types::hash::NEVER;
 
 /// One request with what looking it up gave.
 pub struct Request<'a> {
@@ -55,16 +57,19 @@ pub struct Suspended {
     pub blocked: Arc<Blocked>,
     /// When it gives up; none: never.
     pub deadline: Option<i64>,
+    /// The position of the journal that it waits for instead of keys.
+    pub durable: Option<u64>,
 }
 
 /// Registers a client as blocked.
-fn suspend(call: &Call<'_>, command: usize, block: &mut Block) -> Arc<Blocked> {
+fn suspend(call: &Call<'_>, command: usize, block: &mut Block, remembers: bool) -> Arc<Blocked> {
     let waiting = Waiting {
         identity: call.session.identity.clone(),
         db: call.keys.db(),
         protocol: call.reply.protocol(),
         request: block.again.take().unwrap_or_else(|| OwnedRequest::new(call.args)),
         command,
+        remembers,
         keys: block.keys.clone(),
         wants: block.wants,
         wakes_on_loss: block.wakes_on_loss,
@@ -151,6 +156,17 @@ fn hash_keys(
     Ok(())
 }
 
+/// Runs a command's handler, and shows the command to monitors.
+#[inline]
+fn run_shown<'c>(call: &mut Call<'c>, listed: &Listed) -> Outcome {
+    let by = Source::Client(&call.session.client);
+    monitor::before(call.server, call.spec, call.args, call.session, by);
+    let outcome = run_guarded(call, listed.command.run);
+    let by = Source::Client(&call.session.client);
+    monitor::after(call.server, call.spec, call.args, call.session, by);
+    outcome
+}
+
 /// Runs a command on the shards it has got. A client that blocks is registered before they are given back, so that
 /// whoever pushes next finds it waiting.
 #[inline]
@@ -169,17 +185,28 @@ fn run_on<'a>(
     let spec = &listed.command.spec;
     let mut call = Call { args: request.args, spec, keys, reply, session, server, nested: false };
     let mut outcome = match install {
-        None => run_guarded(&mut call, listed.command.run),
-        Some(install) => run_guarded(&mut call, install),
+        None => call.run_recorded(|call| run_shown(call, listed)),
+        Some(install) => call.run_recorded(|call| run_guarded(call, install)),
     };
+    let remembers = call.session.tracking.as_ref().is_some_and(|tracking| tracking.remembers());
+    if call.session.tracking.is_some() {
+        call.remember_reads(listed.command);
+        call.session.used_caching(spec.flags.contains(Flags::KEEPS_CACHING));
+    }
     let suspended = match &mut outcome {
         Ok(Next::Block(block)) => {
-            let blocked = suspend(&call, listed.id, block);
+            let blocked = suspend(&call, listed.id, block, remembers);
             block.keys.iter().for_each(|key| call.keys.wait(key, blocked.ticket));
-            Some(Suspended { blocked, deadline: block.deadline })
+            Some(Suspended { blocked, deadline: block.deadline, durable: block.durable })
         }
         _ => None,
     };
+    let propagation = &mut call.keys.effects.propagation;
+    if !propagation.is_empty() {
+        // Under the locks, so that the journal's order is the order of the changes.
+        server.keyspace.journal.append(propagation);
+        call.session.written = server.keyspace.journal.end();
+    }
     (outcome, suspended, call.keys.into_parts())
 }
 
@@ -263,7 +290,7 @@ impl<'s> Executor<'s> {
         request: &Request<'_>,
         session: &mut Session,
         reply: &mut Reply,
-        everything: Option<&mut Held<'_>>,
+        mut everything: Option<&mut Held<'_>>,
     ) -> Done {
         if !session.follow_user(&self.server.acl) {
             return Done::Close;
@@ -288,13 +315,22 @@ impl<'s> Executor<'s> {
             return self.execute(listed, request, session, reply, everything);
         }
         let flags = effective_flags(listed.command, request.args, session);
-        if is_exceeded(&session.settings) {
+        let over_limit = is_exceeded(&session.settings);
+        if over_limit {
             // Eviction takes locks of its own.
             self.kept = None;
+            everything.iter_mut().for_each(|held| held.let_go());
         }
-        let candidate = Candidate { listed, flags, args: request.args, session, server: self.server };
-        if let Err(refusal) = admit(&candidate) {
+        let candidate =
+            Candidate { listed, flags, args: request.args, session, server: self.server, over_limit };
+        if !session.replays
+            && let Err(refusal) = admit(&candidate)
+        {
             return self.refuse(Some(listed), &refusal, session, reply);
+        }
+        if session.tracking.is_some() {
+            // Admission may have evicted keys: that goes before the reply.
+            session.drain_outbox(reply);
         }
         if self.is_held_back(flags) {
             return Done::Paused(None);
@@ -380,8 +416,13 @@ impl<'s> Executor<'s> {
         install: Option<Install>,
     ) -> Outcome {
         let server = self.server;
+        self.effects.actor = session.client.id;
         let mut clock = clock(self.now, &session.settings, session.no_touch);
         clock.keep_expired = server.pause.is_on();
+        if session.replays {
+            clock.now = NEVER;
+        }
+        self.effects.propagation.listen(server.keyspace.journal.verbs());
         if let (None, Some(hash)) = (&everything, request.hash) {
             let held = keep(&mut self.kept, &server.keyspace, hash, self.mark);
             let keys = View::new(&server.keyspace, held, session.db, clock, &mut self.effects);

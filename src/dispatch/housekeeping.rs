@@ -5,12 +5,14 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use super::blocking::serve_ready;
+use super::effects::limit_tracked;
 use super::execute::clock;
 use super::memory::make_room;
 use super::settle;
 use crate::base::{alloc, clock::unix_ms};
 use crate::commands::Server;
 use crate::commands::account::note_latency;
+use crate::commands::server::aof::rewrite_if_due;
 use crate::commands::server::rdb::save_if_due;
 use crate::keyspace::{Effects, Held};
 use crate::observe::{Counter, Rate};
@@ -48,6 +50,7 @@ pub async fn housekeeping(server: Arc<Server>) {
         if server.active_expire.load(Ordering::Relaxed) {
             expire(&server).await;
         }
+        limit_tracked(&server, server.config.settings().clients.tracking_table_max_keys);
         if now >= next_slow {
             next_slow = now + SLOW_PERIOD_MS;
             rates.sample(&server, now);
@@ -56,6 +59,7 @@ pub async fn housekeeping(server: Arc<Server>) {
             tidy += 1;
             tend_clients(&server, now, &mut next_clients);
             save_if_due(&server);
+            rewrite_if_due(&server);
             server.stats.turned(0, begun.elapsed().as_nanos() as u64);
         }
         server.stats.add(Counter::HousekeepingNanos, begun.elapsed().as_nanos() as u64);

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use smallvec::SmallVec;
 
+use super::effects::limit_tracked;
 use super::execute::{Done, Executor, Request, Suspended};
 use crate::client::{ReplyMode, Session};
 use crate::command::error;
@@ -88,7 +89,10 @@ impl Turn {
     ) -> Stop {
         let gate = &server.keyspace.gate;
         let Some(mut pass) = gate.enter_soon() else { return Stop::GateClosed };
-        if session.is_subscribed() {
+        if session.tracking.is_some() {
+            limit_tracked(server, session.settings.clients.tracking_table_max_keys);
+        }
+        if session.expects_pushes() {
             // Messages that came before the commands stand before their replies.
             session.drain_outbox(reply);
         }
@@ -273,7 +277,7 @@ impl Turn {
         if session.reply_mode != ReplyMode::On {
             self.silence(session, reply, from);
         }
-        if session.is_subscribed() {
+        if session.expects_pushes() {
             session.drain_outbox(reply);
         }
     }

@@ -1,8 +1,10 @@
 //! What a write causes, collected while it runs and handed over at one place after unlocking.
 
+use super::propagate::Propagation;
+use super::track::Stale;
 use super::value::Value;
 
-/// A keyspace event: class, name and key, as notifications and client tracking need them.
+/// A keyspace event: class, name and key, as notifications need them.
 pub struct Event {
     /// The class bit, one of `config`'s notification flags.
     pub class: u32,
@@ -25,12 +27,24 @@ pub struct Effects {
     pub ready: Vec<(usize, Box<[u8]>)>,
     /// Values taken out of the keyspace, to be freed after unlocking.
     pub garbage: Vec<Value>,
+    /// What the journal gets, before the locks are released.
+    pub propagation: Propagation,
+    /// Keys that changed and that clients with client-side caching want to hear of.
+    pub stale: Vec<Stale>,
+    /// Whether such clients must hear that all keys have changed.
+    pub all_stale: bool,
+    /// The number of the client whose command runs; 0: nobody's.
+    pub actor: u64,
 }
 
 impl Effects {
     /// Whether nothing waits to be handed over; `dirty` is a count, not a task.
     #[inline]
     pub fn is_settled(&self) -> bool {
-        self.events.is_empty() && self.ready.is_empty() && self.garbage.is_empty()
+        self.events.is_empty()
+            && self.ready.is_empty()
+            && self.garbage.is_empty()
+            && self.stale.is_empty()
+            && !self.all_stale
     }
 }

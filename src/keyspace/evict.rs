@@ -8,11 +8,11 @@
 //! Each step locks one shard, for one victim: nobody waits for eviction longer than that.
 
 use super::Keyspace;
-use super::effects::{Effects, Event};
+use super::effects::Effects;
 use super::entry::EntryRef;
 use super::shard::Shard;
 use super::table::Position;
-use super::view::{Clock, lru_seconds};
+use super::view::{Clock, Place, lru_seconds};
 use crate::config::EventClasses;
 
 /// Candidates that a shard's pool remembers.
@@ -78,29 +78,24 @@ impl Pool {
 impl Keyspace {
     /// Deletes one key and returns about how many bytes that frees; none if no key may go.
     pub fn evict_one(&self, rule: Eviction, clock: Clock, effects: &mut Effects) -> Option<usize> {
+        effects.propagation.listen(self.journal.verbs());
         let shards = self.shards();
         let first = fastrand::usize(..shards);
         (0..shards).map(|step| (first + step) % shards).find_map(|index| {
             let mut shard = self.lock(index);
             self.sample(&mut shard, rule, clock);
             let (db, at) = best(&mut shard)?;
-            let database = shard.db_mut(db);
+            let (database, tracked) = shard.parts(db);
             let entry = database.remove(at);
             let key = entry.as_ref().key();
-            database.watched.touch(key);
-            if database.waiters.is_waited_for(key) {
-                effects.ready.push((db, key.into()));
-            }
-            if clock.events & EventClasses::EVICTED != 0 {
-                effects.events.push(Event {
-                    class: EventClasses::EVICTED,
-                    name: "evicted",
-                    db,
-                    key: key.into(),
-                });
-            }
-            self.counts(index).count_evicted();
-            self.counts(index).publish(db, database);
+            effects.propagation.evicted(db, key);
+            self.journal.append(&mut effects.propagation);
+            let (counts, local) = (self.counts(index), self.local(Keyspace::hash(key)));
+            let mut place = Place { database, tracked, counts, effects, clock, db, local };
+            place.gone(key);
+            place.note(EventClasses::EVICTED, "evicted", key);
+            place.publish();
+            counts.count_evicted();
             let bytes = entry.as_ref().memory_bytes();
             effects.dirty += 1;
             effects.garbage.push(entry.into_value());

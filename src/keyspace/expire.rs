@@ -1,13 +1,11 @@
 //! Expiry: deleting keys whose time has come, on sight or in bounded steps.
 
 use super::deadlines::Renewed;
-use super::effects::{Effects, Event};
+use super::effects::Effects;
 use super::entry::EntryRef;
 use super::shard::Database;
-use super::table::Position;
 use super::view::{Clock, Place};
-use super::{Counts, Keyspace, Shard};
-use crate::config::EventClasses;
+use super::{Keyspace, Shard};
 
 /// How many items of the wheel one locked step looks at.
 const STEP: usize = 128;
@@ -25,32 +23,6 @@ pub struct ExpiryReport {
     pub more: bool,
 }
 
-impl Database {
-    /// Deletes an entry whose deadline has passed and notes what that causes.
-    pub(super) fn expire(
-        &mut self,
-        at: Position,
-        db: usize,
-        clock: &Clock,
-        counts: &Counts,
-        effects: &mut Effects,
-    ) {
-        let entry = self.remove(at);
-        let key = entry.as_ref().key();
-        self.watched.touch(key);
-        if self.waiters.is_waited_for(key) {
-            effects.ready.push((db, key.into()));
-        }
-        if clock.events & EventClasses::EXPIRED != 0 {
-            let event = Event { class: EventClasses::EXPIRED, name: "expired", db, key: key.into() };
-            effects.events.push(event);
-        }
-        counts.count_expired();
-        counts.publish(db, self);
-        effects.garbage.push(entry.into_value());
-    }
-}
-
 impl Keyspace {
     /// Deletes keys of one shard whose deadline has passed, at most `budget` wheel items, in locked steps so
     /// short that nobody waits for them noticeably. What the deletions cause is noted in `effects`.
@@ -62,6 +34,7 @@ impl Keyspace {
         effects: &mut Effects,
     ) -> ExpiryReport {
         let mut report = ExpiryReport::default();
+        effects.propagation.listen(self.journal.verbs());
         let counts = self.counts(shard);
         let volatile = (0..self.databases()).filter(|&db| counts.volatile(db) + counts.timed(db) > 0);
         for db in volatile {
@@ -90,28 +63,31 @@ impl Keyspace {
         effects: &mut Effects,
         report: &mut ExpiryReport,
     ) -> bool {
-        let database = shard.db_mut(db);
+        let (database, tracked) = shard.parts(db);
         let mut fired: Vec<u64> = Vec::with_capacity(step);
         let mut more = database.deadlines.advance(clock.now, step, &mut |local| fired.push(local));
         let mut fields = FIELDS_PER_STEP;
+        let counts = self.counts(index);
         for local in fired {
+            let mut place = Place { database, tracked, counts, effects, clock, db, local };
             // An item whose key is gone finds nothing; one whose key lives longer by now goes back.
             let due = |deadline: i64| deadline <= clock.now;
-            while let Some(at) = database.table.find_by(local, |entry| entry.deadline().is_some_and(due)) {
-                database.expire(at, db, &clock, self.counts(index), effects);
+            let expired = |entry: EntryRef<'_>| entry.deadline().is_some_and(due);
+            while let Some(at) = place.database.table.find_by(local, expired) {
+                place.expire_entry(at);
+                self.journal.append(&mut place.effects.propagation);
                 report.expired += 1;
             }
             let same = |entry: EntryRef<'_>| self.local(Keyspace::hash(entry.key())) == local;
             let find = |database: &Database| {
                 database.table.find_by(local, |entry| entry.due().is_some() && same(entry))
             };
-            if let Some(at) = find(database) {
-                let counts = self.counts(index);
-                let mut place = Place { database, counts, effects, clock, db, local };
+            if let Some(at) = find(place.database) {
                 fields -= place.expire_fields(at, fields);
+                self.journal.append(&mut place.effects.propagation);
             }
-            if let Some(later) = find(database).and_then(|at| database.table.entry(at).due()) {
-                database.deadlines.insert(later, local);
+            if let Some(later) = find(place.database).and_then(|at| place.database.table.entry(at).due()) {
+                place.database.deadlines.insert(later, local);
                 more |= due(later);
             }
         }

@@ -69,6 +69,13 @@ impl All<'_> {
         }
     }
 
+    fn let_go(&mut self) {
+        match self {
+            All::Own(whole) => whole.guards.fill_with(|| None),
+            All::Lent(_) => unreachable!("what is lent belongs to a command that runs"),
+        }
+    }
+
     fn lend(&mut self) -> All<'_> {
         match self {
             All::Own(whole) => All::Lent(whole),
@@ -207,6 +214,14 @@ impl Keyspace {
 }
 
 impl Held<'_> {
+    /// Gives back, between two commands behind the closed gate, what the first has locked: whoever works on single
+    /// shards can have them until the next one touches them.
+    pub fn let_go(&mut self) {
+        if let Held::Everything(all) = self {
+            all.let_go();
+        }
+    }
+
     /// A shard that is held.
     ///
     /// # Panics

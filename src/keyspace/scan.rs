@@ -6,7 +6,7 @@
 
 use super::Keyspace;
 use super::entry::EntryRef;
-use super::view::View;
+use super::view::{Place, View};
 
 /// Low bits of the 64-bit position that a cursor drops, so that clients which keep it in a double don't lose
 /// any. Buckets are far wider than that.
@@ -112,12 +112,19 @@ impl View<'_> {
         let (keyspace, db, clock) = (self.keyspace(), self.db(), self.clock());
         let hash = Keyspace::hash(key);
         let index = keyspace.shard_of(hash);
+        let holds = self.holds_shards();
         self.with_shard(index, |shard, effects| {
-            let database = shard.db_mut(db);
-            let Some(at) = database.table.find(keyspace.local(hash), key) else { return false };
+            let (database, tracked) = shard.parts(db);
+            let (counts, local) = (keyspace.counts(index), keyspace.local(hash));
+            let Some(at) = database.table.find(local, key) else { return false };
             let expired = database.table.entry(at).deadline().is_some_and(|deadline| deadline <= clock.now);
             if expired {
-                database.expire(at, db, &clock, keyspace.counts(index), effects);
+                Place { database, tracked, counts, effects: &mut *effects, clock, db, local }
+                    .expire_entry(at);
+                if !holds {
+                    // The shard's lock ends here.
+                    keyspace.journal.append(&mut effects.propagation);
+                }
             }
             expired
         })

@@ -1,12 +1,13 @@
 //! One shard: its part of every logical database, and the counters read without its lock.
 
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 use super::deadlines::Deadlines;
 use super::entry::Entry;
 use super::evict::Pool;
 use super::snapshot::Cut;
 use super::table::{Open, Position, Table};
+use super::track::Tracked;
 use super::value::Value;
 use super::wait::Waiters;
 use super::watch::Watched;
@@ -22,6 +23,8 @@ pub struct Shard {
     pub(super) reserved: u32,
     /// Candidates for eviction.
     pub(super) pool: Pool,
+    /// Keys that clients remember, of all databases.
+    pub(super) tracked: Tracked,
 }
 
 /// A shard's part of one logical database.
@@ -46,6 +49,7 @@ impl Shard {
             databases: (0..databases).map(|_| Database::new(bits, now)).collect(),
             reserved: 0,
             pool: Pool::default(),
+            tracked: Tracked::default(),
         }
     }
 
@@ -57,6 +61,12 @@ impl Shard {
     #[inline]
     pub(super) fn db_mut(&mut self, db: usize) -> &mut Database {
         &mut self.databases[db]
+    }
+
+    /// A database, and who remembers keys.
+    #[inline]
+    pub(super) fn parts(&mut self, db: usize) -> (&mut Database, &mut Tracked) {
+        (&mut self.databases[db], &mut self.tracked)
     }
 
     pub(super) fn databases_mut(&mut self) -> &mut [Database] {
@@ -210,6 +220,10 @@ pub struct Counts {
     expired: AtomicU64,
     expired_fields: AtomicU64,
     evicted: AtomicU64,
+    tracked_keys: AtomicUsize,
+    tracked_items: AtomicUsize,
+    /// Whether somebody listens to all changes; the one figure here that anybody may set.
+    broadcasting: AtomicBool,
 }
 
 fn bump(counter: &AtomicU64, by: u64) {
@@ -229,6 +243,9 @@ impl Counts {
             expired: AtomicU64::new(0),
             expired_fields: AtomicU64::new(0),
             evicted: AtomicU64::new(0),
+            tracked_keys: AtomicUsize::new(0),
+            tracked_items: AtomicUsize::new(0),
+            broadcasting: AtomicBool::new(false),
         }
     }
 
@@ -275,6 +292,25 @@ impl Counts {
     /// Keys deleted to make room.
     pub fn evicted(&self) -> u64 {
         self.evicted.load(Ordering::Relaxed)
+    }
+
+    /// Keys that clients remember, and how many remember each, added up.
+    pub fn tracked(&self) -> (usize, usize) {
+        (self.tracked_keys.load(Ordering::Relaxed), self.tracked_items.load(Ordering::Relaxed))
+    }
+
+    #[inline]
+    pub(super) fn is_broadcasting(&self) -> bool {
+        self.broadcasting.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn broadcast(&self, on: bool) {
+        self.broadcasting.store(on, Ordering::Relaxed);
+    }
+
+    pub(super) fn publish_tracked(&self, keys: usize, items: usize) {
+        self.tracked_keys.store(keys, Ordering::Relaxed);
+        self.tracked_items.store(items, Ordering::Relaxed);
     }
 
     #[inline]

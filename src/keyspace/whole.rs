@@ -2,12 +2,12 @@
 
 use super::Keyspace;
 use super::effects::Effects;
-use super::shard::{Database, Remains};
-use super::view::{Clock, View};
+use super::shard::{Database, Remains, Shard};
+use super::view::{Clock, Place, View};
 
 impl View<'_> {
-    /// Empties the selected database and returns what was in it, part by part, to be freed after unlocking. The
-    /// view must hold everything.
+    /// Empties the selected database and returns what was in it, part by part, to be freed after unlocking. Clients
+    /// that remember keys hear of it by [`View::forget_readers`]. The view must hold everything.
     pub fn clear(&mut self) -> Vec<Remains> {
         let (keyspace, db, now) = (self.keyspace(), self.db(), self.now());
         let mut remains = Vec::new();
@@ -30,9 +30,8 @@ impl View<'_> {
             self.with_shard(index, |shard, effects| {
                 for (db, other) in [(a, b), (b, a)] {
                     let watched: Vec<Box<[u8]>> = shard.db(db).watched.keys().map(Into::into).collect();
-                    let comes = shard.db_mut(other);
                     for key in &watched {
-                        comes.expire_if_due(keyspace, key, (index, other), &clock, effects);
+                        expire_if_due(shard, keyspace, key, (index, other), clock, effects);
                     }
                 }
                 for (db, other) in [(a, b), (b, a)] {
@@ -47,26 +46,29 @@ impl View<'_> {
                 }
             });
         }
+        self.forget_readers();
+    }
+}
+
+/// Deletes a key that has expired, so that it doesn't come to those who watch its name elsewhere.
+fn expire_if_due(
+    shard: &mut Shard,
+    keyspace: &Keyspace,
+    key: &[u8],
+    (index, db): (usize, usize),
+    clock: Clock,
+    effects: &mut Effects,
+) {
+    let (database, tracked) = shard.parts(db);
+    let (counts, local) = (keyspace.counts(index), keyspace.local(Keyspace::hash(key)));
+    let Some(at) = database.table.find(local, key) else { return };
+    let is_due = database.table.entry(at).deadline().is_some_and(|deadline| deadline <= clock.now);
+    if is_due && !clock.keep_expired {
+        Place { database, tracked, counts, effects, clock, db, local }.expire_entry(at);
     }
 }
 
 impl Database {
-    /// Deletes a key that has expired, so that it doesn't come to those who watch its name elsewhere.
-    fn expire_if_due(
-        &mut self,
-        keyspace: &Keyspace,
-        key: &[u8],
-        (shard, db): (usize, usize),
-        clock: &Clock,
-        effects: &mut Effects,
-    ) {
-        let Some(at) = self.table.find(keyspace.local(Keyspace::hash(key)), key) else { return };
-        let is_due = self.table.entry(at).deadline().is_some_and(|deadline| deadline <= clock.now);
-        if is_due && !clock.keep_expired {
-            self.expire(at, db, clock, keyspace.counts(shard), effects);
-        }
-    }
-
     fn holds(&self, keyspace: &Keyspace, key: &[u8]) -> bool {
         self.table.find(keyspace.local(Keyspace::hash(key)), key).is_some()
     }

@@ -1,12 +1,12 @@
 //! Accepting connections: who may come in, and how their sockets are tuned.
 
+use std::future::poll_fn;
 use std::io;
 use std::os::fd::AsRawFd;
 use std::sync::Arc;
 use std::time::Duration;
 
 use socket2::{SockRef, TcpKeepalive};
-use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream, UnixListener};
 
 use super::connection::Connection;
@@ -46,7 +46,7 @@ pub async fn accept_tcp(listener: Arc<TcpListener>, server: Arc<Server>) {
                     fd: stream.as_raw_fd(),
                     flags: ClientFlags::empty(),
                     local: peer.ip().to_canonical().is_loopback(),
-                    socket: Socket::Tcp(stream),
+                    socket: Socket::from(stream),
                 };
                 admit(&server, arrival);
             }
@@ -71,7 +71,7 @@ pub async fn accept_unix(listener: UnixListener, path: String, server: Arc<Serve
                     fd: stream.as_raw_fd(),
                     flags: ClientFlags::UNIX_SOCKET,
                     local: true,
-                    socket: Socket::Unix(stream),
+                    socket: Socket::from(stream),
                 };
                 admit(&server, arrival);
             }
@@ -113,10 +113,11 @@ fn is_denied(server: &Server, settings: &Settings, local: bool) -> bool {
 }
 
 /// Answers a connection that may not come in with an error line.
-async fn refuse(mut socket: Socket, line: &str) {
+async fn refuse(socket: Socket, line: &str) {
     let text = async {
-        socket.write_all(line.as_bytes()).await?;
-        socket.shutdown().await
+        // A fresh socket has room for a line.
+        poll_fn(|context| socket.poll_write(context, line.as_bytes())).await?;
+        socket.finish()
     };
     // A peer that doesn't take it is not waited for.
     let _ = tokio::time::timeout(Duration::from_secs(1), text).await;

@@ -16,23 +16,23 @@
 
 use std::future::{Future, poll_fn};
 use std::io;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::{Buf, BytesMut};
-use tokio::io::AsyncWriteExt;
 use tokio::time::error::Elapsed;
 
 use super::socket::Socket;
 use super::write::{Flow, send};
 use crate::acl::Identity;
 use crate::base::clock;
-use crate::client::{Client, ClientFlags, Ending, ReplyMode, Running, Session};
+use crate::client::{Client, ClientFlags, Ending, ReplyMode, Running, Session, Sink};
 use crate::commands::Server;
 use crate::commands::blocking::{Unblock, give_up};
+use crate::commands::wait;
 use crate::dispatch::{Stop, Suspended, Turn};
 use crate::observe::Counter;
 use crate::resp::{Batch, Limits, Parser, Progress, Protocol, Reply};
@@ -62,6 +62,8 @@ pub struct Connection {
     turn: Turn,
     reply: Reply,
     config_version: u64,
+    /// The socket for others to write to; none before others have something for the client.
+    lendable: Option<Arc<dyn Sink>>,
 }
 
 /// What a waiting connection was woken by.
@@ -98,6 +100,7 @@ impl Connection {
             turn: Turn::default(),
             reply: Reply::new(Protocol::Resp2),
             config_version,
+            lendable: None,
         }
     }
 
@@ -120,7 +123,7 @@ impl Connection {
                 return Ok(());
             }
             if flow == Flow::Close || self.server.shutdown.is_asked() {
-                return self.socket.shutdown().await;
+                return self.socket.finish();
             }
         }
         Ok(())
@@ -129,7 +132,15 @@ impl Connection {
     /// Waits for input, and meanwhile for what others want of the client.
     async fn read(&mut self) -> io::Result<Flow> {
         loop {
-            match poll_fn(|context| self.poll_event(context)).await? {
+            let event = poll_fn(|context| self.poll_idle(context)).await?;
+            if self.session.expects_pushes() {
+                let waiting = self.session.client.outbox.take_back();
+                if waiting && matches!(event, Event::Read(_)) {
+                    // The rest of a frame that others have begun to write goes before all replies.
+                    self.session.drain_outbox(&mut self.reply);
+                }
+            }
+            match event {
                 Event::Read(0) => {
                     tracing::debug!("Client closed connection {}", self.describe());
                     return Ok(Flow::Close);
@@ -163,7 +174,13 @@ impl Connection {
                     self.received(count);
                     self.check_input()
                 }
-                Step::Event(Event::News) => self.attend().await?,
+                Step::Event(Event::News) => {
+                    // What is awaited may have happened just before the news: its answer goes first.
+                    if let Poll::Ready(result) = poll_once(awaited.as_mut()).await {
+                        return Ok(Some(result));
+                    }
+                    self.attend().await?
+                }
             };
             if flow == Flow::Close {
                 return Ok(None);
@@ -227,6 +244,16 @@ impl Connection {
             Poll::Ready(read) => Poll::Ready(read.map(Event::Read)),
             Poll::Pending => self.session.client.outbox.poll_news(context).map(|()| Ok(Event::News)),
         }
+    }
+
+    /// [`Connection::poll_event`] with nothing to send: meanwhile others may write to a client that expects messages.
+    fn poll_idle(&mut self, context: &mut Context<'_>) -> Poll<io::Result<Event>> {
+        let event = self.poll_event(context);
+        if event.is_pending() && self.session.expects_pushes() {
+            let sink = self.lendable.get_or_insert_with(|| self.socket.lendable(&self.server));
+            self.session.client.outbox.lend(|| Arc::clone(sink));
+        }
+        event
     }
 
     fn poll_read(&mut self, context: &mut Context<'_>) -> Poll<io::Result<usize>> {
@@ -418,8 +445,12 @@ impl Connection {
 
     /// Waits until a client that is blocked on keys is answered, gives up, or goes away.
     async fn wait_for_keys(&mut self, suspended: &Suspended) -> io::Result<Flow> {
-        let Suspended { blocked, deadline } = suspended;
-        let answer = self.wait(answer(suspended, *deadline)).await;
+        let Suspended { blocked, deadline, durable } = suspended;
+        let answer = match *durable {
+            None => self.wait(answer(suspended, *deadline)).await,
+            // Apart, since it is rare and would make every connection's task larger.
+            Some(position) => Box::pin(self.wait_for_the_disk(suspended, *deadline, position)).await,
+        };
         // Whatever has ended the waiting, nobody serves the client from here on.
         blocked.claim();
         let waits = &blocked.waits;
@@ -435,9 +466,24 @@ impl Connection {
         Ok(Flow::GoOn)
     }
 
-    /// Writes the replies, then what others have for the client.
+    async fn wait_for_the_disk(
+        &mut self,
+        suspended: &Suspended,
+        deadline: Option<i64>,
+        position: u64,
+    ) -> io::Result<Option<Option<Vec<u8>>>> {
+        let server = Arc::clone(&self.server);
+        self.wait(answer_when_durable(&server, suspended, deadline, position)).await
+    }
+
+    /// Writes the replies, then what others have for the client. Replies wait until what they tell of may be told.
     async fn flush(&mut self) -> io::Result<Flow> {
         let client = Arc::clone(&self.session.client);
+        let journal = &self.server.keyspace.journal;
+        if let Some(position) = journal.must_wait().filter(|_| !self.reply.is_empty()) {
+            // Apart, since it is rare and would make every connection's task larger.
+            Box::pin(journal.may_tell(position)).await;
+        }
         loop {
             while self.reply.len() < JOINED
                 && let Some(frame) = client.outbox.take_one(JOINED)
@@ -453,7 +499,7 @@ impl Connection {
             if bytes.is_empty() {
                 return Ok(Flow::GoOn);
             }
-            let flow = send(&mut self.socket, &client, bytes).await?;
+            let flow = send(&self.socket, &client, bytes).await?;
             self.server.stats.add(Counter::NetOutput, bytes.len() as u64);
             self.server.stats.add(Counter::Writes, 1);
             if frame.is_none() {
@@ -489,10 +535,33 @@ impl Connection {
 impl Drop for Connection {
     /// Forgets the client, however its task ended.
     fn drop(&mut self) {
-        let watch = self.session.end_watch();
-        self.server.keyspace.unwatch(&watch.keys, &watch.flag);
-        self.server.clients.remove(self.session.client.id);
+        self.session.client.outbox.take_back();
+        self.server.forget(&mut self.session);
     }
+}
+
+/// The answer to a client that waits until what it wrote is on disk; none if it gives up at its deadline.
+async fn answer_when_durable(
+    server: &Server,
+    suspended: &Suspended,
+    deadline: Option<i64>,
+    position: u64,
+) -> Option<Vec<u8>> {
+    let on_disk = async {
+        server.keyspace.journal.durable(position).await;
+        let mut reply = Reply::new(suspended.blocked.waits.protocol);
+        wait::tell(&mut reply, true);
+        Some(reply.take())
+    };
+    tokio::select! {
+        answer = answer(suspended, deadline) => answer,
+        answer = on_disk => answer,
+    }
+}
+
+/// One step of a future, without waiting for it.
+async fn poll_once<F: Future>(mut future: Pin<&mut F>) -> Poll<F::Output> {
+    poll_fn(|context| Poll::Ready(future.as_mut().poll(context))).await
 }
 
 /// The answer to a client that is blocked on keys; none if it gives up at its deadline, in Unix ms.

@@ -1,28 +1,60 @@
 //! A connection's byte stream, whatever carries it.
+//!
+//! Its writing half is shared: while the connection's task waits with nothing to send, others may write to the client
+//! in its stead, see [`Outbox`](crate::client::Outbox).
 
 use std::future::Future;
 use std::io;
-use std::pin::{Pin, pin};
-use std::task::{Context, Poll};
+use std::net::Shutdown;
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
 
 use bytes::BytesMut;
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
-use tokio::net::{TcpStream, UnixStream};
+use socket2::SockRef;
+use tokio::io::AsyncReadExt;
+use tokio::net::{TcpStream, UnixStream, tcp, unix};
+
+use crate::client::Sink;
+use crate::commands::Server;
+use crate::observe::Counter;
 
 /// A stream over TCP or the unix socket.
-pub enum Socket {
-    /// TCP.
-    Tcp(TcpStream),
-    /// The unix socket.
-    Unix(UnixStream),
+pub struct Socket {
+    reader: Reader,
+    writer: Arc<Writer>,
+}
+
+enum Reader {
+    Tcp(tcp::OwnedReadHalf),
+    Unix(unix::OwnedReadHalf),
+}
+
+enum Writer {
+    Tcp(tcp::OwnedWriteHalf),
+    Unix(unix::OwnedWriteHalf),
+}
+
+impl From<TcpStream> for Socket {
+    fn from(stream: TcpStream) -> Socket {
+        let (reader, writer) = stream.into_split();
+        Socket { reader: Reader::Tcp(reader), writer: Arc::new(Writer::Tcp(writer)) }
+    }
+}
+
+impl From<UnixStream> for Socket {
+    fn from(stream: UnixStream) -> Socket {
+        let (reader, writer) = stream.into_split();
+        Socket { reader: Reader::Unix(reader), writer: Arc::new(Writer::Unix(writer)) }
+    }
 }
 
 impl Socket {
     /// Whether there is something to read, the end included.
     pub fn poll_readable(&self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match self {
-            Socket::Tcp(stream) => stream.poll_read_ready(context),
-            Socket::Unix(stream) => stream.poll_read_ready(context),
+        match &self.reader {
+            Reader::Tcp(half) => half.as_ref().poll_read_ready(context),
+            Reader::Unix(half) => half.as_ref().poll_read_ready(context),
         }
     }
 
@@ -33,36 +65,64 @@ impl Socket {
         buffer: &mut BytesMut,
     ) -> Poll<io::Result<usize>> {
         // The future holds nothing but its borrows, so it may be made anew for each step.
-        pin!(self.read_buf(buffer)).poll(context)
+        match &mut self.reader {
+            Reader::Tcp(half) => pin!(half.read_buf(buffer)).poll(context),
+            Reader::Unix(half) => pin!(half.read_buf(buffer)).poll(context),
+        }
     }
-}
 
-impl AsyncRead for Socket {
-    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Socket::Tcp(stream) => Pin::new(stream).poll_read(cx, buf),
-            Socket::Unix(stream) => Pin::new(stream).poll_read(cx, buf),
+    /// Writes as much as goes at once. Only the connection's task waits for the socket.
+    pub fn poll_write(&self, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        loop {
+            let can_write = match &*self.writer {
+                Writer::Tcp(half) => half.as_ref().poll_write_ready(context),
+                Writer::Unix(half) => half.as_ref().poll_write_ready(context),
+            };
+            ready!(can_write)?;
+            match self.writer.try_write(bytes) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                written => return Poll::Ready(written),
+            }
+        }
+    }
+
+    /// What others may write to.
+    pub fn lendable(&self, server: &Arc<Server>) -> Arc<dyn Sink> {
+        Arc::new(Lendable { writer: Arc::clone(&self.writer), server: Arc::clone(server) })
+    }
+
+    /// Says that nothing more will be sent.
+    ///
+    /// # Errors
+    /// Those of the socket.
+    pub fn finish(&self) -> io::Result<()> {
+        match &*self.writer {
+            Writer::Tcp(half) => SockRef::from(half.as_ref()).shutdown(Shutdown::Write),
+            Writer::Unix(half) => SockRef::from(half.as_ref()).shutdown(Shutdown::Write),
         }
     }
 }
 
-impl AsyncWrite for Socket {
-    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        match self.get_mut() {
-            Socket::Tcp(stream) => Pin::new(stream).poll_write(cx, bytes),
-            Socket::Unix(stream) => Pin::new(stream).poll_write(cx, bytes),
+impl Writer {
+    fn try_write(&self, bytes: &[u8]) -> io::Result<usize> {
+        match self {
+            Writer::Tcp(half) => half.try_write(bytes),
+            Writer::Unix(half) => half.try_write(bytes),
         }
     }
+}
 
-    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        // Neither kind buffers.
-        Poll::Ready(Ok(()))
-    }
+/// A writing half in the hands of others, who account for what they write.
+struct Lendable {
+    writer: Arc<Writer>,
+    server: Arc<Server>,
+}
 
-    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Socket::Tcp(stream) => Pin::new(stream).poll_shutdown(cx),
-            Socket::Unix(stream) => Pin::new(stream).poll_shutdown(cx),
-        }
+impl Sink for Lendable {
+    fn try_send(&self, bytes: &[u8]) -> io::Result<usize> {
+        let written = self.writer.try_write(bytes)?;
+        self.server.stats.add(Counter::NetOutput, written as u64);
+        self.server.stats.add(Counter::Writes, 1);
+        Ok(written)
     }
 }

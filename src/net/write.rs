@@ -2,11 +2,8 @@
 
 use std::future::poll_fn;
 use std::io;
-use std::pin::Pin;
 use std::sync::atomic::Ordering;
 use std::task::Poll;
-
-use tokio::io::AsyncWrite;
 
 use super::socket::Socket;
 use crate::base::clock;
@@ -25,11 +22,11 @@ pub enum Flow {
 ///
 /// # Errors
 /// Those of the socket.
-pub async fn send(socket: &mut Socket, client: &Client, bytes: &[u8]) -> io::Result<Flow> {
+pub async fn send(socket: &Socket, client: &Client, bytes: &[u8]) -> io::Result<Flow> {
     let mut rest = bytes;
     let mut blocked = false;
     while !rest.is_empty() {
-        let written = poll_fn(|context| match Pin::new(&mut *socket).poll_write(context, rest) {
+        let written = poll_fn(|context| match socket.poll_write(context, rest) {
             Poll::Ready(written) => Poll::Ready(written.map(Some)),
             Poll::Pending => {
                 client.reply.unsent.store(rest.len(), Ordering::Relaxed);

@@ -49,9 +49,9 @@ pub trait Subscriber: Send + Sync {
     /// A number that no other subscriber has.
     fn id(&self) -> u64;
 
-    /// Takes a message, by appending the frame of its protocol to an outbox. Called under a lock: it neither
-    /// waits nor calls the broker.
-    fn deliver(&self, message: &Message<'_>);
+    /// Takes a message: the frame of its protocol goes to an outbox, or to the client at once if only a `few` get it.
+    /// Called under a lock: it neither waits nor calls the broker.
+    fn deliver(&self, message: &Message<'_>, few: bool);
 }
 
 #[cfg(test)]

@@ -20,7 +20,7 @@ impl Subscriber for Client {
         self.id
     }
 
-    fn deliver(&self, message: &Message<'_>) {
+    fn deliver(&self, message: &Message<'_>, _: bool) {
         self.outbox.lock().push(message.frame(self.protocol).clone());
     }
 }

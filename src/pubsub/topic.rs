@@ -11,6 +11,9 @@ use parking_lot::Mutex;
 
 use super::{Message, Subscriber};
 
+/// So many members get a message before the publisher goes on, if they can; of more each has its own task write.
+const FEW: usize = 16;
+
 /// A channel or a pattern that somebody is subscribed to.
 pub(super) struct Topic {
     name: Box<[u8]>,
@@ -44,8 +47,9 @@ impl Topic {
     /// Hands a message to each member; returns their number.
     pub(super) fn deliver(&self, message: &Message<'_>) -> usize {
         let members = self.members.lock();
+        let few = members.list.len() <= FEW;
         for (_, member) in &members.list {
-            member.deliver(message);
+            member.deliver(message, few);
         }
         members.list.len()
     }

@@ -22,7 +22,7 @@ fn server(lines: &str) -> Arc<Server> {
 fn connection(server: &Arc<Server>) -> (UnixStream, Connection) {
     let (ours, theirs) = UnixStream::pair().expect("socket pairs can be made");
     let client = server.clients.add("peer:1".into(), "us:2".into(), 0, ClientFlags::UNIX_SOCKET);
-    (ours, Connection::new(Arc::clone(server), Socket::Unix(theirs), client))
+    (ours, Connection::new(Arc::clone(server), Socket::from(theirs), client))
 }
 
 fn connect(server: &Arc<Server>) -> UnixStream {

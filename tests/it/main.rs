@@ -4,15 +4,18 @@
 //! With `REDSTART_TEST_BIN` naming a real Redis 7.4.1 the same tests show that what they expect is what Redis does.
 
 mod acl;
+mod aof;
 mod blocking;
 mod cli;
 mod clients;
 mod config;
 mod connections;
+mod eviction;
 mod keys;
 mod large_values;
 mod metrics;
 mod migrate;
+mod monitor;
 mod observe;
 mod packaging;
 mod persistence;
@@ -26,4 +29,5 @@ mod startup;
 mod streams;
 mod support;
 mod tidy;
+mod tracking;
 mod transcripts;

@@ -300,3 +300,33 @@ fn expired_events_come_on_time() {
     let took = begun.elapsed();
     assert!((Duration::from_millis(199)..Duration::from_millis(400)).contains(&took), "{took:?}");
 }
+
+#[test]
+fn messages_keep_their_order_whoever_writes_them() {
+    const MESSAGES: usize = 200;
+    let server = Server::start();
+    let (mut subscriber, mut client) = (server.client(), server.client());
+    sends(&mut subscriber, &["SUBSCRIBE c"], &confirmation('*', "subscribe", "c", 1));
+    // With pauses and without, long and short, some pushed into a socket that is full by now.
+    let payload = |n: usize| format!("{n:08}").repeat(if n.is_multiple_of(3) { 1 << 14 } else { 1 });
+    for n in 0..MESSAGES {
+        assert_eq!(client.call(&["PUBLISH", "c", &payload(n)]), Reply::Int(1));
+        if n.is_multiple_of(4) {
+            std::thread::sleep(Duration::from_micros(300));
+        }
+        if n.is_multiple_of(50) {
+            subscriber.send(&pipeline(&["PING"]));
+        }
+    }
+    let (mut next, mut pongs) = (0, 0);
+    while next < MESSAGES || pongs < MESSAGES.div_ceil(50) {
+        let (reply, _) = subscriber.read();
+        let items = reply.items();
+        if items[0] == Reply::bulk("pong") {
+            pongs += 1;
+        } else {
+            assert!(items[2] == Reply::bulk(&payload(next)), "message {next} is not what was published");
+            next += 1;
+        }
+    }
+}

@@ -111,3 +111,14 @@ fn waiting_ends_in_time() {
         assert_eq!(answer, Reply::Error(text.into()));
     }
 }
+
+#[test]
+fn a_small_group_is_freed_at_once() {
+    let server = Server::start();
+    let mut client = server.client();
+    client.call(&["XADD", "s", "*", "a", "b"]);
+    client.ok(&["XGROUP", "CREATE", "s", "g", "$"]);
+    assert_eq!(client.call(&["XGROUP", "DESTROY", "s", "g"]), Reply::Int(1));
+    let memory = client.call(&["INFO", "memory"]).text();
+    assert!(memory.contains("lazyfreed_objects:0\r\n") && memory.contains("lazyfree_pending_objects:0\r\n"));
+}

@@ -5,7 +5,7 @@ use crate::command::error;
 use crate::command::row::*;
 
 use super::super::{Call, Command, DONE, Outcome, help};
-use super::{GROUP, kill, list, names, pause, row};
+use super::{GROUP, kill, list, names, pause, row, tracking};
 
 pub(super) const CLIENT: Command = Command::container(
     Spec::new("client", -2).doc(
@@ -15,6 +15,24 @@ pub(super) const CLIENT: Command = Command::container(
         "A container for client connection commands.",
     ),
     &[
+        Command::new(
+            sub("client|caching", 3).doc(
+                GROUP,
+                "6.0.0",
+                "O(1)",
+                "Says whether the next command's keys are tracked.",
+            ),
+            tracking::caching,
+        ),
+        Command::new(
+            sub("client|getredir", 2).doc(
+                GROUP,
+                "6.0.0",
+                "O(1)",
+                "Returns the number of the client that takes this connection's invalidations.",
+            ),
+            tracking::getredir,
+        ),
         Command::new(
             sub("client|getname", 2).doc(GROUP, "2.6.9", "O(1)", "Returns the name of the connection."),
             names::getname,
@@ -73,7 +91,7 @@ pub(super) const CLIENT: Command = Command::container(
             no_touch,
         ),
         Command::new(
-            row("client|pause", -3, &[ADMIN, LOADING, NOSCRIPT, STALE, EXCLUSIVE]).doc(
+            row("client|pause", -3, &[ADMIN, LOADING, NOSCRIPT, STALE, EXCLUSIVE, KEEPS_CACHING]).doc(
                 GROUP,
                 "3.0.0",
                 "O(1)",
@@ -98,6 +116,24 @@ pub(super) const CLIENT: Command = Command::container(
             names::setname,
         ),
         Command::new(
+            sub("client|tracking", -3).doc(
+                GROUP,
+                "6.0.0",
+                "O(1). Some options may introduce additional complexity.",
+                "Says whether the connection is told when keys that it has read change.",
+            ),
+            tracking::tracking,
+        ),
+        Command::new(
+            sub("client|trackinginfo", 2).doc(
+                GROUP,
+                "6.2.0",
+                "O(1)",
+                "Returns what the connection has said about client-side caching.",
+            ),
+            tracking::trackinginfo,
+        ),
+        Command::new(
             admin("client|unblock", -3).doc(
                 GROUP,
                 "5.0.0",
@@ -120,12 +156,12 @@ pub(super) const CLIENT: Command = Command::container(
 
 /// A subcommand for everybody.
 const fn sub(name: &'static str, arity: i32) -> Spec {
-    row(name, arity, &[LOADING, NOSCRIPT, STALE])
+    row(name, arity, &[LOADING, NOSCRIPT, STALE, KEEPS_CACHING])
 }
 
 /// A subcommand that concerns other clients.
 const fn admin(name: &'static str, arity: i32) -> Spec {
-    row(name, arity, &[ADMIN, LOADING, NOSCRIPT, STALE])
+    row(name, arity, &[ADMIN, LOADING, NOSCRIPT, STALE, KEEPS_CACHING])
 }
 
 fn id(call: &mut Call<'_>) -> Outcome {
@@ -178,6 +214,11 @@ fn help(call: &mut Call<'_>) -> Outcome {
     help::answer(
         call,
         &[
+            (
+                "CACHING (YES|NO)",
+                "Whether the keys of the next command are tracked, in OPTIN and OPTOUT mode.",
+            ),
+            ("GETREDIR", "The number of the client that takes the invalidations of this one."),
             ("GETNAME", "The name of this connection."),
             ("ID", "The number of this connection."),
             ("INFO", "This connection in one line."),
@@ -202,6 +243,11 @@ fn help(call: &mut Call<'_>) -> Outcome {
                 "Tell what library the client uses. Options are:\n* LIB-NAME: its name.\n* LIB-VER: its version.",
             ),
             ("UNBLOCK <clientid> [TIMEOUT|ERROR]", "End the waiting of a blocked client."),
+            (
+                "TRACKING (ON|OFF) [REDIRECT <id>] [BCAST] [PREFIX <prefix> [...]]\n         [OPTIN] [OPTOUT] [NOLOOP]",
+                "Client-side caching: whether to tell when keys change that this connection has read.",
+            ),
+            ("TRACKINGINFO", "What this connection has said about client-side caching."),
             ("NO-EVICT (ON|OFF)", "Whether this connection stays when clients use too much memory."),
             ("NO-TOUCH (ON|OFF)", "Whether this connection's commands leave the access times of keys alone."),
         ],

@@ -10,6 +10,7 @@ mod names;
 mod pause;
 mod session;
 mod shutdown;
+mod tracking;
 
 use crate::command::row::*;
 

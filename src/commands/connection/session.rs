@@ -83,6 +83,8 @@ fn reset(call: &mut Call<'_>) -> Outcome {
     call.session.end_transaction();
     let watch = call.session.end_watch();
     call.server.keyspace.unwatch(&watch.keys, &watch.flag);
+    call.session.end_tracking(&call.server.listeners, &call.server.keyspace);
+    call.session.end_monitoring(&call.server.monitors);
     call.session.reset(&call.server.acl);
     // Messages that came before are not lost.
     call.session.drain_outbox(call.reply);

@@ -1,6 +1,6 @@
 //! DEBUG RELOAD: through the RDB file and back, while everything is held.
 
-use super::super::server::rdb::{self, Source};
+use super::super::server::rdb::{self, Moment, Source};
 use super::super::{Call, DONE, Outcome};
 use crate::base::reaper;
 use crate::command::error;
@@ -18,8 +18,8 @@ pub(super) fn reload(call: &mut Call<'_>) -> Outcome {
     }
     tokio::task::block_in_place(|| {
         if saves {
-            let changes = rdb::changes(call);
-            rdb::save(call.server, Source::Held(call.keys.held_mut()), changes).map_err(|_| error::FAILED)?;
+            let moment = Moment::of(call);
+            rdb::save(call.server, Source::Held(call.keys.held_mut()), moment).map_err(|_| error::FAILED)?;
         }
         if flushes {
             flush(call);
@@ -31,8 +31,9 @@ pub(super) fn reload(call: &mut Call<'_>) -> Outcome {
     DONE
 }
 
-/// Empties all databases, as if nothing had been in them.
+/// Empties all databases, as if nothing had been in them, and forgets all functions.
 fn flush(call: &mut Call<'_>) {
+    call.server.functions.lock().flush(false);
     let selected = call.keys.db();
     for db in 0..call.server.keyspace.databases() {
         call.keys.select(db);

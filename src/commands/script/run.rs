@@ -4,9 +4,12 @@ use crate::acl::Context;
 use crate::base::alloc;
 use crate::base::clock::monotonic_ns;
 use crate::base::num::parse_i64;
+use crate::client::Source;
 use crate::command::error::{self, Error};
 use crate::command::spec::Flags;
 use crate::commands::account::account;
+use crate::commands::server::monitor;
+use crate::commands::server::rdb::write_refusal;
 use crate::commands::{Call, DONE, Found, Listed, Outcome, permission};
 use crate::keyspace::Plan;
 use crate::resp::Reply;
@@ -34,7 +37,8 @@ fn run(call: &mut Call<'_>, by_sha: bool, reads_only: bool) -> Outcome {
         return Err(error::NOSCRIPT);
     }
     let count = call.args_from(2).int()?;
-    let (keys, args) = split(&call.args[3..], count)?;
+    let args = &call.args[3..];
+    let (keys, args) = args.split_at(key_count(count, args)?);
     let server = call.server;
     let scripts = &server.scripts;
     let mut state = scripts.lock();
@@ -67,19 +71,18 @@ fn run_function(call: &mut Call<'_>, reads_only: bool) -> Outcome {
     let function = libraries.find(name).ok_or(error::FUNCTION_NOT_FOUND)?;
     let count = parse_i64(call.args[2]).ok_or(error::FUNCTION_KEYS)?;
     let args = &call.args[3..];
-    let (keys, args) = split(args, count)?;
+    let (keys, args) = args.split_at(key_count(count, args)?);
     let run = Run { name, keys, args };
     let vm = libraries.vm(&server.scripts.running)?;
     execute(call, vm, &run, (function.code, function.flags), reads_only)
 }
 
-/// Splits arguments into so many keys and the rest.
-fn split<'a, 'b>(args: &'a [&'b [u8]], keys: i64) -> Result<(&'a [&'b [u8]], &'a [&'b [u8]]), Error> {
+/// How many of the arguments are keys.
+fn key_count(keys: i64, args: &[&[u8]]) -> Result<usize, Error> {
     if keys > args.len() as i64 {
         return Err(error::SCRIPT_KEYS_BEYOND_ARGS);
     }
-    let keys = usize::try_from(keys).map_err(|_| error::SCRIPT_KEYS_NEGATIVE)?;
-    Ok(args.split_at(keys))
+    usize::try_from(keys).map_err(|_| error::SCRIPT_KEYS_NEGATIVE)
 }
 
 /// Runs a script or a function that is found.
@@ -146,6 +149,11 @@ impl Caller<'_, '_> {
         if self.no_writes && flags.intersects(Flags::WRITE | Flags::MAY_REPLICATE) {
             return Err(error::SCRIPT_MAY_NOT_WRITE);
         }
+        if flags.contains(Flags::WRITE)
+            && let Some(refusal) = write_refusal(self.call.server, self.call.settings())
+        {
+            return Err(refusal);
+        }
         if self.checks_memory && !self.wrote && flags.contains(Flags::DENYOOM) {
             return Err(error::OOM);
         }
@@ -182,6 +190,7 @@ impl Host for Caller<'_, '_> {
         let mut part = Call { args, spec, keys, reply, session, server, nested: true };
         let outcome = part.run_nested(listed.command, args);
         drop(part);
+        monitor::after(server, spec, args, self.call.session, Source::Script);
         account(server, listed, args, self.call.session, monotonic_ns() - begun, outcome.is_err());
         outcome.map_err(|failure| refused(&failure))
     }

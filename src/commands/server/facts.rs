@@ -107,6 +107,7 @@ impl Facts for Server {
         });
         PersistenceFacts {
             changes: self.dirty.load(Ordering::Relaxed),
+            aof: super::aof::facts(self),
             last_save: saves.last_save(),
             last_save_succeeded: saves.last_succeeded(),
             last_save_seconds: saves.last_duration(),
@@ -129,6 +130,7 @@ impl Facts for Server {
         let total = |counter| self.stats.total(counter);
         let rate = |rate| self.stats.rate(rate);
         let (longest_turn, largest_turn) = self.stats.largest_turns();
+        let (tracked_keys, tracked_items) = self.keyspace.tracked();
         StatsFacts {
             connections: total(Counter::Connections),
             commands: total(Counter::Commands),
@@ -149,6 +151,9 @@ impl Facts for Server {
             channels: self.pubsub.names(Kind::Channel) as u64,
             patterns: self.pubsub.names(Kind::Pattern) as u64,
             shard_channels: self.pubsub.names(Kind::ShardChannel) as u64,
+            tracked_keys: tracked_keys as u64,
+            tracked_items: tracked_items as u64,
+            tracked_prefixes: self.listeners.prefixes() as u64,
             errors: total(Counter::ErrorReplies),
             reads: total(Counter::Reads),
             writes: total(Counter::Writes),

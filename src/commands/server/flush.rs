@@ -8,7 +8,7 @@
 
 use std::sync::Arc;
 
-use super::rdb;
+use super::rdb::{Moment, Source, save};
 use crate::base::reaper;
 use crate::command::row::*;
 use crate::command::{Error, error};
@@ -34,22 +34,21 @@ const fn row(name: &'static str, summary: &'static str) -> Spec {
 }
 
 /// What a save under way would write is gone, and the file must not bring it back: with save points the empty data set
-/// is saved at once.
+/// is saved at once; from EXEC and scripts, for which nobody is to wait, as soon as they are over.
 fn flushall(call: &mut Call<'_>) -> Outcome {
     let flushed = flush(call, 0..call.server.keyspace.databases())?;
     call.server.saves.cancel();
     if call.settings().snapshots.save.is_empty() {
         return Ok(flushed);
     }
-    let (server, changes) = (Arc::clone(call.server), rdb::changes(call));
-    // Redis doesn't tell either if that fails; the log does.
-    let save = move || _ = rdb::save(&server, rdb::Source::Nothing, changes);
     if call.nested {
-        save();
+        call.server.saves.schedule(true);
         return Ok(flushed);
     }
+    let (server, moment) = (Arc::clone(call.server), Moment::of(call));
     Ok(Next::Later(Box::new(move |reply| {
-        save();
+        // Redis doesn't tell either if that fails; the log does.
+        let _ = save(&server, Source::Nothing, moment);
         if let Next::Later(work) = flushed {
             work(reply);
         }
@@ -70,8 +69,11 @@ fn flush(call: &mut Call<'_>, databases: std::ops::Range<usize>) -> Outcome {
         remains.extend(call.keys.clear());
     }
     call.keys.select(selected);
+    call.keys.forget_readers();
     let keys = remains.iter().map(Remains::len).sum::<usize>();
     call.keys.effects.dirty += keys as u64;
+    // Even if nothing was there: a reader of the journal may be behind.
+    call.keys.propagate_instead(call.args);
     if in_background || call.nested {
         if keys > FEW || in_background && keys > 0 {
             reaper::bury(keys, remains);

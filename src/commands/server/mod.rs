@@ -1,5 +1,6 @@
 //! The server itself: its parts, and the commands about it (COMMAND, CONFIG, INFO, SLOWLOG, LATENCY, ...).
 
+pub mod aof;
 mod cluster;
 mod command;
 mod config;
@@ -9,6 +10,7 @@ mod info;
 mod latency;
 mod lolwut;
 mod module;
+pub mod monitor;
 mod parts;
 pub mod rdb;
 mod replication;
@@ -23,6 +25,7 @@ pub use self::parts::{Identity, Listening, SPARE_THREADS, Server, Shutdown, Shut
 
 /// The family's rows.
 pub const COMMANDS: &[Command] = &[
+    aof::BGREWRITEAOF,
     command::COMMAND,
     config::CONFIG,
     info::INFO,
@@ -30,6 +33,7 @@ pub const COMMANDS: &[Command] = &[
     latency::LATENCY,
     lolwut::LOLWUT,
     module::MODULE,
+    monitor::MONITOR,
     replication::REPLICAOF,
     replication::ROLE,
     replication::SLAVEOF,

@@ -9,9 +9,10 @@ use std::time::Instant;
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
+use super::aof::Aof;
 use crate::acl::{self, Users, Vocabulary};
 use crate::base::{alloc, clock};
-use crate::client::{BlockedClients, Client, Pause, Registry};
+use crate::client::{BlockedClients, Client, Listeners, Monitors, Pause, Registry, Session};
 use crate::commands::{Catalog, MISSING};
 use crate::config::{Config, LoadError, Settings};
 use crate::keyspace::Keyspace;
@@ -40,6 +41,10 @@ pub struct Server {
     pub blocked: BlockedClients,
     /// CLIENT PAUSE.
     pub pause: Pause,
+    /// Clients with client-side caching in broadcast mode.
+    pub listeners: Listeners,
+    /// MONITOR.
+    pub monitors: Monitors,
     /// Publish and subscribe.
     pub pubsub: Arc<Broker>,
     /// The interpreter and its scripts.
@@ -70,6 +75,8 @@ pub struct Server {
     pub housekeeping_paused: AtomicBool,
     /// Saving: what is under way, and how the last one went.
     pub saves: Saves,
+    /// The append only file.
+    pub aof: Aof,
     /// Loading the data at the start.
     pub loading: Loading,
     /// DEBUG QUICKLIST-PACKED-THRESHOLD: bytes from which on an element of a list gets a chunk of its own; 0
@@ -114,6 +121,8 @@ impl Server {
             clients: Registry::default(),
             blocked: BlockedClients::default(),
             pause: Pause::default(),
+            listeners: Listeners::default(),
+            monitors: Monitors::default(),
             pubsub: Arc::new(Broker::new()),
             scripts: Scripts::default(),
             functions: Functions::default(),
@@ -130,6 +139,7 @@ impl Server {
             active_expire: AtomicBool::new(true),
             housekeeping_paused: AtomicBool::new(false),
             saves: Saves::new(now),
+            aof: Aof::default(),
             loading: Loading::default(),
             list_packed_threshold: AtomicUsize::new(0),
             config,
@@ -139,6 +149,15 @@ impl Server {
 }
 
 impl Server {
+    /// Forgets a client, with all that it has registered anywhere.
+    pub fn forget(&self, session: &mut Session) {
+        let watch = session.end_watch();
+        self.keyspace.unwatch(&watch.keys, &watch.flag);
+        session.end_tracking(&self.listeners, &self.keyspace);
+        session.end_monitoring(&self.monitors);
+        self.clients.remove(session.client.id);
+    }
+
     /// The full name of the last command that a client ran.
     pub fn command_name(&self, client: &Client) -> Option<&'static str> {
         let id = client.last_command.load(Ordering::Relaxed);

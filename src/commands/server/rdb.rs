@@ -15,6 +15,7 @@ use std::time::{Duration, Instant};
 use super::super::Call;
 use super::Server;
 use crate::base::{alloc, clock::unix_ms};
+use crate::command::{Error, error};
 use crate::config::{EvictionPolicy, Settings};
 use crate::keyspace::{Clock, Frozen, Held, Keyspace, Meter, Plan, Size, Snapshot, View};
 use crate::persist::rdb;
@@ -62,32 +63,50 @@ impl Source<'_, '_> {
     }
 }
 
-/// Changes up to now, those of the running command included: for who holds everything.
-pub fn changes(call: &Call<'_>) -> u64 {
-    call.server.dirty.load(Ordering::Relaxed) + call.keys.effects.dirty
+/// What belongs to the instant of a save besides its keys. To be taken by who has closed the gate.
+pub struct Moment {
+    /// Changes until then: they are no longer to be saved when the file is there.
+    changes: u64,
+    /// The code of each library of functions.
+    libraries: Vec<Vec<u8>>,
 }
 
-/// Saves on the calling thread. `changes` is how many changes there were until the instant of the source: they are
-/// no longer to be saved then.
+impl Moment {
+    /// Now.
+    pub fn now(server: &Server) -> Moment {
+        let libraries = server.functions.lock().libraries().map(|library| library.code.to_vec()).collect();
+        Moment { changes: server.dirty.load(Ordering::Relaxed), libraries }
+    }
+
+    /// Now, with the changes that the running command has made.
+    pub fn of(call: &Call<'_>) -> Moment {
+        let moment = Moment::now(call.server);
+        Moment { changes: moment.changes + call.keys.effects.dirty, ..moment }
+    }
+}
+
+/// Saves on the calling thread.
 ///
 /// # Errors
 /// There is no new file. The log says why.
-pub fn save(server: &Server, source: Source<'_, '_>, changes: u64) -> Result<(), SaveError> {
+pub fn save(server: &Server, source: Source<'_, '_>, moment: Moment) -> Result<(), SaveError> {
     let run = begin(server, &source.sizes(&server.keyspace), None);
-    let saved = write(server, &run, source);
+    let changes = moment.changes;
+    let saved = write(server, &run, source, moment);
     end(server, &run, &saved, changes);
     saved
 }
 
 /// Saves a snapshot on a thread of its own; false if there is no thread to be had.
-pub fn save_in_background(server: &Arc<Server>, snapshot: Snapshot, changes: u64) -> bool {
+pub fn save_in_background(server: &Arc<Server>, snapshot: Snapshot, moment: Moment) -> bool {
     server.saves.count();
     let run = begin(server, snapshot.sizes(), Some(snapshot.meter()));
     let (theirs, their_run) = (Arc::clone(server), Arc::clone(&run));
     let work = move || {
         let id = nix::unistd::gettid();
         tracing::info!("Background saving started by pid {id}");
-        let write = || write(&theirs, &their_run, Source::Snapshot(snapshot));
+        let changes = moment.changes;
+        let write = || write(&theirs, &their_run, Source::Snapshot(snapshot), moment);
         let panicked = || SaveError::Write("panic", ErrorKind::Other.into());
         let saved = catch_unwind(AssertUnwindSafe(write)).unwrap_or_else(|_| Err(panicked()));
         match &saved {
@@ -120,8 +139,8 @@ fn end(server: &Server, run: &Arc<Run>, saved: &Result<(), SaveError>, changes: 
     server.saves.end(run, saved);
 }
 
-fn write(server: &Server, run: &Run, source: Source<'_, '_>) -> Result<(), SaveError> {
-    let written = write_draft(server, run, source);
+fn write(server: &Server, run: &Run, source: Source<'_, '_>, moment: Moment) -> Result<(), SaveError> {
+    let written = write_draft(server, run, source, moment);
     match &written {
         Ok(()) => tracing::info!("DB saved on disk"),
         Err(error) => error.log(),
@@ -129,7 +148,7 @@ fn write(server: &Server, run: &Run, source: Source<'_, '_>) -> Result<(), SaveE
     written
 }
 
-fn write_draft(server: &Server, run: &Run, source: Source<'_, '_>) -> Result<(), SaveError> {
+fn write_draft(server: &Server, run: &Run, source: Source<'_, '_>, moment: Moment) -> Result<(), SaveError> {
     let settings = server.config.settings();
     let snapshots = &settings.snapshots;
     let sizes = source.sizes(&server.keyspace);
@@ -138,7 +157,7 @@ fn write_draft(server: &Server, run: &Run, source: Source<'_, '_>) -> Result<(),
     let draft = Draft::create(snapshots.dir.join(temporary), snapshots.incremental_fsync)?;
     let failed = |error| SaveError::Write("rdbSaveRio", error);
     let options = options(&settings, &sizes);
-    let preface = Preface { notes: notes(false), libraries: server.saves.libraries(), sizes };
+    let preface = Preface { notes: notes(false), libraries: moment.libraries, sizes };
     let mut encoder = Encoder::new(draft, preface, options, ages(&settings)).map_err(failed)?;
     source.walk(&server.keyspace, &mut |frozen| {
         encoder.key(&frozen).map_err(failed)?;
@@ -147,6 +166,17 @@ fn write_draft(server: &Server, run: &Run, source: Source<'_, '_>) -> Result<(),
     let draft = encoder.finish().map_err(failed)?;
     draft.sync()?;
     server.saves.install(run, draft, &path(&settings))
+}
+
+/// Why nothing may be written at the moment, if that is so: what can't be saved any more must not change.
+#[inline]
+pub fn write_refusal(server: &Server, settings: &Settings) -> Option<Error> {
+    let snapshots = &settings.snapshots;
+    let unsaved = !server.saves.last_succeeded();
+    if unsaved && snapshots.stop_writes_on_bgsave_error && !snapshots.save.is_empty() {
+        return Some(error::MISCONF);
+    }
+    server.aof.status.error().map(|why| error::aof_writes_fail(&why))
 }
 
 /// Where the file is.
@@ -206,14 +236,14 @@ pub fn save_if_due(server: &Arc<Server>) {
     let Some(closed) = server.keyspace.gate.try_close() else { return };
     let mut held = server.keyspace.hold(Plan::Everything);
     let Some(snapshot) = server.keyspace.cut(&mut held) else { return };
-    let changes = server.dirty.load(Ordering::Relaxed);
+    let moment = Moment::now(server);
     drop(held);
     drop(closed);
     if let Some(point) = due {
         tracing::info!("{} changes in {} seconds. Saving...", point.changes, point.seconds);
     }
     saves.schedule(false);
-    save_in_background(server, snapshot, changes);
+    save_in_background(server, snapshot, moment);
 }
 
 /// Saves with everything held and, if that succeeds, never lets go of the gate again: what clients write from here on
@@ -229,8 +259,7 @@ pub fn save_finally(server: &Server) -> Result<(), SaveError> {
         }
     };
     let mut held = server.keyspace.hold(Plan::Everything);
-    let changes = server.dirty.load(Ordering::Relaxed);
-    save(server, Source::Held(&mut held), changes)?;
+    save(server, Source::Held(&mut held), Moment::now(server))?;
     std::mem::forget(closed);
     Ok(())
 }
@@ -302,7 +331,7 @@ pub fn load(server: &Server, file: File) -> Result<(), Unloadable> {
     let begun = Instant::now();
     let loaded = load_file(&server.keyspace, file, &load_options(server), &server.loading);
     server.loading.end();
-    conclude(server, loaded)?;
+    conclude(server, loaded, false)?;
     tracing::info!("DB loaded from disk: {:.3} seconds", begun.elapsed().as_secs_f64());
     Ok(())
 }
@@ -316,11 +345,15 @@ pub fn reload(server: &Server, keys: &mut View<'_>, replaces: bool) -> Result<()
     let options = LoadOptions { replaces, ..load_options(server) };
     let loaded = load_held(keys, file, &options, &server.loading);
     server.loading.end();
-    conclude(server, loaded)
+    conclude(server, loaded, replaces)
 }
 
 /// Takes what came of loading into account.
-fn conclude<R>(server: &Server, loaded: Result<Loaded<R>, LoadError>) -> Result<(), Unloadable> {
+fn conclude<R>(
+    server: &Server,
+    loaded: Result<Loaded<R>, LoadError>,
+    replaces: bool,
+) -> Result<(), Unloadable> {
     match loaded {
         Ok(loaded) => {
             let (keys, expired) = (loaded.keys, loaded.expired);
@@ -329,8 +362,7 @@ fn conclude<R>(server: &Server, loaded: Result<Loaded<R>, LoadError>) -> Result<
                 empty => format!(", empty keys skipped: {empty}"),
             };
             tracing::info!("Done loading RDB, keys loaded: {keys}, keys expired: {expired}{empty}.");
-            server.saves.keep_libraries(loaded.libraries);
-            Ok(())
+            load_libraries(server, &loaded.libraries, replaces)
         }
         Err(LoadError::Cancelled) => Err(Unloadable),
         Err(error) => {
@@ -339,4 +371,19 @@ fn conclude<R>(server: &Server, loaded: Result<Loaded<R>, LoadError>) -> Result<
             Err(Unloadable)
         }
     }
+}
+
+/// Loads libraries of functions from their code.
+///
+/// # Errors
+/// One is no good. The log says why.
+pub fn load_libraries(server: &Server, libraries: &[Vec<u8>], replaces: bool) -> Result<(), Unloadable> {
+    let mut functions = server.functions.lock();
+    for code in libraries {
+        if let Err(refused) = functions.load(&server.scripts.running, code, replaces) {
+            tracing::warn!("Failed loading library, {}", String::from_utf8_lossy(&refused.0));
+            return Err(Unloadable);
+        }
+    }
+    Ok(())
 }

@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use super::rdb::{Source, changes, save, save_in_background};
+use super::rdb::{Moment, Source, save, save_in_background};
 use crate::command::error;
 use crate::command::row::*;
 use crate::commands::{Call, Command, DONE, Next, Outcome};
@@ -47,13 +47,13 @@ fn save_now(call: &mut Call<'_>) -> Outcome {
         return Err(error::SAVE_IN_PROGRESS);
     }
     call.server.saves.count();
-    let (server, changes) = (Arc::clone(call.server), changes(call));
+    let (server, moment) = (Arc::clone(call.server), Moment::of(call));
     let Some(snapshot) = call.keys.cut() else {
-        save(&server, Source::Held(call.keys.held_mut()), changes).map_err(|_: SaveError| error::FAILED)?;
+        save(&server, Source::Held(call.keys.held_mut()), moment).map_err(|_: SaveError| error::FAILED)?;
         call.reply.ok();
         return DONE;
     };
-    Ok(Next::Later(Box::new(move |reply| match save(&server, Source::Snapshot(snapshot), changes) {
+    Ok(Next::Later(Box::new(move |reply| match save(&server, Source::Snapshot(snapshot), moment) {
         Ok(()) => reply.ok(),
         Err(_) => reply.error(error::FAILED.text()),
     })))
@@ -72,7 +72,7 @@ fn begin(call: &mut Call<'_>) -> Outcome {
     let snapshot = if call.nested { None } else { call.keys.cut() };
     match snapshot {
         Some(snapshot) => {
-            if !save_in_background(call.server, snapshot, changes(call)) {
+            if !save_in_background(call.server, snapshot, Moment::of(call)) {
                 return Err(error::FAILED);
             }
             call.reply.simple("Background saving started");

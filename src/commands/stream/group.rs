@@ -184,7 +184,9 @@ fn destroy(call: &mut Call<'_>) -> Outcome {
     let group = existing(&mut call.keys, key)?.remove_group(name);
     call.reply.int(group.is_some().into());
     if let Some(group) = group {
-        reaper::bury(1, group);
+        if group.is_large() {
+            reaper::bury(1, group);
+        }
         group_changed(call, key, "xgroup-destroy");
         // Whoever is blocked on the group learns that it is gone.
         call.keys.wake(key);
@@ -194,7 +196,7 @@ fn destroy(call: &mut Call<'_>) -> Outcome {
 
 fn create_consumer(call: &mut Call<'_>) -> Outcome {
     let (key, name, consumer) = (call.args[2], call.args[3], call.args[4]);
-    let now = call.keys.now();
+    let now = call.keys.wall();
     let mut stream = existing_group(&mut call.keys, key, name)?;
     let created = stream.group_mut(name).is_some_and(|(_, group)| group.create_consumer(consumer, now));
     drop(stream);

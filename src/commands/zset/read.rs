@@ -230,3 +230,22 @@ fn scan(call: &mut Call<'_>) -> Outcome {
     });
     DONE
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::testing::Rig;
+
+    #[test]
+    fn zscan_of_an_absent_key_reads_no_options() {
+        let mut rig = Rig::new();
+        let empty = "*2 $1 0 *0";
+        rig.check(&[
+            ("ZSCAN no 0 COUNT 0", empty),
+            ("ZSCAN no 0 NOSCORES", empty),
+            ("ZSCAN no 0 MATCH", empty),
+        ]);
+        rig.check(&[("ZSCAN no x COUNT 0", "-ERR invalid cursor"), ("SET no s", "+OK")]);
+        rig.check(&[("ZADD z 1 a", ":1"), ("ZSCAN z 0 COUNT 0", "-ERR syntax error")]);
+        assert!(rig.run("ZSCAN no 0 COUNT 0").starts_with("-WRONGTYPE"));
+    }
+}

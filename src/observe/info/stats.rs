@@ -43,6 +43,12 @@ pub struct StatsFacts {
     pub patterns: u64,
     /// Shard channels with subscribers.
     pub shard_channels: u64,
+    /// Keys that clients remember.
+    pub tracked_keys: u64,
+    /// How many clients remember each of them, added up.
+    pub tracked_items: u64,
+    /// Prefixes of keys whose changes clients listen to.
+    pub tracked_prefixes: u64,
     /// Error replies.
     pub errors: u64,
     /// Reads from sockets.
@@ -138,9 +144,10 @@ pub const ROWS: &[Row<StatsFacts>] = &[
     row("active_defrag_key_misses", zero).gauge("defrag_key_misses"),
     row("total_active_defrag_time", zero),
     row("current_active_defrag_time", zero),
-    row("tracking_total_keys", zero).gauge("tracking_total_keys"),
-    row("tracking_total_items", zero).gauge("tracking_total_items"),
-    row("tracking_total_prefixes", zero).gauge("tracking_total_prefixes"),
+    row("tracking_total_keys", |facts| Value::Count(facts.tracked_keys)).gauge("tracking_total_keys"),
+    row("tracking_total_items", |facts| Value::Count(facts.tracked_items)).gauge("tracking_total_items"),
+    row("tracking_total_prefixes", |facts| Value::Count(facts.tracked_prefixes))
+        .gauge("tracking_total_prefixes"),
     row("unexpected_error_replies", zero).counter("unexpected_error_replies"),
     row("total_error_replies", |facts| Value::Count(facts.errors)).counter("total_error_replies"),
     row("dump_payload_sanitizations", zero).counter("dump_payload_sanitizations"),

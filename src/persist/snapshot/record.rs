@@ -30,8 +30,6 @@ pub struct Saves {
     last_duration: AtomicI64,
     last_copied: AtomicU64,
     saves: AtomicU64,
-    /// The code of libraries of functions that a file brought along.
-    libraries: Mutex<Vec<Vec<u8>>>,
 }
 
 /// A save under way.
@@ -89,7 +87,6 @@ impl Saves {
             last_duration: AtomicI64::new(-1),
             last_copied: AtomicU64::new(0),
             saves: AtomicU64::new(0),
-            libraries: Mutex::new(Vec::new()),
         }
     }
 
@@ -205,15 +202,5 @@ impl Saves {
     /// Begins the count of saves anew.
     pub fn reset_count(&self) {
         self.saves.store(0, Ordering::Relaxed);
-    }
-
-    /// The code of the libraries of functions that a file brought along: it goes to the next file.
-    pub fn libraries(&self) -> Vec<Vec<u8>> {
-        self.libraries.lock().clone()
-    }
-
-    /// Keeps the code of libraries of functions for the next file.
-    pub fn keep_libraries(&self, libraries: Vec<Vec<u8>>) {
-        *self.libraries.lock() = libraries;
     }
 }

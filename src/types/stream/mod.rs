@@ -30,6 +30,9 @@ pub use log::{AppendError, Counters, Entry, Fields, Keep, Log, Range, RangeBack,
 
 use tree::Tree;
 
+/// What weighs more is freed by the background thread.
+const LARGE: usize = 64;
+
 /// How large chunks get (`stream-node-max-bytes`, `stream-node-max-entries`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct StreamLimits {
@@ -126,7 +129,6 @@ impl Stream {
 
     /// Whether freeing takes long enough to be left to a background thread.
     pub fn is_large(&self) -> bool {
-        const LARGE: usize = 64;
         self.weight() > LARGE
     }
 

@@ -2,7 +2,6 @@
 
 mod contents;
 mod damage;
-mod digest;
 mod old;
 mod reference;
 mod round_trip;

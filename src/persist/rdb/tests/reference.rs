@@ -1,8 +1,8 @@
 //! Files that Redis 7.4 wrote, against their manifest: `db b'key' type encoding digest deadline` a line.
 
 use super::contents::encoding;
-use super::digest::digest;
 use super::{Record, keys};
+use crate::keyspace::Digest;
 
 fn data(name: &str) -> Vec<u8> {
     let path = format!("{}/tests/data/rdb/{name}", env!("CARGO_MANIFEST_DIR"));
@@ -12,7 +12,7 @@ fn data(name: &str) -> Vec<u8> {
 /// A key as a line of the manifest, without the encoding.
 fn line(record: &Record) -> String {
     let Record { db, key, value, deadline, .. } = record;
-    let (kind, digest) = (value.type_of().name(), digest(value, deadline.is_some()));
+    let (kind, digest) = (value.type_of().name(), Digest::of_value(value, deadline.is_some()).to_hex());
     format!("{db} b'{}' {kind} {digest} {}", key.escape_ascii(), deadline.unwrap_or(-1))
 }
 

@@ -163,6 +163,11 @@ impl Group {
             + consumers
     }
 
+    /// Whether freeing it takes long enough to be left to a background thread.
+    pub fn is_large(&self) -> bool {
+        self.weight() > super::LARGE
+    }
+
     /// About how many allocations there are to free. Counts the pending entries' once more for the
     /// consumers instead of visiting them.
     pub(super) fn weight(&self) -> usize {
