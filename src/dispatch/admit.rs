@@ -76,16 +76,17 @@ fn transaction(candidate: &Candidate<'_>) -> Option<Error> {
     refused.then_some(error::NOT_IN_TRANSACTION)
 }
 
-/// What the client's user may do.
+/// What the client's user may do: of most users that is everything.
 #[inline]
 fn permission(candidate: &Candidate<'_>) -> Option<Error> {
-    let session = candidate.session;
-    if session.identity.is_unrestricted() {
-        return None;
-    }
-    let command = (candidate.listed, candidate.args);
-    let denied = permission::check(session.identity.user(), command.0, command.1).err()?;
-    Some(permission::refuse(candidate.server, session, command, denied, permission::context(session)))
+    if candidate.session.identity.is_unrestricted() { None } else { denial(candidate) }
+}
+
+#[inline(never)]
+fn denial(candidate: &Candidate<'_>) -> Option<Error> {
+    let Candidate { listed, args, session, server, .. } = *candidate;
+    let denied = permission::check(session.identity.user(), listed, args).err()?;
+    Some(permission::refuse(server, session, (listed, args), denied, permission::context(session)))
 }
 
 #[inline]

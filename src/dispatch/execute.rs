@@ -517,10 +517,8 @@ impl<'s> Executor<'s> {
             self.server.stats.rejected(listed.id);
         }
         match listed {
-            Some(listed)
-                if listed.command.spec.flags.contains(Flags::TRANSACTION)
-                    && session.transaction.is_some() =>
-            {
+            // Even where there is no transaction, as in Redis.
+            Some(listed) if listed.command.spec.flags.contains(Flags::TRANSACTION) => {
                 // What is watched stays so: its shards may not be free.
                 session.end_transaction();
                 self.error(&error::exec_refused(refusal), reply);
