@@ -11,8 +11,8 @@ use crate::base::{alloc, clock, reaper};
 use crate::client::ClientFlags;
 use crate::config::Settings;
 use crate::keyspace::table::BYTES_PER_ENTRY;
-use crate::keyspace::{Counts, view};
-use crate::observe::facts::DatabaseFacts;
+use crate::keyspace::{Counts, Lateness, view};
+use crate::observe::facts::{DatabaseFacts, Readiness};
 use crate::observe::info::{
     ClientFacts, CpuFacts, CurrentSave, Listener, LoadingFacts, MemoryFacts, PersistenceFacts,
     ReplicationFacts, ServerFacts, StatsFacts,
@@ -225,8 +225,20 @@ impl Facts for Server {
         self.config.settings()
     }
 
-    fn is_stopping(&self) -> bool {
-        self.shutdown.is_asked()
+    fn lateness(&self) -> Lateness {
+        self.keyspace.lateness()
+    }
+
+    fn shard_sizes(&self) -> Vec<usize> {
+        self.keyspace.shard_sizes()
+    }
+
+    fn readiness(&self) -> Readiness {
+        match (self.shutdown.is_asked(), self.ready.load(Ordering::Relaxed)) {
+            (true, _) => Readiness::Stopping,
+            (false, true) => Readiness::Ready,
+            (false, false) => Readiness::Loading,
+        }
     }
 }
 
