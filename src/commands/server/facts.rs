@@ -45,6 +45,7 @@ impl Facts for Server {
         let mut facts = ClientFacts {
             connected: self.clients.len() as u64,
             max: self.config.settings().clients.maxclients.into(),
+            impatient: self.blocked.impatient() as u64,
             blocking_keys: blocking_keys as u64,
             blocking_keys_on_loss: blocking_keys_on_loss as u64,
             ..ClientFacts::default()
