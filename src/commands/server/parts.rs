@@ -9,6 +9,7 @@ use std::time::Instant;
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
+use super::aof::Aof;
 use crate::base::{alloc, clock};
 use crate::client::{BlockedClients, Client, Listeners, Monitors, Pause, Registry, Session};
 use crate::commands::Catalog;
@@ -69,6 +70,8 @@ pub struct Server {
     pub housekeeping_paused: AtomicBool,
     /// Saving: what is under way, and how the last one went.
     pub saves: Saves,
+    /// The append only file.
+    pub aof: Aof,
     /// Loading the data at the start.
     pub loading: Loading,
     /// Set once all data is there.
@@ -126,6 +129,7 @@ impl Server {
             active_expire: AtomicBool::new(true),
             housekeeping_paused: AtomicBool::new(false),
             saves: Saves::new(now),
+            aof: Aof::default(),
             loading: Loading::default(),
             ready: AtomicBool::new(false),
             list_packed_threshold: AtomicUsize::new(0),
