@@ -8,6 +8,7 @@ use std::fs::File;
 use std::pin::pin;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use tokio::runtime::Runtime;
 
@@ -151,6 +152,7 @@ fn serve(runtime: &Runtime, server: &Arc<Server>) -> ExitCode {
             },
         }
         tokio::spawn(crate::dispatch::housekeeping(Arc::clone(server)));
+        server.ready.store(true, Ordering::Relaxed);
         if tcp > 0 {
             tracing::info!("Ready to accept connections tcp");
         }

@@ -38,7 +38,9 @@ pub struct Waiting {
     pub wants: Type,
     /// Whether it is also run when a key has gone or has another type: it then answers an error.
     pub wakes_on_loss: bool,
-    /// What it is answered when it gives up.
+    /// Whether it gives up at some time.
+    pub gives_up: bool,
+    /// What it is answered then.
     pub timeout_reply: fn(&mut Reply),
 }
 
@@ -134,6 +136,11 @@ impl BlockedClients {
     /// How many clients are blocked.
     pub fn len(&self) -> usize {
         self.by_ticket.len()
+    }
+
+    /// How many of them give up at some time.
+    pub fn impatient(&self) -> usize {
+        self.by_ticket.iter().filter(|blocked| blocked.waits.gives_up).count()
     }
 
     /// Whether nobody is blocked.

@@ -73,6 +73,7 @@ fn suspend(call: &Call<'_>, command: usize, block: &mut Block, remembers: bool) 
         keys: block.keys.clone(),
         wants: block.wants,
         wakes_on_loss: block.wakes_on_loss,
+        gives_up: block.deadline.is_some(),
         timeout_reply: block.timeout_reply,
     };
     call.server.blocked.add(&call.session.client, waiting)

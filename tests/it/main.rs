@@ -16,6 +16,7 @@ mod large_values;
 mod metrics;
 mod migrate;
 mod monitor;
+mod monitoring;
 mod observe;
 mod packaging;
 mod persistence;

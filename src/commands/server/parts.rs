@@ -79,6 +79,8 @@ pub struct Server {
     pub aof: Aof,
     /// Loading the data at the start.
     pub loading: Loading,
+    /// Set once all data is there.
+    pub ready: AtomicBool,
     /// DEBUG QUICKLIST-PACKED-THRESHOLD: bytes from which on an element of a list gets a chunk of its own; 0
     /// leaves that to `list-max-listpack-size`.
     pub list_packed_threshold: AtomicUsize,
@@ -141,6 +143,7 @@ impl Server {
             saves: Saves::new(now),
             aof: Aof::default(),
             loading: Loading::default(),
+            ready: AtomicBool::new(false),
             list_packed_threshold: AtomicUsize::new(0),
             config,
             log,
