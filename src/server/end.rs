@@ -105,6 +105,13 @@ async fn prepare(server: &Arc<Server>, request: ShutdownRequest, settings: &Sett
     if server.saves.cancel() {
         tracing::warn!("There is a child saving an .rdb. Killing it!");
     }
+    if aof::writes_first_base(server) {
+        if !request.force {
+            tracing::warn!("Writing initial AOF, can't exit.");
+            return false;
+        }
+        tracing::warn!("Writing initial AOF. Exit anyway.");
+    }
     if !request.saves(settings) || save(server).await {
         return true;
     }

@@ -167,6 +167,11 @@ pub fn switch_off(server: &Server) {
     server.aof.status.note_error(None);
 }
 
+/// Whether the log has been switched on and its first base is being written: what is kept by then isn't complete.
+pub fn writes_first_base(server: &Server) -> bool {
+    server.aof.state.lock().phase == Phase::Waiting && server.aof.status.is_rewriting.load(Ordering::Relaxed)
+}
+
 /// Has everything on disk; what is appended later isn't kept.
 pub fn close(server: &Server) {
     let journal = &server.keyspace.journal;
