@@ -9,7 +9,7 @@ fuzz_target!(|bytes: &[u8]| {
     while let Ok(Some(_)) = reader.next(&mut args) {
         assert!(reader.offset() <= bytes.len() as u64);
     }
-    if let Ok(manifest) = Manifest::parse(bytes) {
+    if let Some(manifest) = Manifest::parse(bytes).ok().filter(|manifest| !manifest.is_empty()) {
         assert!(Manifest::parse(manifest.to_string().as_bytes()).is_ok());
     }
 });

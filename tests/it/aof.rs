@@ -359,6 +359,7 @@ fn debug_loadaof_brings_back_what_was_written() {
     let mut client = server.client();
     fill(&mut client);
     let before = look(&mut client);
+    wait_until("the write", || info(&mut client, "aof_buffer_length") == "0");
     let size = info(&mut client, "aof_current_size");
     client.ok(&["DEBUG", "LOADAOF"]);
     assert_eq!(look(&mut client), before);
@@ -422,7 +423,9 @@ fn real_redis(folder: &Path) -> Option<(std::process::Child, Client)> {
         assert!(Instant::now() < deadline, "Redis doesn't listen");
         std::thread::sleep(Duration::from_millis(10));
     }
-    Some((child, Client::tcp(port)))
+    let mut client = Client::tcp(port);
+    wait_until("Redis", || text(&mut client, &["PING"]) == "+PONG\r\n");
+    Some((child, client))
 }
 
 #[test]
