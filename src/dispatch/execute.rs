@@ -11,7 +11,7 @@ use super::blocking::serve_ready;
 use super::effects::settle;
 use super::memory::is_exceeded;
 use crate::base::clock::{monotonic_ns, unix_ms};
-use crate::client::{Blocked, OwnedRequest, Session, Source, Waiting};
+use crate::client::{Blocked, OwnedRequest, Session, Source, Waiting, Watch};
 use crate::command::keys::InvalidKeys;
 use crate::command::spec::Flags;
 use crate::command::{Error, error};
@@ -19,7 +19,7 @@ use crate::commands::account::account;
 use crate::commands::server::monitor;
 use crate::commands::{Block, Call, Command, Compute, Found, Install, Listed, Next, Outcome, Server, busy};
 use crate::config::Settings;
-use crate::keyspace::{Clock, Effects, Held, Keyspace, Plan, View};
+use crate::keyspace::{Clock, Effects, Held, Keyspace, Leftover, Plan, View};
 use crate::resp::Reply;
 use crate::types::hash::NEVER;
 
@@ -376,8 +376,7 @@ impl<'s> Executor<'s> {
     ) -> Done {
         if let Found::Command(listed) = request.found {
             let spec = &listed.command.spec;
-            let needs_shards = !spec.keys.is_empty() || !session.watch.keys.is_empty();
-            let allowed = spec.flags.contains(Flags::ALLOW_BUSY) && !needs_shards;
+            let allowed = spec.flags.contains(Flags::ALLOW_BUSY) && spec.keys.is_empty();
             if !allowed && spec.admits(request.args.len()) {
                 return self.refuse(Some(listed), &busy(self.server), session, reply);
             }
@@ -517,8 +516,10 @@ impl<'s> Executor<'s> {
                 if listed.command.spec.flags.contains(Flags::TRANSACTION)
                     && session.transaction.is_some() =>
             {
-                // What is watched stays so: its shards may not be free.
                 session.end_transaction();
+                let Watch { keys, flag } = session.end_watch();
+                // Later: its shards may be held.
+                self.server.keyspace.take_back_later(Leftover::Watched(keys, flag));
                 self.error(&error::exec_refused(refusal), reply);
             }
             _ => {

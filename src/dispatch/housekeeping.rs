@@ -45,6 +45,7 @@ pub async fn housekeeping(server: Arc<Server>) {
         }
         let (now, begun) = (unix_ms(), Instant::now());
         if let Some(_pass) = server.keyspace.gate.enter_soon() {
+            server.keyspace.take_back_leftovers();
             make_room(&server, &server.config.settings());
         }
         if server.active_expire.load(Ordering::Relaxed) {

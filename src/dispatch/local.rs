@@ -6,7 +6,7 @@ use super::execute::{Done, Executor, Request};
 use super::turn::put_off;
 use crate::client::{ClientFlags, Session};
 use crate::commands::Server;
-use crate::keyspace::Plan;
+use crate::keyspace::{Leftover, Plan};
 use crate::resp::{Protocol, Reply};
 
 /// See the head of this file. It belongs to one thread; many may work side by side.
@@ -67,7 +67,8 @@ impl Local {
                 Done::Block(suspended) => {
                     let (blocked, keyspace) = (&suspended.blocked, &self.server.keyspace);
                     blocked.claim();
-                    keyspace.stop_waiting(blocked.waits.db, &blocked.waits.keys, blocked.ticket);
+                    let waits = &blocked.waits;
+                    keyspace.take_back(Leftover::Waiting(waits.db, waits.keys.clone(), blocked.ticket));
                     self.server.blocked.remove(blocked);
                     break;
                 }

@@ -44,6 +44,7 @@ mod digest;
 mod evict;
 mod expire;
 mod fields;
+mod leftover;
 mod lock;
 mod relocate;
 mod scan;
@@ -68,6 +69,7 @@ pub use self::expire::ExpiryReport;
 pub use self::gate::Gate;
 pub use self::guard::RefMut;
 pub use self::journal::Journal;
+pub use self::leftover::Leftover;
 pub use self::lock::{Held, Plan};
 pub use self::propagate::{Propagation, Verbs};
 pub use self::relocate::Lifted;
@@ -90,6 +92,8 @@ pub struct Keyspace {
     pub gate: Gate,
     /// What has been changed, in order.
     pub journal: Journal,
+    /// What clients have left while all shards were in use.
+    leftovers: Mutex<Vec<Leftover>>,
 }
 
 /// How often a lock is tried before the thread is put to sleep, with a pause of some ten ns after each.
@@ -131,6 +135,7 @@ impl Keyspace {
             snapshot: Arc::default(),
             gate: Gate::new(threads),
             journal: Journal::default(),
+            leftovers: Mutex::default(),
         }
     }
 
@@ -226,22 +231,6 @@ impl Keyspace {
         for (index, cell) in self.shards.iter().enumerate() {
             let _locked = self.lock(index);
             cell.counts.reset();
-        }
-    }
-
-    /// Takes a watcher's keys back, each under its own lock.
-    pub fn unwatch(&self, keys: &[(usize, Box<[u8]>)], flag: &Arc<watch::WatchFlag>) {
-        for (db, key) in keys {
-            let mut shard = self.lock(self.shard_of(Self::hash(key)));
-            shard.db_mut(*db).watched.remove(key, flag);
-        }
-    }
-
-    /// Takes a blocked client's ticket back from its keys, each under its own lock.
-    pub fn stop_waiting(&self, db: usize, keys: &[Vec<u8>], ticket: u64) {
-        for key in keys {
-            let mut shard = self.lock(self.shard_of(Self::hash(key)));
-            shard.db_mut(db).waiters.remove(key, ticket);
         }
     }
 

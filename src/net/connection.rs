@@ -33,6 +33,7 @@ use crate::commands::Server;
 use crate::commands::blocking::{Unblock, give_up};
 use crate::commands::wait;
 use crate::dispatch::{Stop, Suspended, Turn};
+use crate::keyspace::Leftover;
 use crate::observe::Counter;
 use crate::resp::{Batch, Limits, Parser, Progress, Protocol, Reply};
 
@@ -453,7 +454,8 @@ impl Connection {
         // Whatever has ended the waiting, nobody serves the client from here on.
         blocked.claim();
         let waits = &blocked.waits;
-        self.server.keyspace.stop_waiting(waits.db, &waits.keys, blocked.ticket);
+        let left = Leftover::Waiting(waits.db, waits.keys.clone(), blocked.ticket);
+        self.server.keyspace.take_back(left);
         self.server.blocked.remove(blocked);
         let from = self.reply.len();
         match answer? {

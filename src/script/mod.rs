@@ -16,6 +16,7 @@ mod cache;
 mod cjson;
 mod cmsgpack;
 mod functions;
+mod guards;
 mod library;
 mod number;
 mod push;
@@ -35,6 +36,10 @@ pub use self::shebang::ScriptFlags;
 pub use self::vm::{Code, Kind, Registered, Vm};
 
 use crate::resp::Reply;
+
+/// The longest text or reply that a library makes of values, in bytes. Tables that contain others more than once
+/// would make it as long as one likes.
+const OUTPUT_MAX: usize = if cfg!(test) { 6_100_000 } else { 512 << 20 };
 
 /// What runs the commands that scripts call.
 pub trait Host {

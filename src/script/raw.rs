@@ -151,9 +151,11 @@ impl Engine {
     }
 
     /// Lets go of code.
-    pub fn forget(&self, code: c_int) {
-        // SAFETY: the reference came from `keep`; giving it back sets two existing slots and can't raise.
-        unsafe { ffi::luaL_unref(self.state, ffi::LUA_REGISTRYINDEX, code) };
+    pub fn forget(&self, lua: &Lua, code: c_int) {
+        // Under protection: the list of free references may need a new slot. Without memory the code stays.
+        // SAFETY: the reference came from `keep`.
+        let _ =
+            unsafe { lua.exec_raw::<()>((), |state| ffi::luaL_unref(state, ffi::LUA_REGISTRYINDEX, code)) };
     }
 
     /// Runs code and writes its result.

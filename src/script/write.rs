@@ -5,6 +5,7 @@ use std::ffi::CStr;
 
 use mlua::ffi::{self, lua_State};
 
+use super::OUTPUT_MAX;
 use crate::resp::Reply;
 
 /// How deep a result's tables may nest.
@@ -19,6 +20,10 @@ pub unsafe fn write_value(state: *mut lua_State, typed: bool, depth: usize, out:
     // SAFETY: as the caller promises; each level needs at most four values' room. A text is copied while its value
     // is on the stack.
     unsafe {
+        if out.len() > OUTPUT_MAX {
+            ffi::lua_pushstring(state, c"reply too long".as_ptr());
+            ffi::lua_error(state);
+        }
         if depth > DEPTH_MAX || ffi::lua_checkstack(state, 4) == 0 {
             return out.error("ERR reached lua stack limit");
         }

@@ -1,6 +1,8 @@
 //! Scripts and functions: EVAL, EVALSHA, FCALL, their read-only forms, SCRIPT and FUNCTION.
 
 mod function;
+#[cfg(test)]
+mod hostile;
 mod run;
 #[cfg(test)]
 mod tests;

@@ -11,10 +11,10 @@ use tokio::sync::Notify;
 
 use super::aof::Aof;
 use crate::base::{alloc, clock};
-use crate::client::{BlockedClients, Client, Listeners, Monitors, Pause, Registry, Session};
+use crate::client::{BlockedClients, Client, Listeners, Monitors, Pause, Registry, Session, Watch};
 use crate::commands::Catalog;
 use crate::config::{Config, LoadError, Settings};
-use crate::keyspace::Keyspace;
+use crate::keyspace::{Keyspace, Leftover};
 use crate::observe::log::Log;
 use crate::observe::metrics::MetricsServer;
 use crate::observe::{LatencyMonitor, SlowLog, Stats};
@@ -139,11 +139,18 @@ impl Server {
 impl Server {
     /// Forgets a client, with all that it has registered anywhere.
     pub fn forget(&self, session: &mut Session) {
-        let watch = session.end_watch();
-        self.keyspace.unwatch(&watch.keys, &watch.flag);
+        self.unwatch(session);
         session.end_tracking(&self.listeners, &self.keyspace);
         session.end_monitoring(&self.monitors);
         self.clients.remove(session.client.id);
+    }
+
+    /// Forgets what a client watches.
+    pub fn unwatch(&self, session: &mut Session) {
+        let Watch { keys, flag } = session.end_watch();
+        if !keys.is_empty() {
+            self.keyspace.take_back(Leftover::Watched(keys, flag));
+        }
     }
 
     /// The full name of the last command that a client ran.
