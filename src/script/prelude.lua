@@ -44,6 +44,7 @@ local function caught(ok, ...)
     return false, message((...))
 end
 
+-- As `caught`, but errors that are tables stay so.
 local function resumed(ok, ...)
     if ok then
         return true, ...
@@ -64,7 +65,7 @@ function env.pcall(...)
 end
 
 function env.xpcall(body, handler)
-    return caught(xpcall(body, function(problem)
+    return resumed(xpcall(body, function(problem)
         -- Nothing interrupts the handler of an error that a hook has raised.
         check_alive()
         return handler(object(problem))

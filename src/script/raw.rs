@@ -8,9 +8,11 @@
 //! 1. A Lua error leaves by `longjmp`. So where the interpreter is called and could raise, no value with a
 //!    destructor is alive in the frames of this file: they hold numbers, references and raw pointers.
 //! 2. What has destructors (the command and all it does) happens in [`run_command`], which calls nothing of the
-//!    interpreter that allocates or raises, and lets no panic out.
-//! 3. A collection may run finalizers of scripts, and they may call commands. So a reply is moved out of the
-//!    session before values are made of it; a call in between finds an empty one.
+//!    interpreter that allocates or raises, and lets no panic out. Converting replies and results can't be fenced
+//!    off like that, as it raises anywhere: [`answer`] and [`write_result`] are `extern "C"`, so that a panic in
+//!    them, which would be a bug, ends the process instead of unwinding through the interpreter.
+//! 3. A reply is moved out of the session before values are made of it: whatever a collection or an error may run
+//!    in between finds an empty one.
 //! 4. The interpreter belongs to one [`Vm`](super::Vm), which is behind a lock: one thread at a time.
 #![allow(unsafe_code)]
 
@@ -26,7 +28,7 @@ use smallvec::SmallVec;
 
 use super::api::{Session, Text};
 use super::push::{push_reply, push_text};
-use super::write::write_value;
+use super::write::write_result;
 use crate::resp::{Protocol, Reply};
 
 /// Where functions of the interpreter find the run that calls them.
@@ -205,7 +207,7 @@ unsafe extern "C-unwind" fn run_job(state: *mut lua_State) -> c_int {
         match ffi::lua_pcall(state, arguments, 1, 2) {
             ffi::LUA_OK => {
                 let typed = engine.slot.with(|session| session.protocol) == Some(Protocol::Resp3);
-                write_value(state, typed, 0, task.out);
+                write_result(state, typed, task.out);
                 task.ended = Ended::Well;
             }
             ffi::LUA_ERRMEM => {}
@@ -255,7 +257,7 @@ unsafe extern "C-unwind" fn pcall(state: *mut lua_State) -> c_int {
 }
 
 /// Runs the command that is on the stack and pushes its reply; an error may be raised instead.
-unsafe fn answer(state: *mut lua_State, raises: bool) -> c_int {
+unsafe extern "C" fn answer(state: *mut lua_State, raises: bool) -> c_int {
     // SAFETY: the upvalue is the slot's address. After `run_command` only references are alive. The reply lies in
     // the slot until it is taken back, or until the run is over if an error leaves from here.
     unsafe {

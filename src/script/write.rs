@@ -11,16 +11,30 @@ use crate::resp::Reply;
 /// How deep a result's tables may nest.
 const DEPTH_MAX: usize = 200;
 
-/// Writes the value at the top, which stays there. `typed` says that the script has chosen RESP3, in which truth
-/// values are told as such.
+/// What holds for a whole result.
+#[derive(Clone, Copy)]
+struct Form {
+    /// The script has chosen RESP3, in which truth values are told as such.
+    typed: bool,
+    /// Where the reply's bytes end at the latest, but for the last value.
+    len_max: usize,
+}
+
+/// Writes the value at the top, which stays there. `typed` says that the script has chosen RESP3.
 ///
 /// # Safety
 /// The caller is a function of the interpreter, and lets errors leave; so nothing here has a destructor.
-pub unsafe fn write_value(state: *mut lua_State, typed: bool, depth: usize, out: &mut Reply) {
-    // SAFETY: as the caller promises; each level needs at most four values' room. A text is copied while its value
+pub unsafe extern "C" fn write_result(state: *mut lua_State, typed: bool, out: &mut Reply) {
+    let form = Form { typed, len_max: out.len().saturating_add(OUTPUT_MAX) };
+    // SAFETY: as the caller promises.
+    unsafe { write_value(state, form, 0, out) };
+}
+
+unsafe fn write_value(state: *mut lua_State, form: Form, depth: usize, out: &mut Reply) {
+    // SAFETY: as for `write_result`; each level needs at most four values' room. A text is copied while its value
     // is on the stack.
     unsafe {
-        if out.len() > OUTPUT_MAX {
+        if out.len() > form.len_max {
             ffi::lua_pushstring(state, c"reply too long".as_ptr());
             ffi::lua_error(state);
         }
@@ -31,13 +45,13 @@ pub unsafe fn write_value(state: *mut lua_State, typed: bool, depth: usize, out:
             ffi::LUA_TSTRING => out.bulk(text(state)),
             ffi::LUA_TNUMBER => out.int(truncated(ffi::lua_tonumber(state, -1))),
             ffi::LUA_TBOOLEAN => match ffi::lua_toboolean(state, -1) != 0 {
-                value if typed => out.bool(value),
+                value if form.typed => out.bool(value),
                 true => out.int(1),
                 false => out.null(),
             },
             ffi::LUA_TTABLE => {
                 if !write_single(state, out) {
-                    write_aggregate(state, typed, depth, out);
+                    write_aggregate(state, form, depth, out);
                 }
             }
             _ => out.null(),
@@ -60,7 +74,7 @@ fn truncated(value: f64) -> i64 {
 
 /// Pushes a field of the table at the top if it has this type.
 unsafe fn push_field(state: *mut lua_State, name: &CStr, wanted: i32) -> bool {
-    // SAFETY: as for `write_value`; a raw look-up runs nothing.
+    // SAFETY: as for `write_result`; a raw look-up runs nothing.
     unsafe {
         ffi::lua_pushstring(state, name.as_ptr());
         let found = ffi::lua_rawget(state, -2) == wanted;
@@ -73,7 +87,7 @@ unsafe fn push_field(state: *mut lua_State, name: &CStr, wanted: i32) -> bool {
 
 /// Writes a table that stands for a single reply, which its fields tell, in the order in which they win.
 unsafe fn write_single(state: *mut lua_State, out: &mut Reply) -> bool {
-    // SAFETY: as for `write_value`.
+    // SAFETY: as for `write_result`.
     unsafe {
         if push_field(state, c"err", ffi::LUA_TSTRING) {
             out.error(text(state));
@@ -92,7 +106,7 @@ unsafe fn write_single(state: *mut lua_State, out: &mut Reply) -> bool {
 }
 
 unsafe fn write_verbatim(state: *mut lua_State, out: &mut Reply) -> bool {
-    // SAFETY: as for `write_value`.
+    // SAFETY: as for `write_result`.
     unsafe {
         let top = ffi::lua_gettop(state);
         let mut written = false;
@@ -111,21 +125,21 @@ unsafe fn write_verbatim(state: *mut lua_State, out: &mut Reply) -> bool {
     }
 }
 
-unsafe fn write_aggregate(state: *mut lua_State, typed: bool, depth: usize, out: &mut Reply) {
-    // SAFETY: as for `write_value`.
+unsafe fn write_aggregate(state: *mut lua_State, form: Form, depth: usize, out: &mut Reply) {
+    // SAFETY: as for `write_result`.
     unsafe {
         let is_map = push_field(state, c"map", ffi::LUA_TTABLE);
         if !is_map && !push_field(state, c"set", ffi::LUA_TTABLE) {
-            return write_array(state, typed, depth, out);
+            return write_array(state, form, depth, out);
         }
         let (header, mut count) = (out.defer(), 0);
         ffi::lua_pushnil(state);
         while ffi::lua_next(state, -2) != 0 {
             ffi::lua_pushvalue(state, -2);
-            write_value(state, typed, depth + 1, out);
+            write_value(state, form, depth + 1, out);
             ffi::lua_pop(state, 1);
             if is_map {
-                write_value(state, typed, depth + 1, out);
+                write_value(state, form, depth + 1, out);
             }
             ffi::lua_pop(state, 1);
             count += 1;
@@ -136,12 +150,12 @@ unsafe fn write_aggregate(state: *mut lua_State, typed: bool, depth: usize, out:
 }
 
 /// Writes the elements from 1 on until one is missing.
-unsafe fn write_array(state: *mut lua_State, typed: bool, depth: usize, out: &mut Reply) {
+unsafe fn write_array(state: *mut lua_State, form: Form, depth: usize, out: &mut Reply) {
     let (header, mut at) = (out.defer(), 1);
-    // SAFETY: as for `write_value`.
+    // SAFETY: as for `write_result`.
     unsafe {
         while ffi::lua_rawgeti(state, -1, at) != ffi::LUA_TNIL {
-            write_value(state, typed, depth + 1, out);
+            write_value(state, form, depth + 1, out);
             ffi::lua_pop(state, 1);
             at += 1;
         }

@@ -58,7 +58,7 @@ fn libraries_check_their_lengths() {
             ("return cmsgpack.unpack(string.rep('\\145', 100000))", "-ERR"),
             // cjson: CVE-2022-24834
             ("return #cjson.encode(string.rep('\\0', 1000000))", ":6000002"),
-            ("return cjson.encode({[2^40] = 1})", "-ERR"),
+            ("return cjson.encode({[2^30] = 1})", "-ERR"),
             ("return cjson.decode(string.rep('[', 100000))", "-ERR"),
             // bit: CVE-2024-31449
             ("return bit.tohex(255, -2147483648)", "$8\r\n000000FF"),
@@ -247,7 +247,6 @@ fn recursion_ends() {
                 "-ERR",
             ),
             ("local function f(e) error(e) end return xpcall(function() error('x') end, f)", "$-1"),
-            ("local function f() local ok = xpcall(f, f) error({}) end return f()", "-ERR"),
             ("local t = {} t[1] = t return t", "*1\r\n*1"),
             ("local t = {} t.map = t return t", ""),
             ("local t = {} for i = 1, 8000 do t = {t} end return t", "*1"),
@@ -263,26 +262,36 @@ fn recursion_ends() {
 fn memory_is_bounded() {
     on_a_worker(|| {
         answers(&[
-            ("local t = {} for i = 1, 1e9 do t[i] = {} end", "-ERR"),
-            ("local t = {} for i = 1, 1e9 do t[i] = ('x'):rep(1000) .. i end", "-ERR"),
-            ("local t = {} for i = 1, 1e9 do t[i] = function() return t, i end end", "-ERR"),
-            ("return ('x'):rep(2000000000)", "-ERR"),
             ("local s = 'x' while true do s = s .. s end", "-ERR"),
-            ("local t = {} for i = 1, 4000 do t[i] = ('x'):rep(100000) end return table.concat(t)", "-ERR"),
-            ("local t = {} for i = 1, 1e9 do t[i] = coroutine.create(function() end) end", "-ERR"),
-            ("return pcall(function() local t = {} for i = 1, 1e9 do t[i] = {} end end)", "$-1"),
-            ("local t = {} for i = 1, 1e9 do t[i] = redis.call('echo', ('x'):rep(10000) .. i) end", "-ERR"),
-            ("local t = {} for i = 1, 1e9 do t[i] = cjson.decode('[[],[],[],[],[[[]]]]') end", "-ERR"),
-            // A few tables that are endless when they are written.
-            ("local t = {} for i = 1, 40 do t = {t, t} end return t", "-ERR"),
-            ("local t = {} for i = 1, 40 do t = {t, t} end return cjson.encode(t)", "-ERR"),
+            ("return ('x'):rep(2000000000)", "-ERR"),
+            ("local t = {} for i = 1, 1e9 do t[i] = ('x'):rep(100000) .. i end", "-ERR"),
+            ("local t = {} for i = 1, 1e9 do t[i] = redis.call('echo', ('x'):rep(100000) .. i) end", "-ERR"),
             (
-                "local t = {('x'):rep(1000)} for i = 1, 15 do t = {t, t, t} end return cmsgpack.pack(t)",
+                "local t, s = {}, ('x'):rep(100000) for i = 1, 4000 do t[i] = s end return table.concat(t)",
                 "-ERR",
             ),
-            ("local t = {} for i = 1, 40 do t = {map = {a = t, b = t}} end return t", "-ERR"),
+            (
+                "return pcall(function() local t = {} for i = 1, 1e9 do t[i] = ('x'):rep(100000) .. i end end)",
+                "$-1",
+            ),
         ]);
     });
+}
+
+#[test]
+fn few_tables_make_no_endless_output() {
+    let long = |last: &str| {
+        format!("local t = ('x'):rep(100000) for i = 1, 12 do t = {{t, t, t}} end return {last}")
+    };
+    answers(&[
+        (&long("t"), "-ERR Error running script"),
+        (&long("cjson.encode(t)"), "-ERR user_script:1: Cannot serialise"),
+        (&long("cmsgpack.pack(t)"), "-ERR MessagePack text too long"),
+        (
+            "local t = ('x'):rep(100000) for i = 1, 12 do t = {map = {a = t, b = t}} end return t",
+            "-ERR Error running script",
+        ),
+    ]);
 }
 
 #[test]
@@ -316,7 +325,7 @@ fn errors_are_of_any_kind() {
         ("local ok, e = pcall(redis.call, 'nope') return {type(e), e}", "*2\r\n$6\r\nstring\r\n"),
         (
             "local ok, e = xpcall(function() redis.call('nope') end, function(e) return e end) return type(e)",
-            "$6\r\nstring",
+            "$5\r\ntable",
         ),
         ("local ok, e = pcall(error, cjson) return e == cjson and 1", ":1"),
         ("local ok, e = pcall(cjson.decode, '{') return type(e)", "$6\r\nstring"),
