@@ -237,6 +237,12 @@ impl Stats {
         Self::bump(&lane.commands[command].rejected, 1, shared);
     }
 
+    /// Counts a command as failed that has not returned an error: a script that answers one.
+    pub fn failed(&self, command: usize) {
+        let (lane, shared) = self.lane();
+        Self::bump(&lane.commands[command].failed, 1, shared);
+    }
+
     /// Counts an error reply by its code.
     pub fn error(&self, code: &[u8]) {
         self.add(Counter::ErrorReplies, 1);

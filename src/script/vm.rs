@@ -8,6 +8,7 @@ use mlua::{Function, HookTriggers, Lua, LuaOptions, MultiValue, StdLib, Table, V
 use parking_lot::Mutex;
 
 use super::cjson::{self, Config};
+use super::push::COUNTED;
 use super::raise::{self, Raised};
 use super::raw::{Ended, Engine, Job, Slot};
 use super::register::{Loading, Wanted};
@@ -68,6 +69,8 @@ pub enum Kind {
 struct Thrown {
     text: Vec<u8>,
     place: Option<(String, usize)>,
+    /// Whether it says that it has been counted.
+    counted: bool,
 }
 
 impl Vm {
@@ -187,7 +190,9 @@ impl Vm {
         let thrown = self.failure.lock().take();
         match (ended, thrown) {
             (Ended::Well, _) => Ok(()),
-            (_, Some(thrown)) => Err(Failure(thrown.told(run.name))),
+            (_, Some(thrown)) => {
+                Err(Failure { counted: thrown.counted, text: thrown.told(run.name) })
+            }
             (Ended::Thrown, None) => Err(told_plain(run.name, b"execution failure")),
             (Ended::Exhausted, None) => Err(told_plain(run.name, b"not enough memory")),
         }
@@ -209,7 +214,7 @@ impl Thrown {
 /// The answer to a script that ended without reaching its error handler.
 fn told_plain(sha: &[u8], what: &[u8]) -> Failure {
     let what = &what[..what.len().min(100)];
-    Failure([b"ERR Error running script ", sha, b", ", what].concat())
+    Failure { text: [b"ERR Error running script ", sha, b", ", what].concat(), counted: false }
 }
 
 /// # Errors
@@ -297,5 +302,6 @@ fn thrown(lua: &Lua, problem: &Value) -> Thrown {
         Value::Table(_) => raise::text_of(problem).unwrap_or_else(|| b"ERR unknown error".to_vec()),
         other => with_code(other.to_string().unwrap_or_default().as_bytes()),
     };
-    Thrown { text, place: raise::place(lua) }
+    let counted = matches!(problem, Value::Table(table) if table.raw_get(COUNTED).unwrap_or(false));
+    Thrown { text, place: raise::place(lua), counted }
 }

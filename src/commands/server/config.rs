@@ -55,7 +55,7 @@ pub(super) const CONFIG: Command = Command::container(
                 "O(1)",
                 "Writes the configuration into the file it was read from.",
             ),
-            rewrite,
+            |call| rewrite(call, Scope::Changed),
         ),
         Command::new(
             row("config|set", -4).tips(ALL_NODES).doc(
@@ -186,7 +186,11 @@ fn tell(server: &Server, prepared: &Prepared<'_>) {
     }
 }
 
-fn rewrite(call: &mut Call<'_>) -> Outcome {
+/// Writes the configuration into its file.
+///
+/// # Errors
+/// If there is none, or it can't be written.
+pub fn rewrite(call: &mut Call<'_>, scope: Scope) -> Outcome {
     let config = &call.server.config;
     let file = config.file().ok_or(ConfigError::NoFile)?;
     let existing = match fs::read(file) {
@@ -194,7 +198,7 @@ fn rewrite(call: &mut Call<'_>) -> Outcome {
         read => read,
     };
     let written =
-        existing.and_then(|existing| replace::replace(file, &config.rewrite(&existing, &[], Scope::Changed)));
+        existing.and_then(|existing| replace::replace(file, &config.rewrite(&existing, &[], scope)));
     if let Err(failure) = written {
         tracing::warn!("CONFIG REWRITE failed: {failure}");
         return Err(ConfigError::rewrite(&failure).into());

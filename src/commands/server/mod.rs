@@ -2,7 +2,7 @@
 
 mod cluster;
 mod command;
-mod config;
+pub mod config;
 mod facts;
 pub mod flush;
 mod info;

@@ -67,6 +67,8 @@ pub struct Server {
     pub active_expire: AtomicBool,
     /// Set by DEBUG PAUSE-CRON 1.
     pub housekeeping_paused: AtomicBool,
+    /// Set by DEBUG SET-SKIP-CHECKSUM-VALIDATION 1.
+    pub checksums_skipped: AtomicBool,
     /// Saving: what is under way, and how the last one went.
     pub saves: Saves,
     /// Loading the data at the start.
@@ -123,6 +125,7 @@ impl Server {
             dirty: AtomicU64::new(0),
             active_expire: AtomicBool::new(true),
             housekeeping_paused: AtomicBool::new(false),
+            checksums_skipped: AtomicBool::new(false),
             saves: Saves::new(now),
             loading: Loading::default(),
             list_packed_threshold: AtomicUsize::new(0),
