@@ -47,6 +47,10 @@ pub struct Session {
     pub redacted: Vec<usize>,
     /// Whether the connection closes when its replies are written.
     pub closing: bool,
+    /// The position of the journal behind the last change that the connection made.
+    pub written: u64,
+    /// Whether it replays the journal: nothing expires then, and nothing is refused.
+    pub replays: bool,
     /// Whether the command that runs replies by pushes, which CLIENT REPLY doesn't silence.
     pub pushes: bool,
     /// Client-side caching; none: off.
@@ -71,6 +75,8 @@ impl Session {
             no_touch: false,
             redacted: Vec::new(),
             closing: false,
+            written: 0,
+            replays: false,
             pushes: false,
             tracking: None,
             monitors: false,

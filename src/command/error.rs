@@ -46,8 +46,10 @@ macro_rules! texts {
     };
 }
 
+mod aof;
 mod client;
 
+pub use aof::*;
 pub use client::*;
 
 texts! {

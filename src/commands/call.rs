@@ -87,7 +87,9 @@ pub struct Block {
     pub wakes_on_loss: bool,
     /// The request to try again, if it isn't the client's own: one whose meaning doesn't move with time.
     pub again: Option<OwnedRequest>,
-    /// What it is answered then.
+    /// A position of the journal that it waits for instead of keys, to be answered when that is on disk.
+    pub durable: Option<u64>,
+    /// What it is answered when it gives up.
     pub timeout_reply: fn(&mut Reply),
 }
 
@@ -179,10 +181,13 @@ impl<'a> Call<'a> {
             server: self.server,
             nested: true,
         };
-        let mut outcome = (command.run)(&mut part);
-        while let Ok(Next::Compute(compute)) = outcome {
-            outcome = compute()(&mut part);
-        }
+        let outcome = part.run_recorded(|part| {
+            let mut outcome = (command.run)(part);
+            while let Ok(Next::Compute(compute)) = outcome {
+                outcome = compute()(part);
+            }
+            outcome
+        });
         if part.session.tracking.is_some() {
             part.remember_reads(command);
         }
@@ -198,6 +203,22 @@ impl<'a> Call<'a> {
         Ok(())
     }
 
+    /// Runs a handler and puts down for the journal what it has changed.
+    #[inline]
+    pub fn run_recorded(&mut self, run: impl FnOnce(&mut Call<'a>) -> Outcome) -> Outcome {
+        if self.keys.propagates() { self.record(run) } else { run(self) }
+    }
+
+    fn record(&mut self, run: impl FnOnce(&mut Call<'a>) -> Outcome) -> Outcome {
+        let (db, before) = (self.keys.db(), self.keys.effects.dirty);
+        self.keys.effects.propagation.begin();
+        let outcome = run(self);
+        if self.keys.effects.dirty != before && self.spec.flags.contains(Flags::WRITE) {
+            self.keys.effects.propagation.end(db, self.args);
+        }
+        outcome
+    }
+
     /// Speaks another protocol from here on.
     pub fn speak(&mut self, protocol: Protocol) {
         self.reply.set_protocol(protocol);
@@ -208,6 +229,12 @@ impl<'a> Call<'a> {
     pub fn may_put_off(&self) -> bool {
         !self.nested && !self.keys.has_everything()
     }
+}
+
+/// Tells the journal that a command has deleted a key by giving it a deadline in the past.
+pub fn propagate_expired(call: &mut Call<'_>, key: &[u8]) {
+    let verb: &[u8] = if call.settings().memory.lazyfree_expire { b"UNLINK" } else { b"DEL" };
+    call.keys.propagate_instead(&[verb, key]);
 }
 
 /// Answers a string as a bulk.

@@ -28,9 +28,11 @@ mod store;
 mod stream;
 mod string;
 mod transaction;
-mod wait;
+pub mod wait;
 mod zset;
 
+#[cfg(test)]
+mod journal_tests;
 #[cfg(test)]
 mod testing;
 

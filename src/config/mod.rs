@@ -21,7 +21,7 @@
 mod args;
 mod choices;
 mod directive;
-mod errors;
+pub mod errors;
 mod example;
 mod include;
 mod limits;

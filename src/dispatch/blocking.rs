@@ -82,11 +82,13 @@ fn serve<'k>(
         return;
     }
     // Time stands still for a transaction, but not for those who wait for its end.
-    let clock = Clock { now: unix_ms(), ..clock };
+    let now = unix_ms();
+    let clock = Clock { now, wall: now, ..clock };
     let lent = held.lend(&server.keyspace, Plan::Keys(&hashes));
     let pusher = std::mem::replace(&mut effects.actor, blocked.client.id);
     let keys = View::new(&server.keyspace, lent, waits.db, clock, effects);
     let answer = run_again(server, blocked, listed, &args, keys);
+    server.keyspace.journal.append(&mut effects.propagation);
     effects.actor = pusher;
     match answer {
         Some(reply) => {
@@ -115,7 +117,7 @@ fn run_again(
     let (reply_to, session) = (&mut reply, &mut session);
     let keys = keys.lend(blocked.waits.db, Plan::Everything);
     let mut call = Call { args, spec, keys, reply: reply_to, session, server, nested: false };
-    let outcome = run_guarded(&mut call, listed.command.run);
+    let outcome = call.run_recorded(|call| run_guarded(call, listed.command.run));
     if blocked.waits.remembers {
         call.remember_reads(listed.command);
     }

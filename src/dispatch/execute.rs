@@ -21,6 +21,7 @@ use crate::commands::{Block, Call, Command, Compute, Found, Install, Listed, Nex
 use crate::config::Settings;
 use crate::keyspace::{Clock, Effects, Held, Keyspace, Plan, View};
 use crate::resp::Reply;
+use crate::types::hash::NEVER;
 
 /// One request with what looking it up gave.
 pub struct Request<'a> {
@@ -56,6 +57,8 @@ pub struct Suspended {
     pub blocked: Arc<Blocked>,
     /// When it gives up; none: never.
     pub deadline: Option<i64>,
+    /// The position of the journal that it waits for instead of keys.
+    pub durable: Option<u64>,
 }
 
 /// Registers a client as blocked.
@@ -181,8 +184,8 @@ fn run_on<'a>(
     let spec = &listed.command.spec;
     let mut call = Call { args: request.args, spec, keys, reply, session, server, nested: false };
     let mut outcome = match install {
-        None => run_shown(&mut call, listed),
-        Some(install) => run_guarded(&mut call, install),
+        None => call.run_recorded(|call| run_shown(call, listed)),
+        Some(install) => call.run_recorded(|call| run_guarded(call, install)),
     };
     let remembers = call.session.tracking.as_ref().is_some_and(|tracking| tracking.remembers());
     if call.session.tracking.is_some() {
@@ -193,10 +196,16 @@ fn run_on<'a>(
         Ok(Next::Block(block)) => {
             let blocked = suspend(&call, listed.id, block, remembers);
             block.keys.iter().for_each(|key| call.keys.wait(key, blocked.ticket));
-            Some(Suspended { blocked, deadline: block.deadline })
+            Some(Suspended { blocked, deadline: block.deadline, durable: block.durable })
         }
         _ => None,
     };
+    let propagation = &mut call.keys.effects.propagation;
+    if !propagation.is_empty() {
+        // Under the locks, so that the journal's order is the order of the changes.
+        server.keyspace.journal.append(propagation);
+        call.session.written = server.keyspace.journal.end();
+    }
     (outcome, suspended, call.keys.into_parts())
 }
 
@@ -310,7 +319,9 @@ impl<'s> Executor<'s> {
         }
         let arguments = request.args.len();
         let candidate = Candidate { spec, flags, arguments, session, server: self.server, over_limit };
-        if let Err(refusal) = admit(&candidate) {
+        if !session.replays
+            && let Err(refusal) = admit(&candidate)
+        {
             return self.refuse(Some(listed), &refusal, session, reply);
         }
         if session.tracking.is_some() {
@@ -417,6 +428,10 @@ impl<'s> Executor<'s> {
         self.effects.actor = session.client.id;
         let mut clock = clock(self.now, &session.settings, session.no_touch);
         clock.keep_expired = server.pause.is_on();
+        if session.replays {
+            clock.now = NEVER;
+        }
+        self.effects.propagation.listen(server.keyspace.journal.verbs());
         if let (None, Some(hash)) = (&everything, request.hash) {
             let held = keep(&mut self.kept, &server.keyspace, hash, self.mark);
             let keys = View::new(&server.keyspace, held, session.db, clock, &mut self.effects);

@@ -24,6 +24,23 @@ impl Local {
         Local { server, session, reply: Reply::new(Protocol::Resp2) }
     }
 
+    /// A client that replays the journal: nothing expires for it, and nothing is refused.
+    pub fn replaying(server: Arc<Server>) -> Local {
+        let mut local = Local::new(server);
+        local.session.replays = true;
+        local
+    }
+
+    /// Whether it is within MULTI.
+    pub fn is_in_transaction(&self) -> bool {
+        self.session.transaction.is_some()
+    }
+
+    /// The state of its connection.
+    pub fn session(&mut self) -> &mut Session {
+        &mut self.session
+    }
+
     /// Runs one request and returns the bytes of its reply; empty if the client would be blocked.
     pub fn run(&mut self, args: &[&[u8]]) -> &[u8] {
         self.session.settings = self.server.config.settings();

@@ -78,6 +78,7 @@ impl Pool {
 impl Keyspace {
     /// Deletes one key and returns about how many bytes that frees; none if no key may go.
     pub fn evict_one(&self, rule: Eviction, clock: Clock, effects: &mut Effects) -> Option<usize> {
+        effects.propagation.listen(self.journal.verbs());
         let shards = self.shards();
         let first = fastrand::usize(..shards);
         (0..shards).map(|step| (first + step) % shards).find_map(|index| {
@@ -87,6 +88,8 @@ impl Keyspace {
             let (database, tracked) = shard.parts(db);
             let entry = database.remove(at);
             let key = entry.as_ref().key();
+            effects.propagation.evicted(db, key);
+            self.journal.append(&mut effects.propagation);
             let (counts, local) = (self.counts(index), self.local(Keyspace::hash(key)));
             let mut place = Place { database, tracked, counts, effects, clock, db, local };
             place.gone(key);

@@ -34,6 +34,7 @@ impl Keyspace {
         effects: &mut Effects,
     ) -> ExpiryReport {
         let mut report = ExpiryReport::default();
+        effects.propagation.listen(self.journal.verbs());
         let counts = self.counts(shard);
         let volatile = (0..self.databases()).filter(|&db| counts.volatile(db) + counts.timed(db) > 0);
         for db in volatile {
@@ -74,6 +75,7 @@ impl Keyspace {
             let expired = |entry: EntryRef<'_>| entry.deadline().is_some_and(due);
             while let Some(at) = place.database.table.find_by(local, expired) {
                 place.expire_entry(at);
+                self.journal.append(&mut place.effects.propagation);
                 report.expired += 1;
             }
             let same = |entry: EntryRef<'_>| self.local(Keyspace::hash(entry.key())) == local;
@@ -82,6 +84,7 @@ impl Keyspace {
             };
             if let Some(at) = find(place.database) {
                 fields -= place.expire_fields(at, fields);
+                self.journal.append(&mut place.effects.propagation);
             }
             if let Some(later) = find(place.database).and_then(|at| place.database.table.entry(at).due()) {
                 place.database.deadlines.insert(later, local);

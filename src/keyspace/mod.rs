@@ -9,6 +9,7 @@
 //!                      Waiters clients blocked on keys        (wait)
 //!                and Tracked: the keys that clients remember  (track)
 //!          ├─ Gate       lets one task have everything        (gate)
+//!          ├─ Journal    what was changed, in order           (propagate, journal)
 //!          └─ Snapshot   all entries as of one instant        (snapshot)
 //! ```
 //!
@@ -25,7 +26,9 @@ pub mod effects;
 pub mod entry;
 pub mod gate;
 mod guard;
+pub mod journal;
 mod prefetch;
+pub mod propagate;
 pub mod shard;
 pub mod snapshot;
 mod stored;
@@ -64,7 +67,9 @@ pub use self::evict::{Eviction, Measure};
 pub use self::expire::ExpiryReport;
 pub use self::gate::Gate;
 pub use self::guard::RefMut;
+pub use self::journal::Journal;
 pub use self::lock::{Held, Plan};
+pub use self::propagate::{Propagation, Verbs};
 pub use self::relocate::Lifted;
 pub use self::shard::{Counts, Remains, Shard};
 pub use self::snapshot::{Frozen, Meter, Size, Snapshot};
@@ -83,6 +88,8 @@ pub struct Keyspace {
     snapshot: Arc<AtomicBool>,
     /// Lets one task have all shards for itself.
     pub gate: Gate,
+    /// What has been changed, in order.
+    pub journal: Journal,
 }
 
 /// How often a lock is tried before the thread is put to sleep, with a pause of some ten ns after each.
@@ -123,6 +130,7 @@ impl Keyspace {
             databases,
             snapshot: Arc::default(),
             gate: Gate::new(threads),
+            journal: Journal::default(),
         }
     }
 

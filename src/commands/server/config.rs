@@ -4,7 +4,7 @@ use std::fs;
 use std::io::ErrorKind;
 use std::sync::Arc;
 
-use super::Server;
+use super::{Server, aof};
 use crate::base::{alloc, open_files, reaper, replace};
 use crate::command::row::*;
 use crate::command::{Error, error};
@@ -122,10 +122,6 @@ fn act(server: &Arc<Server>, prepared: &Prepared<'_>) -> Result<(), (&'static st
             return Err(("maxclients", Veto::MaxClients(possible)));
         }
     }
-    if changes.has("appendonly") && settings.aof.enabled {
-        tracing::warn!("There is no append only file yet.");
-        return Err(("appendonly", Veto::AppendOnly));
-    }
     if changes.has("tls-port") && settings.tls.port != 0 {
         tracing::warn!("There is no TLS yet.");
         return Err(("tls-port", Veto::Port));
@@ -136,6 +132,12 @@ fn act(server: &Arc<Server>, prepared: &Prepared<'_>) -> Result<(), (&'static st
     {
         // The check of the value has just found it to be a folder.
         tracing::warn!("Can't change to the folder that was just checked: {failure}");
+    }
+    if changes.has("appendonly") {
+        match settings.aof.enabled {
+            true => aof::switch_on(server).map_err(|_| ("appendonly", Veto::AppendOnly))?,
+            false => aof::switch_off(server),
+        }
     }
     Ok(())
 }
@@ -170,6 +172,7 @@ fn move_sockets(server: &Arc<Server>, prepared: &Prepared<'_>) -> Result<(), (&'
 /// Tells those who keep a copy of a setting, and the log.
 fn tell(server: &Server, prepared: &Prepared<'_>) {
     let (changes, settings) = (prepared.changes(), prepared.settings());
+    aof::follow(&server.keyspace.journal, settings);
     if changes.has("loglevel") {
         server.log.set_level(settings.log.level);
     }

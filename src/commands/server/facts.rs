@@ -107,6 +107,7 @@ impl Facts for Server {
         });
         PersistenceFacts {
             changes: self.dirty.load(Ordering::Relaxed),
+            aof: super::aof::facts(self),
             last_save: saves.last_save(),
             last_save_succeeded: saves.last_succeeded(),
             last_save_seconds: saves.last_duration(),

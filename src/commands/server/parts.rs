@@ -9,6 +9,7 @@ use std::time::Instant;
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
+use super::aof::Aof;
 use crate::base::{alloc, clock};
 use crate::client::{BlockedClients, Client, Listeners, Monitors, Pause, Registry, Session};
 use crate::commands::Catalog;
@@ -71,6 +72,8 @@ pub struct Server {
     pub checksums_skipped: AtomicBool,
     /// Saving: what is under way, and how the last one went.
     pub saves: Saves,
+    /// The append only file.
+    pub aof: Aof,
     /// Loading the data at the start.
     pub loading: Loading,
     /// DEBUG QUICKLIST-PACKED-THRESHOLD: bytes from which on an element of a list gets a chunk of its own; 0
@@ -127,6 +130,7 @@ impl Server {
             housekeeping_paused: AtomicBool::new(false),
             checksums_skipped: AtomicBool::new(false),
             saves: Saves::new(now),
+            aof: Aof::default(),
             loading: Loading::default(),
             list_packed_threshold: AtomicUsize::new(0),
             config,
