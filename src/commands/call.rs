@@ -52,6 +52,9 @@ pub type PromisesToRead = fn(&Server, &[&[u8]]) -> bool;
 /// What a handler returns: an error is answered as an error reply, whatever it wrote before is dropped.
 pub type Outcome = Result<Next, Error>;
 
+// It is handed through several functions for every command.
+const _: () = assert!(size_of::<Outcome>() <= 32);
+
 /// The handler is done and has written its reply.
 pub const DONE: Outcome = Ok(Next::Done);
 
@@ -66,7 +69,7 @@ pub enum Next {
     /// The reply is complete and the connection closes when it is written.
     Close,
     /// The client waits for one of its keys.
-    Block(Block),
+    Block(Box<Block>),
 }
 
 /// Work after unlocking; it returns what to do under the locks again.
@@ -135,7 +138,7 @@ impl<'a> Call<'a> {
             (block.timeout_reply)(self.reply);
             return DONE;
         }
-        Ok(Next::Block(block))
+        Ok(Next::Block(Box::new(block)))
     }
 
     /// After a command of a client with client-side caching: enters the client as a reader of the keys that the
