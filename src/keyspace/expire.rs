@@ -84,7 +84,7 @@ impl Keyspace {
             };
             if let Some(at) = find(place.database) {
                 fields -= place.expire_fields(at, fields);
-                self.journal.append(&mut place.effects.propagation);
+                self.journal.append_each(&mut place.effects.propagation);
             }
             if let Some(later) = find(place.database).and_then(|at| place.database.table.entry(at).due()) {
                 place.database.deadlines.insert(later, local);

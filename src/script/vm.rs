@@ -190,9 +190,7 @@ impl Vm {
         let thrown = self.failure.lock().take();
         match (ended, thrown) {
             (Ended::Well, _) => Ok(()),
-            (_, Some(thrown)) => {
-                Err(Failure { counted: thrown.counted, text: thrown.told(run.name) })
-            }
+            (_, Some(thrown)) => Err(Failure { counted: thrown.counted, text: thrown.told(run.name) }),
             (Ended::Thrown, None) => Err(told_plain(run.name, b"execution failure")),
             (Ended::Exhausted, None) => Err(told_plain(run.name, b"not enough memory")),
         }

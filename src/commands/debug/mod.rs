@@ -84,6 +84,13 @@ const SUBCOMMANDS: &[Subcommand] = &[
         meaning: "Write the elements of a listpack to the log.",
     },
     Subcommand {
+        name: "loadaof",
+        arguments: (0, 0),
+        run: reload::load_log,
+        usage: "LOADAOF",
+        meaning: "Flush and load the append only file.",
+    },
+    Subcommand {
         name: "log",
         arguments: (1, 1),
         run: log,
@@ -171,7 +178,6 @@ const UNSUPPORTED: &[&str] = &[
     "htstats-key",
     "jmap",
     "leak",
-    "loadaof",
     "mallctl",
     "mallctl-str",
     "oom",

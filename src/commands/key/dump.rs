@@ -232,6 +232,23 @@ mod tests {
     }
 
     #[test]
+    fn checksums_may_be_skipped() {
+        let mut rig = Rig::new();
+        rig.run("RPUSH a x 2 y");
+        let mut payload = dump(&mut rig, "a");
+        *payload.last_mut().expect("a checksum") ^= 1;
+        assert_eq!(
+            restore(&mut rig, "b", "0", &payload, ""),
+            "-ERR DUMP payload version or checksum are wrong"
+        );
+        rig.run("DEBUG SET-SKIP-CHECKSUM-VALIDATION 1");
+        assert_eq!(restore(&mut rig, "b", "0", &payload, ""), "+OK");
+        // The value itself is checked nevertheless.
+        payload[1] = 0xff;
+        assert_eq!(restore(&mut rig, "c", "0", &payload, ""), "-ERR Bad data format");
+    }
+
+    #[test]
     fn long_payloads_are_decoded_unlocked() {
         let mut rig = listening();
         rig.put_list("long", 200_000);

@@ -136,15 +136,7 @@ const SCRIPT: &[Command] = &[
 
 const fn eval_row(name: &'static str) -> Spec {
     Spec::new(name, -3)
-        .flags(&[
-            NOSCRIPT,
-            SKIP_MONITOR,
-            STALE,
-            MOVABLEKEYS,
-            NO_MANDATORY_KEYS,
-            MAY_REPLICATE,
-            EXCLUSIVE,
-        ])
+        .flags(&[NOSCRIPT, SKIP_MONITOR, STALE, MOVABLEKEYS, NO_MANDATORY_KEYS, MAY_REPLICATE, EXCLUSIVE])
         .categories(&[Categories::SCRIPTING])
 }
 

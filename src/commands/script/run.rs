@@ -117,7 +117,8 @@ fn execute(
     let db = call.session.db;
     let mut out = std::mem::take(call.reply);
     let from = out.len();
-    let mut host = Caller { call, no_writes, checks_memory: out_of_memory && !allow_oom, wrote: false, failed: false };
+    let mut host =
+        Caller { call, no_writes, checks_memory: out_of_memory && !allow_oom, wrote: false, failed: false };
     let outcome = vm.run(code, run, &mut host, &mut out);
     let failed = host.failed;
     *call.reply = out;
