@@ -168,8 +168,8 @@ fn no_acknowledged_write_is_lost_when_the_server_is_killed() {
         let port = server.port();
         let writers: Vec<_> = (0..4)
             .map(|writer| {
+                let mut client = Client::tcp(port);
                 std::thread::spawn(move || {
-                    let mut client = Client::tcp(port);
                     let key = format!("{round}:{writer}");
                     let mut acknowledged = 0;
                     // Until the server is gone, with which the connection breaks.
