@@ -8,11 +8,12 @@
 //! Each step locks one shard, for one victim: nobody waits for eviction longer than that.
 
 use super::Keyspace;
+use super::clock::{Clock, lru_seconds};
 use super::effects::Effects;
 use super::entry::EntryRef;
 use super::shard::Shard;
 use super::table::Position;
-use super::view::{Clock, Place, lru_seconds};
+use super::view::Place;
 use crate::config::EventClasses;
 
 /// Candidates that a shard's pool remembers.

@@ -22,6 +22,7 @@
 //! ones the tag. A shard is given hashes without its own bits (`local`).
 
 mod arrive;
+mod clock;
 pub mod effects;
 pub mod entry;
 pub mod gate;
@@ -60,6 +61,7 @@ use crossbeam_utils::CachePadded;
 use parking_lot::{Mutex, MutexGuard};
 
 pub use self::arrive::Arrival;
+pub use self::clock::{Clock, Lfu, lru_seconds};
 pub use self::digest::Digest;
 pub use self::effects::{Effects, Event};
 pub use self::entry::{Entry, EntryRef};
@@ -75,7 +77,7 @@ pub use self::shard::{Counts, Remains, Shard};
 pub use self::snapshot::{Frozen, Meter, Size, Snapshot};
 pub use self::track::{Readers, Stale};
 pub use self::value::{Ref, Str, StrRef, Type, Value, WrongType};
-pub use self::view::{Access, Clock, Expiry, Lfu, View};
+pub use self::view::{Access, Expiry, View};
 
 use crate::base::{hash, reaper};
 

@@ -257,7 +257,8 @@ impl Prometheus {
         fs::copy(config("alerts.yml"), folder.path().join("alerts.yml")).expect("copied");
         let mut command = program("prometheus");
         command.arg(format!("--web.listen-address=127.0.0.1:{port}")).current_dir(folder.path());
-        let process = Background::start(command.args(["--config.file=prometheus.yml", "--storage.tsdb.path=data"]));
+        let process =
+            Background::start(command.args(["--config.file=prometheus.yml", "--storage.tsdb.path=data"]));
         wait_until("listening", || std::net::TcpStream::connect(("127.0.0.1", port)).is_ok());
         Prometheus { port, _process: process, _folder: folder }
     }

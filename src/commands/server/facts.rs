@@ -11,7 +11,7 @@ use crate::base::{alloc, clock, reaper};
 use crate::client::ClientFlags;
 use crate::config::Settings;
 use crate::keyspace::table::BYTES_PER_ENTRY;
-use crate::keyspace::{Counts, Lateness, view};
+use crate::keyspace::{Counts, Lateness, lru_seconds};
 use crate::observe::facts::{DatabaseFacts, Readiness};
 use crate::observe::info::{
     ClientFacts, CpuFacts, CurrentSave, Listener, LoadingFacts, MemoryFacts, PersistenceFacts,
@@ -33,7 +33,7 @@ impl Facts for Server {
             started: self.identity.started_unix,
             uptime_s: self.identity.started.elapsed().as_secs(),
             hz: settings.execution.hz,
-            lru_clock: view::lru_seconds(now_usec / 1000),
+            lru_clock: lru_seconds(now_usec / 1000),
             executable: executable().to_owned(),
             config_file: self.config.file().map_or_else(String::new, |file| file.display().to_string()),
             listeners: listeners(&settings),
