@@ -14,6 +14,7 @@ use tokio::sync::Notify;
 
 use super::handle::{Client, ClientFlags};
 use super::request::OwnedRequest;
+use crate::acl::Identity;
 use crate::keyspace::Type;
 use crate::resp::{Protocol, Reply};
 
@@ -23,6 +24,8 @@ pub struct Waiting {
     pub db: usize,
     /// The protocol of its reply.
     pub protocol: Protocol,
+    /// Who it is.
+    pub identity: Identity,
     /// What it asked for, to be run again when a key is signalled.
     pub request: OwnedRequest,
     /// The catalog number of the command.

@@ -169,6 +169,9 @@ impl Facts for Server {
             largest_turn,
             housekeeping_usec: total(Counter::HousekeepingNanos) / 1000,
             denied_auth: total(Counter::DeniedAuth),
+            denied_commands: total(Counter::DeniedCommand),
+            denied_keys: total(Counter::DeniedKey),
+            denied_channels: total(Counter::DeniedChannel),
         }
     }
 
