@@ -63,6 +63,10 @@ pub enum Counter {
     ExpiryPauses,
 }
 
+/// What [`Stats::reset`] leaves alone, as Redis does.
+const LASTING: [Counter; 4] =
+    [Counter::DeniedAuth, Counter::DeniedCommand, Counter::DeniedKey, Counter::DeniedChannel];
+
 const COUNTERS: usize = Counter::ExpiryPauses as usize + 1;
 
 struct Lane {
@@ -300,13 +304,13 @@ impl Stats {
         sum
     }
 
-    /// Sets everything to zero, as CONFIG RESETSTAT does.
+    /// Sets everything to zero, as CONFIG RESETSTAT does, but for the refusals of users.
     pub fn reset(&self) {
         for lane in &self.lanes {
-            lane.counters
-                .iter()
-                .chain(&lane.largest_turn)
-                .for_each(|counter| counter.store(0, Ordering::Relaxed));
+            let counters = lane.counters.iter().enumerate();
+            let counters = counters.filter(|(index, _)| !LASTING.iter().any(|kept| *kept as usize == *index));
+            let counters = counters.map(|(_, counter)| counter);
+            counters.chain(&lane.largest_turn).for_each(|counter| counter.store(0, Ordering::Relaxed));
             for command in &lane.commands {
                 for counter in [&command.calls, &command.nanos, &command.rejected, &command.failed] {
                     counter.store(0, Ordering::Relaxed);
