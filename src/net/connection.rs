@@ -86,7 +86,7 @@ impl Connection {
         // The version first: settings that are newer than it only cost one refresh too many.
         let config_version = server.config.version();
         let settings = server.config.settings();
-        server.clients.limits.refresh(config_version, &settings.clients);
+        server.clients.limits.refresh(config_version, &settings);
         let authenticated = settings.security.requirepass.is_none();
         Connection {
             server,
@@ -296,7 +296,7 @@ impl Connection {
         if version != self.config_version {
             self.config_version = version;
             self.session.settings = self.server.config.settings();
-            self.server.clients.limits.refresh(version, &self.session.settings.clients);
+            self.server.clients.limits.refresh(version, &self.session.settings);
         }
         self.publish_figures();
     }
@@ -306,6 +306,10 @@ impl Connection {
         client.query.used.store(self.input.len(), Ordering::Relaxed);
         client.query.free.store(self.input.capacity() - self.input.len(), Ordering::Relaxed);
         client.reply.capacity.store(self.reply.capacity(), Ordering::Relaxed);
+        let prefixes = self.session.tracking.as_ref().map_or(0, |tracking| tracking.prefixes.len());
+        client.prefixes.store(prefixes, Ordering::Relaxed);
+        client.weigh();
+        self.server.evict_clients();
     }
 
     /// Runs all complete requests of the input.
@@ -368,8 +372,12 @@ impl Connection {
         self.publish_figures();
     }
 
-    /// Whether the bytes of requests that are here are within `client-query-buffer-limit`.
+    /// Whether the client may go on: the bytes of requests that are here are within `client-query-buffer-limit`, and
+    /// it has not been ended, for that or for anything else.
     fn check_input(&self) -> Flow {
+        if self.session.client.is_ended() {
+            return Flow::Close;
+        }
         let limit = self.session.settings.clients.query_buffer_limit;
         let strict = self.session.must_authenticate();
         let limit = if strict { limit.min(UNAUTHENTICATED_INPUT) } else { limit };
@@ -506,7 +514,7 @@ impl Connection {
                 );
             }
             Some(Ending::Idle) => tracing::debug!("Closing idle client"),
-            Some(Ending::Killed) | None => {}
+            Some(Ending::Killed | Ending::Evicted) | None => {}
         }
     }
 }

@@ -38,8 +38,8 @@ const ABOUT_PARTS: [Row; 10] = [
     ("clients.normal", |picture| Count(picture.memory.clients)),
     ("cluster.links", |_| Count(0)),
     ("aof.buffer", |_| Count(0)),
-    ("lua.caches", |_| Count(0)),
-    ("functions.caches", |_| Count(0)),
+    ("lua.caches", |picture| Count(picture.memory.script_texts)),
+    ("functions.caches", |picture| Count(picture.memory.function_texts)),
 ];
 
 // Between these and those above stands a map per database.

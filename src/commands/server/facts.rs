@@ -91,6 +91,7 @@ impl Facts for Server {
             system: machine::memory_bytes(),
             max: settings.memory.maxmemory,
             policy: settings.memory.maxmemory_policy.name(),
+            uncounted: self.uncounted_memory.load(Ordering::Relaxed) as u64,
             pending_frees: reaper::pending() as u64,
             frees: reaper::freed(),
         }
@@ -158,6 +159,8 @@ impl Facts for Server {
             writes: total(Counter::Writes),
             query_buffer_closes: total(Counter::QueryBufferDisconnections),
             output_buffer_closes: total(Counter::OutputBufferDisconnections),
+            evicted_clients: total(Counter::EvictedClients),
+            exceeded_ms: self.exceeded_ms(),
             turns: total(Counter::Turns),
             turn_usec: total(Counter::TurnNanos) / 1000,
             command_usec: self.stats.command_nanos() / 1000,

@@ -40,6 +40,8 @@ pub struct MemoryFacts {
     pub max: u64,
     /// `maxmemory-policy`.
     pub policy: &'static str,
+    /// What `maxmemory` doesn't count.
+    pub uncounted: u64,
     /// Values that wait to be freed, a count.
     pub pending_frees: u64,
     /// Values freed in the background, a count.
@@ -143,7 +145,8 @@ pub const ROWS: &[Row<MemoryFacts>] = &[
         .gauge("mem_fragmentation_ratio"),
     row("mem_fragmentation_bytes", |facts| difference(facts.resident, facts.used))
         .gauge("mem_fragmentation_bytes"),
-    row("mem_not_counted_for_evict", zero).gauge("mem_not_counted_for_eviction_bytes"),
+    row("mem_not_counted_for_evict", |facts| Value::Count(facts.uncounted))
+        .gauge("mem_not_counted_for_eviction_bytes"),
     row("mem_replication_backlog", zero).gauge("mem_replication_backlog_bytes"),
     row("mem_total_replication_buffers", zero).gauge("mem_total_replication_buffers_bytes"),
     row("mem_clients_slaves", zero).gauge("mem_clients_slaves"),
