@@ -1,7 +1,7 @@
 //! How often a cache at its memory limit has what is asked for: a trace against running servers.
 //!
 //! ```text
-//! cargo bench --bench hit_rate -- PORT[,PORT...] [--limit-mb 24] [--keys 500000] [--requests 3000000]
+//! cargo bench --bench hit_rate -- PORT[,PORT...] [--limit-mb 24] [--keys 500000] [--requests 3000000] [--rate 50000]
 //! ```
 //!
 //! Each server gets the same trace with `maxmemory` at the same limit, once per policy: GET, and after a miss SET, as
@@ -9,7 +9,8 @@
 //! always the same for a key. The polluted trace has in it, every so often, a scan of keys that nobody asks for
 //! again. The first half of a trace warms up; what is told is the share of hits of the second, scans not counted.
 //!
-//! The servers are flushed. Start them with `--save ""`.
+//! All servers get so many requests a second: access clocks count seconds, so a faster server would know less of the
+//! order of accesses. They are flushed. Start them with `--save ""`.
 
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
@@ -30,7 +31,7 @@ const POLICIES: [&str; 2] = ["allkeys-lru", "allkeys-lfu"];
 fn main() -> io::Result<()> {
     let args: Vec<String> = std::env::args().skip(1).filter(|arg| arg != "--bench").collect();
     let Some(ports) = args.first() else {
-        println!("usage: hit_rate PORT[,PORT...] [--limit-mb N] [--keys N] [--requests N]");
+        println!("usage: hit_rate PORT[,PORT...] [--limit-mb N] [--keys N] [--requests N] [--rate N]");
         return Ok(());
     };
     let option = |name: &str, default: usize| {
@@ -38,16 +39,16 @@ fn main() -> io::Result<()> {
         at.and_then(|at| args.get(at + 1)?.parse().ok()).unwrap_or(default)
     };
     let (limit, keys) = (option("--limit-mb", 24), option("--keys", 500_000));
-    let requests = option("--requests", 3_000_000);
+    let (requests, rate) = (option("--requests", 3_000_000), option("--rate", 50_000));
     let law = Zipf::new(keys);
-    println!("{keys} keys, {requests} requests, maxmemory {limit}mb");
+    println!("{keys} keys, {requests} requests, {rate} a second, maxmemory {limit}mb");
     for policy in POLICIES {
         for polluted in [false, true] {
             for port in ports.split(',') {
                 let mut cache = Cache::connect(port)?;
                 cache.prepare(policy, limit)?;
                 let begun = Instant::now();
-                let hits = cache.replay(Trace::new(&law, polluted), requests)?;
+                let hits = cache.replay(Trace::new(&law, polluted), requests, rate)?;
                 let kept = cache.ask(&["DBSIZE"])?;
                 let trace = if polluted { "zipf and scans" } else { "zipf" };
                 println!(
@@ -153,9 +154,12 @@ impl Cache {
     }
 
     /// Runs so many requests of the trace and tells the share of hits in the second half, scans not counted.
-    fn replay(&mut self, mut trace: Trace<'_>, requests: usize) -> io::Result<f64> {
+    fn replay(&mut self, mut trace: Trace<'_>, requests: usize, rate: usize) -> io::Result<f64> {
         let (mut asked, mut hits) = (0, 0);
+        let begun = Instant::now();
         for done in (0..requests).step_by(DEPTH) {
+            let due = begun + Duration::from_secs_f64(done as f64 / rate as f64);
+            std::thread::sleep(due.saturating_duration_since(Instant::now()));
             let batch: Vec<Request> = trace.by_ref().take(DEPTH).collect();
             let found = self.get(&batch)?;
             let missed: Vec<usize> = batch

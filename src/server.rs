@@ -17,7 +17,7 @@ use self::end::{Signals, wait_for_the_end};
 use self::surroundings::{PidFile, Supervisor};
 use crate::commands::Server;
 use crate::commands::server::{SPARE_THREADS, give_back_unused, rdb};
-use crate::config::{Config, Settings};
+use crate::config::{Config, Settings, Veto};
 use crate::net;
 use crate::observe::log::Log;
 
@@ -65,6 +65,9 @@ pub fn run(config: Config) -> ExitCode {
     }
     if settings.memory.maxmemory == 0 {
         container::warn_of_its_limit();
+    }
+    if settings.memory.active_defrag {
+        tracing::warn!("activedefrag is set but changes nothing: {}", Veto::ActiveDefrag);
     }
     give_back_unused(settings.process.jemalloc_bg_thread);
     let runtime = tokio::runtime::Builder::new_multi_thread()

@@ -268,6 +268,11 @@ impl Client {
         }
     }
 
+    /// Whether its buffers count under `maxmemory-clients`.
+    pub fn is_weighed(&self) -> bool {
+        self.limits.memory.limit().is_some()
+    }
+
     /// Notes its share under `maxmemory-clients`, if there is such a limit. Returns it in bytes.
     #[inline]
     pub fn weigh(&self) -> usize {

@@ -39,6 +39,8 @@ use crate::resp::{Batch, Limits, Parser, Progress, Protocol, Reply};
 const TURN_MAX: usize = 64;
 /// Free space wanted in the read buffer before each read.
 const READ_SPACE: usize = 16 * 1024;
+/// A read buffer up to this size is kept while `maxmemory-clients` is set.
+const KEPT_INPUT: usize = 2 * READ_SPACE;
 /// What the read buffer may grow by on the mere word of a long argument's header.
 const TRUSTED: usize = 1 << 20;
 /// Bytes of requests that a client may have here before it has authenticated.
@@ -346,8 +348,10 @@ impl Connection {
     /// Drops requests that have been run.
     fn consume(&mut self, bytes: usize) {
         if bytes == self.input.len() {
-            // The next read begins at the front of the buffer.
-            self.input.clear();
+            // The next read begins at the front of the buffer. One that a long argument has made large counts as the
+            // client's as long as it is there, so where clients are evicted for that it goes at once.
+            let keep = self.input.capacity() <= KEPT_INPUT || !self.session.client.is_weighed();
+            if keep { self.input.clear() } else { self.input = BytesMut::new() }
         } else {
             self.input.advance(bytes);
         }

@@ -125,6 +125,9 @@ fn act(server: &Arc<Server>, prepared: &Prepared<'_>) -> Result<(), (&'static st
             return Err(("maxclients", Veto::MaxClients(possible)));
         }
     }
+    if changes.has("activedefrag") && settings.memory.active_defrag {
+        return Err(("activedefrag", Veto::ActiveDefrag));
+    }
     if changes.has("appendonly") && settings.aof.enabled {
         tracing::warn!("There is no append only file yet.");
         return Err(("appendonly", Veto::AppendOnly));

@@ -56,6 +56,8 @@ pub struct Memory {
     pub maxmemory_samples: u32,
     /// 0 to 100: how long one command may evict.
     pub eviction_tenacity: u32,
+    /// Asked for, though there is none: CONFIG SET refuses it, and the log says so at the start.
+    pub active_defrag: bool,
     /// How slowly the access counter grows.
     pub lfu_log_factor: u32,
     /// Minutes per step of decay; 0 for none.
@@ -79,6 +81,7 @@ impl Memory {
             maxmemory_policy: EvictionPolicy::from_code(values.code("maxmemory-policy")),
             maxmemory_samples: values.integer("maxmemory-samples"),
             eviction_tenacity: values.integer("maxmemory-eviction-tenacity"),
+            active_defrag: values.yes("activedefrag"),
             lfu_log_factor: values.integer("lfu-log-factor"),
             lfu_decay_minutes: values.integer("lfu-decay-time"),
             lazyfree_eviction: values.yes("lazyfree-lazy-eviction"),
