@@ -9,14 +9,15 @@ use std::fs::File;
 use std::pin::pin;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use tokio::runtime::Runtime;
 
 use self::clients::adjust_maxclients;
 use self::end::{Signals, wait_for_the_end};
 use self::surroundings::{PidFile, Supervisor};
-use crate::commands::Server;
-use crate::commands::server::{SPARE_THREADS, give_back_unused, rdb};
+use crate::commands::server::{SPARE_THREADS, aof, give_back_unused, rdb};
+use crate::commands::{Server, acl};
 use crate::config::{Config, Settings, Veto};
 use crate::net;
 use crate::observe::log::Log;
@@ -119,12 +120,15 @@ fn greet(settings: &Settings) {
 /// Puts the parts together for a number of worker threads; nothing runs yet but the log.
 ///
 /// # Errors
-/// A `rename-command` that names no command, or one that is taken.
+/// A `rename-command` that names no command, or one that is taken; users that can't be made.
 pub fn assemble(config: Config, workers: usize) -> Result<Arc<Server>, String> {
     let settings = config.settings();
     let log = Log::start(settings.log.level, settings.log.file.clone());
     let supervised = Supervisor::find(&settings.process).map_or("no", |_| "systemd");
     let server = Server::new(config, log, workers, supervised).map_err(|error| error.to_string())?;
+    acl::load_at_start(&server)?;
+    // The only one who sets it.
+    let _ = server.aof.replayer.set(crate::dispatch::replayer);
     Ok(Arc::new(server))
 }
 
@@ -142,7 +146,7 @@ fn serve(runtime: &Runtime, server: &Arc<Server>) -> ExitCode {
         // Not before the addresses are ours: a second server that can't start must not touch the first one's file.
         let _pid_file = PidFile::write(&settings.process);
         tracing::info!("Server initialized");
-        let Ok(file) = rdb::open(server) else { return ExitCode::FAILURE };
+        let Ok(source) = Source::find(server) else { return ExitCode::FAILURE };
         let (tcp, unix) = listeners.summary();
         let unix = unix.is_some();
         // Clients are told that the data is being loaded.
@@ -150,12 +154,13 @@ fn serve(runtime: &Runtime, server: &Arc<Server>) -> ExitCode {
         let mut end = pin!(wait_for_the_end(server, signals));
         tokio::select! {
             code = &mut end => return code,
-            loaded = load(server, file) => if !loaded {
+            loaded = load(server, source) => if !loaded {
                 tracing::warn!("Fatal error loading the DB, check server logs. Exiting.");
                 return ExitCode::FAILURE;
             },
         }
         tokio::spawn(crate::dispatch::housekeeping(Arc::clone(server)));
+        server.ready.store(true, Ordering::Relaxed);
         if tcp > 0 {
             tracing::info!("Ready to accept connections tcp");
         }
@@ -169,12 +174,42 @@ fn serve(runtime: &Runtime, server: &Arc<Server>) -> ExitCode {
     })
 }
 
-/// Loads what is on disk; false if it can't be.
-async fn load(server: &Arc<Server>, file: Option<File>) -> bool {
-    let Some(file) = file else { return true };
+/// Where the data comes from.
+enum Source {
+    Nowhere,
+    Rdb(File),
+    /// With so many bytes, which are to be gone on with in any case.
+    Aof(Option<u64>),
+}
+
+impl Source {
+    /// The append only file if that is on, whether it is there or not; else the RDB file.
+    fn find(server: &Arc<Server>) -> Result<Source, ()> {
+        if server.config.settings().aof.enabled {
+            let total = aof::is_there(server).map_err(|_| ())?;
+            server.loading.begin(total.unwrap_or(0));
+            return Ok(Source::Aof(total));
+        }
+        let file = rdb::open(server).map_err(|_| ())?;
+        Ok(file.map_or(Source::Nowhere, Source::Rdb))
+    }
+}
+
+/// Loads what is on disk and goes on behind it; false if that can't be.
+async fn load(server: &Arc<Server>, source: Source) -> bool {
     let server = Arc::clone(server);
-    let loaded = tokio::task::spawn_blocking(move || rdb::load(&server, file)).await;
-    matches!(loaded, Ok(Ok(())))
+    let work = move || match source {
+        Source::Nowhere => true,
+        Source::Rdb(file) => rdb::load(&server, file).is_ok(),
+        Source::Aof(total) => {
+            let loaded = total.is_none() || aof::load(&server).is_ok();
+            // Before anybody is let in: their changes are to be kept.
+            let opened = loaded && aof::open(&server).is_ok();
+            server.loading.end();
+            opened
+        }
+    };
+    tokio::task::spawn_blocking(work).await.unwrap_or(false)
 }
 
 #[cfg(test)]

@@ -19,6 +19,9 @@ pub fn account(
     nanos: u64,
     failed: bool,
 ) {
+    if session.replays {
+        return;
+    }
     let (observe, spec) = (&session.settings.observe, &listed.command.spec);
     server.stats.ran(listed.id, nanos, failed, observe.latency_tracking);
     if observe.slowlog_slower_than_us.is_some_and(|limit| nanos >= limit.saturating_mul(1000)) {

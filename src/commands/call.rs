@@ -5,10 +5,11 @@ use std::sync::atomic::Ordering;
 
 use smallvec::SmallVec;
 
+use crate::acl::{Channels, KeyUse};
 use crate::client::{OwnedRequest, Session};
 use crate::command::keys::{InvalidKeys, KeyFlags};
 use crate::command::spec::Flags;
-use crate::command::{Args, Error, Spec};
+use crate::command::{Args, Begin, Error, Spec};
 use crate::config::Settings;
 use crate::keyspace::{Keyspace, Plan, StrRef, Type, View};
 use crate::resp::{Protocol, Reply};
@@ -29,6 +30,8 @@ pub struct Command {
     pub find_keys: Option<FindKeys>,
     /// Tells what happens with the keys where that depends on other arguments.
     pub key_flags: Option<KeyFlagsOf>,
+    /// Which arguments are channels.
+    pub channels: Option<Channels>,
     /// Tells whether a request also touches keys that its arguments don't name.
     pub touches_unnamed: Option<TouchesUnnamed>,
 }
@@ -47,6 +50,9 @@ pub type TouchesUnnamed = fn(&[&[u8]]) -> bool;
 /// What a handler returns: an error is answered as an error reply, whatever it wrote before is dropped.
 pub type Outcome = Result<Next, Error>;
 
+// It is handed through several functions for every command.
+const _: () = assert!(size_of::<Outcome>() <= 32);
+
 /// The handler is done and has written its reply.
 pub const DONE: Outcome = Ok(Next::Done);
 
@@ -61,7 +67,7 @@ pub enum Next {
     /// The reply is complete and the connection closes when it is written.
     Close,
     /// The client waits for one of its keys.
-    Block(Block),
+    Block(Box<Block>),
 }
 
 /// Work after unlocking; it returns what to do under the locks again.
@@ -82,7 +88,9 @@ pub struct Block {
     pub wakes_on_loss: bool,
     /// The request to try again, if it isn't the client's own: one whose meaning doesn't move with time.
     pub again: Option<OwnedRequest>,
-    /// What it is answered then.
+    /// A position of the journal that it waits for instead of keys, to be answered when that is on disk.
+    pub durable: Option<u64>,
+    /// What it is answered when it gives up.
     pub timeout_reply: fn(&mut Reply),
 }
 
@@ -128,7 +136,7 @@ impl<'a> Call<'a> {
             (block.timeout_reply)(self.reply);
             return DONE;
         }
-        Ok(Next::Block(block))
+        Ok(Next::Block(Box::new(block)))
     }
 
     /// After a command of a client with client-side caching: enters the client as a reader of the keys that the
@@ -174,10 +182,13 @@ impl<'a> Call<'a> {
             server: self.server,
             nested: true,
         };
-        let mut outcome = (command.run)(&mut part);
-        while let Ok(Next::Compute(compute)) = outcome {
-            outcome = compute()(&mut part);
-        }
+        let outcome = part.run_recorded(|part| {
+            let mut outcome = (command.run)(part);
+            while let Ok(Next::Compute(compute)) = outcome {
+                outcome = compute()(part);
+            }
+            outcome
+        });
         if part.session.tracking.is_some() {
             part.remember_reads(command);
         }
@@ -193,6 +204,22 @@ impl<'a> Call<'a> {
         Ok(())
     }
 
+    /// Runs a handler and puts down for the journal what it has changed.
+    #[inline]
+    pub fn run_recorded(&mut self, run: impl FnOnce(&mut Call<'a>) -> Outcome) -> Outcome {
+        if self.keys.propagates() { self.record(run) } else { run(self) }
+    }
+
+    fn record(&mut self, run: impl FnOnce(&mut Call<'a>) -> Outcome) -> Outcome {
+        let (db, before) = (self.keys.db(), self.keys.effects.dirty);
+        self.keys.effects.propagation.begin();
+        let outcome = run(self);
+        if self.keys.effects.dirty != before && self.spec.flags.contains(Flags::WRITE) {
+            self.keys.effects.propagation.end(db, self.args);
+        }
+        outcome
+    }
+
     /// Speaks another protocol from here on.
     pub fn speak(&mut self, protocol: Protocol) {
         self.reply.set_protocol(protocol);
@@ -203,6 +230,12 @@ impl<'a> Call<'a> {
     pub fn may_put_off(&self) -> bool {
         !self.nested && !self.keys.has_everything()
     }
+}
+
+/// Tells the journal that a command has deleted a key by giving it a deadline in the past.
+pub fn propagate_expired(call: &mut Call<'_>, key: &[u8]) {
+    let verb: &[u8] = if call.settings().memory.lazyfree_expire { b"UNLINK" } else { b"DEL" };
+    call.keys.propagate_instead(&[verb, key]);
 }
 
 /// Answers a string as a bulk.
@@ -227,7 +260,15 @@ pub fn write_item(reply: &mut Reply, item: Item<'_>) {
 impl Command {
     /// A command without subcommands.
     pub const fn new(spec: Spec, run: Handler) -> Command {
-        Command { spec, run, subcommands: &[], find_keys: None, key_flags: None, touches_unnamed: None }
+        Command {
+            spec,
+            run,
+            subcommands: &[],
+            find_keys: None,
+            key_flags: None,
+            channels: None,
+            touches_unnamed: None,
+        }
     }
 
     /// A container of subcommands.
@@ -251,6 +292,12 @@ impl Command {
     /// Adds what tells from the arguments what happens with the keys: for specs with `VARIABLE_FLAGS`.
     pub const fn key_flags(mut self, flags: KeyFlagsOf) -> Command {
         self.key_flags = Some(flags);
+        self
+    }
+
+    /// Says which arguments are channels.
+    pub const fn channels(mut self, channels: Channels) -> Command {
+        self.channels = Some(channels);
         self
     }
 
@@ -280,5 +327,32 @@ impl Command {
         }
         let mut keys = self.spec.keys.iter().filter(|keys| !keys.flags.contains(KeyFlags::NOT_KEY));
         keys.try_for_each(|keys| keys.for_each(args, found))
+    }
+
+    /// Where the keys stand, as [`Command::for_each_key`] finds them, and what happens with each.
+    ///
+    /// # Errors
+    /// If the arguments contradict themselves about where keys are.
+    pub fn key_uses(&self, args: &[&[u8]]) -> Result<SmallVec<[KeyUse; 4]>, InvalidKeys> {
+        let mut found = SmallVec::new();
+        let specs = || self.spec.keys.iter().filter(|spec| !spec.flags.contains(KeyFlags::NOT_KEY));
+        for spec in specs() {
+            let flags = self.key_flags.map_or(spec.flags, |flags| flags(args));
+            let specified = spec.for_each(args, &mut |at| found.push(KeyUse { at, flags }));
+            // Where the specs give up, the finder below may know better.
+            if self.find_keys.is_none() {
+                specified?;
+            }
+        }
+        let Some(find) = self.find_keys else { return Ok(found) };
+        // SORT describes two such places, and finds keys in the second only. A key that no spec describes is used in
+        // every way.
+        let unspecified = specs().rfind(|spec| spec.begin == Begin::Unknown).map(|spec| spec.flags);
+        let any = || specs().fold(KeyFlags::empty(), |all, spec| all | spec.flags);
+        let unspecified = unspecified.unwrap_or_else(any);
+        let flags_of =
+            |at| found.iter().find(|known| known.at == at).map_or(unspecified, |known| known.flags);
+        let uses = find(args)?.into_iter();
+        Ok(uses.map(|at| KeyUse { at, flags: flags_of(at) - KeyFlags::INCOMPLETE }).collect())
     }
 }

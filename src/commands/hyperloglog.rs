@@ -158,6 +158,8 @@ fn count_one(call: &mut Call<'_>, key: &[u8]) -> Result<u64, Error> {
         call.keys.edit_string(key, |log| hll::store_count(log, count));
         call.keys.touch(key);
         call.keys.effects.dirty += 1;
+        // It isn't marked as writing.
+        call.keys.propagate_instead(call.args);
     }
     Ok(count)
 }

@@ -2,10 +2,12 @@
 
 use std::sync::Arc;
 
+use crate::acl::Identity;
 use crate::client::{ClientFlags, Session};
 use crate::config::{Caller, Config, EvictionPolicy, LogLevel};
 use crate::keyspace::{Clock, Effects, Expiry, Keyspace, Lfu, Plan, Value, View};
 use crate::observe::log::Log;
+use crate::persist::aof::{CommandReader, Line};
 use crate::resp::{Protocol, Reply};
 use crate::types::list::{End, List, ListLimits};
 
@@ -33,7 +35,7 @@ impl Rig {
         config.load_text(b"save \"\"").expect("a valid setting");
         let server = Arc::new(Server::new(config, log, 1, "no").expect("no renames"));
         let client = server.clients.add("127.0.0.1:1".into(), "127.0.0.1:2".into(), 0, ClientFlags::empty());
-        let session = Session::new(client, server.config.settings(), true);
+        let session = Session::new(client, server.config.settings(), Identity::new(&server.acl));
         let (effects, protocol) = (Effects::default(), Protocol::Resp2);
         Rig { server, session, now: 1_700_000_000_000, nested: false, effects, protocol }
     }
@@ -125,8 +127,8 @@ impl Rig {
         let mut call =
             Call { args, spec: &listed.command.spec, keys, reply, session, server: &server, nested };
         let outcome = match install {
-            None => (listed.command.run)(&mut call),
-            Some(install) => install(&mut call),
+            None => call.run_recorded(|call| (listed.command.run)(call)),
+            Some(install) => call.run_recorded(|call| install(call)),
         };
         match outcome {
             Ok(next) => next,
@@ -144,6 +146,7 @@ impl Rig {
         Clock {
             keep_expired: self.server.pause.is_on(),
             now: self.now,
+            wall: self.now,
             lfu: lfu.then_some(Lfu {
                 log_factor: memory.lfu_log_factor,
                 decay_minutes: memory.lfu_decay_minutes,
@@ -165,6 +168,19 @@ impl Rig {
     pub fn events(&mut self) -> Vec<String> {
         let text = |key: &[u8]| String::from_utf8_lossy(key).into_owned();
         self.effects.events.drain(..).map(|e| format!("{} {} {}", e.db, e.name, text(&e.key))).collect()
+    }
+
+    /// What the journal would get since the last call: each command as words, its database in front.
+    pub fn journal(&mut self) -> Vec<String> {
+        let mut all = Vec::new();
+        self.effects.propagation.take_each(|db, command| {
+            let mut args = Vec::new();
+            let read = CommandReader::new(command, 0).next(&mut args);
+            assert!(matches!(read, Ok(Some(Line::Command))));
+            let words: Vec<_> = args.iter().map(|arg| String::from_utf8_lossy(arg).into_owned()).collect();
+            all.push(format!("{db} {}", words.join(" ")));
+        });
+        all
     }
 
     /// The number of changes since the last call.

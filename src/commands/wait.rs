@@ -6,9 +6,10 @@
 use crate::command::row::*;
 use crate::command::{args, error};
 use crate::keyspace::Type;
+use crate::resp::Reply;
 
 use super::blocking::deadline_ms;
-use super::{Block, Call, Command, DONE, Outcome};
+use super::{Block, Call, Command, DONE, Next, Outcome};
 
 /// The rows.
 pub const COMMANDS: &[Command] = &[
@@ -53,26 +54,35 @@ fn waitaof(call: &mut Call<'_>) -> Outcome {
     let local = args::int_in(call.args[1], 0, 1)?;
     let replicas = args::int(call.args[2]).ok().filter(|&count| count >= 0).ok_or(error::NOT_POSITIVE)?;
     let deadline = deadline_ms(call.args[3], call.keys.now())?;
-    if local > 0 {
+    let journal = &call.server.keyspace.journal;
+    if local > 0 && !journal.is_on() {
         return Err(error::WAITAOF_WITHOUT_AOF);
     }
-    let none = |reply: &mut crate::resp::Reply| {
-        reply.array(2);
-        reply.int(0);
-        reply.int(0);
-    };
-    if replicas == 0 {
-        none(call.reply);
+    let written = call.session.written;
+    let durable = journal.is_on() && journal.is_durable(written);
+    if replicas == 0 && (local == 0 || durable) {
+        tell(call.reply, durable);
         return DONE;
     }
-    wait_in_vain(call, deadline, none)
+    let position = (replicas == 0).then_some(written);
+    if call.nested {
+        tell(call.reply, durable);
+        return DONE;
+    }
+    let timeout_reply =
+        if durable { |reply: &mut Reply| tell(reply, true) } else { |reply: &mut Reply| tell(reply, false) };
+    let Next::Block(block) = wait_in_vain(call, deadline, timeout_reply)? else { return DONE };
+    Ok(Next::Block(Box::new(Block { durable: position, ..*block })))
 }
 
-fn wait_in_vain(
-    call: &mut Call<'_>,
-    deadline: Option<i64>,
-    timeout_reply: fn(&mut crate::resp::Reply),
-) -> Outcome {
+/// Answers WAITAOF: whether what the client has written is on disk here, and that no replica has it.
+pub fn tell(reply: &mut Reply, durable: bool) {
+    reply.array(2);
+    reply.int(durable.into());
+    reply.int(0);
+}
+
+fn wait_in_vain(call: &mut Call<'_>, deadline: Option<i64>, timeout_reply: fn(&mut Reply)) -> Outcome {
     // No key can end the waiting, so the type doesn't matter.
     call.block(Block {
         keys: Vec::new(),
@@ -80,6 +90,7 @@ fn wait_in_vain(
         wants: Type::String,
         wakes_on_loss: false,
         again: None,
+        durable: None,
         timeout_reply,
     })
 }

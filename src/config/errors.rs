@@ -309,7 +309,7 @@ impl std::error::Error for ConfigError {}
 impl std::error::Error for LoadError {}
 
 /// The system's words for an error, without the number Rust adds.
-pub(super) fn os_text(error: &io::Error) -> String {
+pub fn os_text(error: &io::Error) -> String {
     let text = error.to_string();
     text.split_once(" (os error").map_or(text.clone(), |(words, _)| words.to_owned())
 }

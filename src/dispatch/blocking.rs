@@ -11,10 +11,11 @@ use std::sync::Arc;
 use smallvec::SmallVec;
 
 use super::execute::run_guarded;
+use crate::acl::Context;
 use crate::base::clock::{monotonic_ns, unix_ms};
 use crate::client::{Blocked, Session, Tracking, TrackingMode};
 use crate::commands::account::account;
-use crate::commands::{Call, Listed, Next, Server};
+use crate::commands::{Call, Listed, Next, Server, permission};
 use crate::keyspace::{Clock, Effects, Held, Keyspace, Plan, Type, View};
 use crate::resp::Reply;
 
@@ -82,11 +83,13 @@ fn serve<'k>(
         return;
     }
     // Time stands still for a transaction, but not for those who wait for its end.
-    let clock = Clock { now: unix_ms(), ..clock };
+    let now = unix_ms();
+    let clock = Clock { now, wall: now, ..clock };
     let lent = held.lend(&server.keyspace, Plan::Keys(&hashes));
     let pusher = std::mem::replace(&mut effects.actor, blocked.client.id);
     let keys = View::new(&server.keyspace, lent, waits.db, clock, effects);
     let answer = run_again(server, blocked, listed, &args, keys);
+    server.keyspace.journal.append(&mut effects.propagation);
     effects.actor = pusher;
     match answer {
         Some(reply) => {
@@ -107,15 +110,24 @@ fn run_again(
 ) -> Option<Vec<u8>> {
     let begun = monotonic_ns();
     let settings = server.config.settings();
-    let mut session = Session::new(Arc::clone(&blocked.client), settings, true);
+    let identity = blocked.waits.identity.clone();
+    let mut session = Session::new(Arc::clone(&blocked.client), settings, identity);
     session.db = blocked.waits.db;
     session.tracking = blocked.waits.remembers.then(|| Box::new(Tracking::new(TrackingMode::All)));
     let mut reply = Reply::new(blocked.waits.protocol);
+    session.follow_user(&server.acl);
+    if let Err(denied) = permission::check(session.identity.user(), listed, args) {
+        let refusal = permission::refuse(server, &session, (listed, args), denied, Context::Toplevel);
+        server.stats.rejected(listed.id);
+        server.stats.error(refusal.code());
+        reply.error(refusal.text());
+        return Some(reply.take());
+    }
     let spec = &listed.command.spec;
     let (reply_to, session) = (&mut reply, &mut session);
     let keys = keys.lend(blocked.waits.db, Plan::Everything);
     let mut call = Call { args, spec, keys, reply: reply_to, session, server, nested: false };
-    let outcome = run_guarded(&mut call, listed.command.run);
+    let outcome = call.run_recorded(|call| run_guarded(call, listed.command.run));
     if blocked.waits.remembers {
         call.remember_reads(listed.command);
     }

@@ -21,6 +21,7 @@ use crate::commands::{Block, Call, Command, Compute, Found, Install, Listed, Nex
 use crate::config::Settings;
 use crate::keyspace::{Clock, Effects, Held, Keyspace, Plan, View};
 use crate::resp::Reply;
+use crate::types::hash::NEVER;
 
 /// One request with what looking it up gave.
 pub struct Request<'a> {
@@ -56,11 +57,14 @@ pub struct Suspended {
     pub blocked: Arc<Blocked>,
     /// When it gives up; none: never.
     pub deadline: Option<i64>,
+    /// The position of the journal that it waits for instead of keys.
+    pub durable: Option<u64>,
 }
 
 /// Registers a client as blocked.
 fn suspend(call: &Call<'_>, command: usize, block: &mut Block, remembers: bool) -> Arc<Blocked> {
     let waiting = Waiting {
+        identity: call.session.identity.clone(),
         db: call.keys.db(),
         protocol: call.reply.protocol(),
         request: block.again.take().unwrap_or_else(|| OwnedRequest::new(call.args)),
@@ -69,6 +73,7 @@ fn suspend(call: &Call<'_>, command: usize, block: &mut Block, remembers: bool) 
         keys: block.keys.clone(),
         wants: block.wants,
         wakes_on_loss: block.wakes_on_loss,
+        gives_up: block.deadline.is_some(),
         timeout_reply: block.timeout_reply,
     };
     call.server.blocked.add(&call.session.client, waiting)
@@ -181,8 +186,8 @@ fn run_on<'a>(
     let spec = &listed.command.spec;
     let mut call = Call { args: request.args, spec, keys, reply, session, server, nested: false };
     let mut outcome = match install {
-        None => run_shown(&mut call, listed),
-        Some(install) => run_guarded(&mut call, install),
+        None => call.run_recorded(|call| run_shown(call, listed)),
+        Some(install) => call.run_recorded(|call| run_guarded(call, install)),
     };
     let remembers = call.session.tracking.as_ref().is_some_and(|tracking| tracking.remembers());
     if call.session.tracking.is_some() {
@@ -193,10 +198,16 @@ fn run_on<'a>(
         Ok(Next::Block(block)) => {
             let blocked = suspend(&call, listed.id, block, remembers);
             block.keys.iter().for_each(|key| call.keys.wait(key, blocked.ticket));
-            Some(Suspended { blocked, deadline: block.deadline })
+            Some(Suspended { blocked, deadline: block.deadline, durable: block.durable })
         }
         _ => None,
     };
+    let propagation = &mut call.keys.effects.propagation;
+    if !propagation.is_empty() {
+        // Under the locks, so that the journal's order is the order of the changes.
+        server.keyspace.journal.append(propagation);
+        call.session.written = server.keyspace.journal.end();
+    }
     (outcome, suspended, call.keys.into_parts())
 }
 
@@ -282,6 +293,9 @@ impl<'s> Executor<'s> {
         reply: &mut Reply,
         mut everything: Option<&mut Held<'_>>,
     ) -> Done {
+        if !session.follow_user(&self.server.acl) {
+            return Done::Close;
+        }
         let last = match request.found {
             Found::Command(listed) => listed.id as u32,
             Found::Unknown | Found::UnknownSubcommand(_) => u32::MAX,
@@ -308,9 +322,11 @@ impl<'s> Executor<'s> {
             self.kept = None;
             everything.iter_mut().for_each(|held| held.let_go());
         }
-        let arguments = request.args.len();
-        let candidate = Candidate { spec, flags, arguments, session, server: self.server, over_limit };
-        if let Err(refusal) = admit(&candidate) {
+        let candidate =
+            Candidate { listed, flags, args: request.args, session, server: self.server, over_limit };
+        if !session.replays
+            && let Err(refusal) = admit(&candidate)
+        {
             return self.refuse(Some(listed), &refusal, session, reply);
         }
         if session.tracking.is_some() {
@@ -404,6 +420,10 @@ impl<'s> Executor<'s> {
         self.effects.actor = session.client.id;
         let mut clock = clock(self.now, &session.settings, session.no_touch);
         clock.keep_expired = server.pause.is_on();
+        if session.replays {
+            clock.now = NEVER;
+        }
+        self.effects.propagation.listen(server.keyspace.journal.verbs());
         if let (None, Some(hash)) = (&everything, request.hash) {
             let held = keep(&mut self.kept, &server.keyspace, hash, self.mark);
             let keys = View::new(&server.keyspace, held, session.db, clock, &mut self.effects);
@@ -498,10 +518,8 @@ impl<'s> Executor<'s> {
             self.server.stats.rejected(listed.id);
         }
         match listed {
-            Some(listed)
-                if listed.command.spec.flags.contains(Flags::TRANSACTION)
-                    && session.transaction.is_some() =>
-            {
+            // Even where there is no transaction, as in Redis.
+            Some(listed) if listed.command.spec.flags.contains(Flags::TRANSACTION) => {
                 // What is watched stays so: its shards may not be free.
                 session.end_transaction();
                 self.error(&error::exec_refused(refusal), reply);

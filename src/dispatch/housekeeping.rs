@@ -12,6 +12,7 @@ use super::settle;
 use crate::base::{alloc, clock::unix_ms};
 use crate::commands::Server;
 use crate::commands::account::note_latency;
+use crate::commands::server::aof::rewrite_if_due;
 use crate::commands::server::rdb::save_if_due;
 use crate::keyspace::{Effects, Held};
 use crate::observe::{Counter, Rate};
@@ -58,6 +59,7 @@ pub async fn housekeeping(server: Arc<Server>) {
             tidy += 1;
             tend_clients(&server, now, &mut next_clients);
             save_if_due(&server);
+            rewrite_if_due(&server);
             server.stats.turned(0, begun.elapsed().as_nanos() as u64);
         }
         server.stats.add(Counter::HousekeepingNanos, begun.elapsed().as_nanos() as u64);

@@ -15,10 +15,12 @@ mod execute;
 mod housekeeping;
 mod local;
 mod memory;
+mod replay;
 mod turn;
 
 pub use self::effects::settle;
 pub use self::execute::{Suspended, clock};
 pub use self::housekeeping::housekeeping;
 pub use self::local::Local;
+pub use self::replay::replayer;
 pub use self::turn::{Stop, TURN_REPLY, Turn};

@@ -27,6 +27,13 @@ impl Keyspace {
         self.settle_in(&mut self.lock(index), (index, db), hash, arrival, replaces)
     }
 
+    /// Makes room for so many keys in a database that has none yet.
+    pub fn reserve(&self, db: usize, keys: usize) {
+        for index in 0..self.shards() {
+            self.lock(index).db_mut(db).table.reserve(keys / self.shards());
+        }
+    }
+
     fn settle_in(
         &self,
         shard: &mut Shard,

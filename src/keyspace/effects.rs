@@ -1,5 +1,6 @@
 //! What a write causes, collected while it runs and handed over at one place after unlocking.
 
+use super::propagate::Propagation;
 use super::track::Stale;
 use super::value::Value;
 
@@ -26,6 +27,8 @@ pub struct Effects {
     pub ready: Vec<(usize, Box<[u8]>)>,
     /// Values taken out of the keyspace, to be freed after unlocking.
     pub garbage: Vec<Value>,
+    /// What the journal gets, before the locks are released.
+    pub propagation: Propagation,
     /// Keys that changed and that clients with client-side caching want to hear of.
     pub stale: Vec<Stale>,
     /// Whether such clients must hear that all keys have changed.

@@ -13,10 +13,13 @@ impl View<'_> {
     #[cold]
     pub fn expire_fields(&mut self, key: &[u8], fields: &[&[u8]]) {
         let Ok(Some(mut hash)) = self.write::<Hash>(key) else { return };
-        let removed = fields.iter().filter(|field| hash.remove(field)).count();
+        let removed: Vec<_> = fields.iter().copied().filter(|field| hash.remove(field)).collect();
         let emptied = hash.is_empty();
         drop(hash);
-        self.count_expired_fields(key, removed as u64);
+        for field in &removed {
+            self.propagate_also(&[b"HDEL", key, field]);
+        }
+        self.count_expired_fields(key, removed.len() as u64);
         self.event(key, EventClasses::HASH, "hexpired");
         if emptied {
             self.event(key, EventClasses::GENERIC, "del");
@@ -48,13 +51,17 @@ impl Place<'_> {
         let table = &mut self.database.table;
         let Some(hash) = table.large_mut::<Hash>(at) else { return 0 };
         let before = hash.next_expiry();
-        let removed = hash.expire_due(self.clock.now, budget).len();
+        let fields = hash.expire_due(self.clock.now, budget);
+        let removed = fields.len();
         if removed == 0 {
             return 0;
         }
         let (after, emptied) = (hash.next_expiry(), hash.is_empty());
         let key: Box<[u8]> = table.entry(at).key().into();
         self.database.field_deadline_moved(self.local, before, after);
+        for field in &fields {
+            self.effects.propagation.put_down(self.db, &[b"HDEL", &key, field]);
+        }
         self.database.watched.touch(&key);
         self.tracked.changed(&key, 0, self.counts, self.effects);
         self.note(EventClasses::HASH, "hexpired", &key);

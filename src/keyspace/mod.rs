@@ -9,6 +9,7 @@
 //!                      Waiters clients blocked on keys        (wait)
 //!                and Tracked: the keys that clients remember  (track)
 //!          ├─ Gate       lets one task have everything        (gate)
+//!          ├─ Journal    what was changed, in order           (propagate, journal)
 //!          └─ Snapshot   all entries as of one instant        (snapshot)
 //! ```
 //!
@@ -25,7 +26,9 @@ pub mod effects;
 pub mod entry;
 pub mod gate;
 mod guard;
+pub mod journal;
 mod prefetch;
+pub mod propagate;
 pub mod shard;
 pub mod snapshot;
 mod stored;
@@ -61,10 +64,12 @@ pub use self::digest::Digest;
 pub use self::effects::{Effects, Event};
 pub use self::entry::{Entry, EntryRef};
 pub use self::evict::{Eviction, Measure};
-pub use self::expire::ExpiryReport;
+pub use self::expire::{ExpiryReport, Lateness};
 pub use self::gate::Gate;
 pub use self::guard::RefMut;
+pub use self::journal::Journal;
 pub use self::lock::{Held, Plan};
+pub use self::propagate::{Propagation, Verbs};
 pub use self::relocate::Lifted;
 pub use self::shard::{Counts, Remains, Shard};
 pub use self::snapshot::{Frozen, Meter, Size, Snapshot};
@@ -81,8 +86,11 @@ pub struct Keyspace {
     databases: usize,
     /// Whether a snapshot is under way.
     snapshot: Arc<AtomicBool>,
+    lateness: Mutex<Lateness>,
     /// Lets one task have all shards for itself.
     pub gate: Gate,
+    /// What has been changed, in order.
+    pub journal: Journal,
 }
 
 /// How often a lock is tried before the thread is put to sleep, with a pause of some ten ns after each.
@@ -122,7 +130,9 @@ impl Keyspace {
             bits,
             databases,
             snapshot: Arc::default(),
+            lateness: Mutex::default(),
             gate: Gate::new(threads),
+            journal: Journal::default(),
         }
     }
 
@@ -218,12 +228,19 @@ impl Keyspace {
         self.shards.iter().map(|cell| counter(&cell.counts)).sum()
     }
 
+    /// Number of keys in each shard, of all databases together.
+    pub fn shard_sizes(&self) -> Vec<usize> {
+        let keys = |cell: &CachePadded<Cell>| (0..self.databases).map(|db| cell.counts.keys(db)).sum();
+        self.shards.iter().map(keys).collect()
+    }
+
     /// Sets the counters of hits, misses and expired keys to zero.
     pub fn reset_counters(&self) {
         for (index, cell) in self.shards.iter().enumerate() {
             let _locked = self.lock(index);
             cell.counts.reset();
         }
+        *self.lateness.lock() = Lateness::default();
     }
 
     /// Takes a watcher's keys back, each under its own lock.

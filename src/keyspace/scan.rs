@@ -112,13 +112,19 @@ impl View<'_> {
         let (keyspace, db, clock) = (self.keyspace(), self.db(), self.clock());
         let hash = Keyspace::hash(key);
         let index = keyspace.shard_of(hash);
+        let holds = self.holds_shards();
         self.with_shard(index, |shard, effects| {
             let (database, tracked) = shard.parts(db);
             let (counts, local) = (keyspace.counts(index), keyspace.local(hash));
             let Some(at) = database.table.find(local, key) else { return false };
             let expired = database.table.entry(at).deadline().is_some_and(|deadline| deadline <= clock.now);
             if expired {
-                Place { database, tracked, counts, effects, clock, db, local }.expire_entry(at);
+                Place { database, tracked, counts, effects: &mut *effects, clock, db, local }
+                    .expire_entry(at);
+                if !holds {
+                    // The shard's lock ends here.
+                    keyspace.journal.append(&mut effects.propagation);
+                }
             }
             expired
         })

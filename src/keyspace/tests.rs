@@ -32,6 +32,7 @@ impl Fixture {
     fn clock(&self) -> Clock {
         Clock {
             now: self.now,
+            wall: self.now,
             lfu: None,
             no_touch: false,
             events: EventClasses::EXPIRED,

@@ -154,7 +154,8 @@ mod tests {
     use super::super::{Clock, Plan};
     use super::*;
 
-    const CLOCK: Clock = Clock { now: 1, lfu: None, no_touch: false, keep_expired: false, events: 0 };
+    const CLOCK: Clock =
+        Clock { now: 1, lfu: None, no_touch: false, keep_expired: false, events: 0, wall: 1 };
 
     fn with<R>(keyspace: &Keyspace, effects: &mut Effects, work: impl FnOnce(&mut View<'_>) -> R) -> R {
         let held = keyspace.hold(Plan::Everything);

@@ -48,8 +48,11 @@ pub enum Expiry {
 /// The time and the switches under which a command runs.
 #[derive(Clone, Copy)]
 pub struct Clock {
-    /// Unix time in ms: constant while a command, a transaction or a script runs.
+    /// Unix time in ms: constant while a command, a transaction or a script runs. A replay of the journal has
+    /// [`NEVER`](crate::types::hash::NEVER) instead: what has expired since was there then.
     pub now: i64,
+    /// Unix time in ms, even for a replay.
+    pub wall: i64,
     /// Whether access clocks hold LFU counters instead of LRU seconds.
     pub lfu: Option<Lfu>,
     /// Whether the client asked not to touch access clocks.
@@ -127,6 +130,12 @@ impl<'a> View<'a> {
     #[inline]
     pub fn now(&self) -> i64 {
         self.clock.now
+    }
+
+    /// Unix time in ms, even while the journal is replayed and nothing expires.
+    #[inline]
+    pub fn wall(&self) -> i64 {
+        self.clock.wall
     }
 
     /// The time and the switches under which the command runs.
@@ -247,10 +256,34 @@ impl<'a> View<'a> {
         }
     }
 
-    /// Sets an integer; the deadline of the key stays.
-    pub fn set_integer(&mut self, key: &[u8], value: i64) {
-        let mut text = IntText::new();
-        self.set_string(key, text.format(value).as_bytes(), Expiry::Keep);
+    /// Changes a string that is an integer and says so, as [`View::changed`] does: `change` gets the string, if the
+    /// key is there, and gives the new integer. The deadline of the key stays.
+    ///
+    /// # Errors
+    /// If the key holds another type, and those of `change`; then nothing has changed.
+    #[inline]
+    pub fn update_integer<E: From<WrongType>>(
+        &mut self,
+        key: &[u8],
+        event: &'static str,
+        change: impl FnOnce(Option<StrRef<'_>>) -> Result<i64, E>,
+    ) -> Result<i64, E> {
+        let mut place = self.place(key);
+        let value = match place.find(key, Access::Write) {
+            None => {
+                let value = change(None)?;
+                let text = IntText::new().format(value).as_bytes().to_vec();
+                place.insert(Entry::with_string(key, &text, None, place.fresh_clock()));
+                value
+            }
+            Some(at) => {
+                let value = change(Some(place.database.table.entry(at).string().ok_or(WrongType)?))?;
+                place.database.open(at, place.local).set_integer(value);
+                value
+            }
+        };
+        place.changed(key, EventClasses::STRING, event);
+        Ok(value)
     }
 
     /// Opens an existing string for changing it in place.
@@ -306,18 +339,13 @@ impl<'a> View<'a> {
     /// Says that a key was changed: watchers, blocked clients, keyspace events and the count of changes follow.
     #[inline]
     pub fn changed(&mut self, key: &[u8], class: u32, event: &'static str) {
-        self.effects.dirty += 1;
-        self.touch(key);
-        self.event(key, class, event);
+        self.place(key).changed(key, class, event);
     }
 
     /// Tells watchers, those who remember the key and blocked clients that it was changed, without counting or naming a change.
     #[inline]
     pub fn touch(&mut self, key: &[u8]) {
-        let mut place = self.place(key);
-        place.database.watched.touch(key);
-        place.tracked.changed(key, place.effects.actor, place.counts, place.effects);
-        place.wake(key);
+        self.place(key).touched(key);
     }
 
     /// Has the clients that are blocked on a key try again, though it counts as unchanged for watchers.
@@ -351,6 +379,11 @@ impl<'a> View<'a> {
     /// Ends the view and gives back what it was made of.
     pub fn into_parts(self) -> (Held<'a>, &'a mut Effects) {
         (self.held, self.effects)
+    }
+
+    /// Whether any shard is held.
+    pub(super) fn holds_shards(&self) -> bool {
+        !matches!(self.held, Held::Nothing)
     }
 
     /// Lets `work` have a shard that is held, or locks it for that long.
@@ -410,6 +443,7 @@ impl<'v> Place<'v> {
     pub(super) fn expire_entry(&mut self, at: Position) {
         let entry = self.database.remove(at);
         let key = entry.as_ref().key();
+        self.effects.propagation.expired(self.db, key);
         self.gone(key);
         self.note(EventClasses::EXPIRED, "expired", key);
         self.counts.count_expired();
@@ -421,6 +455,22 @@ impl<'v> Place<'v> {
     pub(super) fn gone(&mut self, key: &[u8]) {
         self.database.watched.touch(key);
         self.tracked.changed(key, 0, self.counts, self.effects);
+        self.wake(key);
+    }
+
+    /// See [`View::changed`].
+    #[inline]
+    fn changed(&mut self, key: &[u8], class: u32, event: &'static str) {
+        self.effects.dirty += 1;
+        self.touched(key);
+        self.note(class, event, key);
+    }
+
+    /// See [`View::touch`].
+    #[inline]
+    fn touched(&mut self, key: &[u8]) {
+        self.database.watched.touch(key);
+        self.tracked.changed(key, self.effects.actor, self.counts, self.effects);
         self.wake(key);
     }
 
@@ -500,6 +550,7 @@ impl Clock {
         );
         Clock {
             now,
+            wall: now,
             lfu: lfu.then_some(Lfu {
                 log_factor: settings.memory.lfu_log_factor,
                 decay_minutes: settings.memory.lfu_decay_minutes,
@@ -513,9 +564,9 @@ impl Clock {
     /// The access clock of a new entry.
     pub fn fresh(&self) -> u32 {
         match self.lfu {
-            None => lru_seconds(self.now),
+            None => lru_seconds(self.wall),
             // A new key starts at 5, so that it is not the first to go.
-            Some(_) => minutes(self.now) << 8 | 5,
+            Some(_) => minutes(self.wall) << 8 | 5,
         }
     }
 
@@ -535,10 +586,10 @@ impl Clock {
     #[inline]
     pub fn touched(&self, old: u32) -> u32 {
         match self.lfu {
-            None => lru_seconds(self.now),
+            None => lru_seconds(self.wall),
             Some(lfu) => {
-                let counter = lfu.counter(old, self.now);
-                minutes(self.now) << 8 | lfu.increment(counter)
+                let counter = lfu.counter(old, self.wall);
+                minutes(self.wall) << 8 | lfu.increment(counter)
             }
         }
     }

@@ -27,10 +27,12 @@ use tokio::time::error::Elapsed;
 
 use super::socket::Socket;
 use super::write::{Flow, send};
+use crate::acl::Identity;
 use crate::base::clock;
 use crate::client::{Client, ClientFlags, Ending, ReplyMode, Running, Session, Sink};
 use crate::commands::Server;
 use crate::commands::blocking::{Unblock, give_up};
+use crate::commands::wait;
 use crate::dispatch::{Stop, Suspended, Turn};
 use crate::observe::Counter;
 use crate::resp::{Batch, Limits, Parser, Progress, Protocol, Reply};
@@ -89,11 +91,11 @@ impl Connection {
         let config_version = server.config.version();
         let settings = server.config.settings();
         server.clients.limits.refresh(config_version, &settings);
-        let authenticated = settings.security.requirepass.is_none();
+        let identity = Identity::new(&server.acl);
         Connection {
             server,
             socket,
-            session: Session::new(client, settings, authenticated),
+            session: Session::new(client, settings, identity),
             input: BytesMut::new(),
             parser: Parser::new(),
             batch: Batch::new(),
@@ -455,8 +457,12 @@ impl Connection {
 
     /// Waits until a client that is blocked on keys is answered, gives up, or goes away.
     async fn wait_for_keys(&mut self, suspended: &Suspended) -> io::Result<Flow> {
-        let Suspended { blocked, deadline } = suspended;
-        let answer = self.wait(answer(suspended, *deadline)).await;
+        let Suspended { blocked, deadline, durable } = suspended;
+        let answer = match *durable {
+            None => self.wait(answer(suspended, *deadline)).await,
+            // Apart, since it is rare and would make every connection's task larger.
+            Some(position) => Box::pin(self.wait_for_the_disk(suspended, *deadline, position)).await,
+        };
         // Whatever has ended the waiting, nobody serves the client from here on.
         blocked.claim();
         let waits = &blocked.waits;
@@ -472,9 +478,24 @@ impl Connection {
         Ok(Flow::GoOn)
     }
 
-    /// Writes the replies, then what others have for the client.
+    async fn wait_for_the_disk(
+        &mut self,
+        suspended: &Suspended,
+        deadline: Option<i64>,
+        position: u64,
+    ) -> io::Result<Option<Option<Vec<u8>>>> {
+        let server = Arc::clone(&self.server);
+        self.wait(answer_when_durable(&server, suspended, deadline, position)).await
+    }
+
+    /// Writes the replies, then what others have for the client. Replies wait until what they tell of may be told.
     async fn flush(&mut self) -> io::Result<Flow> {
         let client = Arc::clone(&self.session.client);
+        let journal = &self.server.keyspace.journal;
+        if let Some(position) = journal.must_wait().filter(|_| !self.reply.is_empty()) {
+            // Apart, since it is rare and would make every connection's task larger.
+            Box::pin(journal.may_tell(position)).await;
+        }
         loop {
             while self.reply.len() < JOINED
                 && let Some(frame) = client.outbox.take_one(JOINED)
@@ -528,6 +549,25 @@ impl Drop for Connection {
     fn drop(&mut self) {
         self.session.client.outbox.take_back();
         self.server.forget(&mut self.session);
+    }
+}
+
+/// The answer to a client that waits until what it wrote is on disk; none if it gives up at its deadline.
+async fn answer_when_durable(
+    server: &Server,
+    suspended: &Suspended,
+    deadline: Option<i64>,
+    position: u64,
+) -> Option<Vec<u8>> {
+    let on_disk = async {
+        server.keyspace.journal.durable(position).await;
+        let mut reply = Reply::new(suspended.blocked.waits.protocol);
+        wait::tell(&mut reply, true);
+        Some(reply.take())
+    };
+    tokio::select! {
+        answer = answer(suspended, deadline) => answer,
+        answer = on_disk => answer,
     }
 }
 

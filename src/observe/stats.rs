@@ -48,6 +48,12 @@ pub enum Counter {
     ExceededNanos,
     /// AUTH attempts that failed.
     DeniedAuth,
+    /// Commands that users may not run.
+    DeniedCommand,
+    /// Commands about keys that users may not use.
+    DeniedKey,
+    /// Commands about channels that users may not use.
+    DeniedChannel,
     /// Turns of connections and rounds of the housekeeper.
     Turns,
     /// Nanoseconds spent in those.

@@ -1,4 +1,5 @@
 //! Persistence: formats, which are pure, apart from the lifecycle of files.
 
+pub mod aof;
 pub mod rdb;
 pub mod snapshot;

@@ -11,6 +11,7 @@ use parking_lot::{Mutex, MutexGuard};
 use super::library::{self, Metadata};
 use super::vm::{Code, Kind, Registered};
 use super::{Refused, Running, ScriptFlags, Vm};
+use crate::base::reaper;
 
 /// The interpreter of functions and their libraries.
 #[derive(Default)]
@@ -105,11 +106,11 @@ impl Libraries {
         let old = self.shelf.remove(&name);
         if let Some(taken) = self.shelf.taken(&library) {
             let refused = refused(&[b"Function ", taken, b" already exists"]);
-            self.forget(library);
+            self.forget(&library);
             self.shelf.extend(old);
             return Err(refused);
         }
-        old.into_iter().for_each(|old| self.forget(old));
+        old.into_iter().for_each(|old| self.forget(&old));
         self.shelf.insert(library);
         Ok(name)
     }
@@ -136,13 +137,17 @@ impl Libraries {
     pub fn delete(&mut self, name: &[u8]) -> bool {
         let library = self.shelf.remove(name);
         let found = library.is_some();
-        library.into_iter().for_each(|library| self.forget(library));
+        library.into_iter().for_each(|library| self.forget(&library));
         found
     }
 
-    /// Deletes all libraries, and the interpreter.
-    pub fn flush(&mut self) {
-        *self = Libraries::default();
+    /// Deletes all libraries, and the interpreter, on the background thread or here.
+    pub fn flush(&mut self, in_background: bool) {
+        let old = std::mem::take(self);
+        if in_background {
+            // The interpreter counts as one more.
+            reaper::bury(old.shelf.functions.len() + 1, 0, old);
+        }
     }
 
     /// The libraries by name.
@@ -176,7 +181,7 @@ impl Libraries {
         let mut fresh = Shelf::default();
         let outcome = self.fill(&mut fresh, running, &codes).and_then(|()| self.collisions(&fresh, policy));
         if let Err(refused) = outcome {
-            fresh.libraries.into_values().for_each(|library| self.forget(library));
+            fresh.libraries.into_values().for_each(|library| self.forget(&library));
             return Err(refused);
         }
         for library in fresh.libraries.into_values() {
@@ -191,7 +196,7 @@ impl Libraries {
             let library = self.make(running, code, |name, _| fresh.libraries.contains_key(name))?;
             if let Some(taken) = fresh.taken(&library) {
                 let refused = refused(&[b"Function ", taken, b" already exists"]);
-                self.forget(library);
+                self.forget(&library);
                 return Err(refused);
             }
             fresh.insert(library);
@@ -206,7 +211,7 @@ impl Libraries {
         match policy {
             RestorePolicy::Flush => {
                 let old = std::mem::take(&mut self.shelf);
-                old.libraries.into_values().for_each(|library| self.forget(library));
+                old.libraries.into_values().for_each(|library| self.forget(&library));
                 return Ok(());
             }
             RestorePolicy::Append => {
@@ -238,7 +243,7 @@ impl Libraries {
         Ok(self.vm.as_mut().expect("just made"))
     }
 
-    fn forget(&mut self, library: Library) {
+    fn forget(&mut self, library: &Library) {
         if let Some(vm) = &mut self.vm {
             library.functions.iter().for_each(|function| vm.forget(function.code));
         }

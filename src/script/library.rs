@@ -38,7 +38,7 @@ pub fn split(code: &[u8]) -> Result<Metadata<'_>, Vec<u8>> {
     for part in parts {
         match part.split_at_checked(5) {
             Some((key, value)) if key.eq_ignore_ascii_case(b"name=") => {
-                if name.replace(value).is_some() {
+                if name.replace(unquoted(value)).is_some() {
                     return Err(b"Invalid metadata value, name argument was given multiple times".to_vec());
                 }
             }
@@ -51,6 +51,14 @@ pub fn split(code: &[u8]) -> Result<Metadata<'_>, Vec<u8>> {
         return Err([b"Engine '", engine, b"' not found"].concat());
     }
     Ok(Metadata { name, body })
+}
+
+/// A value without the quotes around it. Names need none, so nothing inside is escaped.
+fn unquoted(value: &[u8]) -> &[u8] {
+    match value {
+        [b'"', inner @ .., b'"'] | [b'\'', inner @ .., b'\''] => inner,
+        _ => value,
+    }
 }
 
 /// Checks the name of a library or a function.
@@ -153,6 +161,7 @@ mod tests {
     fn names_and_codes() {
         let good = Metadata { name: b"l_1", body: b"\nx" };
         assert_eq!(split(b"#!LUA  name=l_1\nx"), Ok(good));
+        assert_eq!(split(b"#!lua name=\"l\"\n").map(|library| library.name), Ok(&b"l"[..]));
         let told = |code: &[u8]| String::from_utf8(split(code).expect_err("no library")).expect("text");
         assert_eq!(told(b"return 1"), "Missing library metadata");
         assert_eq!(told(b"#!lua name=a"), "Invalid library metadata");

@@ -259,6 +259,8 @@ unsafe fn answer(state: *mut lua_State, raises: bool) -> c_int {
     unsafe {
         let slot = &*ffi::lua_touserdata(state, ffi::lua_upvalueindex(1)).cast::<Slot>();
         run_command(state, slot);
+        // Many arguments may have used up the stack.
+        ffi::lua_settop(state, 0);
         let bytes: *const [u8] = match slot.in_flight.borrow().last() {
             Some(reply) => ptr::from_ref(reply.as_bytes()),
             None => ptr::from_ref(&[]),

@@ -18,7 +18,7 @@ pub fn warn_of_its_limit() {
     tracing::warn!(
         "WARNING Memory is limited to {limit} bytes by the control group of this process, and maxmemory is not set: \
          the system kills the server when it needs more. Suggested: maxmemory {}mb",
-        limit / 100 * SHARE >> 20
+        (limit / 100 * SHARE) >> 20
     );
 }
 

@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::commands::Server;
-use crate::commands::server::ShutdownRequest;
 use crate::commands::server::rdb::save_finally;
+use crate::commands::server::{ShutdownRequest, aof};
 use crate::config::{Settings, ShutdownFlags};
 
 /// How long clients may take for replies that they have earned.
@@ -87,6 +87,7 @@ async fn finish(server: &Arc<Server>, request: ShutdownRequest, refuse: Option<S
     server.shutdown.ask();
     drop(refuse);
     drain(server).await;
+    close_log(server).await;
     remove_socket(&settings);
     tracing::warn!("Redis is now ready to exit, bye bye...");
     true
@@ -119,6 +120,17 @@ async fn save(server: &Arc<Server>) -> bool {
     let server = Arc::clone(server);
     let saved = tokio::task::spawn_blocking(move || save_finally(&server)).await;
     matches!(saved, Ok(Ok(())))
+}
+
+/// Has the last changes on disk.
+async fn close_log(server: &Arc<Server>) {
+    if !server.keyspace.journal.is_on() {
+        return;
+    }
+    tracing::info!("Calling fsync() on the AOF file.");
+    let server = Arc::clone(server);
+    // Whether it has worked, the log says.
+    let _ = tokio::task::spawn_blocking(move || aof::close(&server)).await;
 }
 
 /// Lets connections write the replies of commands that have run.

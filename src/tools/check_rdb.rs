@@ -61,7 +61,7 @@ pub(super) fn main(args: &[OsString]) -> ExitCode {
 ///
 /// # Errors
 /// If writing to `out` fails.
-fn check(name: &str, file: impl Read, out: &mut impl Write) -> io::Result<bool> {
+pub(super) fn check(name: &str, file: impl Read, out: &mut impl Write) -> io::Result<bool> {
     writeln!(out, "[offset 0] Checking RDB file {name}")?;
     let mut counts = Counts::default();
     let mut reader = match Reader::new(file, Limits::default()) {

@@ -1,5 +1,6 @@
 //! Programs that share the server's binary: the name under which it is called tells which one runs.
 
+mod check_aof;
 mod check_rdb;
 
 use std::ffi::{OsStr, OsString};
@@ -10,6 +11,7 @@ use std::process::ExitCode;
 pub fn run(args: &[OsString]) -> Option<ExitCode> {
     let name = Path::new(args.first()?).file_name().and_then(OsStr::to_str)?;
     match name {
+        "redis-check-aof" => Some(check_aof::main(args)),
         "redis-check-rdb" => Some(check_rdb::main(args)),
         _ => None,
     }

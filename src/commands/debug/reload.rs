@@ -33,7 +33,7 @@ pub(super) fn reload(call: &mut Call<'_>) -> Outcome {
 
 /// Empties all databases, as if nothing had been in them, and forgets all functions.
 fn flush(call: &mut Call<'_>) {
-    call.server.functions.lock().flush();
+    call.server.functions.lock().flush(false);
     let selected = call.keys.db();
     for db in 0..call.server.keyspace.databases() {
         call.keys.select(db);

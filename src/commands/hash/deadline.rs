@@ -1,5 +1,8 @@
 //! Deadlines of fields: setting, asking for and clearing them.
 
+use smallvec::SmallVec;
+
+use crate::base::num::IntText;
 use crate::command::row::*;
 use crate::command::{Error, args, error};
 use crate::config::EventClasses;
@@ -115,7 +118,7 @@ struct Request<'a> {
 
 impl<'a> Request<'a> {
     fn parse(call: &Call<'a>, span: Span) -> Result<Self, Error> {
-        let at = span.parse(call.args[2], call.keys.now(), call.spec.name)?;
+        let at = span.parse(call.args[2], call.keys.wall(), call.spec.name)?;
         let mut args = call.args_from(3);
         let conditions = [
             ("NX", Condition::NoDeadline),
@@ -151,6 +154,7 @@ fn set(call: &mut Call<'_>, span: Span) -> Outcome {
     let Request { at, condition, fields } = request?;
     call.reply.array(fields.len());
     let (mut set, mut removed) = (0, 0);
+    let mut hit: SmallVec<[&[u8]; 4]> = SmallVec::new();
     for field in fields {
         let outcome =
             hash.as_mut().map_or(SetDeadline::NoField, |hash| hash.set_deadline(field, at, condition, now));
@@ -162,6 +166,9 @@ fn set(call: &mut Call<'_>, span: Span) -> Outcome {
         });
         set += u64::from(outcome == SetDeadline::Set);
         removed += u64::from(outcome == SetDeadline::Removed);
+        if matches!(outcome, SetDeadline::Set | SetDeadline::Removed) {
+            hit.push(field);
+        }
     }
     let emptied = hash.as_ref().is_some_and(|hash| hash.is_empty());
     drop(hash);
@@ -169,11 +176,30 @@ fn set(call: &mut Call<'_>, span: Span) -> Outcome {
         call.keys.changed(key, EventClasses::HASH, if removed > 0 { "hdel" } else { "hexpire" });
         call.keys.effects.dirty += set + removed - 1;
         call.keys.count_expired_fields(key, removed);
+        if call.keys.propagates() {
+            propagate(call, at, fields.len(), &hit, removed > 0);
+        }
     }
     if emptied {
         call.keys.event(key, EventClasses::GENERIC, "del");
     }
     DONE
+}
+
+/// Tells the journal which fields were given a deadline, or removed because it is over already.
+fn propagate(call: &mut Call<'_>, at: i64, named: usize, hit: &[&[u8]], removed: bool) {
+    let key = call.args[1];
+    if removed {
+        return hit.iter().for_each(|field| call.keys.propagate_instead(&[b"HDEL", key, field]));
+    }
+    let (mut time, mut count) = (IntText::new(), IntText::new());
+    // Between the time and the number of fields: a condition, perhaps, and FIELDS.
+    let words = &call.args[3..call.args.len() - named - 1];
+    let mut args: Vec<&[u8]> = vec![b"HPEXPIREAT", key, time.format(at).as_bytes()];
+    args.extend_from_slice(words);
+    args.push(count.format(hit.len() as i64).as_bytes());
+    args.extend_from_slice(hit);
+    call.keys.propagate_instead(&args);
 }
 
 fn get(call: &mut Call<'_>, span: Span) -> Outcome {

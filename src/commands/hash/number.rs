@@ -62,6 +62,8 @@ fn hincrbyfloat(call: &mut Call<'_>) -> Outcome {
         let text = new.to_human_text();
         Ok((text.clone(), text))
     })?;
+    // Others may reckon otherwise.
+    call.keys.propagate_instead(&[b"HSET", call.args[1], call.args[2], &text]);
     call.reply.bulk(&text);
     DONE
 }

@@ -5,6 +5,7 @@
 
 use std::sync::atomic::Ordering;
 
+use crate::base::num::IntText;
 use crate::command::row::*;
 use crate::command::{Error, args, error};
 use crate::config::EventClasses;
@@ -152,19 +153,33 @@ fn decode(payload: &[u8], limits: &Limits) -> Result<Value, Error> {
     })
 }
 
+/// The journal gets a deadline instead of a time to live.
+fn propagate_deadline(call: &mut Call<'_>, deadline: i64) {
+    let mut at = IntText::new();
+    let mut args = call.args.to_vec();
+    args[2] = at.format(deadline).as_bytes();
+    args.push(b"ABSTTL");
+    call.keys.propagate_instead(&args);
+}
+
 fn install(call: &mut Call<'_>, options: &Options, value: Value) -> Outcome {
     let (key, now) = (call.args[1], call.keys.now());
     let deleted = options.replace && call.keys.delete(key);
-    let deadline = options.deadline(now);
+    let deadline = options.deadline(call.keys.wall());
     if deadline.is_none_or(|at| at > now) {
         let clock = call.keys.clock().restored(options.idle_seconds, options.frequency);
         call.keys.put_down(key, Lifted::new(value, deadline, clock));
         call.keys.changed(key, EventClasses::GENERIC, "restore");
+        if let Some(at) = deadline.filter(|_| !options.absolute && call.keys.propagates()) {
+            propagate_deadline(call, at);
+        }
     } else {
         // It has expired already; what may be large is freed later.
         call.keys.effects.garbage.push(value);
         if deleted {
             call.keys.changed(key, EventClasses::GENERIC, "del");
+            let verb: &[u8] = if call.settings().memory.lazyfree_server_del { b"UNLINK" } else { b"DEL" };
+            call.keys.propagate_instead(&[verb, key]);
         }
     }
     call.reply.ok();

@@ -1,10 +1,12 @@
 //! Deadlines of keys: setting, asking and clearing them.
 
+use crate::base::num::IntText;
 use crate::command::row::*;
 use crate::command::{Args, Error, args, error};
 use crate::config::EventClasses;
 use crate::keyspace::Access;
 
+use super::super::call::propagate_expired;
 use super::super::{Call, Command, DONE, Outcome};
 use super::{GROUP, row};
 
@@ -158,7 +160,8 @@ impl Conditions {
 fn expire(call: &mut Call<'_>, unit: Unit, origin: Origin) -> Outcome {
     let (key, now) = (call.args[1], call.keys.now());
     let conditions = Conditions::read(call.args_from(3))?;
-    let deadline = deadline(args::int(call.args[2])?, unit, if origin == Origin::Now { now } else { 0 });
+    let origin_ms = if origin == Origin::Now { call.keys.wall() } else { 0 };
+    let deadline = deadline(args::int(call.args[2])?, unit, origin_ms);
     let deadline = deadline.ok_or_else(|| error::invalid_expire(call.spec.name))?;
     let old = call.keys.find(key, Access::Write).map(|entry| entry.deadline());
     if old.is_none_or(|old| !conditions.allow(old, deadline)) {
@@ -168,15 +171,28 @@ fn expire(call: &mut Call<'_>, unit: Unit, origin: Origin) -> Outcome {
     if deadline <= now {
         call.keys.delete(key);
         call.keys.changed(key, EventClasses::GENERIC, "del");
+        propagate_expired(call, key);
     } else {
         call.keys.set_deadline(key, Some(deadline));
         call.keys.changed(key, EventClasses::GENERIC, "expire");
+        if call.keys.propagates() {
+            propagate_deadline(call, deadline);
+        }
     }
     call.reply.int(1);
     DONE
 }
 
 /// A time in Unix ms, if it can be represented; it may lie in the past.
+/// The journal gets a deadline, whatever the client gave; conditions stay.
+fn propagate_deadline(call: &mut Call<'_>, deadline: i64) {
+    let mut at = IntText::new();
+    let mut args = call.args.to_vec();
+    args[0] = b"PEXPIREAT";
+    args[2] = at.format(deadline).as_bytes();
+    call.keys.propagate_instead(&args);
+}
+
 fn deadline(amount: i64, unit: Unit, origin_ms: i64) -> Option<i64> {
     let ms = if unit == Unit::Seconds { amount.checked_mul(1000)? } else { amount };
     ms.checked_add(origin_ms)

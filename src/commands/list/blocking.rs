@@ -98,6 +98,7 @@ fn multi_pop(call: &mut Call<'_>) -> Outcome {
 fn move_when_there(call: &mut Call<'_>, ends: (End, End), timeout: &[u8]) -> Outcome {
     let deadline = deadline(timeout, call.keys.now())?;
     if move_one(call, ends)? {
+        propagate_move(call, ends);
         return DONE;
     }
     if call.nested {
@@ -108,6 +109,21 @@ fn move_when_there(call: &mut Call<'_>, ends: (End, End), timeout: &[u8]) -> Out
     wait(call, &call.args[1..2], deadline)
 }
 
+/// The journal gets the command that doesn't wait.
+fn propagate_move(call: &mut Call<'_>, (from, to): (End, End)) {
+    let side = |end| -> &[u8] {
+        match end {
+            End::Head => b"left",
+            End::Tail => b"right",
+        }
+    };
+    let (source, destination) = (call.args[1], call.args[2]);
+    match call.args.len() {
+        4 => call.keys.propagate_instead(&[b"RPOPLPUSH", source, destination]),
+        _ => call.keys.propagate_instead(&[b"LMOVE", source, destination, side(from), side(to)]),
+    }
+}
+
 fn wait(call: &mut Call<'_>, keys: &[&[u8]], deadline: Option<i64>) -> Result<super::super::Next, Error> {
     call.block(Block {
         keys: keys.iter().map(|key| key.to_vec()).collect(),
@@ -115,6 +131,7 @@ fn wait(call: &mut Call<'_>, keys: &[&[u8]], deadline: Option<i64>) -> Result<su
         wants: Type::List,
         wakes_on_loss: false,
         again: None,
+        durable: None,
         timeout_reply: Reply::null_array,
     })
 }

@@ -1,5 +1,6 @@
 //! Taking elements from an end: LPOP, RPOP, LMPOP.
 
+use crate::base::num::IntText;
 use crate::command::row::*;
 use crate::command::{Args, Error, args, error};
 use crate::keyspace::WrongType;
@@ -127,6 +128,7 @@ pub(super) fn pop_one(
     let emptied = list.is_empty();
     drop(list);
     popped(call, key, end, 1, emptied);
+    call.keys.propagate_instead(&[verb(end), key]);
     Ok(true)
 }
 
@@ -157,6 +159,7 @@ fn pop_some(
     let emptied = list.is_empty();
     drop(list);
     popped(call, key, end, count, emptied);
+    call.keys.propagate_instead(&[verb(end), key, IntText::new().format(count as i64).as_bytes()]);
     Ok(Some(match reference {
         Some(list) => Next::Later(Box::new(move |reply| write_end(reply, &list, end, count))),
         None => Next::Done,
@@ -164,6 +167,14 @@ fn pop_some(
 }
 
 /// Answers `count` elements as an array, beginning with the one at `end`.
+/// The command that pops at an end of one list.
+fn verb(end: End) -> &'static [u8] {
+    match end {
+        End::Head => b"LPOP",
+        End::Tail => b"RPOP",
+    }
+}
+
 fn write_end(reply: &mut Reply, list: &List, end: End, count: usize) {
     reply.array(count);
     match end {

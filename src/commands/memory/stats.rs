@@ -37,7 +37,7 @@ const ABOUT_PARTS: [Row; 10] = [
     ("clients.slaves", |_| Count(0)),
     ("clients.normal", |picture| Count(picture.memory.clients)),
     ("cluster.links", |_| Count(0)),
-    ("aof.buffer", |_| Count(0)),
+    ("aof.buffer", |picture| Count(picture.memory.aof_buffer)),
     ("lua.caches", |picture| Count(picture.memory.script_texts)),
     ("functions.caches", |picture| Count(picture.memory.function_texts)),
 ];

@@ -136,13 +136,14 @@ fn delete(call: &mut Call<'_>) -> Outcome {
 }
 
 fn flush(call: &mut Call<'_>) -> Outcome {
-    match call.args {
-        [_, _] => {}
-        [_, _, mode] if mode.eq_ignore_ascii_case(b"sync") || mode.eq_ignore_ascii_case(b"async") => {}
+    let in_background = match call.args {
+        [_, _] => call.settings().memory.lazyfree_user_flush,
+        [_, _, mode] if mode.eq_ignore_ascii_case(b"sync") => false,
+        [_, _, mode] if mode.eq_ignore_ascii_case(b"async") => true,
         [_, _, _] => return Err(error::FUNCTION_FLUSH_MODE),
         _ => return Err(error::subcommand_syntax(call.args)),
-    }
-    call.server.functions.lock().flush();
+    };
+    call.server.functions.lock().flush(in_background);
     changed(call);
     call.reply.ok();
     DONE

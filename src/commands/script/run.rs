@@ -1,5 +1,6 @@
 //! Running a script: its admission, and the commands that it calls.
 
+use crate::acl::Context;
 use crate::base::clock::monotonic_ns;
 use crate::base::num::parse_i64;
 use crate::client::Source;
@@ -8,7 +9,7 @@ use crate::command::spec::Flags;
 use crate::commands::account::account;
 use crate::commands::server::monitor;
 use crate::commands::server::rdb::write_refusal;
-use crate::commands::{Call, DONE, Found, Outcome};
+use crate::commands::{Call, DONE, Found, Listed, Outcome, permission};
 use crate::keyspace::Plan;
 use crate::resp::Reply;
 use crate::script::{Code, Failure, Host, Run, ScriptFlags, Sha, Vm};
@@ -35,7 +36,8 @@ fn run(call: &mut Call<'_>, by_sha: bool, reads_only: bool) -> Outcome {
         return Err(error::NOSCRIPT);
     }
     let count = call.args_from(2).int()?;
-    let (keys, args) = split(&call.args[3..], count)?;
+    let args = &call.args[3..];
+    let (keys, args) = args.split_at(key_count(count, args)?);
     let server = call.server;
     let scripts = &server.scripts;
     let mut state = scripts.lock();
@@ -68,19 +70,18 @@ fn run_function(call: &mut Call<'_>, reads_only: bool) -> Outcome {
     let function = libraries.find(name).ok_or(error::FUNCTION_NOT_FOUND)?;
     let count = parse_i64(call.args[2]).ok_or(error::FUNCTION_KEYS)?;
     let args = &call.args[3..];
-    let (keys, args) = split(args, count)?;
+    let (keys, args) = args.split_at(key_count(count, args)?);
     let run = Run { name, keys, args };
     let vm = libraries.vm(&server.scripts.running)?;
     execute(call, vm, &run, (function.code, function.flags), reads_only)
 }
 
-/// Splits arguments into so many keys and the rest.
-fn split<'a, 'b>(args: &'a [&'b [u8]], keys: i64) -> Result<(&'a [&'b [u8]], &'a [&'b [u8]]), Error> {
+/// How many of the arguments are keys.
+fn key_count(keys: i64, args: &[&[u8]]) -> Result<usize, Error> {
     if keys > args.len() as i64 {
         return Err(error::SCRIPT_KEYS_BEYOND_ARGS);
     }
-    let keys = usize::try_from(keys).map_err(|_| error::SCRIPT_KEYS_NEGATIVE)?;
-    Ok(args.split_at(keys))
+    usize::try_from(keys).map_err(|_| error::SCRIPT_KEYS_NEGATIVE)
 }
 
 /// Runs a script or a function that is found.
@@ -135,10 +136,14 @@ struct Caller<'c, 'a> {
 
 impl Caller<'_, '_> {
     /// Whether a command may run; in Redis's order.
-    fn admit(&self, flags: Flags) -> Result<(), Error> {
+    fn admit(&self, listed: &Listed, args: &[&[u8]]) -> Result<(), Error> {
+        let flags = listed.command.spec.flags;
         if flags.contains(Flags::NOSCRIPT) {
             return Err(error::SCRIPT_COMMAND_NOT_ALLOWED);
         }
+        let Call { server, session, .. } = &*self.call;
+        permission::check(session.identity.user(), listed, args)
+            .map_err(|denied| permission::refuse(server, session, (listed, args), denied, Context::Script))?;
         if self.no_writes && flags.intersects(Flags::WRITE | Flags::MAY_REPLICATE) {
             return Err(error::SCRIPT_MAY_NOT_WRITE);
         }
@@ -169,7 +174,7 @@ impl Host for Caller<'_, '_> {
             server.stats.rejected(listed.id);
             return Err(refused(&error::SCRIPT_WRONG_ARITY));
         }
-        if let Err(refusal) = self.admit(spec.flags) {
+        if let Err(refusal) = self.admit(listed, args) {
             server.stats.rejected(listed.id);
             return Err(refused(&refusal));
         }
@@ -194,7 +199,9 @@ impl Host for Caller<'_, '_> {
 
     fn may_call(&mut self, args: &[&[u8]]) -> Option<bool> {
         match self.call.server.catalog.find(args) {
-            Found::Command(_) => Some(true),
+            Found::Command(listed) => {
+                Some(permission::check(self.call.session.identity.user(), listed, args).is_ok())
+            }
             _ => None,
         }
     }

@@ -112,3 +112,90 @@ fn scripts_of_eval_make_room_for_newer_ones() {
     }
     assert_eq!(client.call(&[b"SCRIPT", b"EXISTS", &first, &sha]), b"*2\r\n:0\r\n:1\r\n");
 }
+
+const LIBRARY: &str = "#!lua name=lib\n\
+    redis.register_function('first', function(keys, args) return {keys[1], args[1], #keys, #args} end)\n\
+    redis.register_function{function_name='second', description='d', flags={'no-writes'},\n\
+        callback=function() return redis.call('get', 'k') end}\n\
+    redis.register_function('third', function(keys) error('no') end)";
+
+fn call(client: &mut Rig, words: &[&str]) -> String {
+    let words: Vec<&[u8]> = words.iter().map(|word| word.as_bytes()).collect();
+    String::from_utf8_lossy(&client.call(&words)).into_owned()
+}
+
+#[test]
+fn functions_are_called() {
+    let mut client = client();
+    assert_eq!(call(&mut client, &["FUNCTION", "LOAD", LIBRARY]), "$3\r\nlib\r\n");
+    client.check(&[
+        ("FCALL first 1 x y", "*4 $1 x $1 y :1 :1"),
+        ("FCALL FIRST 0", "*0"),
+        ("FCALL_RO second 0", "$-1"),
+        ("FCALL_RO first 0", "-ERR Can not execute a script with write flag using *_ro command."),
+        ("FCALL third 0", "-ERR user_function:5: no script: third, on @user_function:5."),
+        ("FCALL fourth 0", "-ERR Function not found"),
+        ("FCALL first x", "-ERR Bad number of keys provided"),
+        ("FCALL first 2 x", "-ERR Number of keys can't be greater than number of args"),
+        ("FCALL first -1", "-ERR Number of keys can't be negative"),
+        ("FUNCTION DELETE other", "-ERR Library not found"),
+        ("FUNCTION DELETE lib", "+OK"),
+        ("FCALL first 0", "-ERR Function not found"),
+    ]);
+}
+
+#[test]
+fn a_library_that_fails_changes_nothing() {
+    let mut client = client();
+    call(&mut client, &["FUNCTION", "LOAD", LIBRARY]);
+    let register = "redis.register_function";
+    for (body, told) in [
+        ("return 1", "No functions registered"),
+        ("redis.call('ping')", "nonexistent global variable 'call'"),
+        ("planted = 1", "Attempt to modify a readonly table"),
+        ("foo(", "Error compiling function: user_function:2:"),
+        (&format!("{register}('a-b', function() end)"), "names can only contain"),
+        (&format!("{register}('FIRST', function() end)"), "Function FIRST already exists"),
+        (&format!("{register}('a', function() end) {register}('a', 1)"), "second argument"),
+        (&format!("{register}{{function_name='a', callback=function() end, flags={{'x'}}}}"), "unknown flag"),
+        ("while true do end", "FUNCTION LOAD timeout"),
+    ] {
+        let code = format!("#!lua name=other\n{body}");
+        let answer = call(&mut client, &["FUNCTION", "LOAD", &code]);
+        assert!(answer.starts_with("-ERR") && answer.contains(told), "{body}: {answer}");
+        let replaced = call(&mut client, &["FUNCTION", "LOAD", "REPLACE", "#!lua name=lib\nreturn 1"]);
+        assert!(replaced.contains("No functions registered"), "{replaced}");
+        assert!(call(&mut client, &["FCALL", "first", "1", "x"]).starts_with("*"));
+    }
+}
+
+#[test]
+fn dumps_of_functions_are_restored() {
+    let mut client = client();
+    call(&mut client, &["FUNCTION", "LOAD", LIBRARY]);
+    let reply = client.call(&[b"FUNCTION", b"DUMP"]);
+    let start = reply.iter().position(|byte| *byte == b'\n').expect("a bulk") + 1;
+    let dump = &reply[start..reply.len() - 2];
+    let mut restore = |policy: &[u8]| {
+        String::from_utf8_lossy(&client.call(&[b"FUNCTION", b"RESTORE", dump, policy])).into_owned()
+    };
+    assert_eq!(restore(b"APPEND"), "-ERR Library lib already exists\r\n");
+    assert_eq!(restore(b"REPLACE"), "+OK\r\n");
+    assert_eq!(restore(b"FLUSH"), "+OK\r\n");
+    assert!(restore(b"KEEP").starts_with("-ERR Wrong restore policy given"));
+    client.check(&[
+        ("FUNCTION RESTORE garbage", "-ERR DUMP payload version or checksum are wrong"),
+        ("FCALL_RO second 0", "$-1"),
+        ("FUNCTION FLUSH", "+OK"),
+        ("FCALL_RO second 0", "-ERR Function not found"),
+    ]);
+    assert_eq!(String::from_utf8_lossy(&client.call(&[b"FUNCTION", b"RESTORE", dump])), "+OK\r\n");
+    client.check(&[("FCALL_RO second 0", "$-1")]);
+}
+
+#[test]
+fn a_command_with_many_arguments_has_room_for_its_reply() {
+    let script =
+        "local a = {} for i = 1, 7999 do a[i] = i end return redis.call('rpush', 'l', unpack(a, 1, 7900))";
+    assert_eq!(eval(&mut client(), script), ":7900\r\n");
+}

@@ -4,7 +4,7 @@ use std::fs;
 use std::io::ErrorKind;
 use std::sync::Arc;
 
-use super::Server;
+use super::{Server, aof};
 use crate::base::{alloc, open_files, reaper, replace};
 use crate::command::row::*;
 use crate::command::{Error, error};
@@ -128,10 +128,6 @@ fn act(server: &Arc<Server>, prepared: &Prepared<'_>) -> Result<(), (&'static st
     if changes.has("activedefrag") && settings.memory.active_defrag {
         return Err(("activedefrag", Veto::ActiveDefrag));
     }
-    if changes.has("appendonly") && settings.aof.enabled {
-        tracing::warn!("There is no append only file yet.");
-        return Err(("appendonly", Veto::AppendOnly));
-    }
     if changes.has("tls-port") && settings.tls.port != 0 {
         tracing::warn!("There is no TLS yet.");
         return Err(("tls-port", Veto::Port));
@@ -142,6 +138,12 @@ fn act(server: &Arc<Server>, prepared: &Prepared<'_>) -> Result<(), (&'static st
     {
         // The check of the value has just found it to be a folder.
         tracing::warn!("Can't change to the folder that was just checked: {failure}");
+    }
+    if changes.has("appendonly") {
+        match settings.aof.enabled {
+            true => aof::switch_on(server).map_err(|_| ("appendonly", Veto::AppendOnly))?,
+            false => aof::switch_off(server),
+        }
     }
     Ok(())
 }
@@ -186,6 +188,7 @@ pub fn give_back_unused(enabled: bool) {
 /// Tells those who keep a copy of a setting, and the log.
 fn tell(server: &Server, prepared: &Prepared<'_>) {
     let (changes, settings) = (prepared.changes(), prepared.settings());
+    aof::follow(&server.keyspace.journal, settings);
     if changes.has("loglevel") {
         server.log.set_level(settings.log.level);
     }
@@ -194,6 +197,9 @@ fn tell(server: &Server, prepared: &Prepared<'_>) {
     }
     if changes.has("slowlog-max-len") {
         server.slow_log.trim(settings.observe.slowlog_max_len);
+    }
+    if changes.has("requirepass") {
+        server.acl.set_default_password(settings.security.requirepass.as_deref());
     }
     let Settings { memory, .. } = settings;
     let used = alloc::used() as u64;
@@ -212,8 +218,9 @@ fn rewrite(call: &mut Call<'_>) -> Outcome {
         Err(failure) if failure.kind() == ErrorKind::NotFound => Ok(Vec::new()),
         read => read,
     };
-    let written =
-        existing.and_then(|existing| replace::replace(file, &config.rewrite(&existing, &[], Scope::Changed)));
+    let users: Vec<Vec<u8>> = call.server.acl.all().iter().map(|user| user.line()).collect();
+    let written = existing
+        .and_then(|existing| replace::replace(file, &config.rewrite(&existing, &users, Scope::Changed)));
     if let Err(failure) = written {
         tracing::warn!("CONFIG REWRITE failed: {failure}");
         return Err(ConfigError::rewrite(&failure).into());

@@ -72,6 +72,8 @@ fn flush(call: &mut Call<'_>, databases: std::ops::Range<usize>) -> Outcome {
     call.keys.forget_readers();
     let keys = remains.iter().map(Remains::len).sum::<usize>();
     call.keys.effects.dirty += keys as u64;
+    // Even if nothing was there: a reader of the journal may be behind.
+    call.keys.propagate_instead(call.args);
     if in_background || call.nested {
         if keys > FEW || in_background && keys > 0 {
             reaper::bury(keys, 0, remains);

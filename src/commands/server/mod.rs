@@ -1,5 +1,6 @@
 //! The server itself: its parts, and the commands about it (COMMAND, CONFIG, INFO, SLOWLOG, LATENCY, ...).
 
+pub mod aof;
 mod cluster;
 mod command;
 mod config;
@@ -25,6 +26,7 @@ pub use self::parts::{Identity, Listening, SPARE_THREADS, Server, Shutdown, Shut
 
 /// The family's rows.
 pub const COMMANDS: &[Command] = &[
+    aof::BGREWRITEAOF,
     command::COMMAND,
     config::CONFIG,
     info::INFO,

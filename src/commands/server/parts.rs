@@ -9,9 +9,11 @@ use std::time::Instant;
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
+use super::aof::Aof;
+use crate::acl::{self, Users, Vocabulary};
 use crate::base::{alloc, clock};
 use crate::client::{BlockedClients, Client, Listeners, Monitors, Pause, Registry, Running, Session};
-use crate::commands::Catalog;
+use crate::commands::{Catalog, MISSING};
 use crate::config::{Config, LoadError, Settings};
 use crate::keyspace::Keyspace;
 use crate::observe::log::Log;
@@ -29,6 +31,10 @@ pub struct Server {
     pub config: Config,
     /// The commands.
     pub catalog: Catalog,
+    /// The users.
+    pub acl: Users,
+    /// ACL LOG.
+    pub acl_log: acl::Log,
     /// The connections.
     pub clients: Registry,
     /// Those of them that are blocked on keys.
@@ -67,14 +73,16 @@ pub struct Server {
     pub active_expire: AtomicBool,
     /// Since when eviction hasn't kept up with `maxmemory`, in monotonic ns; 0 while it does.
     pub exceeded_since: AtomicU64,
-    /// Bytes that `maxmemory` doesn't count: what waits for the AOF and for replicas. Kept by whoever has those buffers.
-    pub uncounted_memory: AtomicUsize,
     /// Set by DEBUG PAUSE-CRON 1.
     pub housekeeping_paused: AtomicBool,
     /// Saving: what is under way, and how the last one went.
     pub saves: Saves,
+    /// The append only file.
+    pub aof: Aof,
     /// Loading the data at the start.
     pub loading: Loading,
+    /// Set once all data is there.
+    pub ready: AtomicBool,
     /// DEBUG QUICKLIST-PACKED-THRESHOLD: bytes from which on an element of a list gets a chunk of its own; 0
     /// leaves that to `list-max-listpack-size`.
     pub list_packed_threshold: AtomicUsize,
@@ -96,6 +104,11 @@ impl Server {
     ) -> Result<Server, LoadError> {
         let catalog = Catalog::new(config.renames())?;
         let threads = workers + SPARE_THREADS;
+        let specs = catalog.all().iter().map(|listed| &listed.command.spec);
+        let acl = Users::new(Vocabulary::new(specs, MISSING));
+        if let Some(password) = &config.settings().security.requirepass {
+            acl.set_default_password(Some(password));
+        }
         // About sixteen shards per worker: contention stays rare, idle memory small.
         let bits = (workers * 16).next_power_of_two().trailing_zeros().min(12) as u8;
         let now = clock::unix_ms() / 1000;
@@ -107,6 +120,8 @@ impl Server {
             metrics: MetricsServer::default(),
             listening: OnceLock::new(),
             catalog,
+            acl,
+            acl_log: acl::Log::default(),
             clients: Registry::default(),
             blocked: BlockedClients::default(),
             pause: Pause::default(),
@@ -127,10 +142,11 @@ impl Server {
             dirty: AtomicU64::new(0),
             active_expire: AtomicBool::new(true),
             exceeded_since: AtomicU64::new(0),
-            uncounted_memory: AtomicUsize::new(0),
             housekeeping_paused: AtomicBool::new(false),
             saves: Saves::new(now),
+            aof: Aof::default(),
             loading: Loading::default(),
+            ready: AtomicBool::new(false),
             list_packed_threshold: AtomicUsize::new(0),
             config,
             log,
@@ -161,7 +177,13 @@ impl Server {
     /// Bytes that count for `maxmemory`.
     #[inline]
     pub fn counted_memory(&self) -> usize {
-        alloc::used().saturating_sub(self.uncounted_memory.load(Ordering::Relaxed))
+        alloc::used().saturating_sub(self.uncounted_memory())
+    }
+
+    /// Bytes that don't: what waits to be written to the AOF. Evicting for that would only make more wait.
+    #[inline]
+    pub fn uncounted_memory(&self) -> usize {
+        self.keyspace.journal.backlog() as usize
     }
 
     /// Notes whether eviction lags behind `maxmemory`.

@@ -171,11 +171,12 @@ fn write_draft(server: &Server, run: &Run, source: Source<'_, '_>, moment: Momen
 /// Why nothing may be written at the moment, if that is so: what can't be saved any more must not change.
 #[inline]
 pub fn write_refusal(server: &Server, settings: &Settings) -> Option<Error> {
-    if server.saves.last_succeeded() {
-        return None;
-    }
     let snapshots = &settings.snapshots;
-    (snapshots.stop_writes_on_bgsave_error && !snapshots.save.is_empty()).then_some(error::MISCONF)
+    let unsaved = !server.saves.last_succeeded();
+    if unsaved && snapshots.stop_writes_on_bgsave_error && !snapshots.save.is_empty() {
+        return Some(error::MISCONF);
+    }
+    server.aof.status.error().map(|why| error::aof_writes_fail(&why))
 }
 
 /// Where the file is.

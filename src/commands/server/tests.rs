@@ -75,10 +75,6 @@ fn config_set_is_all_or_nothing() {
     let failed = "-ERR CONFIG SET failed (possibly related to argument";
     let checks = [
         (
-            "CONFIG SET hz 5 appendonly yes",
-            format!("{failed} 'appendonly') - Unable to turn on AOF. Check server logs."),
-        ),
-        (
             "CONFIG SET hz 5 tls-port 1",
             format!("{failed} 'tls-port') - Unable to listen on this port. Check server logs."),
         ),

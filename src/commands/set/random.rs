@@ -3,7 +3,7 @@
 use crate::command::row::*;
 use crate::command::{Error, args, error};
 use crate::config::EventClasses;
-use crate::keyspace::{Expiry, Type, Value};
+use crate::keyspace::{Expiry, Type, Value, View};
 use crate::resp::{Protocol, Reply};
 use crate::types::set::{Set, SetLimits};
 
@@ -55,6 +55,7 @@ fn pop_one(call: &mut Call<'_>) -> Outcome {
         None => call.reply.null(),
         Some((member, emptied)) => {
             say_popped(call, key, 1, emptied);
+            call.keys.propagate_instead(&[b"SREM", key, &member]);
             call.reply.bulk(&member);
         }
     }
@@ -88,15 +89,21 @@ fn pop_many(call: &mut Call<'_>) -> Outcome {
         return combine(call, PopMany { count, limits, protocol });
     }
     call.reply.set(count);
+    let from = call.reply.len();
     set.pop_many(count, &limits, |member| write_item(call.reply, member));
     drop(set);
     say_popped(call, key, count, false);
+    if call.keys.propagates() {
+        propagate_removed(&mut call.keys, key, &call.reply.as_bytes()[from..]);
+    }
     DONE
 }
 
 fn pop_all(call: &mut Call<'_>, key: &[u8], may_put_off: bool) -> Outcome {
     let Some((Value::Set(set), _)) = call.keys.take(key) else { return DONE };
     say_popped(call, key, set.len(), true);
+    let verb: &[u8] = if call.settings().memory.lazyfree_server_del { b"UNLINK" } else { b"DEL" };
+    call.keys.propagate_instead(&[verb, key]);
     if may_put_off && set.is_large() {
         return Ok(Next::Later(Box::new(move |reply| write_members(reply, &set))));
     }
@@ -106,6 +113,40 @@ fn pop_all(call: &mut Call<'_>, key: &[u8], may_put_off: bool) -> Outcome {
 }
 
 /// SPOP of many members of a large set: what remains is a combination of what was there.
+/// Members that one SREM of the journal names at the most.
+const REMOVED_AT_ONCE: usize = 1024;
+
+/// Tells the journal which members were popped: those of a reply.
+fn propagate_removed(keys: &mut View<'_>, key: &[u8], reply: &[u8]) {
+    let mut args: Vec<&[u8]> = vec![b"SREM", key];
+    for member in bulks(reply) {
+        args.push(member);
+        if args.len() == 2 + REMOVED_AT_ONCE {
+            keys.propagate_instead(&args);
+            args.truncate(2);
+        }
+    }
+    if args.len() > 2 {
+        keys.propagate_instead(&args);
+    }
+}
+
+/// The bulk strings in a reply, whatever else stands between them.
+fn bulks(mut reply: &[u8]) -> impl Iterator<Item = &[u8]> {
+    std::iter::from_fn(move || {
+        loop {
+            let end = memchr::memchr(b'\r', reply)?;
+            let (header, rest) = (&reply[..end], &reply[end + 2..]);
+            reply = rest;
+            if let [b'$', digits @ ..] = header {
+                let len = std::str::from_utf8(digits).ok()?.parse::<usize>().ok()?;
+                reply = rest.get(len + 2..)?;
+                return Some(&rest[..len]);
+            }
+        }
+    })
+}
+
 struct PopMany {
     count: usize,
     limits: SetLimits,
@@ -152,6 +193,9 @@ impl Combination for PopMany {
                 call.keys.set(key, Value::Set(result.remaining), Expiry::Keep);
             }
             say_popped(call, key, result.count, emptied);
+            if call.keys.propagates() {
+                propagate_removed(&mut call.keys, key, result.members.as_bytes());
+            }
         }
         Ok(Next::Later(Box::new(move |reply| reply.raw(result.members.as_bytes()))))
     }

@@ -1,10 +1,11 @@
 //! XADD and XTRIM.
 
+use crate::base::num::IntText;
 use crate::command::row::*;
 use crate::command::{Args, Error, args, error};
 use crate::config::{EventClasses, Settings};
 use crate::types::stream::id::parse_new;
-use crate::types::stream::{AppendError, Keep, NewId, Stream, StreamId, StreamLimits, Trim};
+use crate::types::stream::{AppendError, Keep, Log, NewId, Stream, StreamId, StreamLimits, Trim};
 
 use super::super::{Call, Command, DONE, Outcome};
 use super::{GROUP, parse_id, row, write_id};
@@ -50,8 +51,16 @@ struct Options<'a> {
     only_existing: bool,
     keep: Option<Keep>,
     whole_chunks: bool,
+    /// Whether `~` or `=` stands before the threshold.
+    marked: bool,
+    /// Where the threshold stands among the arguments.
+    threshold_at: usize,
     limit: Option<u64>,
+    /// Where LIMIT stands among the arguments.
+    limit_at: usize,
     id: Option<NewId>,
+    /// Where the ID stands among the arguments.
+    id_at: usize,
     /// What stands behind the ID.
     fields: &'a [&'a [u8]],
 }
@@ -62,18 +71,23 @@ impl<'a> Options<'a> {
         let mut args = call.args_from(2);
         while !args.is_empty() {
             let more = args.len() > 1;
+            let at = call.args.len() - args.len();
             if more && args.word("MAXLEN") {
                 let count = args::int(options.threshold(&mut args)?)?;
                 let count = u64::try_from(count).map_err(|_| error::TRIM_MAXLEN_NEGATIVE)?;
+                options.threshold_at = at + 1 + usize::from(options.marked);
                 options.keep = Some(Keep::Newest(count));
             } else if more && args.word("MINID") {
                 options.keep = Some(Keep::From(parse_id(options.threshold(&mut args)?)?));
+                options.threshold_at = at + 1 + usize::from(options.marked);
             } else if more && args.word("LIMIT") {
+                options.limit_at = at;
                 let limit = args.int()?;
                 options.limit = Some(u64::try_from(limit).map_err(|_| error::TRIM_LIMIT_NEGATIVE)?);
             } else if adds && args.word("NOMKSTREAM") {
                 options.only_existing = true;
             } else if adds {
+                options.id_at = at;
                 options.id = Some(parse_new(args.want()?).ok_or(error::INVALID_STREAM_ID)?);
                 options.fields = args.rest();
                 break;
@@ -81,7 +95,7 @@ impl<'a> Options<'a> {
                 return Err(error::SYNTAX);
             }
         }
-        options.check(adds)?;
+        options.check(adds, call.session.replays)?;
         Ok(options)
     }
 
@@ -92,24 +106,52 @@ impl<'a> Options<'a> {
         }
         if args.len() > 1 {
             self.whole_chunks = args.word("~");
-            if !self.whole_chunks {
-                args.word("=");
-            }
+            self.marked = self.whole_chunks || args.word("=");
         }
         args.want()
     }
 
-    fn check(&self, adds: bool) -> Result<(), Error> {
+    fn check(&self, adds: bool, replays: bool) -> Result<(), Error> {
         if self.limit.is_some_and(|limit| limit > 0) && self.keep.is_none() {
             return Err(error::TRIM_LIMIT_ALONE);
         }
         if !adds && self.keep.is_none() {
             return Err(error::XTRIM_WITHOUT_STRATEGY);
         }
-        if self.limit.is_some() && !self.whole_chunks {
+        // Redis leaves LIMIT in the journal when it has made the threshold exact.
+        if self.limit.is_some() && !self.whole_chunks && !replays {
             return Err(error::TRIM_LIMIT_EXACT);
         }
         Ok(())
+    }
+
+    /// The threshold that trims exactly to what is left after trimming whole chunks.
+    fn exact_threshold(&self, log: &Log) -> Option<Keep> {
+        self.keep.filter(|_| self.whole_chunks).map(|keep| match keep {
+            Keep::Newest(_) => Keep::Newest(log.len()),
+            Keep::From(_) => Keep::From(log.first().map_or(StreamId::MIN, |first| first.id())),
+        })
+    }
+
+    /// Tells the journal the ID that was given and what was really trimmed.
+    fn propagate(&self, call: &mut Call<'_>, threshold: Option<Keep>, id: Option<StreamId>) {
+        let mut args = call.args.to_vec();
+        let id = id.map(|id| id.text());
+        if let Some(id) = &id {
+            args[self.id_at] = id;
+        }
+        let threshold = threshold.map(|keep| match keep {
+            Keep::Newest(count) => IntText::new().format(count as i64).as_bytes().to_vec(),
+            Keep::From(first) => first.text().to_vec(),
+        });
+        if let Some(threshold) = &threshold {
+            args[self.threshold_at - 1] = b"=";
+            args[self.threshold_at] = threshold;
+            if self.limit.is_some() {
+                args.drain(self.limit_at..self.limit_at + 2);
+            }
+        }
+        call.keys.propagate_instead(&args);
     }
 
     fn trim(&self, limits: &StreamLimits) -> Option<Trim> {
@@ -132,7 +174,7 @@ fn xadd(call: &mut Call<'_>) -> Outcome {
     }
     let key = call.args[1];
     let limits = limits(call.settings());
-    let now = call.keys.now();
+    let now = call.keys.wall();
     let mut stream = call.keys.write_or_new::<Stream>(key)?;
     if stream.is_fresh() && options.only_existing {
         call.reply.null();
@@ -145,11 +187,15 @@ fn xadd(call: &mut Call<'_>) -> Outcome {
         AppendError::TooLarge => error::XADD_TOO_LARGE,
     })?;
     let trimmed = options.trim(&limits).map_or(0, |trim| log.trim(&trim));
+    let threshold = options.exact_threshold(log);
     drop(stream);
     write_id(call.reply, id);
     call.keys.changed(key, EventClasses::STREAM, "xadd");
     if trimmed > 0 {
         call.keys.event(key, EventClasses::STREAM, "xtrim");
+    }
+    if call.keys.propagates() {
+        options.propagate(call, threshold, Some(id));
     }
     DONE
 }
@@ -158,11 +204,16 @@ fn xtrim(call: &mut Call<'_>) -> Outcome {
     let options = Options::parse(call, false)?;
     let key = call.args[1];
     let trim = options.trim(&limits(call.settings()));
-    let trimmed = match (call.keys.write::<Stream>(key)?, trim) {
-        (Some(mut stream), Some(trim)) => stream.log_mut().trim(&trim),
-        _ => 0,
+    let (trimmed, threshold) = match (call.keys.write::<Stream>(key)?, trim) {
+        (Some(mut stream), Some(trim)) => {
+            (stream.log_mut().trim(&trim), options.exact_threshold(stream.log()))
+        }
+        _ => (0, None),
     };
     removed(call, key, trimmed, "xtrim");
+    if trimmed > 0 && call.keys.propagates() {
+        options.propagate(call, threshold, None);
+    }
     DONE
 }
 

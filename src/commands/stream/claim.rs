@@ -9,6 +9,7 @@ use crate::types::stream::id::parse_strict;
 use crate::types::stream::{AutoClaim, Claim, ClaimedEntry, StreamId};
 
 use super::super::{Call, Command, DONE, Outcome};
+use super::deliveries::Deliveries;
 use super::{GROUP, consumer_created, open_group, parse_id, parse_start, row, write_entry, write_id};
 
 pub(super) const XCLAIM: Command = Command::new(
@@ -56,7 +57,7 @@ fn xclaim_options(call: &Call<'_>) -> Result<(Vec<StreamId>, Claim), Error> {
             claim.just_id = true;
         } else if more && args.word("IDLE") {
             let idle = int(args.want()?, error::XCLAIM_IDLE)?;
-            claim.time = Some(call.keys.now().saturating_sub(idle));
+            claim.time = Some(call.keys.wall().saturating_sub(idle));
         } else if more && args.word("TIME") {
             claim.time = Some(int(args.want()?, error::XCLAIM_TIME)?);
         } else if more && args.word("RETRYCOUNT") {
@@ -71,9 +72,10 @@ fn xclaim_options(call: &Call<'_>) -> Result<(Vec<StreamId>, Claim), Error> {
 }
 
 fn xclaim(call: &mut Call<'_>) -> Outcome {
-    let (key, name, consumer, now) = (call.args[1], call.args[2], call.args[3], call.keys.now());
+    let (key, name, consumer, now) = (call.args[1], call.args[2], call.args[3], call.keys.wall());
     let options = xclaim_options(call);
     let refusal = || error::no_key_or_group(key, name);
+    let propagates = call.keys.propagates();
     let mut stream = open_group(&mut call.keys, key, name)?.ok_or_else(refusal)?;
     let (ids, claim) = options?;
     let (log, group) = stream.group_mut(name).ok_or_else(refusal)?;
@@ -84,9 +86,17 @@ fn xclaim(call: &mut Call<'_>) -> Outcome {
         entries => entries,
     };
     let created = claimed.consumer_created;
+    let journal = propagates.then(|| {
+        let raised = claimed.last_id_raised && claimed.entries.is_empty();
+        Deliveries::new(consumer, created, &claimed.entries, raised)
+    });
+    let state = (group.last_id(), group.entries_read());
     drop(stream);
     call.keys.effects.dirty += changes;
     consumer_created(call, key, created);
+    if let Some(journal) = journal {
+        journal.propagate(&mut call.keys, key, name, state);
+    }
     DONE
 }
 
@@ -109,12 +119,13 @@ fn xautoclaim_options(call: &Call<'_>) -> Result<AutoClaim, Error> {
 }
 
 fn xautoclaim(call: &mut Call<'_>) -> Outcome {
-    let (key, name, consumer, now) = (call.args[1], call.args[2], call.args[3], call.keys.now());
+    let (key, name, consumer, now) = (call.args[1], call.args[2], call.args[3], call.keys.wall());
     let claim = xautoclaim_options(call).inspect_err(|_| {
         // The look-up comes first and counts.
         call.keys.exists(key, Access::Ask);
     })?;
     let refusal = || error::no_key_or_group(key, name);
+    let propagates = call.keys.propagates();
     let mut stream = open_group(&mut call.keys, key, name)?.ok_or_else(refusal)?;
     if claim.limit as i64 >= HOPELESS_COUNT {
         return Err(error::XAUTOCLAIM_NO_MEMORY);
@@ -128,9 +139,14 @@ fn xautoclaim(call: &mut Call<'_>) -> Outcome {
     call.reply.array(gone().count());
     gone().for_each(|claimed| write_id(call.reply, claimed.id));
     let (changes, created) = (claimed.entries.len() as u64, claimed.consumer_created);
+    let journal = propagates.then(|| Deliveries::new(consumer, created, &claimed.entries, false));
+    let state = (group.last_id(), group.entries_read());
     drop(stream);
     call.keys.effects.dirty += changes;
     consumer_created(call, key, created);
+    if let Some(journal) = journal {
+        journal.propagate(&mut call.keys, key, name, state);
+    }
     DONE
 }
 

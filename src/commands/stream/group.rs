@@ -196,7 +196,7 @@ fn destroy(call: &mut Call<'_>) -> Outcome {
 
 fn create_consumer(call: &mut Call<'_>) -> Outcome {
     let (key, name, consumer) = (call.args[2], call.args[3], call.args[4]);
-    let now = call.keys.now();
+    let now = call.keys.wall();
     let mut stream = existing_group(&mut call.keys, key, name)?;
     let created = stream.group_mut(name).is_some_and(|(_, group)| group.create_consumer(consumer, now));
     drop(stream);

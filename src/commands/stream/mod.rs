@@ -2,6 +2,7 @@
 
 mod append;
 mod claim;
+mod deliveries;
 mod edit;
 mod group;
 mod info;

@@ -15,6 +15,7 @@ use crate::types::stream::{History, Log, Stream, StreamId};
 
 use super::super::blocking::deadline_ms;
 use super::super::{Block, Call, Command, DONE, Next, Outcome};
+use super::deliveries::Deliveries;
 use super::{FEW, GROUP, consumer_created, open_group, parse_id, row, write_entries, write_entry, write_id};
 
 /// The keys are the first half of what stands behind STREAMS.
@@ -100,7 +101,7 @@ impl<'a> Request<'a> {
         while request.keys.is_empty() {
             let more = args.len().saturating_sub(1);
             if more > 0 && args.word("BLOCK") {
-                request.deadline = Some(deadline_ms(args.want()?, call.keys.now())?);
+                request.deadline = Some(deadline_ms(args.want()?, call.keys.wall())?);
             } else if more > 0 && args.word("COUNT") {
                 request.count = usize::try_from(args::int(args.want()?)?).ok().filter(|&count| count > 0);
             } else if more > 0 && args.word("STREAMS") {
@@ -138,6 +139,7 @@ impl<'a> Request<'a> {
             wants: Type::Stream,
             wakes_on_loss: self.group.is_some(),
             again,
+            durable: None,
             timeout_reply: |reply| reply.null_array(),
         })
     }
@@ -261,13 +263,16 @@ fn serve(
     call: &mut Call<'_>,
     request: &Request<'_>,
     key: &[u8],
-    (group, consumer): (&[u8], &[u8]),
+    (name, consumer): (&[u8], &[u8]),
     after: StreamId,
 ) -> Result<bool, Error> {
-    let now = call.keys.now();
-    let Some(mut stream) = open_group(&mut call.keys, key, group)? else { return Ok(false) };
-    let Some((log, group)) = stream.group_mut(group) else { return Ok(false) };
+    let now = call.keys.wall();
+    let propagates = call.keys.propagates();
+    let Some(mut stream) = open_group(&mut call.keys, key, name)? else { return Ok(false) };
+    let Some((log, group)) = stream.group_mut(name) else { return Ok(false) };
     let (created, changes, answered);
+    let mut given = Vec::new();
+    let moved = after.next().is_none();
     // Nothing lies behind the last ID, which means `>`.
     match after.next() {
         None => {
@@ -275,6 +280,9 @@ fn serve(
             if let Some((first, last)) = read.span {
                 begin_stream(call.reply, key);
                 write_entries(call.reply, log.range(first, last));
+                if propagates && !request.no_ack {
+                    given.extend(log.range(first, last).map(|entry| entry.id()));
+                }
             }
             (created, changes, answered) =
                 (read.consumer_created, read.span.is_some().into(), read.span.is_some());
@@ -286,9 +294,14 @@ fn serve(
             (created, changes, answered) = (history.consumer_created, 0, true);
         }
     }
+    let state = (group.last_id(), group.entries_read());
     drop(stream);
     call.keys.effects.dirty += changes;
     consumer_created(call, key, created);
+    if propagates {
+        let moved = moved && answered;
+        Deliveries::given(consumer, created, given, now, moved).propagate(&mut call.keys, key, name, state);
+    }
     Ok(answered)
 }
 

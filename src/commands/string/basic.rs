@@ -1,11 +1,12 @@
 //! Getting and setting whole strings.
 
+use crate::base::num::IntText;
 use crate::command::row::*;
 use crate::command::{Error, error};
 use crate::config::EventClasses;
 use crate::keyspace::{Access, Expiry};
 
-use super::super::call::write_string;
+use super::super::call::{propagate_expired, write_string};
 use super::super::{Call, Command, DONE, Outcome};
 use super::{ExpiryOptions, GROUP, Span, reply_string, row};
 
@@ -169,7 +170,7 @@ fn set(call: &mut Call<'_>) -> Outcome {
     }
     let options = set_options(call)?;
     let keep = if options.expiry.keep { Expiry::Keep } else { Expiry::Clear };
-    let expiry = options.expiry.expiry(call.keys.now(), "set")?.unwrap_or(keep);
+    let expiry = options.expiry.expiry(call.keys.wall(), "set")?.unwrap_or(keep);
     if options.get {
         reply_string(call, key)?;
     }
@@ -181,10 +182,30 @@ fn set(call: &mut Call<'_>) -> Outcome {
         return DONE;
     }
     store(call, key, value, expiry);
+    match expiry {
+        Expiry::At(at) if options.expiry.span.is_some_and(|(span, _)| span != Span::UnixMilliseconds) => {
+            propagate_set(call, key, value, at);
+        }
+        _ if options.get && call.keys.propagates() => propagate_without_get(call),
+        _ => {}
+    }
     if !options.get {
         call.reply.ok();
     }
     DONE
+}
+
+/// The journal gets a deadline instead of a time to live.
+fn propagate_set(call: &mut Call<'_>, key: &[u8], value: &[u8], deadline: i64) {
+    let mut at = IntText::new();
+    call.keys.propagate_instead(&[b"SET", key, value, b"PXAT", at.format(deadline).as_bytes()]);
+}
+
+/// Nobody reads the replies of the journal's commands.
+fn propagate_without_get(call: &mut Call<'_>) {
+    let options = call.args[3..].iter().filter(|arg| !arg.eq_ignore_ascii_case(b"get"));
+    let args: Vec<&[u8]> = call.args[..3].iter().chain(options).copied().collect();
+    call.keys.propagate_instead(&args);
 }
 
 /// With GET the old value is read as well.
@@ -215,8 +236,9 @@ fn setnx(call: &mut Call<'_>) -> Outcome {
 
 fn set_expiring(call: &mut Call<'_>, span: Span) -> Outcome {
     let (key, time, value) = (call.args[1], call.args[2], call.args[3]);
-    let deadline = span.deadline(time, call.keys.now(), call.spec.name)?;
+    let deadline = span.deadline(time, call.keys.wall(), call.spec.name)?;
     store(call, key, value, Expiry::At(deadline));
+    propagate_set(call, key, value, deadline);
     call.reply.ok();
     DONE
 }
@@ -237,18 +259,21 @@ fn getex(call: &mut Call<'_>) -> Outcome {
         return DONE;
     };
     let absolute = options.span.is_some_and(|(span, _)| span.is_absolute());
-    match options.expiry(call.keys.now(), "getex")? {
+    match options.expiry(call.keys.wall(), "getex")? {
         Some(Expiry::At(at)) if absolute && at <= call.keys.now() => {
             call.keys.delete(key);
             call.keys.changed(key, EventClasses::GENERIC, "del");
+            propagate_expired(call, key);
         }
         Some(Expiry::At(at)) => {
             call.keys.set_deadline(key, Some(at));
             call.keys.changed(key, EventClasses::GENERIC, "expire");
+            call.keys.propagate_instead(&[b"PEXPIREAT", key, IntText::new().format(at).as_bytes()]);
         }
         _ if options.persist && deadline.is_some() => {
             call.keys.set_deadline(key, None);
             call.keys.changed(key, EventClasses::GENERIC, "persist");
+            call.keys.propagate_instead(&[b"PERSIST", key]);
         }
         _ => {}
     }
@@ -260,6 +285,7 @@ fn getdel(call: &mut Call<'_>) -> Outcome {
     reply_string(call, key)?;
     if call.keys.delete(key) {
         call.keys.changed(key, EventClasses::GENERIC, "del");
+        call.keys.propagate_instead(&[b"DEL", key]);
     }
     DONE
 }
@@ -268,6 +294,7 @@ fn getset(call: &mut Call<'_>) -> Outcome {
     let (key, value) = (call.args[1], call.args[2]);
     reply_string(call, key)?;
     store(call, key, value, Expiry::Clear);
+    call.keys.propagate_instead(&[b"SET", key, value]);
     DONE
 }
 

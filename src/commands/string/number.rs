@@ -4,7 +4,7 @@ use crate::base::num::LongDouble;
 use crate::command::row::*;
 use crate::command::{Error, args, error};
 use crate::config::EventClasses;
-use crate::keyspace::{Access, Expiry, WrongType};
+use crate::keyspace::{Access, Expiry, StrRef, WrongType};
 
 use super::super::{Call, Command, DONE, Outcome};
 use super::{GROUP, row};
@@ -49,13 +49,10 @@ pub(super) const INCRBYFLOAT: Command = Command::new(
 
 fn add(call: &mut Call<'_>, by: i64) -> Outcome {
     let key = call.args[1];
-    let old = match call.keys.find(key, Access::Write) {
-        None => 0,
-        Some(entry) => entry.string().ok_or(WrongType)?.integer().ok_or(error::NOT_AN_INTEGER)?,
-    };
-    let new = old.checked_add(by).ok_or(error::INCR_OVERFLOW)?;
-    call.keys.set_integer(key, new);
-    call.keys.changed(key, EventClasses::STRING, "incrby");
+    let new = call.keys.update_integer(key, "incrby", |old| -> Result<i64, Error> {
+        let old = old.map_or(Some(0), StrRef::integer).ok_or(error::NOT_AN_INTEGER)?;
+        old.checked_add(by).ok_or(error::INCR_OVERFLOW)
+    })?;
     call.reply.int(new);
     DONE
 }
@@ -75,6 +72,8 @@ fn add_float(call: &mut Call<'_>) -> Outcome {
     let text = new.to_human_text();
     call.keys.set_string(key, &text, Expiry::Keep);
     call.keys.changed(key, EventClasses::STRING, "incrbyfloat");
+    // Others may reckon otherwise.
+    call.keys.propagate_instead(&[b"SET", key, &text, b"KEEPTTL"]);
     call.reply.bulk(&text);
     DONE
 }

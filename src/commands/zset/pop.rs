@@ -1,5 +1,6 @@
 //! Taking members from either end: ZPOPMIN, ZPOPMAX, ZMPOP and the forms that wait for a key.
 
+use crate::base::num::IntText;
 use crate::command::row::*;
 use crate::command::{Args, Error, args, error};
 use crate::keyspace::Type;
@@ -88,6 +89,14 @@ fn take(call: &mut Call<'_>, key: &[u8], end: End, count: usize) -> Result<Optio
     Ok(Some(popped))
 }
 
+/// The command that pops at an end of one sorted set.
+fn verb(end: End) -> &'static [u8] {
+    match end {
+        End::Min => b"ZPOPMIN",
+        End::Max => b"ZPOPMAX",
+    }
+}
+
 fn pop(call: &mut Call<'_>, end: End) -> Outcome {
     if call.args.len() > 3 {
         return Err(error::SYNTAX);
@@ -136,6 +145,8 @@ fn pop_options<'a>(mut args: Args<'a>) -> Result<(&'a [&'a [u8]], End, usize), E
 fn pop_first(call: &mut Call<'_>, keys: &[&[u8]], end: End, count: usize) -> Result<bool, Error> {
     for key in keys {
         if let Some(popped) = take(call, key, end, count)? {
+            let count = IntText::new().format(popped.len() as i64).as_bytes().to_vec();
+            call.keys.propagate_instead(&[verb(end), key, &count]);
             call.reply.array(2);
             call.reply.bulk(key);
             call.reply.array(popped.len());
@@ -168,6 +179,7 @@ fn bzpop(call: &mut Call<'_>, end: End) -> Outcome {
     let deadline = blocking::deadline(call.args[last], call.keys.now())?;
     for key in &call.args[1..last] {
         if let Some(popped) = take(call, key, end, 1)? {
+            call.keys.propagate_instead(&[verb(end), key]);
             call.reply.array(3);
             call.reply.bulk(key);
             write_pairs(call, &popped, false);
@@ -184,6 +196,7 @@ fn wait(call: &mut Call<'_>, keys: &[&[u8]], deadline: Option<i64>) -> Outcome {
         wants: Type::Zset,
         wakes_on_loss: false,
         again: None,
+        durable: None,
         timeout_reply: |reply| reply.null_array(),
     })
 }

@@ -240,6 +240,12 @@ impl Entry {
         self.set_payload(&Payload::string(bytes));
     }
 
+    /// The same for a string that is an integer.
+    pub fn set_integer(&mut self, value: i64) {
+        self.release();
+        self.set_payload(&Payload::Int(value));
+    }
+
     /// Replaces the value; key, deadline and clock stay. The old value is returned.
     pub fn replace(&mut self, value: Value) -> Value {
         let old = self.take_value();

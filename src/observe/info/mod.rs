@@ -16,9 +16,9 @@ mod stats;
 use super::Facts;
 
 pub use self::clients::ClientFacts;
-pub use self::commands::{buckets, usec_at};
+pub use self::commands::{buckets, distribution, usec_at};
 pub use self::memory::MemoryFacts;
-pub use self::persistence::{CurrentSave, LoadingFacts, PersistenceFacts};
+pub use self::persistence::{AofFacts, CurrentSave, LoadingFacts, PersistenceFacts};
 pub use self::process::{CpuFacts, Listener, ServerFacts};
 pub use self::replication::ReplicationFacts;
 pub use self::row::{Kind, Metric, Row, Value};

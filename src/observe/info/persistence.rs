@@ -1,6 +1,6 @@
 //! `# Persistence`: snapshots, the append only file, loading.
 //!
-//! There is no append only file yet: its fields tell what a Redis without one tells. What Redis calls copy-on-write
+//! What Redis calls copy-on-write
 //! is here what writers had to copy for a snapshot.
 
 use super::row::{Row, Value};
@@ -28,6 +28,41 @@ pub struct PersistenceFacts {
     pub expired_keys: u64,
     /// The loading that is under way.
     pub loading: Option<LoadingFacts>,
+    /// The append only file.
+    pub aof: AofFacts,
+}
+
+/// The append only file.
+#[derive(Clone, Copy, Default, Debug)]
+pub struct AofFacts {
+    /// Whether changes are kept.
+    pub enabled: bool,
+    /// Whether a rewrite is under way.
+    pub rewriting: bool,
+    /// Whether one begins when nothing else is under way.
+    pub scheduled: bool,
+    /// How long the last one took, in seconds; -1 if there was none.
+    pub last_rewrite_seconds: i64,
+    /// For how long the one under way has been running; -1 if there is none.
+    pub current_rewrite_seconds: i64,
+    /// Whether the last one failed.
+    pub last_rewrite_failed: bool,
+    /// How many have begun.
+    pub rewrites: u64,
+    /// How many in a row have failed.
+    pub failures: u64,
+    /// Whether changes can't be written at the moment.
+    pub writes_fail: bool,
+    /// Bytes of all files.
+    pub size: u64,
+    /// The same after the last rewrite.
+    pub base_size: u64,
+    /// Bytes that wait for being written.
+    pub buffer: u64,
+    /// Whether something written may not be on disk.
+    pub pending_fsync: bool,
+    /// Fsyncs that took too long.
+    pub delayed_fsyncs: u64,
 }
 
 /// A save in the background.
@@ -78,18 +113,14 @@ fn of_current(facts: &PersistenceFacts, value: fn(CurrentSave) -> u64) -> Value 
     Value::Count(facts.current.map_or(0, value))
 }
 
+/// Of the append only file; no line without one.
+fn of_aof(facts: &PersistenceFacts, value: fn(AofFacts) -> u64) -> Value {
+    if facts.aof.enabled { Value::Count(value(facts.aof)) } else { Value::Absent }
+}
+
 /// Of the loading that is under way; no line without one.
 fn of_loading(facts: &PersistenceFacts, value: fn(LoadingFacts) -> Value) -> Value {
     facts.loading.map_or(Value::Absent, value)
-}
-
-/// A time that was never measured.
-fn never<F>(_: &F) -> Value {
-    Value::Int(-1)
-}
-
-fn good<F>(_: &F) -> Value {
-    Value::Status(true)
 }
 
 const fn row(name: &'static str, value: fn(&PersistenceFacts) -> Value) -> Row<PersistenceFacts> {
@@ -128,18 +159,32 @@ pub const ROWS: &[Row<PersistenceFacts>] = &[
         .gauge("rdb_last_load_expired_keys"),
     row("rdb_last_load_keys_loaded", |facts| Value::Count(facts.loaded_keys))
         .gauge("rdb_last_load_loaded_keys"),
-    row("aof_enabled", zero).gauge("aof_enabled"),
-    row("aof_rewrite_in_progress", zero).gauge("aof_rewrite_in_progress"),
-    row("aof_rewrite_scheduled", zero).gauge("aof_rewrite_scheduled"),
-    row("aof_last_rewrite_time_sec", never).gauge("aof_last_rewrite_duration_sec"),
-    row("aof_current_rewrite_time_sec", never).gauge("aof_current_rewrite_duration_sec"),
-    row("aof_last_bgrewrite_status", good).gauge("aof_last_bgrewrite_status"),
-    row("aof_rewrites", zero),
-    row("aof_rewrites_consecutive_failures", zero),
-    row("aof_last_write_status", good).gauge("aof_last_write_status"),
+    row("aof_enabled", |facts| Value::Count(facts.aof.enabled.into())).gauge("aof_enabled"),
+    row("aof_rewrite_in_progress", |facts| Value::Count(facts.aof.rewriting.into()))
+        .gauge("aof_rewrite_in_progress"),
+    row("aof_rewrite_scheduled", |facts| Value::Count(facts.aof.scheduled.into()))
+        .gauge("aof_rewrite_scheduled"),
+    row("aof_last_rewrite_time_sec", |facts| Value::Int(facts.aof.last_rewrite_seconds))
+        .gauge("aof_last_rewrite_duration_sec"),
+    row("aof_current_rewrite_time_sec", |facts| Value::Int(facts.aof.current_rewrite_seconds))
+        .gauge("aof_current_rewrite_duration_sec"),
+    row("aof_last_bgrewrite_status", |facts| Value::Status(!facts.aof.last_rewrite_failed))
+        .gauge("aof_last_bgrewrite_status"),
+    row("aof_rewrites", |facts| Value::Count(facts.aof.rewrites)),
+    row("aof_rewrites_consecutive_failures", |facts| Value::Count(facts.aof.failures)),
+    row("aof_last_write_status", |facts| Value::Status(!facts.aof.writes_fail))
+        .gauge("aof_last_write_status"),
     row("aof_last_cow_size", zero).gauge("aof_last_cow_size_bytes"),
     row("module_fork_in_progress", zero).gauge("module_fork_in_progress"),
     row("module_fork_last_cow_size", zero).gauge("module_fork_last_cow_size"),
+    row("aof_current_size", |facts| of_aof(facts, |aof| aof.size)).gauge("aof_current_size_bytes"),
+    row("aof_base_size", |facts| of_aof(facts, |aof| aof.base_size)).gauge("aof_base_size_bytes"),
+    row("aof_pending_rewrite", |facts| of_aof(facts, |aof| aof.scheduled.into()))
+        .gauge("aof_pending_rewrite"),
+    row("aof_buffer_length", |facts| of_aof(facts, |aof| aof.buffer)).gauge("aof_buffer_length"),
+    row("aof_pending_bio_fsync", |facts| of_aof(facts, |aof| aof.pending_fsync.into()))
+        .gauge("aof_pending_bio_fsync"),
+    row("aof_delayed_fsync", |facts| of_aof(facts, |aof| aof.delayed_fsyncs)).gauge("aof_delayed_fsync"),
     row("loading_start_time", |facts| of_loading(facts, |loading| Value::Int(loading.begun))),
     row("loading_total_bytes", |facts| of_loading(facts, |loading| Value::Count(loading.total))),
     row("loading_rdb_used_mem", |facts| {

@@ -1,7 +1,8 @@
 //! From the bytes of an RDB file into the keyspace.
 //!
 //! The calling thread reads and checks, others insert: finding a place in memory for a key takes about as long as
-//! reading it. Batches go to them through short queues, so that neither runs far ahead.
+//! reading it. Batches go to them through short queues, so that neither runs far ahead. Tables get their size beforehand,
+//! by what the file says, for growing costs more than all the rest.
 
 use std::io::Read;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
@@ -47,6 +48,8 @@ pub struct Loaded<R> {
     pub libraries: Vec<Vec<u8>>,
     /// What comes behind the file: the commands of an AOF that begins with one.
     pub rest: R,
+    /// The offset at which that begins.
+    pub end: u64,
 }
 
 /// Why a file isn't loaded. What came before the damage is in the keyspace.
@@ -108,7 +111,10 @@ pub fn load<'l, R: Read>(
             // A thread that met an error takes no more.
             queues[turn].send(std::mem::replace(&mut batch, Vec::with_capacity(BATCH))).is_ok()
         };
-        let loaded = read(keyspace.databases(), input, options, loading, &mut |record| send(Some(record)));
+        let loaded = {
+            let reserve = |db, keys| keyspace.reserve(db, keys);
+            read(keyspace.databases(), input, options, loading, &reserve, &mut |record| send(Some(record)))
+        };
         send(None);
         loaded
     });
@@ -129,7 +135,7 @@ pub fn load_held<'l, R: Read>(
     loading: &'l Loading,
 ) -> Result<Loaded<impl Read + use<'l, R>>, LoadError> {
     let mut failure = None;
-    let loaded = read(keys.keyspace().databases(), input, options, loading, &mut |record| {
+    let loaded = read(keys.keyspace().databases(), input, options, loading, &|_, _| (), &mut |record| {
         let db = record.db;
         failure = insert(record, options, |arrival| keys.arrive(db, arrival, options.replaces)).err();
         failure.is_none()
@@ -137,12 +143,13 @@ pub fn load_held<'l, R: Read>(
     failure.map_or(loaded, Err)
 }
 
-/// Reads a file and hands its keys to `put`, until that is false.
+/// Reads a file and hands its keys to `put`, until that is false; before, `reserve` hears how many a database has.
 fn read<'l, R: Read>(
     databases: usize,
     input: R,
     options: &LoadOptions,
     loading: &'l Loading,
+    reserve: &dyn Fn(usize, usize),
     put: &mut dyn FnMut(Record) -> bool,
 ) -> Result<Loaded<impl Read + use<'l, R>>, LoadError> {
     let counted = Counted { input, read: &loading.read };
@@ -151,6 +158,7 @@ fn read<'l, R: Read>(
         reader = reader.without_checksum();
     }
     let mut libraries = Vec::new();
+    let mut db = 0;
     let (mut keys, mut expired) = (0, 0);
     while let Some(item) = reader.next().map_err(LoadError::Rdb)? {
         match item {
@@ -166,14 +174,16 @@ fn read<'l, R: Read>(
                 }
             }
             Item::Select(db) if db >= databases => return Err(LoadError::Database(db)),
-            Item::Select(_) | Item::Resize { .. } => {}
+            Item::Select(selected) => db = selected,
+            Item::Resize { keys, .. } => reserve(db, loading.possible_keys(keys)),
             Item::Function(library) => libraries.push(library),
             Item::Aux(name, value) => loading.note(&name, &value),
         }
     }
     let empty = reader.skipped();
+    let end = reader.offset();
     let rest = reader.into_rest();
-    Ok(Loaded { keys, expired, empty, libraries, rest })
+    Ok(Loaded { end, keys, expired, empty, libraries, rest })
 }
 
 fn has_expired(record: &Record, now: i64) -> bool {
@@ -220,6 +230,16 @@ impl Loading {
         self.active.store(true, Ordering::Release);
     }
 
+    /// Counts bytes that were read elsewhere than by [`load`].
+    pub fn advance(&self, bytes: u64) {
+        self.read.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    /// Whether somebody wants it to end.
+    pub fn is_cancelled(&self) -> bool {
+        self.cancelled.load(Ordering::Relaxed)
+    }
+
     /// Notes that it has ended.
     pub fn end(&self) {
         self.active.store(false, Ordering::Release);
@@ -234,6 +254,12 @@ impl Loading {
     #[inline]
     pub fn is_active(&self) -> bool {
         self.active.load(Ordering::Acquire)
+    }
+
+    /// How many keys there can be, of those that a file promises: each takes some bytes.
+    fn possible_keys(&self, promised: u64) -> usize {
+        const LEAST: u64 = 4;
+        usize::try_from(promised.min(self.total.load(Ordering::Relaxed) / LEAST)).unwrap_or(0)
     }
 
     /// When it began, in Unix seconds.

@@ -1,0 +1,230 @@
+//! The folder of the append only file: naming, opening and removing its files, and keeping its manifest.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, ErrorKind, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+use super::manifest::{Manifest, ManifestError};
+
+/// Where the log is; relative to the working folder, as Redis has it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Folder {
+    /// `appenddirname`.
+    dir: PathBuf,
+    /// `appendfilename`: how names begin.
+    pub prefix: String,
+}
+
+/// Why there is no manifest to work with.
+#[derive(Debug)]
+pub enum OpenError {
+    /// It can't be read.
+    Io(PathBuf, io::Error),
+    /// It isn't as it must be.
+    Manifest(ManifestError),
+}
+
+impl Folder {
+    /// The folder that the settings name.
+    pub fn new(dir: &Path, prefix: &Path) -> Folder {
+        Folder { dir: dir.to_owned(), prefix: prefix.to_string_lossy().into_owned() }
+    }
+
+    /// The path of a file in it.
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.dir.join(name)
+    }
+
+    /// Its own path.
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// Makes the folder if it isn't there.
+    ///
+    /// # Errors
+    /// The system's.
+    pub fn create(&self) -> io::Result<()> {
+        match fs::create_dir(&self.dir) {
+            Err(error) if error.kind() == ErrorKind::AlreadyExists && self.dir.is_dir() => Ok(()),
+            made => made,
+        }
+    }
+
+    fn manifest_path(&self) -> PathBuf {
+        self.path(&format!("{}.manifest", self.prefix))
+    }
+
+    /// Reads the manifest; an empty one if there is none.
+    ///
+    /// # Errors
+    /// It can't be read, or says something else than files.
+    pub fn read_manifest(&self) -> Result<Manifest, OpenError> {
+        let path = self.manifest_path();
+        match fs::read(&path) {
+            Ok(text) => Manifest::parse(&text).map_err(OpenError::Manifest),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(Manifest::default()),
+            Err(error) => Err(OpenError::Io(path, error)),
+        }
+    }
+
+    /// Writes the manifest: when it returns, whoever starts after a crash finds it.
+    ///
+    /// # Errors
+    /// The system's; the old one is still there.
+    pub fn write_manifest(&self, manifest: &Manifest) -> io::Result<()> {
+        let path = self.manifest_path();
+        let temporary = self.path(&format!("temp-{}.manifest", self.prefix));
+        let mut file = create_new(&temporary)?;
+        file.write_all(manifest.to_string().as_bytes())?;
+        file.sync_all()?;
+        fs::rename(&temporary, &path)?;
+        self.sync()
+    }
+
+    /// Has the names of the folder on disk.
+    ///
+    /// # Errors
+    /// The system's.
+    pub fn sync(&self) -> io::Result<()> {
+        File::open(&self.dir)?.sync_all()
+    }
+
+    /// Opens a file for appending, an empty one if it isn't there; with its length.
+    ///
+    /// # Errors
+    /// The system's.
+    pub fn open(&self, name: &str) -> io::Result<(File, u64)> {
+        let file = OpenOptions::new().append(true).create(true).mode(0o644).open(self.path(name))?;
+        let len = file.metadata()?.len();
+        Ok((file, len))
+    }
+
+    /// Makes an empty file for appending, whatever it held before.
+    ///
+    /// # Errors
+    /// The system's.
+    pub fn create_file(&self, name: &str) -> io::Result<File> {
+        let path = self.path(name);
+        // Whoever still writes to the old one must not write to this one.
+        match fs::remove_file(&path) {
+            Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+        Ok(self.open(name)?.0)
+    }
+
+    /// The length of a file.
+    ///
+    /// # Errors
+    /// The system's.
+    pub fn len(&self, name: &str) -> io::Result<u64> {
+        fs::metadata(self.path(name)).map(|metadata| metadata.len())
+    }
+
+    /// Removes what is history from the folder and from the manifest.
+    pub fn remove_history(&self, manifest: &mut Manifest) {
+        if manifest.history.is_empty() {
+            return;
+        }
+        for part in manifest.history.drain(..) {
+            tracing::info!("Removing the history file {} in the background", part.name);
+            if let Err(error) = fs::remove_file(self.path(&part.name)) {
+                tracing::warn!("Can't remove the history file {}: {error}", part.name);
+            }
+        }
+        if let Err(error) = self.write_manifest(manifest) {
+            tracing::warn!("Can't write the AOF manifest: {error}");
+        }
+    }
+
+    /// Takes over the single file of an old server, if there is one and no newer log: it becomes the base.
+    ///
+    /// # Errors
+    /// The system's. Whatever has been done by then, the next start goes on with it.
+    pub fn upgrade(&self, manifest: &mut Manifest) -> io::Result<()> {
+        let old = Path::new(&self.prefix);
+        if !old.is_file() {
+            return Ok(());
+        }
+        let moving = manifest.increments.is_empty()
+            && manifest.base.as_ref().is_some_and(|base| base.name == self.prefix)
+            && !self.path(&self.prefix).exists();
+        if !manifest.is_empty() && !moving {
+            return Ok(());
+        }
+        self.create()?;
+        manifest.adopt(&self.prefix);
+        self.write_manifest(manifest)?;
+        fs::rename(old, self.path(&self.prefix))?;
+        self.sync()?;
+        tracing::info!(
+            "Successfully migrated an old-style AOF file ({}) into the AOF directory ({}).",
+            self.prefix,
+            self.dir.display()
+        );
+        Ok(())
+    }
+
+    /// Keeps the bytes of a file from an offset on in a file of their own beside it, and cuts them off.
+    ///
+    /// # Errors
+    /// The system's; the bytes are still in one of the two.
+    pub fn cut(&self, name: &str, good: u64) -> io::Result<PathBuf> {
+        use std::io::{Seek, SeekFrom};
+        let path = self.path(name);
+        let mut file = OpenOptions::new().read(true).write(true).open(&path)?;
+        let aside = self.path(&format!("{name}.damaged-at-{good}"));
+        file.seek(SeekFrom::Start(good))?;
+        let mut copy = create_new(&aside)?;
+        io::copy(&mut file, &mut copy)?;
+        copy.sync_all()?;
+        file.set_len(good)?;
+        file.sync_all()?;
+        self.sync()?;
+        Ok(aside)
+    }
+}
+
+fn create_new(path: &Path) -> io::Result<File> {
+    OpenOptions::new().write(true).create(true).truncate(true).mode(0o644).open(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn folder() -> (tempfile::TempDir, Folder) {
+        let dir = tempfile::tempdir().unwrap();
+        let folder = Folder::new(&dir.path().join("aof"), Path::new("a"));
+        folder.create().unwrap();
+        folder.create().unwrap();
+        (dir, folder)
+    }
+
+    #[test]
+    fn the_manifest_is_there_when_it_is_written_and_history_goes() {
+        let (_dir, folder) = folder();
+        let mut manifest = folder.read_manifest().unwrap();
+        assert!(manifest.is_empty());
+        let old = manifest.add_base("a", true);
+        folder.create_file(&old).unwrap();
+        manifest.add_base("a", true);
+        folder.write_manifest(&manifest).unwrap();
+        assert_eq!(folder.read_manifest().unwrap(), manifest);
+        folder.remove_history(&mut manifest);
+        assert!(!folder.path(&old).exists() && folder.read_manifest().unwrap().history.is_empty());
+        fs::write(folder.path("a.manifest"), "").unwrap();
+        assert!(matches!(folder.read_manifest(), Err(OpenError::Manifest(_))));
+    }
+
+    #[test]
+    fn what_is_cut_off_is_kept() {
+        let (_dir, folder) = folder();
+        folder.create_file("x").unwrap().write_all(b"good bad").unwrap();
+        let aside = folder.cut("x", 5).unwrap();
+        assert_eq!(fs::read(folder.path("x")).unwrap(), b"good ");
+        assert_eq!(fs::read(aside).unwrap(), b"bad");
+    }
+}

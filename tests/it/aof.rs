@@ -1,0 +1,371 @@
+//! The append only file: restarts, crashes, damage, rewrites, and files that pass between us and real Redis.
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use crate::support::{Client, Reply, Server, free_port, run, server_binary};
+
+/// A server in a folder that outlives it.
+struct Kept {
+    folder: tempfile::TempDir,
+}
+
+impl Kept {
+    fn new() -> Kept {
+        Kept { folder: tempfile::tempdir().expect("temporary folders can be made") }
+    }
+
+    fn log_folder(&self) -> std::path::PathBuf {
+        self.folder.path().join("appendonlydir")
+    }
+
+    fn start(&self, args: &[&str]) -> Server {
+        let dir = self.folder.path().to_str().expect("a plain name");
+        Server::with(&[&["--appendonly", "yes", "--dir", dir][..], args].concat())
+    }
+
+    /// Starts a server that must not start; its log.
+    fn fails(&self, args: &[&str]) -> String {
+        let mut command = Command::new(server_binary());
+        command.args([
+            "--port",
+            &free_port().to_string(),
+            "--bind",
+            "127.0.0.1",
+            "--save",
+            "",
+            "--appendonly",
+            "yes",
+        ]);
+        command.arg("--dir").arg(self.folder.path()).args(args);
+        let ended = run(&mut command);
+        assert_ne!(ended.code, Some(0), "{ended:?}");
+        ended.stdout + &ended.stderr
+    }
+
+    fn increment(&self, number: u32) -> std::path::PathBuf {
+        self.log_folder().join(format!("appendonly.aof.{number}.incr.aof"))
+    }
+}
+
+fn int(client: &mut Client, args: &[&str]) -> i64 {
+    match client.call(args) {
+        Reply::Int(number) => number,
+        other => panic!("{args:?}: {other:?}"),
+    }
+}
+
+fn text(client: &mut Client, args: &[&str]) -> String {
+    String::from_utf8(client.raw(args)).expect("text")
+}
+
+fn wait_until(what: &str, mut done: impl FnMut() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while !done() {
+        assert!(Instant::now() < deadline, "{what} doesn't come");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+fn info(client: &mut Client, field: &str) -> String {
+    let info = text(client, &["INFO", "persistence"]);
+    let line = info.lines().find_map(|line| line.strip_prefix(&format!("{field}:")));
+    line.unwrap_or_else(|| panic!("no {field}")).trim_end().to_owned()
+}
+
+fn rewrite(client: &mut Client) {
+    let before = info(client, "aof_rewrites");
+    client.raw(&["BGREWRITEAOF"]);
+    wait_until("the rewrite", || {
+        info(client, "aof_rewrites") != before && info(client, "aof_rewrite_in_progress") == "0"
+    });
+    assert_eq!(info(client, "aof_last_bgrewrite_status"), "ok");
+}
+
+/// Writes some of everything.
+fn fill(client: &mut Client) {
+    for line in [
+        "SET string value",
+        "SET volatile x EX 1000",
+        "RPUSH list a b c d",
+        "LPOP list",
+        "SADD set 1 2 x y",
+        "SPOP set",
+        "ZADD zset 1 a 2.5 b",
+        "ZPOPMIN zset",
+        "HSET hash f 1 g 2",
+        "HINCRBYFLOAT hash f 0.5",
+        "XADD stream * f v",
+        "XADD stream * f w",
+        "XGROUP CREATE stream group 0",
+        "XREADGROUP GROUP group me COUNT 1 STREAMS stream >",
+        "INCRBYFLOAT float 3.25",
+        "GETDEL string",
+        "MULTI",
+        "INCR a",
+        "INCR b",
+        "EXEC",
+        "PFADD hll a b c",
+        "SELECT 5",
+        "SET elsewhere 1",
+        "SELECT 0",
+    ] {
+        client.raw(&line.split(' ').collect::<Vec<_>>());
+    }
+}
+
+/// What is in the database, as far as it can be asked for.
+fn look(client: &mut Client) -> Vec<String> {
+    let asked = [
+        "DBSIZE",
+        "GET string",
+        "GET volatile",
+        "PEXPIRETIME volatile",
+        "LRANGE list 0 -1",
+        "SORT set ALPHA",
+        "ZRANGE zset 0 -1 WITHSCORES",
+        "HGET hash f",
+        "HGET hash g",
+        "XRANGE stream - +",
+        "XPENDING stream group",
+        "GET float",
+        "MGET a b",
+        "PFCOUNT hll",
+    ];
+    asked.map(|line| text(client, &line.split(' ').collect::<Vec<_>>())).to_vec()
+}
+
+#[test]
+fn a_restart_keeps_the_data_with_and_without_a_rewrite() {
+    let kept = Kept::new();
+    let mut server = kept.start(&[]);
+    let mut client = server.client();
+    fill(&mut client);
+    let before = look(&mut client);
+    assert_eq!(server.stop("TERM"), Some(0));
+    let mut server = kept.start(&["--appendfsync", "always"]);
+    let mut client = server.client();
+    assert_eq!(look(&mut client), before);
+    rewrite(&mut client);
+    client.raw(&["APPEND", "float", "0"]);
+    let before = look(&mut client);
+    server.stop("KILL");
+    let manifest = fs::read_to_string(kept.log_folder().join("appendonly.aof.manifest")).expect("a manifest");
+    assert_eq!(
+        manifest,
+        "file appendonly.aof.2.base.rdb seq 2 type b\nfile appendonly.aof.2.incr.aof seq 2 type i\n"
+    );
+    assert_eq!(look(&mut kept.start(&[]).client()), before);
+}
+
+#[test]
+fn no_acknowledged_write_is_lost_when_the_server_is_killed() {
+    let kept = Kept::new();
+    for round in 0..4 {
+        let mut server = kept.start(&["--appendfsync", "always"]);
+        let port = server.port();
+        let writers: Vec<_> = (0..4)
+            .map(|writer| {
+                std::thread::spawn(move || {
+                    let mut client = Client::tcp(port);
+                    let key = format!("{round}:{writer}");
+                    let mut acknowledged = 0;
+                    // Until the server is gone, with which the connection breaks.
+                    let killed = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+                        loop {
+                            let number = int(&mut client, &["INCR", &key]);
+                            acknowledged = number;
+                        }
+                    }));
+                    assert!(killed.is_err());
+                    (key, acknowledged)
+                })
+            })
+            .collect();
+        std::thread::sleep(Duration::from_millis(60 + 35 * round));
+        server.stop("KILL");
+        let acknowledged: Vec<_> =
+            writers.into_iter().map(|writer| writer.join().expect("a count")).collect();
+        let server = kept.start(&[]);
+        let mut client = server.client();
+        for (key, count) in acknowledged {
+            let found: i64 = match client.call(&["GET", &key]) {
+                Reply::Bulk(bytes) => String::from_utf8_lossy(&bytes).parse().expect("a number"),
+                _ => 0,
+            };
+            // The last one may have been done without its reply having arrived.
+            assert!(found == count || found == count + 1, "{key}: {count} acknowledged, {found} found");
+        }
+    }
+}
+
+#[test]
+fn rewrites_while_others_write_lose_nothing() {
+    let kept = Kept::new();
+    let mut server = kept.start(&["--appendfsync", "always"]);
+    let mut client = server.client();
+    for number in 0..300 {
+        client.raw(&["INCR", "n"]);
+        client.raw(&["RPUSH", "l", &number.to_string()]);
+        if number % 100 == 50 {
+            client.raw(&["BGREWRITEAOF"]);
+        }
+    }
+    server.stop("KILL");
+    let mut client = kept.start(&[]).client_kept();
+    assert_eq!(int(&mut client.1, &["LLEN", "l"]), 300);
+    assert_eq!(text(&mut client.1, &["GET", "n"]), "$3\r\n300\r\n");
+}
+
+/// Keeps the server as long as its client.
+trait ClientKept {
+    fn client_kept(self) -> (Server, Client);
+}
+
+impl ClientKept for Server {
+    fn client_kept(self) -> (Server, Client) {
+        let client = self.client();
+        (self, client)
+    }
+}
+
+#[test]
+fn it_can_be_switched_on_and_off_while_running() {
+    let kept = Kept::new();
+    let mut server = kept.start(&["--appendonly", "no", "--appendfsync", "always"]);
+    let mut client = server.client();
+    client.ok(&["SET", "before", "1"]);
+    client.ok(&["CONFIG", "SET", "appendonly", "yes"]);
+    wait_until("the first base", || info(&mut client, "aof_rewrite_in_progress") == "0");
+    client.ok(&["SET", "on", "1"]);
+    client.ok(&["CONFIG", "SET", "appendonly", "no"]);
+    client.ok(&["SET", "off", "1"]);
+    assert_eq!(info(&mut client, "aof_enabled"), "0");
+    server.stop("KILL");
+    let server = kept.start(&[]);
+    let mut client = server.client();
+    assert_eq!(int(&mut client, &["EXISTS", "before", "on", "off"]), 2);
+}
+
+#[test]
+fn a_cut_tail_is_kept_beside_and_other_damage_refused() {
+    let kept = Kept::new();
+    let mut server = kept.start(&[]);
+    let mut client = server.client();
+    client.ok(&["SET", "a", "1"]);
+    for line in ["MULTI", "SET b 1", "SET c 1", "EXEC"] {
+        client.raw(&line.split(' ').collect::<Vec<_>>());
+    }
+    server.stop("TERM");
+    let file = kept.increment(1);
+    let whole = fs::read(&file).expect("an increment");
+    // Within the transaction, which is gone as a whole.
+    let cut = whole.len() - 5;
+    fs::write(&file, &whole[..cut]).expect("writable");
+    assert!(
+        kept.fails(&["--aof-load-truncated", "no"])
+            .contains("Unexpected end of file reading the append only file")
+    );
+    let mut server = kept.start(&[]);
+    assert!(server.log().contains("!!! Truncating the AOF appendonly.aof.1.incr.aof at offset"));
+    let mut client = server.client();
+    assert_eq!(int(&mut client, &["EXISTS", "a", "b", "c"]), 1);
+    client.ok(&["SET", "d", "1"]);
+    server.stop("TERM");
+    let aside = fs::read_dir(kept.log_folder()).expect("a folder").filter_map(Result::ok);
+    let aside: Vec<_> = aside.filter(|file| file.file_name().to_string_lossy().contains("damaged")).collect();
+    assert_eq!(aside.len(), 1);
+    let good = fs::read(&file).expect("an increment");
+    let damaged = fs::read(aside[0].path()).expect("the bytes that were cut off");
+    assert!(whole[..cut].ends_with(&damaged) && !damaged.is_empty());
+    fs::write(&file, [&good[..], b"!!!\r\n"].concat()).expect("writable");
+    assert!(kept.fails(&[]).contains("Bad file format reading the append only file"));
+    fs::remove_file(&file).expect("removable");
+    assert!(kept.fails(&[]).contains("Unable to obtain the AOF file appendonly.aof.1.incr.aof length"));
+    fs::write(kept.log_folder().join("appendonly.aof.manifest"), "x").expect("writable");
+    assert!(kept.fails(&[]).contains("FATAL AOF MANIFEST FILE ERROR"));
+}
+
+#[test]
+fn the_single_file_of_an_old_server_is_taken_over() {
+    let kept = Kept::new();
+    fs::write(kept.folder.path().join("appendonly.aof"), "*3\r\n$3\r\nSET\r\n$1\r\na\r\n$1\r\n7\r\n")
+        .expect("writable");
+    let server = kept.start(&[]);
+    assert_eq!(text(&mut server.client(), &["GET", "a"]), "$1\r\n7\r\n");
+    assert!(
+        kept.log_folder().join("appendonly.aof").exists()
+            && !kept.folder.path().join("appendonly.aof").exists()
+    );
+}
+
+#[test]
+fn waitaof_waits_for_the_disk() {
+    let kept = Kept::new();
+    let server = kept.start(&["--appendfsync", "no"]);
+    let mut client = server.client();
+    client.ok(&["SET", "a", "1"]);
+    assert_eq!(text(&mut client, &["WAITAOF", "1", "0", "50"]), "*2\r\n:0\r\n:0\r\n");
+    client.ok(&["CONFIG", "SET", "appendfsync", "always"]);
+    assert_eq!(text(&mut client, &["WAITAOF", "1", "0", "0"]), "*2\r\n:1\r\n:0\r\n");
+    assert_eq!(text(&mut client, &["WAITAOF", "1", "1", "20"]), "*2\r\n:1\r\n:0\r\n");
+}
+
+#[test]
+fn what_expires_stays_expired_and_what_had_not_expired_is_counted_on() {
+    let kept = Kept::new();
+    let mut server = kept.start(&["--appendfsync", "always"]);
+    let mut client = server.client();
+    client.ok(&["SET", "n", "41", "PX", "300"]);
+    client.raw(&["INCR", "n"]);
+    server.stop("KILL");
+    std::thread::sleep(Duration::from_millis(350));
+    // It is 42 and expires, rather than a fresh 1 that doesn't.
+    let server = kept.start(&[]);
+    assert_eq!(int(&mut server.client(), &["EXISTS", "n"]), 0);
+}
+
+/// Whether a program can be started.
+fn is_there(program: &str) -> bool {
+    Command::new(program).arg("--version").stdout(Stdio::null()).status().is_ok()
+}
+
+/// Starts a real Redis on the files of a folder.
+fn real_redis(folder: &Path) -> Option<(std::process::Child, Client)> {
+    let program = "/usr/bin/redis-server";
+    if !is_there(program) {
+        return None;
+    }
+    let port = free_port();
+    let mut command = Command::new(program);
+    command.args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", "", "--appendonly", "yes"]);
+    command.arg("--dir").arg(folder).args(["--appendfsync", "always"]).stdout(Stdio::null());
+    let child = command.spawn().expect("it was there a moment ago");
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while std::net::TcpStream::connect(("127.0.0.1", port)).is_err() {
+        assert!(Instant::now() < deadline, "Redis doesn't listen");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    Some((child, Client::tcp(port)))
+}
+
+#[test]
+fn files_pass_to_real_redis_and_back() {
+    let kept = Kept::new();
+    let mut server = kept.start(&[]);
+    let mut client = server.client();
+    fill(&mut client);
+    rewrite(&mut client);
+    fill(&mut client);
+    let ours = look(&mut client);
+    server.stop("TERM");
+    let Some((mut redis, mut client)) = real_redis(kept.folder.path()) else { return };
+    assert_eq!(look(&mut client), ours);
+    fill(&mut client);
+    let theirs = look(&mut client);
+    redis.kill().expect("it runs");
+    redis.wait().expect("it ran");
+    assert_eq!(look(&mut kept.start(&[]).client_kept().1), theirs);
+}
