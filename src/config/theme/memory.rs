@@ -36,7 +36,11 @@ pub(in crate::config) const ROWS: &[Directive] = &[
     yes_no("lazyfree-lazy-server-del", false, "Free overwritten values in the background."),
     yes_no("lazyfree-lazy-user-del", false, "Make DEL the same as UNLINK."),
     yes_no("lazyfree-lazy-user-flush", false, "Make FLUSHALL, FLUSHDB and SCRIPT FLUSH ASYNC unless told."),
-    yes_no("activedefrag", false, DEFRAG).kept(),
+    yes_no(
+        "activedefrag",
+        false,
+        "CONFIG SET refuses yes: the allocator avoids fragmentation by its size classes.",
+    ),
     size("active-defrag-ignore-bytes", 100 << 20, (1, i64::MAX.cast_unsigned()), DEFRAG).kept(),
     integer("active-defrag-threshold-lower", 10, (0, 1000), Percent, DEFRAG).kept(),
     integer("active-defrag-threshold-upper", 100, (0, 1000), Percent, DEFRAG).kept(),
