@@ -166,6 +166,11 @@ impl Keyspace {
         mutex.try_lock().unwrap_or_else(|| lock_contended(mutex))
     }
 
+    /// The same, unless somebody else has it.
+    fn try_lock(&self, shard: usize) -> Option<MutexGuard<'_, Shard>> {
+        self.shards[shard].shard.try_lock()
+    }
+
     /// Hashes a key the way the keyspace does.
     #[inline]
     pub fn hash(key: &[u8]) -> u64 {
@@ -260,7 +265,7 @@ impl Keyspace {
     pub fn discard(values: impl IntoIterator<Item = Value>) {
         for value in values {
             if value.is_large() {
-                reaper::bury(1, value);
+                reaper::bury(1, value.memory_bytes(), value);
             }
         }
     }

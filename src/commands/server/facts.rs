@@ -92,6 +92,8 @@ impl Facts for Server {
             system: machine::memory_bytes(),
             max: settings.memory.maxmemory,
             policy: settings.memory.maxmemory_policy.name(),
+            uncounted: self.uncounted_memory() as u64,
+            aof_buffer: self.keyspace.journal.backlog(),
             pending_frees: reaper::pending() as u64,
             frees: reaper::freed(),
         }
@@ -160,6 +162,8 @@ impl Facts for Server {
             writes: total(Counter::Writes),
             query_buffer_closes: total(Counter::QueryBufferDisconnections),
             output_buffer_closes: total(Counter::OutputBufferDisconnections),
+            evicted_clients: total(Counter::EvictedClients),
+            exceeded_ms: self.exceeded_ms(),
             turns: total(Counter::Turns),
             turn_usec: total(Counter::TurnNanos) / 1000,
             command_usec: self.stats.command_nanos() / 1000,
