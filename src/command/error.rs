@@ -422,10 +422,6 @@ texts! {
     RELOAD_OPTION = "ERR DEBUG RELOAD only supports the MERGE, NOFLUSH and NOSAVE options.";
     /// DEBUG RELOAD of a file that is damaged.
     RELOAD_FAILED = "ERR Error trying to load the RDB dump, check server logs.";
-    /// DEBUG LOADAOF of files that are damaged.
-    LOADAOF_FAILED = "ERR Error trying to load the AOF files, check server logs.";
-    /// DEBUG LOADAOF in a transaction: what is loaded takes the gate.
-    LOADAOF_NESTED = "ERR DEBUG LOADAOF isn't possible in a transaction";
 }
 
 /// `ERR No such user 'x'`.
