@@ -14,6 +14,7 @@
 //! | [`keyspace`] | shards, lock plans, the gate, table, entries, expiry, eviction: the only owner of shared data |
 //! | [`persist`] | RDB files: the format; writing them from snapshots, loading them |
 //! | [`pubsub`], [`script`] | message delivery; the Lua host |
+//! | [`acl`] | users, their rules, and what they forbid; pure |
 //! | [`config`] | one table of directives for file, command line, CONFIG and the example file |
 //! | [`observe`] | counters, INFO, slow log, latency, log, /metrics |
 //! | [`base`] | leaves that several use: numbers as text, globs, checksums, clock, allocator |
@@ -22,11 +23,12 @@
 //!
 //! A module uses only those to its left, which a test checks:
 //! `base <- resp, types <- keyspace <- persist, pubsub, script <- commands <- dispatch <- net <- server`;
-//! `client`, `command`, `config` and `observe` stand beside `keyspace`.
+//! `acl`, `client`, `command`, `config` and `observe` stand beside `keyspace`.
 //!
 //! Adding a command touches three places: its row and handler in `commands`, its type in `types` if it needs one, its
 //! test.
 
+pub mod acl;
 pub mod base;
 pub mod client;
 pub mod command;

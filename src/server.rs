@@ -8,14 +8,15 @@ use std::fs::File;
 use std::pin::pin;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use tokio::runtime::Runtime;
 
 use self::clients::adjust_maxclients;
 use self::end::{Signals, wait_for_the_end};
 use self::surroundings::{PidFile, Supervisor};
-use crate::commands::Server;
 use crate::commands::server::{SPARE_THREADS, aof, rdb};
+use crate::commands::{Server, acl};
 use crate::config::{Config, Settings};
 use crate::net;
 use crate::observe::log::Log;
@@ -111,12 +112,13 @@ fn greet(settings: &Settings) {
 /// Puts the parts together for a number of worker threads; nothing runs yet but the log.
 ///
 /// # Errors
-/// A `rename-command` that names no command, or one that is taken.
+/// A `rename-command` that names no command, or one that is taken; users that can't be made.
 pub fn assemble(config: Config, workers: usize) -> Result<Arc<Server>, String> {
     let settings = config.settings();
     let log = Log::start(settings.log.level, settings.log.file.clone());
     let supervised = Supervisor::find(&settings.process).map_or("no", |_| "systemd");
     let server = Server::new(config, log, workers, supervised).map_err(|error| error.to_string())?;
+    acl::load_at_start(&server)?;
     // The only one who sets it.
     let _ = server.aof.replayer.set(crate::dispatch::replayer);
     Ok(Arc::new(server))
@@ -149,6 +151,7 @@ fn serve(runtime: &Runtime, server: &Arc<Server>) -> ExitCode {
             },
         }
         tokio::spawn(crate::dispatch::housekeeping(Arc::clone(server)));
+        server.ready.store(true, Ordering::Relaxed);
         for kind in kinds {
             tracing::info!("Ready to accept connections {kind}");
         }

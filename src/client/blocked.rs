@@ -14,6 +14,7 @@ use tokio::sync::Notify;
 
 use super::handle::{Client, ClientFlags};
 use super::request::OwnedRequest;
+use crate::acl::Identity;
 use crate::keyspace::Type;
 use crate::resp::{Protocol, Reply};
 
@@ -23,6 +24,8 @@ pub struct Waiting {
     pub db: usize,
     /// The protocol of its reply.
     pub protocol: Protocol,
+    /// Who it is.
+    pub identity: Identity,
     /// What it asked for, to be run again when a key is signalled.
     pub request: OwnedRequest,
     /// The catalog number of the command.
@@ -35,7 +38,9 @@ pub struct Waiting {
     pub wants: Type,
     /// Whether it is also run when a key has gone or has another type: it then answers an error.
     pub wakes_on_loss: bool,
-    /// What it is answered when it gives up.
+    /// Whether it gives up at some time.
+    pub gives_up: bool,
+    /// What it is answered then.
     pub timeout_reply: fn(&mut Reply),
 }
 
@@ -131,6 +136,11 @@ impl BlockedClients {
     /// How many clients are blocked.
     pub fn len(&self) -> usize {
         self.by_ticket.len()
+    }
+
+    /// How many of them give up at some time.
+    pub fn impatient(&self) -> usize {
+        self.by_ticket.iter().filter(|blocked| blocked.waits.gives_up).count()
     }
 
     /// Whether nobody is blocked.

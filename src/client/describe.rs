@@ -63,7 +63,8 @@ impl Client {
         write!(line, " oll={} omem={}", self.outbox.frames(), self.output_bytes())?;
         write!(line, " tot-mem={}", self.memory_with(&names) + running.arguments)?;
         let events = if unsent > 0 { "rw" } else { "r" };
-        write!(line, " events={events} cmd={command} user={}", names.user)?;
+        let user = String::from_utf8_lossy(&names.user);
+        write!(line, " events={events} cmd={command} user={user}")?;
         match self.flags().contains(ClientFlags::TRACKING) {
             true => write!(line, " redir={}", self.redirect.load(Relaxed))?,
             false => line.push_str(" redir=-1"),
@@ -93,11 +94,12 @@ impl Client {
     }
 
     fn memory_with(&self, names: &Names) -> usize {
-        let texts = [&names.name, &names.lib_name, &names.lib_ver, &names.user, &self.addr, &self.laddr];
+        let texts = [&names.name, &names.lib_name, &names.lib_ver, &self.addr, &self.laddr];
         let subscriptions: usize = self.subscriptions.iter().map(|count| count.load(Relaxed)).sum();
         size_of::<Client>()
             + TASK_BYTES
             + texts.into_iter().map(String::capacity).sum::<usize>()
+            + names.user.len()
             + subscriptions * SUBSCRIPTION_BYTES
             + self.query.used.load(Relaxed)
             + self.query.free.load(Relaxed)

@@ -9,6 +9,7 @@ use parking_lot::Mutex;
 
 use super::limits::{OUTPUT_FREE, OutputClass, OutputLimits};
 use super::outbox::Outbox;
+use crate::acl::DEFAULT_USER;
 use crate::base::clock;
 use crate::pubsub::{Message, Subscriber};
 use crate::resp::Protocol;
@@ -79,8 +80,8 @@ pub struct Names {
     pub lib_name: String,
     /// CLIENT SETINFO LIB-VER.
     pub lib_ver: String,
-    /// The authenticated user.
-    pub user: String,
+    /// The user.
+    pub user: Box<[u8]>,
 }
 
 /// The part of a connection that others see. Its figures are written by the connection's own task with relaxed
@@ -170,7 +171,7 @@ impl Client {
             created_ms: now,
             fd,
             outbox: Outbox::default(),
-            names: Mutex::new(Names { user: "default".to_owned(), ..Names::default() }),
+            names: Mutex::new(Names { user: DEFAULT_USER.into(), ..Names::default() }),
             last_seen_ms: AtomicI64::new(now),
             db: AtomicUsize::new(0),
             resp: AtomicU8::new(2),

@@ -3,10 +3,11 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use super::handle::{Client, ClientFlags};
+use super::handle::{Client, ClientFlags, Ending};
 use super::monitors::Monitors;
 use super::tracking::{Listeners, Tracking};
 use super::transaction::{self, Transaction, Watch};
+use crate::acl::{Change, DEFAULT_USER, Identity, User, Users};
 use crate::config::Settings;
 use crate::keyspace::Keyspace;
 use crate::pubsub::{Broker, Kind, Subscriptions};
@@ -33,8 +34,8 @@ pub struct Session {
     pub settings: Arc<Settings>,
     /// The selected database.
     pub db: usize,
-    /// Whether the client may run commands that need a user.
-    pub authenticated: bool,
+    /// Who the client is.
+    pub identity: Identity,
     /// Whether replies are sent.
     pub reply_mode: ReplyMode,
     /// Commands queued since MULTI.
@@ -63,12 +64,12 @@ pub struct Session {
 
 impl Session {
     /// The session of a connection that has just been accepted.
-    pub fn new(client: Arc<Client>, settings: Arc<Settings>, authenticated: bool) -> Session {
+    pub fn new(client: Arc<Client>, settings: Arc<Settings>, identity: Identity) -> Session {
         Session {
             client,
             settings,
             db: 0,
-            authenticated,
+            identity,
             reply_mode: ReplyMode::On,
             transaction: None,
             watch: Watch::default(),
@@ -88,7 +89,30 @@ impl Session {
     /// was asked for stays in when one is set.
     #[inline]
     pub fn must_authenticate(&self) -> bool {
-        !self.authenticated && self.settings.security.requirepass.is_some()
+        self.identity.must_authenticate()
+    }
+
+    /// Makes the client another user, who has shown a password.
+    pub fn become_user(&mut self, user: Arc<User>) {
+        self.client.names.lock().user = user.name().into();
+        self.identity.become_user(user);
+    }
+
+    /// Makes the client nobody; it closes when its replies are written.
+    pub fn lose_user(&mut self, users: &Users) {
+        self.identity.forget(users);
+        self.client.names.lock().user = DEFAULT_USER.into();
+        self.closing = true;
+    }
+
+    /// Looks whether the client's user has changed; false if there is no such user any more: then the client ends.
+    #[inline]
+    pub fn follow_user(&mut self, users: &Users) -> bool {
+        let lives = self.identity.refresh(users) != Change::Deleted;
+        if !lives {
+            self.client.end(Ending::Killed);
+        }
+        lives
     }
 
     /// Whether it speaks RESP3.
@@ -183,9 +207,9 @@ impl Session {
 
     /// Goes back to how a connection begins, as RESET does, except for the library's name. What is in the outbox
     /// stays there.
-    pub fn reset(&mut self) {
+    pub fn reset(&mut self, users: &Users) {
         self.select(0);
-        self.authenticated = self.settings.security.requirepass.is_none();
+        self.identity = Identity::new(users);
         self.reply_mode = ReplyMode::On;
         self.no_touch = false;
         self.subscriptions = None;
@@ -194,7 +218,7 @@ impl Session {
         self.client.set_flags(cleared, false);
         let mut names = self.client.names.lock();
         names.name.clear();
-        "default".clone_into(&mut names.user);
+        names.user = DEFAULT_USER.into();
     }
 
     /// Moves what others have sent into the client's own reply, so that it stands before what follows.

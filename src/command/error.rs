@@ -48,9 +48,11 @@ macro_rules! texts {
 
 mod aof;
 mod client;
+mod permission;
 
 pub use aof::*;
 pub use client::*;
+pub use permission::*;
 
 texts! {
     /// An option that is unknown, incomplete or contradicts another.

@@ -5,10 +5,11 @@ use std::sync::atomic::Ordering;
 
 use smallvec::SmallVec;
 
+use crate::acl::{Channels, KeyUse};
 use crate::client::{OwnedRequest, Session};
 use crate::command::keys::{InvalidKeys, KeyFlags};
 use crate::command::spec::Flags;
-use crate::command::{Args, Error, Spec};
+use crate::command::{Args, Begin, Error, Spec};
 use crate::config::Settings;
 use crate::keyspace::{Keyspace, Plan, StrRef, Type, View};
 use crate::resp::{Protocol, Reply};
@@ -29,6 +30,8 @@ pub struct Command {
     pub find_keys: Option<FindKeys>,
     /// Tells what happens with the keys where that depends on other arguments.
     pub key_flags: Option<KeyFlagsOf>,
+    /// Which arguments are channels.
+    pub channels: Option<Channels>,
     /// Tells whether a request also touches keys that its arguments don't name.
     pub touches_unnamed: Option<TouchesUnnamed>,
 }
@@ -47,6 +50,9 @@ pub type TouchesUnnamed = fn(&[&[u8]]) -> bool;
 /// What a handler returns: an error is answered as an error reply, whatever it wrote before is dropped.
 pub type Outcome = Result<Next, Error>;
 
+// It is handed through several functions for every command.
+const _: () = assert!(size_of::<Outcome>() <= 32);
+
 /// The handler is done and has written its reply.
 pub const DONE: Outcome = Ok(Next::Done);
 
@@ -61,7 +67,7 @@ pub enum Next {
     /// The reply is complete and the connection closes when it is written.
     Close,
     /// The client waits for one of its keys.
-    Block(Block),
+    Block(Box<Block>),
 }
 
 /// Work after unlocking; it returns what to do under the locks again.
@@ -130,7 +136,7 @@ impl<'a> Call<'a> {
             (block.timeout_reply)(self.reply);
             return DONE;
         }
-        Ok(Next::Block(block))
+        Ok(Next::Block(Box::new(block)))
     }
 
     /// After a command of a client with client-side caching: enters the client as a reader of the keys that the
@@ -254,7 +260,15 @@ pub fn write_item(reply: &mut Reply, item: Item<'_>) {
 impl Command {
     /// A command without subcommands.
     pub const fn new(spec: Spec, run: Handler) -> Command {
-        Command { spec, run, subcommands: &[], find_keys: None, key_flags: None, touches_unnamed: None }
+        Command {
+            spec,
+            run,
+            subcommands: &[],
+            find_keys: None,
+            key_flags: None,
+            channels: None,
+            touches_unnamed: None,
+        }
     }
 
     /// A container of subcommands.
@@ -278,6 +292,12 @@ impl Command {
     /// Adds what tells from the arguments what happens with the keys: for specs with `VARIABLE_FLAGS`.
     pub const fn key_flags(mut self, flags: KeyFlagsOf) -> Command {
         self.key_flags = Some(flags);
+        self
+    }
+
+    /// Says which arguments are channels.
+    pub const fn channels(mut self, channels: Channels) -> Command {
+        self.channels = Some(channels);
         self
     }
 
@@ -307,5 +327,32 @@ impl Command {
         }
         let mut keys = self.spec.keys.iter().filter(|keys| !keys.flags.contains(KeyFlags::NOT_KEY));
         keys.try_for_each(|keys| keys.for_each(args, found))
+    }
+
+    /// Where the keys stand, as [`Command::for_each_key`] finds them, and what happens with each.
+    ///
+    /// # Errors
+    /// If the arguments contradict themselves about where keys are.
+    pub fn key_uses(&self, args: &[&[u8]]) -> Result<SmallVec<[KeyUse; 4]>, InvalidKeys> {
+        let mut found = SmallVec::new();
+        let specs = || self.spec.keys.iter().filter(|spec| !spec.flags.contains(KeyFlags::NOT_KEY));
+        for spec in specs() {
+            let flags = self.key_flags.map_or(spec.flags, |flags| flags(args));
+            let specified = spec.for_each(args, &mut |at| found.push(KeyUse { at, flags }));
+            // Where the specs give up, the finder below may know better.
+            if self.find_keys.is_none() {
+                specified?;
+            }
+        }
+        let Some(find) = self.find_keys else { return Ok(found) };
+        // SORT describes two such places, and finds keys in the second only. A key that no spec describes is used in
+        // every way.
+        let unspecified = specs().rfind(|spec| spec.begin == Begin::Unknown).map(|spec| spec.flags);
+        let any = || specs().fold(KeyFlags::empty(), |all, spec| all | spec.flags);
+        let unspecified = unspecified.unwrap_or_else(any);
+        let flags_of =
+            |at| found.iter().find(|known| known.at == at).map_or(unspecified, |known| known.flags);
+        let uses = find(args)?.into_iter();
+        Ok(uses.map(|at| KeyUse { at, flags: flags_of(at) - KeyFlags::INCOMPLETE }).collect())
     }
 }

@@ -42,7 +42,7 @@ pub enum Found<'a> {
 const NAME_MAX: usize = 32;
 
 /// Commands of Redis that this server lacks: a configuration may well take them away.
-const MISSING: &[&str] = &["acl", "bgrewriteaof", "failover", "psync", "replconf", "sync"];
+pub const MISSING: &[&str] = &["bgrewriteaof", "failover", "psync", "replconf", "sync"];
 
 impl Catalog {
     /// Lists all families; `renames` are pairs of old and new name, an empty new name removes.

@@ -3,9 +3,11 @@
 //! Adding a command touches three places: its row and handler here, its type if it needs one, its test.
 
 pub mod account;
+pub mod acl;
 pub mod blocking;
 pub mod call;
 pub mod catalog;
+pub mod permission;
 pub mod server;
 
 mod bitmap;
@@ -37,12 +39,13 @@ mod journal_tests;
 mod testing;
 
 pub use self::call::{Block, Call, Command, Compute, DONE, Install, Next, Outcome};
-pub use self::catalog::{Catalog, Found, Listed};
+pub use self::catalog::{Catalog, Found, Listed, MISSING};
 pub use self::script::busy;
 pub use self::server::Server;
 
 /// All families.
 pub const FAMILIES: &[&[Command]] = &[
+    acl::COMMANDS,
     bitmap::COMMANDS,
     connection::COMMANDS,
     debug::COMMANDS,

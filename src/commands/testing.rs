@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::acl::Identity;
 use crate::client::{ClientFlags, Session};
 use crate::config::{Caller, Config, EvictionPolicy, LogLevel};
 use crate::keyspace::{Clock, Effects, Expiry, Keyspace, Lfu, Plan, Value, View};
@@ -34,7 +35,7 @@ impl Rig {
         config.load_text(b"save \"\"").expect("a valid setting");
         let server = Arc::new(Server::new(config, log, 1, "no").expect("no renames"));
         let client = server.clients.add("127.0.0.1:1".into(), "127.0.0.1:2".into(), 0, ClientFlags::empty());
-        let session = Session::new(client, server.config.settings(), true);
+        let session = Session::new(client, server.config.settings(), Identity::new(&server.acl));
         let (effects, protocol) = (Effects::default(), Protocol::Resp2);
         Rig { server, session, now: 1_700_000_000_000, nested: false, effects, protocol }
     }

@@ -9,6 +9,7 @@ use crate::command::row::*;
 use crate::keyspace::Access;
 
 use super::account::account;
+use super::permission;
 use super::server::monitor;
 use super::{Call, Command, DONE, Outcome};
 
@@ -131,6 +132,13 @@ fn exec(call: &mut Call<'_>) -> Outcome {
     let server = call.server;
     for (id, request) in &transaction.queued {
         let (begun, listed, args) = (monotonic_ns(), &server.catalog.all()[*id], request.args());
+        call.session.follow_user(&server.acl);
+        if let Err(denied) = permission::check(call.session.identity.user(), listed, &args) {
+            let refusal = permission::refuse_queued(server, call.session, (listed, &args), denied);
+            server.stats.error(refusal.code());
+            call.reply.error(refusal.text());
+            continue;
+        }
         let (spec, by) = (&listed.command.spec, call.session.client.clone());
         monitor::before(server, spec, &args, call.session, Source::Client(&by));
         let outcome = call.run_nested(listed.command, &args);

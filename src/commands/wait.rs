@@ -72,7 +72,7 @@ fn waitaof(call: &mut Call<'_>) -> Outcome {
     let timeout_reply =
         if durable { |reply: &mut Reply| tell(reply, true) } else { |reply: &mut Reply| tell(reply, false) };
     let Next::Block(block) = wait_in_vain(call, deadline, timeout_reply)? else { return DONE };
-    Ok(Next::Block(Block { durable: position, ..block }))
+    Ok(Next::Block(Box::new(Block { durable: position, ..*block })))
 }
 
 /// Answers WAITAOF: whether what the client has written is on disk here, and that no replica has it.

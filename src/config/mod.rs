@@ -45,6 +45,7 @@ pub use choices::{
     Allowed, AppendFsync, DisklessLoad, EvictionPolicy, LogLevel, ShutdownFlags, Supervised, TlsAuthClients,
 };
 pub use directive::{Directive, Effect, Flags};
+pub(crate) use errors::os_text;
 pub use errors::{ConfigError, LineError, LoadError, REDIS_VERSION, SourceLine, ValueError, Veto};
 pub use example::example;
 pub use load::{RenameCommand, UserLine};

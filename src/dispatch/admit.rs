@@ -7,17 +7,17 @@ use super::memory::{Room, make_room};
 use crate::client::Session;
 use crate::command::spec::{Flags, Spec};
 use crate::command::{Error, error};
-use crate::commands::Server;
 use crate::commands::server::rdb::write_refusal;
+use crate::commands::{Listed, Server, permission};
 
 /// What the checks look at.
 pub struct Candidate<'a> {
     /// The flags of the command; for EXEC those of the queued commands as well.
     pub flags: Flags,
-    /// The command's row.
-    pub spec: &'a Spec,
-    /// How many arguments it has, the name included.
-    pub arguments: usize,
+    /// The command.
+    pub listed: &'a Listed,
+    /// The arguments, the name being the first.
+    pub args: &'a [&'a [u8]],
     /// The connection.
     pub session: &'a Session,
     /// The server.
@@ -26,11 +26,18 @@ pub struct Candidate<'a> {
     pub over_limit: bool,
 }
 
+impl<'a> Candidate<'a> {
+    #[inline]
+    fn spec(&self) -> &'a Spec {
+        &self.listed.command.spec
+    }
+}
+
 type Check = fn(&Candidate<'_>) -> Option<Error>;
 
 /// The checks, in the order in which their errors win.
-const CHECKS: [Check; 9] =
-    [arity, protection, authentication, transaction, memory, disk, subscriber, monitor, loading];
+const CHECKS: [Check; 10] =
+    [arity, protection, authentication, transaction, permission, memory, disk, subscriber, monitor, loading];
 
 /// Runs the checks.
 ///
@@ -43,22 +50,23 @@ pub fn admit(candidate: &Candidate<'_>) -> Result<(), Error> {
 
 #[inline]
 fn arity(candidate: &Candidate<'_>) -> Option<Error> {
-    (!candidate.spec.admits(candidate.arguments)).then(|| error::wrong_arity(candidate.spec.name))
+    let spec = candidate.spec();
+    (!spec.admits(candidate.args.len())).then(|| error::wrong_arity(spec.name))
 }
 
 #[inline]
 fn protection(candidate: &Candidate<'_>) -> Option<Error> {
-    if !candidate.spec.flags.contains(Flags::PROTECTED) {
+    if !candidate.spec().flags.contains(Flags::PROTECTED) {
         return None;
     }
     let session = candidate.session;
     let allowed = session.settings.security.debug_command.to(session.client.is_local());
-    (!allowed).then(|| error::protected_command(candidate.spec.name))
+    (!allowed).then(|| error::protected_command(candidate.spec().name))
 }
 
 #[inline]
 fn authentication(candidate: &Candidate<'_>) -> Option<Error> {
-    let closed = candidate.session.must_authenticate() && !candidate.spec.flags.contains(Flags::NO_AUTH);
+    let closed = candidate.session.must_authenticate() && !candidate.spec().flags.contains(Flags::NO_AUTH);
     closed.then_some(error::NOAUTH)
 }
 
@@ -66,6 +74,19 @@ fn authentication(candidate: &Candidate<'_>) -> Option<Error> {
 fn transaction(candidate: &Candidate<'_>) -> Option<Error> {
     let refused = candidate.session.transaction.is_some() && candidate.flags.contains(Flags::NO_MULTI);
     refused.then_some(error::NOT_IN_TRANSACTION)
+}
+
+/// What the client's user may do: of most users that is everything.
+#[inline]
+fn permission(candidate: &Candidate<'_>) -> Option<Error> {
+    if candidate.session.identity.is_unrestricted() { None } else { denial(candidate) }
+}
+
+#[inline(never)]
+fn denial(candidate: &Candidate<'_>) -> Option<Error> {
+    let Candidate { listed, args, session, server, .. } = *candidate;
+    let denied = permission::check(session.identity.user(), listed, args).err()?;
+    Some(permission::refuse(server, session, (listed, args), denied, permission::context(session)))
 }
 
 #[inline]
@@ -97,7 +118,7 @@ fn subscriber(candidate: &Candidate<'_>) -> Option<Error> {
     let session = candidate.session;
     let refused =
         session.is_subscribed() && !session.is_resp3() && !candidate.flags.contains(Flags::SUBSCRIBER);
-    refused.then(|| error::subscribers_only(candidate.spec.name))
+    refused.then(|| error::subscribers_only(candidate.spec().name))
 }
 
 /// Redis takes monitors for a kind of replica.

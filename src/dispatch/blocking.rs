@@ -11,10 +11,11 @@ use std::sync::Arc;
 use smallvec::SmallVec;
 
 use super::execute::run_guarded;
+use crate::acl::Context;
 use crate::base::clock::{monotonic_ns, unix_ms};
 use crate::client::{Blocked, Session, Tracking, TrackingMode};
 use crate::commands::account::account;
-use crate::commands::{Call, Listed, Next, Server};
+use crate::commands::{Call, Listed, Next, Server, permission};
 use crate::keyspace::{Clock, Effects, Held, Keyspace, Plan, Type, View};
 use crate::resp::Reply;
 
@@ -109,10 +110,19 @@ fn run_again(
 ) -> Option<Vec<u8>> {
     let begun = monotonic_ns();
     let settings = server.config.settings();
-    let mut session = Session::new(Arc::clone(&blocked.client), settings, true);
+    let identity = blocked.waits.identity.clone();
+    let mut session = Session::new(Arc::clone(&blocked.client), settings, identity);
     session.db = blocked.waits.db;
     session.tracking = blocked.waits.remembers.then(|| Box::new(Tracking::new(TrackingMode::All)));
     let mut reply = Reply::new(blocked.waits.protocol);
+    session.follow_user(&server.acl);
+    if let Err(denied) = permission::check(session.identity.user(), listed, args) {
+        let refusal = permission::refuse(server, &session, (listed, args), denied, Context::Toplevel);
+        server.stats.rejected(listed.id);
+        server.stats.error(refusal.code());
+        reply.error(refusal.text());
+        return Some(reply.take());
+    }
     let spec = &listed.command.spec;
     let (reply_to, session) = (&mut reply, &mut session);
     let keys = keys.lend(blocked.waits.db, Plan::Everything);

@@ -64,6 +64,7 @@ pub struct Suspended {
 /// Registers a client as blocked.
 fn suspend(call: &Call<'_>, command: usize, block: &mut Block, remembers: bool) -> Arc<Blocked> {
     let waiting = Waiting {
+        identity: call.session.identity.clone(),
         db: call.keys.db(),
         protocol: call.reply.protocol(),
         request: block.again.take().unwrap_or_else(|| OwnedRequest::new(call.args)),
@@ -72,6 +73,7 @@ fn suspend(call: &Call<'_>, command: usize, block: &mut Block, remembers: bool) 
         keys: block.keys.clone(),
         wants: block.wants,
         wakes_on_loss: block.wakes_on_loss,
+        gives_up: block.deadline.is_some(),
         timeout_reply: block.timeout_reply,
     };
     call.server.blocked.add(&call.session.client, waiting)
@@ -291,6 +293,9 @@ impl<'s> Executor<'s> {
         reply: &mut Reply,
         mut everything: Option<&mut Held<'_>>,
     ) -> Done {
+        if !session.follow_user(&self.server.acl) {
+            return Done::Close;
+        }
         let last = match request.found {
             Found::Command(listed) => listed.id as u32,
             Found::Unknown | Found::UnknownSubcommand(_) => u32::MAX,
@@ -317,8 +322,8 @@ impl<'s> Executor<'s> {
             self.kept = None;
             everything.iter_mut().for_each(|held| held.let_go());
         }
-        let arguments = request.args.len();
-        let candidate = Candidate { spec, flags, arguments, session, server: self.server, over_limit };
+        let candidate =
+            Candidate { listed, flags, args: request.args, session, server: self.server, over_limit };
         if !session.replays
             && let Err(refusal) = admit(&candidate)
         {
@@ -513,10 +518,8 @@ impl<'s> Executor<'s> {
             self.server.stats.rejected(listed.id);
         }
         match listed {
-            Some(listed)
-                if listed.command.spec.flags.contains(Flags::TRANSACTION)
-                    && session.transaction.is_some() =>
-            {
+            // Even where there is no transaction, as in Redis.
+            Some(listed) if listed.command.spec.flags.contains(Flags::TRANSACTION) => {
                 // What is watched stays so: its shards may not be free.
                 session.end_transaction();
                 self.error(&error::exec_refused(refusal), reply);

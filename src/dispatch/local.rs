@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::execute::{Done, Executor, Request};
 use super::turn::put_off;
+use crate::acl::Identity;
 use crate::client::{ClientFlags, Session};
 use crate::commands::Server;
 use crate::keyspace::Plan;
@@ -20,7 +21,7 @@ impl Local {
     /// A client of a server, allowed everything, speaking RESP2.
     pub fn new(server: Arc<Server>) -> Local {
         let client = server.clients.add("127.0.0.1:0".into(), "127.0.0.1:0".into(), -1, ClientFlags::empty());
-        let session = Session::new(client, server.config.settings(), true);
+        let session = Session::new(client, server.config.settings(), Identity::server(&server.acl));
         Local { server, session, reply: Reply::new(Protocol::Resp2) }
     }
 

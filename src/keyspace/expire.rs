@@ -21,6 +21,31 @@ pub struct ExpiryReport {
     pub expired: u64,
     /// Whether more keys are due than the budget allowed.
     pub more: bool,
+    lateness: Lateness,
+}
+
+/// How late keys were when they were deleted in the background: a histogram.
+#[derive(Default, Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Lateness {
+    /// Keys by the first bound that is not below their lateness; the last count is beyond all bounds.
+    pub counts: [u64; Lateness::BOUNDS_MS.len() + 1],
+    /// All their lateness added up, in ms.
+    pub sum_ms: u64,
+}
+
+impl Lateness {
+    /// The upper ends of the buckets, in ms.
+    pub const BOUNDS_MS: [u64; 8] = [10, 20, 50, 100, 250, 1000, 5000, 60_000];
+
+    fn note(&mut self, late_ms: u64) {
+        self.counts[Self::BOUNDS_MS.partition_point(|&bound| bound < late_ms)] += 1;
+        self.sum_ms = self.sum_ms.saturating_add(late_ms);
+    }
+
+    pub(super) fn add(&mut self, other: &Lateness) {
+        self.counts.iter_mut().zip(other.counts).for_each(|(count, more)| *count += more);
+        self.sum_ms = self.sum_ms.saturating_add(other.sum_ms);
+    }
 }
 
 impl Keyspace {
@@ -51,7 +76,15 @@ impl Keyspace {
                 }
             }
         }
+        if report.expired > 0 {
+            self.lateness.lock().add(&report.lateness);
+        }
         report
+    }
+
+    /// How late keys have been.
+    pub fn lateness(&self) -> Lateness {
+        *self.lateness.lock()
     }
 
     fn expire_step(
@@ -74,6 +107,8 @@ impl Keyspace {
             let due = |deadline: i64| deadline <= clock.now;
             let expired = |entry: EntryRef<'_>| entry.deadline().is_some_and(due);
             while let Some(at) = place.database.table.find_by(local, expired) {
+                let deadline = place.database.table.entry(at).deadline().unwrap_or(clock.now);
+                report.lateness.note(clock.now.abs_diff(deadline));
                 place.expire_entry(at);
                 self.journal.append(&mut place.effects.propagation);
                 report.expired += 1;

@@ -64,7 +64,7 @@ pub use self::digest::Digest;
 pub use self::effects::{Effects, Event};
 pub use self::entry::{Entry, EntryRef};
 pub use self::evict::{Eviction, Measure};
-pub use self::expire::ExpiryReport;
+pub use self::expire::{ExpiryReport, Lateness};
 pub use self::gate::Gate;
 pub use self::guard::RefMut;
 pub use self::journal::Journal;
@@ -86,6 +86,7 @@ pub struct Keyspace {
     databases: usize,
     /// Whether a snapshot is under way.
     snapshot: Arc<AtomicBool>,
+    lateness: Mutex<Lateness>,
     /// Lets one task have all shards for itself.
     pub gate: Gate,
     /// What has been changed, in order.
@@ -129,6 +130,7 @@ impl Keyspace {
             bits,
             databases,
             snapshot: Arc::default(),
+            lateness: Mutex::default(),
             gate: Gate::new(threads),
             journal: Journal::default(),
         }
@@ -221,12 +223,19 @@ impl Keyspace {
         self.shards.iter().map(|cell| counter(&cell.counts)).sum()
     }
 
+    /// Number of keys in each shard, of all databases together.
+    pub fn shard_sizes(&self) -> Vec<usize> {
+        let keys = |cell: &CachePadded<Cell>| (0..self.databases).map(|db| cell.counts.keys(db)).sum();
+        self.shards.iter().map(keys).collect()
+    }
+
     /// Sets the counters of hits, misses and expired keys to zero.
     pub fn reset_counters(&self) {
         for (index, cell) in self.shards.iter().enumerate() {
             let _locked = self.lock(index);
             cell.counts.reset();
         }
+        *self.lateness.lock() = Lateness::default();
     }
 
     /// Takes a watcher's keys back, each under its own lock.

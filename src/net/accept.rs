@@ -145,7 +145,7 @@ fn admit(server: &Arc<Server>, arrival: Arrival) {
     let settings = server.config.settings();
     let refusal = if server.clients.len() >= settings.clients.maxclients as usize {
         Some(TOO_MANY)
-    } else if is_denied(&settings, arrival.local) {
+    } else if is_denied(server, &settings, arrival.local) {
         Some(DENIED)
     } else {
         None
@@ -162,8 +162,8 @@ fn admit(server: &Arc<Server>, arrival: Arrival) {
 }
 
 /// Protected mode: without a password only this host may connect.
-fn is_denied(settings: &Settings, local: bool) -> bool {
-    settings.network.protected_mode && settings.security.requirepass.is_none() && !local
+fn is_denied(server: &Server, settings: &Settings, local: bool) -> bool {
+    settings.network.protected_mode && !local && server.acl.default_user().needs_no_password()
 }
 
 /// Answers a connection that may not come in with an error line.

@@ -27,6 +27,7 @@ use tokio::time::error::Elapsed;
 
 use super::socket::Socket;
 use super::write::{Flow, send};
+use crate::acl::Identity;
 use crate::base::clock;
 use crate::client::{Client, ClientFlags, Ending, ReplyMode, Running, Session, Sink};
 use crate::commands::Server;
@@ -88,11 +89,11 @@ impl Connection {
         let config_version = server.config.version();
         let settings = server.config.settings();
         server.clients.limits.refresh(config_version, &settings.clients);
-        let authenticated = settings.security.requirepass.is_none();
+        let identity = Identity::new(&server.acl);
         Connection {
             server,
             socket,
-            session: Session::new(client, settings, authenticated),
+            session: Session::new(client, settings, identity),
             input: BytesMut::new(),
             parser: Parser::new(),
             batch: Batch::new(),

@@ -13,6 +13,7 @@ use super::latency::Sample;
 use super::slow_log::SlowLogSummary;
 use super::stats::CommandTotals;
 use crate::config::Settings;
+use crate::keyspace::Lateness;
 use std::sync::Arc;
 
 /// See the head of this file.
@@ -45,8 +46,23 @@ pub trait Facts: Send + Sync {
     fn slow_log(&self) -> SlowLogSummary;
     /// The configuration.
     fn settings(&self) -> Arc<Settings>;
-    /// Whether the server is shutting down.
-    fn is_stopping(&self) -> bool;
+    /// How late keys were that expired in the background.
+    fn lateness(&self) -> Lateness;
+    /// Keys in each shard.
+    fn shard_sizes(&self) -> Vec<usize>;
+    /// Whether clients are served.
+    fn readiness(&self) -> Readiness;
+}
+
+/// Where the server is in its life.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Readiness {
+    /// Not all data is there yet.
+    Loading,
+    /// Serving.
+    Ready,
+    /// Shutting down.
+    Stopping,
 }
 
 /// One database.

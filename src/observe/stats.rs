@@ -45,6 +45,12 @@ pub enum Counter {
     OutputBufferDisconnections,
     /// AUTH attempts that failed.
     DeniedAuth,
+    /// Commands that users may not run.
+    DeniedCommand,
+    /// Commands about keys that users may not use.
+    DeniedKey,
+    /// Commands about channels that users may not use.
+    DeniedChannel,
     /// Turns of connections and rounds of the housekeeper.
     Turns,
     /// Nanoseconds spent in those.
@@ -56,6 +62,10 @@ pub enum Counter {
     /// How often that took so long that others were let through.
     ExpiryPauses,
 }
+
+/// What [`Stats::reset`] leaves alone, as Redis does.
+const LASTING: [Counter; 4] =
+    [Counter::DeniedAuth, Counter::DeniedCommand, Counter::DeniedKey, Counter::DeniedChannel];
 
 const COUNTERS: usize = Counter::ExpiryPauses as usize + 1;
 
@@ -294,13 +304,13 @@ impl Stats {
         sum
     }
 
-    /// Sets everything to zero, as CONFIG RESETSTAT does.
+    /// Sets everything to zero, as CONFIG RESETSTAT does, but for the refusals of users.
     pub fn reset(&self) {
         for lane in &self.lanes {
-            lane.counters
-                .iter()
-                .chain(&lane.largest_turn)
-                .for_each(|counter| counter.store(0, Ordering::Relaxed));
+            let counters = lane.counters.iter().enumerate();
+            let counters = counters.filter(|(index, _)| !LASTING.iter().any(|kept| *kept as usize == *index));
+            let counters = counters.map(|(_, counter)| counter);
+            counters.chain(&lane.largest_turn).for_each(|counter| counter.store(0, Ordering::Relaxed));
             for command in &lane.commands {
                 for counter in [&command.calls, &command.nanos, &command.rejected, &command.failed] {
                     counter.store(0, Ordering::Relaxed);

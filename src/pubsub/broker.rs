@@ -55,6 +55,12 @@ impl Broker {
         });
     }
 
+    /// Visits each subscription of a kind: its name and the subscriber's number. Part of the registry is locked during
+    /// a visit: don't come back here.
+    pub fn for_each_member(&self, kind: Kind, mut visit: impl FnMut(&[u8], u64)) {
+        self.topics(kind).for_each(|topic| topic.for_each_member(|id| visit(topic.name(), id)));
+    }
+
     /// Whether nobody is subscribed to what [`Broker::publish`] reaches.
     pub fn is_idle(&self) -> bool {
         self.channels.len() == 0 && self.patterns.len() == 0

@@ -54,6 +54,10 @@ impl Topic {
         members.list.len()
     }
 
+    pub(super) fn for_each_member(&self, visit: impl FnMut(u64)) {
+        self.members.lock().list.iter().map(|(id, _)| *id).for_each(visit);
+    }
+
     /// False if the topic is closed.
     fn add(&self, member: &Arc<dyn Subscriber>) -> bool {
         let mut members = self.members.lock();

@@ -3,6 +3,7 @@
 //! They need redis-cli, redis-benchmark, node and python with their pinned packages; `tests/run` installs those.
 //! With `REDSTART_TEST_BIN` naming a real Redis 7.4.1 the same tests show that what they expect is what Redis does.
 
+mod acl;
 mod aof;
 mod blocking;
 mod cli;
@@ -15,6 +16,7 @@ mod large_values;
 mod metrics;
 mod migrate;
 mod monitor;
+mod monitoring;
 mod observe;
 mod packaging;
 mod persistence;

@@ -218,3 +218,34 @@ fn scripts_are_counted() {
     assert_ne!(field(&mut client, "memory", "used_memory_vm_eval"), "0");
     assert!(field(&mut client, "commandstats", "cmdstat_incr").starts_with("calls=1,"));
 }
+
+#[test]
+fn info_tells_what_clients_do() {
+    let server = Server::start();
+    let [mut asks, mut watches, mut waits, mut subscribes, mut tracks] = [(); 5].map(|()| server.client());
+    let mut waits_for_ever = server.client();
+    watches.ok(&["WATCH", "a", "b"]);
+    waits.send(&pipeline(&["BLPOP queue 100"]));
+    waits_for_ever.send(&pipeline(&["BLPOP queue other 0"]));
+    subscribes.call(&["SUBSCRIBE", "channel"]);
+    tracks.call(&["HELLO", "3"]);
+    tracks.ok(&["CLIENT", "TRACKING", "ON"]);
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while field(&mut asks, "clients", "blocked_clients") != "2" {
+        assert!(Instant::now() < deadline, "they don't block");
+    }
+    let expected = [
+        ("connected_clients", "6"),
+        ("tracking_clients", "1"),
+        ("pubsub_clients", "1"),
+        ("watching_clients", "1"),
+        ("clients_in_timeout_table", "1"),
+        ("total_watched_keys", "2"),
+        ("total_blocking_keys", "2"),
+        ("total_blocking_keys_on_nokey", "0"),
+    ];
+    let fields = info(&mut asks, "clients");
+    for (name, value) in expected {
+        assert!(fields.contains(&(name.into(), value.into())), "{name} is not {value}: {fields:?}");
+    }
+}

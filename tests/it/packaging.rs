@@ -6,11 +6,10 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::support::{
-    Finished, Server, free_port, program, project_dir, run, server_binary, testing_the_reference,
+    Finished, Server, free_port, project_dir, run, server_binary, testing_the_reference, yaml,
 };
 
 /// The instructions of the Dockerfile's last stage, each with its arguments.
@@ -238,16 +237,6 @@ fn a_broken_defaults_file_stops_the_start() {
     assert!(stderr.contains(">>> 'nonsense 1'\n"), "{stderr}");
 }
 
-/// A YAML file of config/ as JSON.
-fn yaml(name: &str) -> Value {
-    let folder = project_dir().join("tests/clients/node");
-    let script = "const fs = require('fs'); \
-                  console.log(JSON.stringify(require('yaml').parse(fs.readFileSync(process.argv[1], 'utf8'))))";
-    let file = project_dir().join("config").join(name);
-    let text = run(program("node").args(["-e", script]).arg(file).current_dir(folder)).success();
-    serde_json::from_str(&text).expect("JSON")
-}
-
 /// What a compose file's text becomes in a container: `$$` is a dollar sign, and secrets lie in a folder.
 fn in_container(text: &str, secret: &Path) -> String {
     text.replace("$$", "$").replace("/run/secrets/redis_password", &secret.display().to_string())
@@ -306,4 +295,51 @@ fn the_compose_file_names_only_what_it_defines() {
     }
     let scrape = yaml("prometheus.yml");
     assert_eq!(scrape["scrape_configs"][0]["static_configs"][0]["targets"][0], "redis:9121");
+    let mounted = |service: &str| -> Vec<(String, String)> {
+        let volumes = compose["services"][service]["volumes"].as_array().expect("a list");
+        let volumes = volumes.iter().map(|volume| volume.as_str().expect("a text"));
+        let split = |volume: &str| {
+            let (from, to) = volume.trim_end_matches(":ro").split_once(':').expect("FROM:TO");
+            assert!(project_dir().join(from).exists(), "{from} is not there");
+            (from.to_owned(), to.to_owned())
+        };
+        volumes.map(split).collect()
+    };
+    let rules = format!("/etc/prometheus/{}", scrape["rule_files"][0].as_str().expect("a name"));
+    assert!(mounted("prometheus").iter().any(|(_, to)| *to == rules), "{rules} is not mounted");
+    let dashboards = yaml("grafana/dashboards.yml");
+    let folder = dashboards["providers"][0]["options"]["path"].as_str().expect("a path");
+    assert!(mounted("grafana").contains(&("./config/grafana/dashboards".to_owned(), folder.to_owned())));
+    assert_eq!(yaml("grafana/datasource.yml")["datasources"][0]["url"], "http://prometheus:9090");
+}
+
+#[test]
+fn the_systemd_unit_starts_a_server_that_says_when_it_is_ready() {
+    let unit = fs::read_to_string(project_dir().join("config/redstart.service")).expect("there is a unit");
+    let of = |name: &str| unit.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix('='));
+    assert_eq!((of("Type"), of("StateDirectory")), (Some("notify"), Some("redis")));
+    let folder = tempfile::tempdir().expect("temporary folders can be made");
+    let (config, socket, port) = (folder.path().join("my.conf"), folder.path().join("notify"), free_port());
+    fs::write(&config, format!("port {port}\nbind 127.0.0.1\n")).expect("written");
+    let notified = std::os::unix::net::UnixDatagram::bind(&socket).expect("a socket");
+    notified.set_read_timeout(Some(std::time::Duration::from_secs(20))).expect("set");
+    let mut command = Command::new(server_binary());
+    let arguments = of("ExecStart").and_then(|line| line.strip_prefix("/usr/local/bin/redis-server "));
+    for argument in arguments.expect("our program").split(' ') {
+        match argument {
+            "/etc/redis/redis.conf" => command.arg(&config),
+            "/var/lib/redis" => command.arg(folder.path()),
+            other => command.arg(other),
+        };
+    }
+    let mut server = Server::spawn(command.env("NOTIFY_SOCKET", &socket), folder, port).expect("it starts");
+    let mut message = String::new();
+    while !message.contains("READY=1\n") {
+        let mut part = [0; 1000];
+        let length = notified.recv(&mut part).expect("the server is ready in time");
+        message = String::from_utf8_lossy(&part[..length]).into_owned();
+    }
+    server.client().ok(&["SET", "a", "1"]);
+    assert_eq!(server.stop("TERM"), Some(0));
+    assert!(server.folder().join("dump.rdb").exists(), "{}", server.log());
 }

@@ -4,27 +4,19 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::io::Write;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use crate::support::{Client, Reply, Server, free_port, pipeline, program, run, server_binary, show};
+use crate::support::{
+    Background, Client, Reply, Server, debian, free_port, http, pipeline, program, run, server_binary, show,
+    wait_until,
+};
 
 /// A server that lives in a folder which outlives it.
 fn serve(folder: &Path, args: &[&str]) -> Server {
     let folder = folder.to_str().expect("a plain path");
     Server::with(&[&["--dir", folder, "--enable-debug-command", "yes"], args].concat())
-}
-
-/// Redis 7.0 as Debian's redis-tools brings it along: under one of its other names.
-fn debian(folder: &Path) -> Server {
-    let links = tempfile::tempdir().expect("temporary folders can be made");
-    let link = links.path().join("redis-server");
-    std::os::unix::fs::symlink("/usr/bin/redis-check-rdb", &link).expect("a link can be made");
-    let port = free_port();
-    let mut command = Command::new(link);
-    command.args(["--save", "", "--bind", "127.0.0.1", "--port", &port.to_string(), "--dir"]).arg(folder);
-    Server::spawn(&mut command, links, port).expect("Debian's server starts")
 }
 
 fn folder() -> tempfile::TempDir {
@@ -39,15 +31,6 @@ fn info(client: &mut Client, field: &str) -> String {
     let text = client.call(&["INFO"]).text();
     let line = text.lines().find_map(|line| line.strip_prefix(field)?.strip_prefix(':'));
     line.unwrap_or_else(|| panic!("no {field} in INFO")).to_owned()
-}
-
-#[track_caller]
-fn wait_until(what: &str, mut done: impl FnMut() -> bool) {
-    let deadline = Instant::now() + Duration::from_secs(20);
-    while !done() {
-        assert!(Instant::now() < deadline, "not {what} in time");
-        std::thread::sleep(Duration::from_millis(5));
-    }
 }
 
 fn wait_for_the_save(client: &mut Client) {
@@ -446,10 +429,11 @@ fn clients_are_told_that_data_is_being_loaded() {
     let half = (bytes.len() / 2).min(32 << 10);
     writer.write_all(&bytes[..half]).expect("the pipe takes bytes");
     let port = free_port();
-    let metrics = free_port().to_string();
+    let metrics_port = free_port();
+    let metrics = metrics_port.to_string();
     let mut command = Command::new(server_binary());
     command.args(["--port", &port.to_string(), "--metrics-port", &metrics, "--save", "", "--dir"]);
-    let _child = Killed(command.arg(target.path()).stdout(Stdio::null()).spawn().expect("the server starts"));
+    let _child = Background::start(command.arg(target.path()));
     wait_until("listening", || std::net::TcpStream::connect(("127.0.0.1", port)).is_ok());
     let mut client = Client::tcp(port);
     let loading = error("LOADING Redis is loading the dataset in memory");
@@ -461,20 +445,12 @@ fn clients_are_told_that_data_is_being_loaded() {
         ("1".into(), "1".into())
     );
     wait_until("read", || info(&mut client, "loading_loaded_bytes") == half.to_string());
+    let ready = || http(metrics_port, "GET /readyz");
+    assert_eq!(ready(), ("503 Service Unavailable".into(), "loading\n".into()));
     writer.write_all(&bytes[half..]).expect("the pipe takes bytes");
     drop(writer);
     wait_until("loaded", || client.call(&["PING"]) == Reply::Simple(b"PONG".to_vec()));
+    wait_until("ready", || ready() == ("200 OK".into(), "ok\n".into()));
     let expected = contents(&mut server.client(), true);
     assert_same(&contents(&mut client, true), &expected);
-}
-
-/// A child that ends with the test.
-struct Killed(Child);
-
-impl Drop for Killed {
-    fn drop(&mut self) {
-        // It may have ended by itself.
-        drop(self.0.kill());
-        drop(self.0.wait());
-    }
 }

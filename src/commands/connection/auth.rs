@@ -1,16 +1,11 @@
-//! AUTH, and the password of the default user.
+//! AUTH: who a client is.
 
-use sha2::{Digest, Sha256};
-
+use crate::acl::{Context, DEFAULT_USER, Reason};
 use crate::command::row::*;
 use crate::command::{Error, error};
-use crate::observe::Counter;
 
-use super::super::{Call, Command, DONE, Outcome};
+use super::super::{Call, Command, DONE, Outcome, permission};
 use super::{GROUP, row};
-
-/// The user whom every connection belongs to; its password is `requirepass`.
-pub(super) const DEFAULT_USER: &[u8] = b"default";
 
 pub(super) const AUTH: Command = Command::new(
     row("auth", -2, &[FAST, NOSCRIPT, LOADING, STALE, NO_AUTH, ALLOW_BUSY]).doc(
@@ -27,8 +22,8 @@ fn auth(call: &mut Call<'_>) -> Outcome {
         (1..call.args.len()).for_each(|index| call.redact(index));
     }
     let (user, password) = match *call.args {
-        [_, password] if call.settings().security.requirepass.is_some() => (DEFAULT_USER, password),
-        [_, _] => return Err(error::AUTH_NOT_SET),
+        [_, _] if call.server.acl.default_user().needs_no_password() => return Err(error::AUTH_NOT_SET),
+        [_, password] => (DEFAULT_USER, password),
         [_, user, password] => (user, password),
         _ => return Err(error::SYNTAX),
     };
@@ -39,29 +34,16 @@ fn auth(call: &mut Call<'_>) -> Outcome {
 
 /// Makes the client this user, if the password is right.
 pub(super) fn authenticate(call: &mut Call<'_>, user: &[u8], password: &[u8]) -> Result<(), Error> {
-    let wanted = call.settings().security.requirepass.as_deref();
-    let right = user == DEFAULT_USER && wanted.is_none_or(|wanted| is_same(wanted, password));
-    if !right {
-        call.server.stats.add(Counter::DeniedAuth, 1);
-        return Err(error::WRONG_PASSWORD);
-    }
-    call.session.authenticated = true;
-    Ok(())
-}
-
-/// Compares in a time that tells nothing of where the difference is, nor of the length.
-fn is_same(wanted: &[u8], given: &[u8]) -> bool {
-    let (wanted, given) = (Sha256::digest(wanted), Sha256::digest(given));
-    wanted.iter().zip(given).fold(0, |difference, (a, b)| difference | (a ^ b)) == 0
-}
-
-#[cfg(test)]
-mod tests {
-    use super::is_same;
-
-    #[test]
-    fn compares_all_bytes() {
-        assert!(is_same(b"", b"") && is_same(b"a\0b", b"a\0b"));
-        assert!(!is_same(b"secret", b"secreT") && !is_same(b"secret", b"secre") && !is_same(b"", b"\0"));
+    match call.server.acl.get(user).filter(|known| known.accepts(password)) {
+        Some(user) => {
+            call.session.become_user(user);
+            Ok(())
+        }
+        None => {
+            // No script may call this: what is nested here is a part of EXEC.
+            let context = if call.nested { Context::Multi } else { permission::context(call.session) };
+            permission::note(call.server, call.session, (Reason::Auth, context), call.args[0], user);
+            Err(error::WRONG_PASSWORD)
+        }
     }
 }

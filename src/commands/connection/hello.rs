@@ -51,7 +51,7 @@ fn hello(call: &mut Call<'_>) -> Outcome {
     if let Some((user, password)) = credentials {
         authenticate(call, user, password)?;
     }
-    if call.session.must_authenticate() {
+    if !call.session.identity.is_authenticated() {
         return Err(error::NOAUTH_HELLO);
     }
     if let Some(name) = name {

@@ -1,10 +1,10 @@
 //! CLIENT KILL.
 
+use crate::acl::Users;
 use crate::client::{Client, OutputClass};
 use crate::command::{Args, Error, args, error};
 
 use super::super::{Call, DONE, Outcome};
-use super::auth::DEFAULT_USER;
 use super::list::type_by_name;
 
 /// Whom to kill: those to whom everything that is given applies.
@@ -27,7 +27,7 @@ pub(super) fn kill(call: &mut Call<'_>) -> Outcome {
     let filter = if old_form {
         Filter { addr: Some(call.args[2]), include_me: true, ..Filter::default() }
     } else {
-        Filter::parse(call.args_from(2))?
+        Filter::parse(call.args_from(2), &call.server.acl)?
     };
     let mut killed = 0;
     for client in call.server.clients.all() {
@@ -52,7 +52,7 @@ pub(super) fn kill(call: &mut Call<'_>) -> Outcome {
 }
 
 impl<'a> Filter<'a> {
-    fn parse(mut args: Args<'a>) -> Result<Filter<'a>, Error> {
+    fn parse(mut args: Args<'a>, users: &Users) -> Result<Filter<'a>, Error> {
         let mut filter = Filter::default();
         while let Some(option) = args.take() {
             let value = args.want()?;
@@ -62,8 +62,8 @@ impl<'a> Filter<'a> {
                 b"type" => filter.class = Some(type_by_name(value)?),
                 b"addr" => filter.addr = Some(value),
                 b"laddr" => filter.laddr = Some(value),
-                b"user" if value == DEFAULT_USER => filter.user = Some(value),
-                b"user" => return Err(error::no_such_user(value)),
+                b"user" if users.get(value).is_none() => return Err(error::no_such_user(value)),
+                b"user" => filter.user = Some(value),
                 b"skipme" if value.eq_ignore_ascii_case(b"yes") => filter.include_me = false,
                 b"skipme" if value.eq_ignore_ascii_case(b"no") => filter.include_me = true,
                 _ => return Err(error::SYNTAX),
@@ -77,7 +77,7 @@ impl<'a> Filter<'a> {
             && self.laddr.is_none_or(|laddr| client.laddr.as_bytes() == laddr)
             && self.class.is_none_or(|class| class == Some(client.class()))
             && self.id.is_none_or(|id| client.id == id)
-            && self.user.is_none_or(|user| client.names.lock().user.as_bytes() == user)
+            && self.user.is_none_or(|user| *client.names.lock().user == *user)
             && self.max_age.is_none_or(|age| client.age_seconds() >= age)
     }
 }

@@ -85,7 +85,7 @@ fn reset(call: &mut Call<'_>) -> Outcome {
     call.server.keyspace.unwatch(&watch.keys, &watch.flag);
     call.session.end_tracking(&call.server.listeners, &call.server.keyspace);
     call.session.end_monitoring(&call.server.monitors);
-    call.session.reset();
+    call.session.reset(&call.server.acl);
     // Messages that came before are not lost.
     call.session.drain_outbox(call.reply);
     call.speak(Protocol::Resp2);

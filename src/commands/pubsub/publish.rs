@@ -1,5 +1,6 @@
 //! PUBLISH and SPUBLISH.
 
+use crate::acl::Channels;
 use crate::command::row::*;
 
 use super::super::{Call, Command, DONE, Outcome};
@@ -13,7 +14,8 @@ pub(super) const PUBLISH: Command = Command::new(
         "Sends a message to a channel.",
     ),
     publish,
-);
+)
+.channels(Channels::Published);
 
 pub(super) const SPUBLISH: Command = Command::new(
     row("spublish", 3, FLAGS).keys(&[KeySpec::at(1, &[NOT_KEY])]).doc(
@@ -23,7 +25,8 @@ pub(super) const SPUBLISH: Command = Command::new(
         "Sends a message to a shard channel.",
     ),
     spublish,
-);
+)
+.channels(Channels::Published);
 
 /// Replicas hear messages too, so a pause of writes holds them back.
 const FLAGS: &[Flags] = &[PUBSUB, LOADING, STALE, FAST, MAY_REPLICATE];

@@ -2,13 +2,14 @@
 //!
 //! Each name is confirmed by a push of its own. Confirmations are no replies: CLIENT REPLY doesn't silence them.
 
+use crate::acl::{Change, Channels};
 use crate::client::ReplyMode;
 use crate::command::error;
 use crate::command::row::*;
 use crate::pubsub::Kind;
 use crate::resp::Reply;
 
-use super::super::{Call, Command, DONE, Outcome};
+use super::super::{Call, Command, DONE, Found, Outcome, permission};
 use super::{GROUP, row};
 
 pub(super) const SUBSCRIBE: Command = Command::new(
@@ -19,7 +20,8 @@ pub(super) const SUBSCRIBE: Command = Command::new(
         "Listens to messages of channels.",
     ),
     |call| subscribe(call, Kind::Channel, "subscribe"),
-);
+)
+.channels(Channels::Subscribed);
 
 pub(super) const UNSUBSCRIBE: Command = Command::new(
     row("unsubscribe", -1, FLAGS).doc(
@@ -39,7 +41,8 @@ pub(super) const PSUBSCRIBE: Command = Command::new(
         "Listens to messages of channels that match patterns.",
     ),
     |call| subscribe(call, Kind::Pattern, "psubscribe"),
-);
+)
+.channels(Channels::Patterns);
 
 pub(super) const PUNSUBSCRIBE: Command = Command::new(
     row("punsubscribe", -1, FLAGS).doc(
@@ -59,7 +62,8 @@ pub(super) const SSUBSCRIBE: Command = Command::new(
         "Listens to messages of shard channels.",
     ),
     |call| subscribe(call, Kind::ShardChannel, "ssubscribe"),
-);
+)
+.channels(Channels::Subscribed);
 
 pub(super) const SUNSUBSCRIBE: Command = Command::new(
     row("sunsubscribe", -1, FLAGS).keys(SHARD_CHANNELS).doc(
@@ -85,7 +89,19 @@ fn subscribe(call: &mut Call<'_>, kind: Kind, word: &str) -> Outcome {
         }
     });
     session.pushes = session.reply_mode != ReplyMode::On;
+    // Who has just changed the users may not have seen these subscriptions.
+    if session.identity.refresh(&server.acl) != Change::None && !may_subscribe(call) {
+        call.session.lose_user(&call.server.acl);
+    }
     DONE
+}
+
+fn may_subscribe(call: &Call<'_>) -> bool {
+    let user = call.session.identity.user();
+    match call.server.catalog.find(call.args) {
+        Found::Command(listed) => permission::check(user, listed, call.args).is_ok(),
+        _ => false,
+    }
 }
 
 fn unsubscribe(call: &mut Call<'_>, kind: Kind, word: &str) -> Outcome {

@@ -1,5 +1,6 @@
 //! Running a script: its admission, and the commands that it calls.
 
+use crate::acl::Context;
 use crate::base::alloc;
 use crate::base::clock::monotonic_ns;
 use crate::base::num::parse_i64;
@@ -9,7 +10,7 @@ use crate::command::spec::Flags;
 use crate::commands::account::account;
 use crate::commands::server::monitor;
 use crate::commands::server::rdb::write_refusal;
-use crate::commands::{Call, DONE, Found, Outcome};
+use crate::commands::{Call, DONE, Found, Listed, Outcome, permission};
 use crate::keyspace::Plan;
 use crate::resp::Reply;
 use crate::script::{Code, Failure, Host, Run, ScriptFlags, Sha, Vm};
@@ -137,10 +138,14 @@ struct Caller<'c, 'a> {
 
 impl Caller<'_, '_> {
     /// Whether a command may run; in Redis's order.
-    fn admit(&self, flags: Flags) -> Result<(), Error> {
+    fn admit(&self, listed: &Listed, args: &[&[u8]]) -> Result<(), Error> {
+        let flags = listed.command.spec.flags;
         if flags.contains(Flags::NOSCRIPT) {
             return Err(error::SCRIPT_COMMAND_NOT_ALLOWED);
         }
+        let Call { server, session, .. } = &*self.call;
+        permission::check(session.identity.user(), listed, args)
+            .map_err(|denied| permission::refuse(server, session, (listed, args), denied, Context::Script))?;
         if self.no_writes && flags.intersects(Flags::WRITE | Flags::MAY_REPLICATE) {
             return Err(error::SCRIPT_MAY_NOT_WRITE);
         }
@@ -171,7 +176,7 @@ impl Host for Caller<'_, '_> {
             server.stats.rejected(listed.id);
             return Err(refused(&error::SCRIPT_WRONG_ARITY));
         }
-        if let Err(refusal) = self.admit(spec.flags) {
+        if let Err(refusal) = self.admit(listed, args) {
             server.stats.rejected(listed.id);
             return Err(refused(&refusal));
         }
@@ -196,7 +201,9 @@ impl Host for Caller<'_, '_> {
 
     fn may_call(&mut self, args: &[&[u8]]) -> Option<bool> {
         match self.call.server.catalog.find(args) {
-            Found::Command(_) => Some(true),
+            Found::Command(listed) => {
+                Some(permission::check(self.call.session.identity.user(), listed, args).is_ok())
+            }
             _ => None,
         }
     }

@@ -1,7 +1,9 @@
 //! COMMAND: what the server's commands are, told from their rows.
 
+use smallvec::SmallVec;
+
+use crate::acl::KeyUse;
 use crate::base::glob;
-use crate::command::keys::InvalidKeys;
 use crate::command::row::*;
 use crate::command::{Error, error};
 use crate::commands::{Call, Catalog, Command, DONE, Found, Listed, Outcome, help};
@@ -277,13 +279,13 @@ fn keys(call: &mut Call<'_>, with_flags: bool) -> Outcome {
     if !command.spec.admits(args.len()) {
         return Err(error::WRONG_NUMBER_OF_ARGUMENTS);
     }
-    let found = match find_keys(command, args) {
+    let found = match command.key_uses(args) {
         Ok(found) if !found.is_empty() => found,
-        _ if command.spec.flags.contains(Flags::NO_MANDATORY_KEYS) => Vec::new(),
+        _ if command.spec.flags.contains(Flags::NO_MANDATORY_KEYS) => SmallVec::new(),
         _ => return Err(error::INVALID_ARGUMENTS),
     };
     call.reply.array(found.len());
-    for (at, flags) in found {
+    for KeyUse { at, flags } in found {
         if with_flags {
             call.reply.array(2);
         }
@@ -293,25 +295,6 @@ fn keys(call: &mut Call<'_>, with_flags: bool) -> Outcome {
         }
     }
     DONE
-}
-
-/// Where the keys stand and what happens with each.
-fn find_keys(command: &Command, args: &[&[u8]]) -> Result<Vec<(usize, KeyFlags)>, InvalidKeys> {
-    let mut found = Vec::new();
-    for spec in command.spec.keys.iter().filter(|spec| !spec.flags.contains(KeyFlags::NOT_KEY)) {
-        let flags = command.key_flags.map_or(spec.flags, |flags| flags(args));
-        let specified = spec.for_each(args, &mut |at| found.push((at, flags)));
-        // Where the specs give up, the finder below may know better.
-        if command.find_keys.is_none() {
-            specified?;
-        }
-    }
-    let Some(find) = command.find_keys else { return Ok(found) };
-    // SORT describes two such places, and finds keys in the second only.
-    let unspecified = command.spec.keys.iter().rfind(|spec| spec.begin == Begin::Unknown);
-    let unspecified = unspecified.map_or(KeyFlags::RO, |spec| spec.flags);
-    let flags_of = |at| found.iter().find(|(known, _)| *known == at).map_or(unspecified, |(_, flags)| *flags);
-    Ok(find(args)?.into_iter().map(|at| (at, flags_of(at) - KeyFlags::INCOMPLETE)).collect())
 }
 
 /// What COMMAND LIST keeps.

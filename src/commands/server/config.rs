@@ -200,6 +200,9 @@ fn tell(server: &Server, prepared: &Prepared<'_>) {
     if changes.has("slowlog-max-len") {
         server.slow_log.trim(settings.observe.slowlog_max_len);
     }
+    if changes.has("requirepass") {
+        server.acl.set_default_password(settings.security.requirepass.as_deref());
+    }
     let Settings { memory, .. } = settings;
     let used = alloc::used() as u64;
     if changes.has("maxmemory") && memory.maxmemory != 0 && memory.maxmemory < used {
@@ -217,8 +220,9 @@ fn rewrite(call: &mut Call<'_>) -> Outcome {
         Err(failure) if failure.kind() == ErrorKind::NotFound => Ok(Vec::new()),
         read => read,
     };
-    let written =
-        existing.and_then(|existing| replace::replace(file, &config.rewrite(&existing, &[], Scope::Changed)));
+    let users: Vec<Vec<u8>> = call.server.acl.all().iter().map(|user| user.line()).collect();
+    let written = existing
+        .and_then(|existing| replace::replace(file, &config.rewrite(&existing, &users, Scope::Changed)));
     if let Err(failure) = written {
         tracing::warn!("CONFIG REWRITE failed: {failure}");
         return Err(ConfigError::rewrite(&failure).into());

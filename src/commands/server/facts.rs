@@ -11,8 +11,8 @@ use crate::base::{alloc, clock, reaper};
 use crate::client::ClientFlags;
 use crate::config::Settings;
 use crate::keyspace::table::BYTES_PER_ENTRY;
-use crate::keyspace::{Counts, view};
-use crate::observe::facts::DatabaseFacts;
+use crate::keyspace::{Counts, Lateness, view};
+use crate::observe::facts::{DatabaseFacts, Readiness};
 use crate::observe::info::{
     ClientFacts, CpuFacts, CurrentSave, Listener, LoadingFacts, MemoryFacts, PersistenceFacts,
     ReplicationFacts, ServerFacts, StatsFacts,
@@ -45,6 +45,7 @@ impl Facts for Server {
         let mut facts = ClientFacts {
             connected: self.clients.len() as u64,
             max: self.config.settings().clients.maxclients.into(),
+            impatient: self.blocked.impatient() as u64,
             blocking_keys: blocking_keys as u64,
             blocking_keys_on_loss: blocking_keys_on_loss as u64,
             ..ClientFacts::default()
@@ -168,6 +169,9 @@ impl Facts for Server {
             largest_turn,
             housekeeping_usec: total(Counter::HousekeepingNanos) / 1000,
             denied_auth: total(Counter::DeniedAuth),
+            denied_commands: total(Counter::DeniedCommand),
+            denied_keys: total(Counter::DeniedKey),
+            denied_channels: total(Counter::DeniedChannel),
         }
     }
 
@@ -226,8 +230,20 @@ impl Facts for Server {
         self.config.settings()
     }
 
-    fn is_stopping(&self) -> bool {
-        self.shutdown.is_asked()
+    fn lateness(&self) -> Lateness {
+        self.keyspace.lateness()
+    }
+
+    fn shard_sizes(&self) -> Vec<usize> {
+        self.keyspace.shard_sizes()
+    }
+
+    fn readiness(&self) -> Readiness {
+        match (self.shutdown.is_asked(), self.ready.load(Ordering::Relaxed)) {
+            (true, _) => Readiness::Stopping,
+            (false, true) => Readiness::Ready,
+            (false, false) => Readiness::Loading,
+        }
     }
 }
 

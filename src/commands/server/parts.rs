@@ -10,9 +10,10 @@ use parking_lot::Mutex;
 use tokio::sync::Notify;
 
 use super::aof::Aof;
+use crate::acl::{self, Users, Vocabulary};
 use crate::base::{alloc, clock};
 use crate::client::{BlockedClients, Client, Listeners, Monitors, Pause, Registry, Session};
-use crate::commands::Catalog;
+use crate::commands::{Catalog, MISSING};
 use crate::config::{Config, LoadError, Settings};
 use crate::keyspace::Keyspace;
 use crate::observe::log::Log;
@@ -30,6 +31,10 @@ pub struct Server {
     pub config: Config,
     /// The commands.
     pub catalog: Catalog,
+    /// The users.
+    pub acl: Users,
+    /// ACL LOG.
+    pub acl_log: acl::Log,
     /// The connections.
     pub clients: Registry,
     /// Those of them that are blocked on keys.
@@ -74,6 +79,8 @@ pub struct Server {
     pub aof: Aof,
     /// Loading the data at the start.
     pub loading: Loading,
+    /// Set once all data is there.
+    pub ready: AtomicBool,
     /// DEBUG QUICKLIST-PACKED-THRESHOLD: bytes from which on an element of a list gets a chunk of its own; 0
     /// leaves that to `list-max-listpack-size`.
     pub list_packed_threshold: AtomicUsize,
@@ -95,6 +102,11 @@ impl Server {
     ) -> Result<Server, LoadError> {
         let catalog = Catalog::new(config.renames())?;
         let threads = workers + SPARE_THREADS;
+        let specs = catalog.all().iter().map(|listed| &listed.command.spec);
+        let acl = Users::new(Vocabulary::new(specs, MISSING));
+        if let Some(password) = &config.settings().security.requirepass {
+            acl.set_default_password(Some(password));
+        }
         // About sixteen shards per worker: contention stays rare, idle memory small.
         let bits = (workers * 16).next_power_of_two().trailing_zeros().min(12) as u8;
         let now = clock::unix_ms() / 1000;
@@ -106,6 +118,8 @@ impl Server {
             metrics: MetricsServer::default(),
             listening: OnceLock::new(),
             catalog,
+            acl,
+            acl_log: acl::Log::default(),
             clients: Registry::default(),
             blocked: BlockedClients::default(),
             pause: Pause::default(),
@@ -129,6 +143,7 @@ impl Server {
             saves: Saves::new(now),
             aof: Aof::default(),
             loading: Loading::default(),
+            ready: AtomicBool::new(false),
             list_packed_threshold: AtomicUsize::new(0),
             config,
             log,

@@ -30,7 +30,7 @@ use self::source::{SORTABLE, Source};
 use super::call::Next;
 use super::list::limits;
 use super::store::{Combination, Sources, combine, put};
-use super::{Call, Command, DONE, Outcome};
+use super::{Call, Command, DONE, Found, Outcome, permission};
 
 /// The family's rows.
 pub const COMMANDS: &[Command] = &[
@@ -142,6 +142,15 @@ struct Request {
 /// Finds what a pattern names for an element.
 type Find<'f> = &'f mut dyn FnMut(&Pattern, &[u8]) -> Option<Vec<u8>>;
 
+/// Patterns name keys that are known only when they are read.
+fn may_read_all_keys(call: &Call<'_>) -> bool {
+    let user = call.session.identity.user();
+    match call.server.catalog.find(call.args) {
+        Found::Command(listed) => permission::may_read_all_keys(user, listed, call.args),
+        _ => false,
+    }
+}
+
 impl Request {
     fn parse(call: &Call<'_>, may_store: bool) -> Result<Request, Error> {
         let mut request = Request {
@@ -168,11 +177,18 @@ impl Request {
                 request.relied_on = true;
             } else if args.len() > 1 && args.word("BY") {
                 // A name without an asterisk stays in force, whatever comes behind it.
-                request.by = match (Pattern::parse(args.want()?), request.by) {
+                let pattern = Pattern::parse(args.want()?);
+                if pattern.is_some() && !may_read_all_keys(call) {
+                    return Err(error::SORT_BY_DENIED);
+                }
+                request.by = match (pattern, request.by) {
                     (Some(pattern), By::Element | By::Pattern(_)) => By::Pattern(pattern),
                     _ => By::Nothing,
                 };
             } else if args.len() > 1 && args.word("GET") {
+                if !may_read_all_keys(call) {
+                    return Err(error::SORT_GET_DENIED);
+                }
                 request.gets.push(match args.want()? {
                     b"#" => Get::Element,
                     text => Pattern::parse(text).map_or(Get::Nothing, Get::Pattern),

@@ -15,6 +15,8 @@ pub struct ClientFacts {
     pub largest_output: u64,
     /// Waiting for a key.
     pub blocked: u64,
+    /// Those of them that give up at some time.
+    pub impatient: u64,
     /// With client-side caching.
     pub tracking: u64,
     /// With subscriptions.
@@ -46,7 +48,7 @@ pub const ROWS: &[Row<ClientFacts>] = &[
     row("tracking_clients", |facts| Value::Count(facts.tracking)).gauge("tracking_clients"),
     row("pubsub_clients", |facts| Value::Count(facts.subscribed)).gauge("pubsub_clients"),
     row("watching_clients", |facts| Value::Count(facts.watching)).gauge("watching_clients"),
-    row("clients_in_timeout_table", |_| Value::Count(0)).gauge("clients_in_timeout_table"),
+    row("clients_in_timeout_table", |facts| Value::Count(facts.impatient)).gauge("clients_in_timeout_table"),
     row("total_watched_keys", |facts| Value::Count(facts.watched_keys)).gauge("total_watched_keys"),
     row("total_blocking_keys", |facts| Value::Count(facts.blocking_keys)).gauge("total_blocking_keys"),
     row("total_blocking_keys_on_nokey", |facts| Value::Count(facts.blocking_keys_on_loss))

@@ -8,8 +8,10 @@ use crate::observe::{CommandTotals, Facts};
 
 /// Nanoseconds at which the first bucket ends; each further one ends at twice that.
 const FIRST_BUCKET_NS: u64 = 1024;
+/// How many there are.
+const BUCKETS: u32 = 21;
 /// The end of the last bucket.
-const LAST_BUCKET_NS: u64 = (1 << 30) - 1;
+const LAST_BUCKET_NS: u64 = (FIRST_BUCKET_NS << (BUCKETS - 1)) - 1;
 
 pub(super) fn write_totals(out: &mut String, commands: &[(&'static str, CommandTotals)]) {
     for (name, totals) in commands {
@@ -60,19 +62,26 @@ pub fn usec_at(histogram: &Histogram<u64>, percent: f64) -> f64 {
     histogram.value_at_quantile((nth - 0.5) / calls) as f64 / 1000.0
 }
 
-/// The durations of a command as a cumulative distribution: ends of buckets in µs, and how many calls took no
-/// longer. Buckets that add nothing are left out.
-pub fn buckets(histogram: &Histogram<u64>) -> Vec<(u64, u64)> {
-    let mut found = Vec::new();
-    let (mut end, mut before) = (FIRST_BUCKET_NS, 0);
-    while before < histogram.len() {
-        let count = histogram.count_between(0, end);
-        if count > before {
-            found.push((histogram.highest_equivalent(end).min(LAST_BUCKET_NS) / 1000, count));
-            before = count;
+/// The durations of a command as a cumulative distribution: the ends of all buckets in µs, and how many calls took
+/// no longer.
+pub fn distribution(histogram: &Histogram<u64>) -> Vec<(u64, u64)> {
+    let mut count = 0;
+    let bucket = |index| {
+        let end = FIRST_BUCKET_NS << index;
+        // Beyond the longest call there is nothing to count.
+        if count < histogram.len() {
+            count = histogram.count_between(0, end);
         }
-        end = end.saturating_mul(2);
-    }
+        (histogram.highest_equivalent(end).min(LAST_BUCKET_NS) / 1000, count)
+    };
+    (0..BUCKETS).map(bucket).collect()
+}
+
+/// That distribution without the buckets that add nothing.
+pub fn buckets(histogram: &Histogram<u64>) -> Vec<(u64, u64)> {
+    let mut before = 0;
+    let mut found = distribution(histogram);
+    found.retain(|(_, count)| std::mem::replace(&mut before, *count) < *count);
     found
 }
 
@@ -87,7 +96,12 @@ mod tests {
             histogram.record(nanos).unwrap();
         }
         assert_eq!(buckets(&histogram), [(1, 2), (4, 3), (33, 4), (66, 5), (1056, 6), (1_073_741, 7)]);
-        assert_eq!(buckets(&Histogram::new_with_bounds(1, 1000, 2).unwrap()), []);
+        let all = distribution(&histogram);
+        assert_eq!((all.len(), all[1], all[20]), (21, (2, 2), (1_073_741, 7)));
+        let empty = Histogram::new_with_bounds(1, 1_000_000_000, 2).unwrap();
+        assert_eq!(buckets(&empty), []);
+        let ends = |histogram| distribution(histogram).into_iter().map(|(end, _)| end).collect::<Vec<_>>();
+        assert_eq!(ends(&empty), ends(&histogram));
     }
 
     #[test]

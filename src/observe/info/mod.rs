@@ -16,7 +16,7 @@ mod stats;
 use super::Facts;
 
 pub use self::clients::ClientFacts;
-pub use self::commands::{buckets, usec_at};
+pub use self::commands::{buckets, distribution, usec_at};
 pub use self::memory::MemoryFacts;
 pub use self::persistence::{AofFacts, CurrentSave, LoadingFacts, PersistenceFacts};
 pub use self::process::{CpuFacts, Listener, ServerFacts};

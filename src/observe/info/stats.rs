@@ -77,6 +77,12 @@ pub struct StatsFacts {
     pub housekeeping_usec: u64,
     /// AUTH attempts that failed.
     pub denied_auth: u64,
+    /// Commands that users may not run.
+    pub denied_commands: u64,
+    /// Commands about keys that users may not use.
+    pub denied_keys: u64,
+    /// Commands about channels that users may not use.
+    pub denied_channels: u64,
 }
 
 fn zero<F>(_: &F) -> Value {
@@ -166,9 +172,12 @@ pub const ROWS: &[Row<StatsFacts>] = &[
         .gauge("instantaneous_eventloop_duration_usec"),
     row("acl_access_denied_auth", |facts| Value::Count(facts.denied_auth))
         .counter("acl_access_denied_auth_total"),
-    row("acl_access_denied_cmd", zero).counter("acl_access_denied_cmd_total"),
-    row("acl_access_denied_key", zero).counter("acl_access_denied_key_total"),
-    row("acl_access_denied_channel", zero).counter("acl_access_denied_channel_total"),
+    row("acl_access_denied_cmd", |facts| Value::Count(facts.denied_commands))
+        .counter("acl_access_denied_cmd_total"),
+    row("acl_access_denied_key", |facts| Value::Count(facts.denied_keys))
+        .counter("acl_access_denied_key_total"),
+    row("acl_access_denied_channel", |facts| Value::Count(facts.denied_channels))
+        .counter("acl_access_denied_channel_total"),
 ];
 
 /// The fields of `# Debug`.

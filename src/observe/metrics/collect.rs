@@ -1,15 +1,16 @@
 //! The metrics: those that INFO's rows name, and those below that INFO has not as a single number.
 //!
-//! A new metric is a row: in INFO's section if it is a field there, else in [`PLAIN`] or [`FAMILIES`].
+//! A new metric is a row: in INFO's section if it is a field there, else in [`PLAIN`], [`FAMILIES`] or
+//! [`OF_COMMANDS`].
 
-use prometheus::proto::{
-    Bucket, Counter, Gauge, Histogram, LabelPair, Metric, MetricFamily, MetricType, Quantile, Summary,
-};
+use prometheus::proto::{Metric, MetricFamily, MetricType};
 use prometheus::{Encoder, TextEncoder};
 
+use super::own;
+use super::sample::{self, counter, family, gauge};
 use crate::config::{OutputLimit, Settings};
-use crate::observe::Facts;
 use crate::observe::info::{self, Kind, Row, rows};
+use crate::observe::{CommandTotals, Facts};
 
 /// All metrics as text.
 pub fn text(facts: &dyn Facts) -> String {
@@ -22,15 +23,14 @@ pub fn text(facts: &dyn Facts) -> String {
     add_rows(&mut families, rows::REPLICATION, &facts.replication());
     add_rows(&mut families, rows::CPU, &facts.cpu());
     for (name, help, value) in PLAIN {
-        families.push(family(name, help, MetricType::GAUGE, vec![gauge(&[], value(facts))]));
+        families.push(redis(name, help, MetricType::GAUGE, vec![gauge(&[], value(facts))]));
     }
-    for (name, help, kind, samples) in FAMILIES {
-        let samples = samples(facts);
-        // A family without samples isn't told at all.
-        if !samples.is_empty() {
-            families.push(family(name, help, *kind, samples));
-        }
-    }
+    families
+        .extend(FAMILIES.iter().map(|(name, help, kind, samples)| redis(name, help, *kind, samples(facts))));
+    families.extend(commands(facts));
+    families.extend(own::families(facts));
+    // A family without samples isn't told at all.
+    families.retain(|family| !family.get_metric().is_empty());
     let mut text = Vec::with_capacity(64 * 1024);
     // Every family has a sample, and memory takes what is written.
     let _ = TextEncoder::new().encode(&families, &mut text);
@@ -81,21 +81,6 @@ const FAMILIES: &[Family] = &[
         MetricType::GAUGE,
         |facts| databases(facts, |db| (db.keys > 0).then_some(db.avg_ttl as f64 / 1000.0)),
     ),
-    ("commands_total", "Calls of a command", MetricType::COUNTER, |facts| {
-        commands(facts, |totals| totals.calls as f64)
-    }),
-    ("commands_duration_seconds_total", "Time spent in a command", MetricType::COUNTER, |facts| {
-        commands(facts, |totals| totals.usec as f64 / 1e6)
-    }),
-    (
-        "commands_rejected_calls_total",
-        "Calls of a command refused before they ran",
-        MetricType::COUNTER,
-        |facts| commands(facts, |totals| totals.rejected as f64),
-    ),
-    ("commands_failed_calls_total", "Calls of a command that ran and failed", MetricType::COUNTER, |facts| {
-        commands(facts, |totals| totals.failed as f64)
-    }),
     ("errors_total", "Error replies by their first word", MetricType::COUNTER, |facts| {
         facts.errors().iter().map(|(code, count)| counter(&[("err", code)], *count as f64)).collect()
     }),
@@ -130,9 +115,12 @@ const FAMILIES: &[Family] = &[
             limits.iter().map(seconds).collect()
         },
     ),
-    ("latency_percentiles_usec", "Percentiles of a command's duration", MetricType::SUMMARY, percentiles),
-    ("commands_latencies_usec", "Distribution of a command's duration", MetricType::HISTOGRAM, distributions),
 ];
+
+/// A family under the prefix of redis_exporter.
+fn redis(name: &str, help: &str, kind: MetricType, samples: Vec<Metric>) -> MetricFamily {
+    family(&format!("redis_{name}"), help, kind, samples)
+}
 
 fn add_rows<F>(families: &mut Vec<MetricFamily>, rows: &[Row<F>], facts: &F) {
     for row in rows {
@@ -143,12 +131,12 @@ fn add_rows<F>(families: &mut Vec<MetricFamily>, rows: &[Row<F>], facts: &F) {
             Kind::Gauge => (MetricType::GAUGE, gauge(&[], value)),
             Kind::Counter => (MetricType::COUNTER, counter(&[], value)),
         };
-        families.push(family(metric.name, &format!("The field {} of INFO", row.name), kind, vec![sample]));
+        families.push(redis(metric.name, &format!("The field {} of INFO", row.name), kind, vec![sample]));
     }
 }
 
 fn instance_info(facts: &dyn Facts) -> Vec<Metric> {
-    let (server, memory, replication) = (facts.server(), facts.memory(), facts.replication());
+    let (server, replication) = (facts.server(), facts.replication());
     let labels = [
         ("role", "master"),
         ("redis_version", crate::config::REDIS_VERSION),
@@ -156,7 +144,7 @@ fn instance_info(facts: &dyn Facts) -> Vec<Metric> {
         ("redis_build_id", concat!("redstart-", env!("CARGO_PKG_VERSION"))),
         ("redis_mode", "standalone"),
         ("os", crate::observe::machine::system()),
-        ("maxmemory_policy", memory.policy),
+        ("maxmemory_policy", facts.settings().memory.maxmemory_policy.name()),
         ("tcp_port", &server.tcp_port.to_string()),
         ("run_id", &server.run_id),
         ("process_id", &std::process::id().to_string()),
@@ -174,91 +162,64 @@ fn databases(
     databases.iter().enumerate().filter_map(sample).collect()
 }
 
-fn commands(facts: &dyn Facts, value: fn(&crate::observe::CommandTotals) -> f64) -> Vec<Metric> {
-    facts.commands().iter().map(|(name, totals)| counter(&[("cmd", name)], value(totals))).collect()
-}
-
 fn output_limits(settings: &Settings) -> [(&'static str, OutputLimit); 3] {
     let clients = &settings.clients;
     [("normal", clients.output_normal), ("slave", clients.output_replica), ("pubsub", clients.output_pubsub)]
 }
 
-fn percentiles(facts: &dyn Facts) -> Vec<Metric> {
+/// A counter of each command: name, help, value.
+type OfCommand = (&'static str, &'static str, fn(&CommandTotals) -> f64);
+
+const OF_COMMANDS: &[OfCommand] = &[
+    ("commands_total", "Calls of a command", |totals| totals.calls as f64),
+    ("commands_duration_seconds_total", "Time spent in a command", |totals| totals.usec as f64 / 1e6),
+    ("commands_rejected_calls_total", "Calls of a command refused before they ran", |totals| {
+        totals.rejected as f64
+    }),
+    ("commands_failed_calls_total", "Calls of a command that ran and failed", |totals| totals.failed as f64),
+];
+
+/// What is told of each command that was called. The counters are gathered once for all of it: there are hundreds
+/// for each thread.
+fn commands(facts: &dyn Facts) -> Vec<MetricFamily> {
+    let totals = facts.commands();
+    let mut families: Vec<MetricFamily> = OF_COMMANDS
+        .iter()
+        .map(|(name, help, value)| {
+            let samples = totals.iter().map(|(cmd, totals)| counter(&[("cmd", cmd)], value(totals)));
+            redis(name, help, MetricType::COUNTER, samples.collect())
+        })
+        .collect();
     let settings = facts.settings();
-    let totals = facts.commands();
-    let sample = |(name, histogram): &(&'static str, hdrhistogram::Histogram<u64>)| {
-        let quantiles = settings.observe.latency_percentiles.iter().map(|&percent| {
-            let mut quantile = Quantile::default();
-            quantile.set_quantile(percent);
-            quantile.set_value(info::usec_at(histogram, percent));
-            quantile
-        });
-        let mut summary = Summary::default();
-        summary.set_quantile(quantiles.collect());
-        summary.set_sample_count(histogram.len());
-        summary.set_sample_sum(usec_of(&totals, name));
-        let mut metric = labelled(&[("cmd", name)]);
-        metric.set_summary(summary);
-        metric
-    };
-    facts.latencies().iter().map(sample).collect()
-}
-
-fn distributions(facts: &dyn Facts) -> Vec<Metric> {
-    let totals = facts.commands();
-    let sample = |(name, histogram): &(&'static str, hdrhistogram::Histogram<u64>)| {
-        let buckets = info::buckets(histogram).into_iter().map(|(usec, calls)| {
-            let mut bucket = Bucket::default();
-            bucket.set_upper_bound(usec as f64);
-            bucket.set_cumulative_count(calls);
-            bucket
-        });
-        let mut distribution = Histogram::default();
-        distribution.set_bucket(buckets.collect());
-        distribution.set_sample_count(histogram.len());
-        distribution.set_sample_sum(usec_of(&totals, name));
-        let mut metric = labelled(&[("cmd", name)]);
-        metric.set_histogram(distribution);
-        metric
-    };
-    facts.latencies().iter().map(sample).collect()
-}
-
-fn usec_of(totals: &[(&'static str, crate::observe::CommandTotals)], command: &str) -> f64 {
-    totals.iter().find(|(name, _)| *name == command).map_or(0.0, |(_, totals)| totals.usec as f64)
-}
-
-fn family(name: &str, help: &str, kind: MetricType, samples: Vec<Metric>) -> MetricFamily {
-    let mut family = MetricFamily::default();
-    family.set_name(format!("redis_{name}"));
-    family.set_help(help.to_owned());
-    family.set_field_type(kind);
-    family.set_metric(samples);
-    family
-}
-
-fn labelled(labels: &[(&str, &str)]) -> Metric {
-    let pair = |&(name, value): &(&str, &str)| {
-        let mut pair = LabelPair::default();
-        pair.set_name(name.to_owned());
-        pair.set_value(value.to_owned());
-        pair
-    };
-    Metric::from_label(labels.iter().map(pair).collect())
-}
-
-fn gauge(labels: &[(&str, &str)], value: f64) -> Metric {
-    let mut gauge = Gauge::default();
-    gauge.set_value(value);
-    let mut metric = labelled(labels);
-    metric.set_gauge(gauge);
-    metric
-}
-
-fn counter(labels: &[(&str, &str)], value: f64) -> Metric {
-    let mut counter = Counter::default();
-    counter.set_value(value);
-    let mut metric = labelled(labels);
-    metric.set_counter(counter);
-    metric
+    let percents = &settings.observe.latency_percentiles;
+    let (percentiles, distributions) = facts
+        .latencies()
+        .iter()
+        .map(|(cmd, histogram)| {
+            let labels = [("cmd", *cmd)];
+            let sum =
+                totals.iter().find(|(name, _)| name == cmd).map_or(0.0, |(_, totals)| totals.usec as f64);
+            let quantiles = percents.iter().map(|&percent| (percent, info::usec_at(histogram, percent)));
+            // All buckets, also those that add nothing: only so can the commands be added up.
+            let buckets = info::distribution(histogram);
+            let buckets = buckets.into_iter().map(|(usec, calls)| (usec as f64, calls));
+            (
+                sample::summary(&labels, quantiles, histogram.len(), sum),
+                sample::histogram(&labels, buckets, histogram.len(), sum),
+            )
+        })
+        .unzip();
+    families.push(redis(
+        "latency_percentiles_usec",
+        "Percentiles of a command's duration",
+        MetricType::SUMMARY,
+        percentiles,
+    ));
+    families.push(redis(
+        "commands_latencies_usec",
+        "Distribution of a command's duration",
+        MetricType::HISTOGRAM,
+        distributions,
+    ));
+    families
 }

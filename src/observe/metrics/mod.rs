@@ -4,9 +4,11 @@
 //! of shards nor the gate. So it answers while all workers are busy and while a command has everything for itself:
 //! that is when somebody looks at it.
 //!
-//! [`collect`] makes the metrics; this file serves them, and `/healthz` and `/readyz` beside them.
+//! [`collect`] makes the metrics of redis_exporter, [`own`] ours; this file serves them, and `/healthz` and `/readyz` beside them.
 
 mod collect;
+mod own;
+mod sample;
 
 use std::convert::Infallible;
 use std::io;
@@ -27,6 +29,7 @@ use tokio::sync::{Semaphore, oneshot};
 use tokio::time::timeout;
 
 use super::Facts;
+use super::facts::Readiness;
 use crate::base::listen::{self, Wanted};
 use crate::config::Observe;
 
@@ -167,8 +170,11 @@ fn answer(request: &Request<Incoming>, facts: &dyn Facts) -> Response<Full<Bytes
             response
         }
         "/healthz" => plain(StatusCode::OK, "ok\n"),
-        "/readyz" if facts.is_stopping() => plain(StatusCode::SERVICE_UNAVAILABLE, "shutting down\n"),
-        "/readyz" => plain(StatusCode::OK, "ok\n"),
+        "/readyz" => match facts.readiness() {
+            Readiness::Ready => plain(StatusCode::OK, "ok\n"),
+            Readiness::Loading => plain(StatusCode::SERVICE_UNAVAILABLE, "loading\n"),
+            Readiness::Stopping => plain(StatusCode::SERVICE_UNAVAILABLE, "shutting down\n"),
+        },
         "/" => plain(StatusCode::OK, "Redstart: see /metrics\n"),
         _ => plain(StatusCode::NOT_FOUND, "not found\n"),
     }

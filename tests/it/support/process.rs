@@ -4,6 +4,8 @@ use std::io::{Read, Write};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use super::project_dir;
+
 /// What a program left behind.
 #[derive(Debug)]
 pub struct Finished {
@@ -22,12 +24,34 @@ impl Finished {
     }
 }
 
-/// A program on PATH. The tests need it, so its absence is a failure that tells how to mend it.
+/// A program on PATH, or one that tests/run unpacked. The tests need it, so its absence is a failure that tells how to
+/// mend it.
 pub fn program(name: &str) -> Command {
     let path = std::env::var_os("PATH").unwrap_or_default();
-    let found = std::env::split_paths(&path).any(|folder| folder.join(name).is_file());
-    assert!(found, "`{name}` is not on PATH: tests/run installs what the tests need");
-    Command::new(name)
+    let unpacked = project_dir().join("target/test-tools/usr/bin");
+    let mut folders = std::env::split_paths(&path).chain([unpacked]);
+    let found = folders.find_map(|folder| Some(folder.join(name)).filter(|path| path.is_file()));
+    let found = found.unwrap_or_else(|| panic!("no `{name}`: tests/run installs what the tests need"));
+    Command::new(found)
+}
+
+/// A program that runs beside the test and ends with it.
+pub struct Background(Child);
+
+impl Background {
+    /// Starts it, silent.
+    pub fn start(command: &mut Command) -> Background {
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        Background(command.spawn().unwrap_or_else(|error| panic!("{command:?}: {error}")))
+    }
+}
+
+impl Drop for Background {
+    fn drop(&mut self) {
+        // It may have ended by itself; either way nothing is left to do about an error here.
+        drop(self.0.kill());
+        drop(self.0.wait());
+    }
 }
 
 /// Runs a program without input; fails the test after two minutes.
