@@ -101,7 +101,7 @@ fn tls13_suites(names: Option<&str>) -> Result<Vec<SupportedCipherSuite>, Refusa
         match TLS13_SUITES.iter().find(|row| row.1 == name) {
             Some((suite, _)) => suites.push(*suite),
             None if TLS13_MISSING.contains(&name) => {
-                tracing::warn!("tls-ciphersuites: {name} is not supported.")
+                tracing::warn!("tls-ciphersuites: {name} is not supported.");
             }
             None => return Err(refusal()),
         }
