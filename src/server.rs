@@ -1,6 +1,7 @@
 //! Putting the server together, running it until it is asked to stop.
 
 mod clients;
+mod container;
 mod end;
 mod surroundings;
 
@@ -15,9 +16,9 @@ use tokio::runtime::Runtime;
 use self::clients::adjust_maxclients;
 use self::end::{Signals, wait_for_the_end};
 use self::surroundings::{PidFile, Supervisor};
-use crate::commands::server::{SPARE_THREADS, aof, rdb};
+use crate::commands::server::{SPARE_THREADS, aof, give_back_unused, rdb};
 use crate::commands::{Server, acl};
-use crate::config::{Config, Settings};
+use crate::config::{Config, Settings, Veto};
 use crate::net;
 use crate::observe::log::Log;
 
@@ -63,6 +64,13 @@ pub fn run(config: Config) -> ExitCode {
     if let Err(code) = adjust_maxclients(&server.config) {
         return code;
     }
+    if settings.memory.maxmemory == 0 {
+        container::warn_of_its_limit();
+    }
+    if settings.memory.active_defrag {
+        tracing::warn!("activedefrag is set but changes nothing: {}", Veto::ActiveDefrag);
+    }
+    give_back_unused(settings.process.jemalloc_bg_thread);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(workers)
         .max_blocking_threads(SPARE_THREADS)

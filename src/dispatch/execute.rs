@@ -316,7 +316,7 @@ impl<'s> Executor<'s> {
             return self.execute(listed, request, session, reply, everything);
         }
         let flags = effective_flags(listed.command, request.args, session);
-        let over_limit = is_exceeded(&session.settings);
+        let over_limit = is_exceeded(self.server, &session.settings);
         if over_limit {
             // Eviction takes locks of its own.
             self.kept = None;

@@ -1,10 +1,11 @@
 //! Expiry: deleting keys whose time has come, on sight or in bounded steps.
 
+use super::clock::Clock;
 use super::deadlines::Renewed;
 use super::effects::Effects;
 use super::entry::EntryRef;
 use super::shard::Database;
-use super::view::{Clock, Place};
+use super::view::Place;
 use super::{Keyspace, Shard};
 
 /// How many items of the wheel one locked step looks at.

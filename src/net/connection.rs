@@ -41,6 +41,8 @@ use crate::resp::{Batch, Limits, Parser, Progress, Protocol, Reply};
 const TURN_MAX: usize = 64;
 /// Free space wanted in the read buffer before each read.
 const READ_SPACE: usize = 16 * 1024;
+/// A read buffer up to this size is kept while `maxmemory-clients` is set.
+const KEPT_INPUT: usize = 2 * READ_SPACE;
 /// What the read buffer may grow by on the mere word of a long argument's header.
 const TRUSTED: usize = 1 << 20;
 /// Bytes of requests that a client may have here before it has authenticated.
@@ -88,7 +90,7 @@ impl Connection {
         // The version first: settings that are newer than it only cost one refresh too many.
         let config_version = server.config.version();
         let settings = server.config.settings();
-        server.clients.limits.refresh(config_version, &settings.clients);
+        server.clients.limits.refresh(config_version, &settings);
         let identity = Identity::new(&server.acl);
         Connection {
             server,
@@ -302,7 +304,7 @@ impl Connection {
         if version != self.config_version {
             self.config_version = version;
             self.session.settings = self.server.config.settings();
-            self.server.clients.limits.refresh(version, &self.session.settings.clients);
+            self.server.clients.limits.refresh(version, &self.session.settings);
         }
         self.publish_figures();
     }
@@ -312,6 +314,10 @@ impl Connection {
         client.query.used.store(self.input.len(), Ordering::Relaxed);
         client.query.free.store(self.input.capacity() - self.input.len(), Ordering::Relaxed);
         client.reply.capacity.store(self.reply.capacity(), Ordering::Relaxed);
+        let prefixes = self.session.tracking.as_ref().map_or(0, |tracking| tracking.prefixes.len());
+        client.prefixes.store(prefixes, Ordering::Relaxed);
+        client.weigh();
+        self.server.evict_clients();
     }
 
     /// Runs all complete requests of the input.
@@ -348,8 +354,10 @@ impl Connection {
     /// Drops requests that have been run.
     fn consume(&mut self, bytes: usize) {
         if bytes == self.input.len() {
-            // The next read begins at the front of the buffer.
-            self.input.clear();
+            // The next read begins at the front of the buffer. One that a long argument has made large counts as the
+            // client's as long as it is there, so where clients are evicted for that it goes at once.
+            let keep = self.input.capacity() <= KEPT_INPUT || !self.session.client.is_weighed();
+            if keep { self.input.clear() } else { self.input = BytesMut::new() }
         } else {
             self.input.advance(bytes);
         }
@@ -374,8 +382,12 @@ impl Connection {
         self.publish_figures();
     }
 
-    /// Whether the bytes of requests that are here are within `client-query-buffer-limit`.
+    /// Whether the client may go on: the bytes of requests that are here are within `client-query-buffer-limit`, and
+    /// it has not been ended, for that or for anything else.
     fn check_input(&self) -> Flow {
+        if self.session.client.is_ended() {
+            return Flow::Close;
+        }
         let limit = self.session.settings.clients.query_buffer_limit;
         let strict = self.session.must_authenticate();
         let limit = if strict { limit.min(UNAUTHENTICATED_INPUT) } else { limit };
@@ -531,7 +543,7 @@ impl Connection {
                 );
             }
             Some(Ending::Idle) => tracing::debug!("Closing idle client"),
-            Some(Ending::Killed) | None => {}
+            Some(Ending::Killed | Ending::Evicted) | None => {}
         }
     }
 }

@@ -1,7 +1,6 @@
 //! Running a script: its admission, and the commands that it calls.
 
 use crate::acl::Context;
-use crate::base::alloc;
 use crate::base::clock::monotonic_ns;
 use crate::base::num::parse_i64;
 use crate::client::Source;
@@ -93,8 +92,7 @@ fn execute(
     (code, flags): (Code, ScriptFlags),
     reads_only: bool,
 ) -> Outcome {
-    let limit = call.settings().memory.maxmemory as usize;
-    let out_of_memory = limit != 0 && alloc::used() > limit;
+    let out_of_memory = call.session.out_of_memory.get();
     admit(flags, reads_only, out_of_memory)?;
     let declared = !flags.contains(ScriptFlags::COMPAT);
     let no_writes = reads_only || declared && flags.contains(ScriptFlags::NO_WRITES);

@@ -108,6 +108,9 @@ fn set(call: &mut Call<'_>) -> Outcome {
     prepared.commit();
     // What follows in the same pipeline runs under the new settings.
     call.session.settings = server.config.settings();
+    server.clients.limits.refresh(server.config.version(), &call.session.settings);
+    server.clients.weigh();
+    server.evict_clients();
     call.reply.ok();
     DONE
 }
@@ -121,6 +124,9 @@ fn act(server: &Arc<Server>, prepared: &Prepared<'_>) -> Result<(), (&'static st
         if possible < wanted {
             return Err(("maxclients", Veto::MaxClients(possible)));
         }
+    }
+    if changes.has("activedefrag") && settings.memory.active_defrag {
+        return Err(("activedefrag", Veto::ActiveDefrag));
     }
     move_sockets(server, prepared)?;
     if changes.has("dir")
@@ -190,12 +196,25 @@ fn move_clients(
     })
 }
 
+/// Has unused memory go back to the operating system by itself, or no longer.
+pub fn give_back_unused(enabled: bool) {
+    if let Err(error) = alloc::set_background_purging(enabled) {
+        tracing::warn!(
+            "Can't {} the allocator's background thread: {error}",
+            if enabled { "start" } else { "stop" }
+        );
+    }
+}
+
 /// Tells those who keep a copy of a setting, and the log.
 fn tell(server: &Server, prepared: &Prepared<'_>) {
     let (changes, settings) = (prepared.changes(), prepared.settings());
     aof::follow(&server.keyspace.journal, settings);
     if changes.has("loglevel") {
         server.log.set_level(settings.log.level);
+    }
+    if changes.has("jemalloc-bg-thread") {
+        give_back_unused(settings.process.jemalloc_bg_thread);
     }
     if changes.has("slowlog-max-len") {
         server.slow_log.trim(settings.observe.slowlog_max_len);
