@@ -106,7 +106,7 @@ fn announce() {
 }
 
 fn greet(settings: &Settings) {
-    let port = settings.network.port;
+    let port = settings.main_port();
     if settings.process.always_show_logo {
         tracing::info!("Redis 7.4.1, 64 bit, as Redstart speaks it");
         tracing::info!("Running in standalone mode");
@@ -147,8 +147,7 @@ fn serve(runtime: &Runtime, server: &Arc<Server>) -> ExitCode {
         let _pid_file = PidFile::write(&settings.process);
         tracing::info!("Server initialized");
         let Ok(source) = Source::find(server) else { return ExitCode::FAILURE };
-        let (tcp, unix) = listeners.summary();
-        let unix = unix.is_some();
+        let kinds = listeners.kinds();
         // Clients are told that the data is being loaded.
         listeners.accept(server);
         let mut end = pin!(wait_for_the_end(server, signals));
@@ -161,11 +160,8 @@ fn serve(runtime: &Runtime, server: &Arc<Server>) -> ExitCode {
         }
         tokio::spawn(crate::dispatch::housekeeping(Arc::clone(server)));
         server.ready.store(true, Ordering::Relaxed);
-        if tcp > 0 {
-            tracing::info!("Ready to accept connections tcp");
-        }
-        if unix {
-            tracing::info!("Ready to accept connections unix");
+        for kind in kinds {
+            tracing::info!("Ready to accept connections {kind}");
         }
         if let Some(supervisor) = Supervisor::find(&settings.process) {
             supervisor.tell_ready();

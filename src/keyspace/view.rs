@@ -211,23 +211,15 @@ impl<'a> View<'a> {
     /// Sets a string in its most compact form, whatever the key held before.
     #[inline]
     pub fn set_string(&mut self, key: &[u8], bytes: &[u8], expiry: Expiry) {
+        self.place(key).set_string(key, bytes, expiry);
+    }
+
+    /// The same, and says so as [`View::changed`] does.
+    #[inline]
+    pub fn store_string(&mut self, key: &[u8], bytes: &[u8], expiry: Expiry, event: &'static str) {
         let mut place = self.place(key);
-        match place.find(key, Access::Silent) {
-            None => {
-                let deadline = if let Expiry::At(at) = expiry { Some(at) } else { None };
-                place.insert(Entry::with_string(key, bytes, deadline, place.fresh_clock()));
-            }
-            Some(at) => {
-                place.expire(at, expiry);
-                let clock = place.fresh_clock();
-                if place.database.table.entry(at).type_of() != Type::String {
-                    return place.replace(at, Value::string(bytes.to_vec()), clock);
-                }
-                let mut entry = place.database.open(at, place.local);
-                entry.set_string(bytes);
-                entry.set_clock(clock);
-            }
-        }
+        place.set_string(key, bytes, expiry);
+        place.changed(key, EventClasses::STRING, event);
     }
 
     /// Changes a string that is an integer and says so, as [`View::changed`] does: `change` gets the string, if the
@@ -413,6 +405,23 @@ impl<'v> Place<'v> {
         live
     }
 
+    /// See [`View::set_string`].
+    #[inline]
+    fn set_string(&mut self, key: &[u8], bytes: &[u8], expiry: Expiry) {
+        let Some(at) = self.find(key, Access::Silent) else {
+            let deadline = if let Expiry::At(at) = expiry { Some(at) } else { None };
+            return self.insert(Entry::with_string(key, bytes, deadline, self.fresh_clock()));
+        };
+        self.expire(at, expiry);
+        let clock = self.fresh_clock();
+        if self.database.table.entry(at).type_of() != Type::String {
+            return self.replace(at, Value::string(bytes.to_vec()), clock);
+        }
+        let mut entry = self.database.open(at, self.local);
+        entry.set_string(bytes);
+        entry.set_clock(clock);
+    }
+
     /// Deletes an entry whose deadline has passed and notes what that causes.
     pub(super) fn expire_entry(&mut self, at: Position) {
         let entry = self.database.remove(at);
@@ -434,7 +443,7 @@ impl<'v> Place<'v> {
 
     /// See [`View::changed`].
     #[inline]
-    fn changed(&mut self, key: &[u8], class: u32, event: &'static str) {
+    pub(super) fn changed(&mut self, key: &[u8], class: u32, event: &'static str) {
         self.effects.dirty += 1;
         self.touched(key);
         self.note(class, event, key);

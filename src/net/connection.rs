@@ -64,7 +64,7 @@ pub struct Connection {
     turn: Turn,
     reply: Reply,
     config_version: u64,
-    /// The socket for others to write to; none before others have something for the client.
+    /// The socket for others to write to; none before others have something for the client, and over TLS.
     lendable: Option<Arc<dyn Sink>>,
 }
 
@@ -252,8 +252,12 @@ impl Connection {
     fn poll_idle(&mut self, context: &mut Context<'_>) -> Poll<io::Result<Event>> {
         let event = self.poll_event(context);
         if event.is_pending() && self.session.expects_pushes() {
-            let sink = self.lendable.get_or_insert_with(|| self.socket.lendable(&self.server));
-            self.session.client.outbox.lend(|| Arc::clone(sink));
+            if self.lendable.is_none() {
+                self.lendable = self.socket.lendable(&self.server);
+            }
+            if let Some(sink) = &self.lendable {
+                self.session.client.outbox.lend(|| Arc::clone(sink));
+            }
         }
         event
     }
@@ -511,7 +515,7 @@ impl Connection {
             if bytes.is_empty() {
                 return Ok(Flow::GoOn);
             }
-            let flow = send(&self.socket, &client, bytes).await?;
+            let flow = send(&mut self.socket, &client, bytes).await?;
             self.server.stats.add(Counter::NetOutput, bytes.len() as u64);
             self.server.stats.add(Counter::Writes, 1);
             if frame.is_none() {

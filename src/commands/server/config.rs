@@ -128,10 +128,6 @@ fn act(server: &Arc<Server>, prepared: &Prepared<'_>) -> Result<(), (&'static st
     if changes.has("activedefrag") && settings.memory.active_defrag {
         return Err(("activedefrag", Veto::ActiveDefrag));
     }
-    if changes.has("tls-port") && settings.tls.port != 0 {
-        tracing::warn!("There is no TLS yet.");
-        return Err(("tls-port", Veto::Port));
-    }
     move_sockets(server, prepared)?;
     if changes.has("dir")
         && let Err(failure) = std::env::set_current_dir(&settings.snapshots.dir)
@@ -148,31 +144,56 @@ fn act(server: &Arc<Server>, prepared: &Prepared<'_>) -> Result<(), (&'static st
     Ok(())
 }
 
-/// Listens where the new settings say: /metrics and then clients, or neither.
+/// Listens where the new settings say, with the certificates they name: /metrics and then clients, or neither.
 fn move_sockets(server: &Arc<Server>, prepared: &Prepared<'_>) -> Result<(), (&'static str, Veto)> {
     let settings = prepared.settings();
-    let culprit = |port: &'static str, bind: &'static str| {
-        prepared.changes().iter().find_map(|directive| match directive.name {
-            name if name == port => Some((port, Veto::Port)),
-            name if name == bind => Some((bind, Veto::Bind)),
-            _ => None,
-        })
+    let first = |concerns: fn(&str) -> bool| {
+        let name = prepared.changes().iter().map(|directive| directive.name).find(|name| concerns(name));
+        name.map(|name| (name, if name.ends_with("bind") { Veto::Bind } else { Veto::Port }))
     };
-    let metrics = culprit("metrics-port", "metrics-bind");
+    let metrics = first(|name| matches!(name, "metrics-port" | "metrics-bind"));
     if let Some(culprit) = &metrics {
         server.metrics.serve(&settings.observe, server).map_err(|failure| {
             tracing::warn!("Failed listening: {failure}");
             culprit.clone()
         })?;
     }
-    let Some(culprit) = culprit("port", "bind") else { return Ok(()) };
-    let moved = server.listening.get().map_or(Ok(()), |listening| listening.rebind(settings));
+    let moved = move_clients(
+        server,
+        settings,
+        first(|name| name.starts_with("tls-")).map(|culprit| culprit.0),
+        first(|name| matches!(name, "port" | "bind" | "tls-port")),
+    );
     if moved.is_err() && metrics.is_some() {
         // It was there a moment ago; if it can't be again, the log says so.
         let back = server.metrics.serve(&server.config.settings().observe, server);
         back.unwrap_or_else(|failure| tracing::warn!("Failed listening: {failure}"));
     }
-    moved.map_err(|_| culprit)
+    moved
+}
+
+/// Renews TLS and moves the sockets of clients, whichever has a culprit to name if it fails.
+fn move_clients(
+    server: &Server,
+    settings: &Settings,
+    tls: Option<&'static str>,
+    sockets: Option<(&'static str, Veto)>,
+) -> Result<(), (&'static str, Veto)> {
+    let Some(listening) = server.listening.get() else { return Ok(()) };
+    let renewed = tls.map(|culprit| {
+        listening.renew_tls(settings).map_err(|why| {
+            tracing::warn!("{why}");
+            (culprit, Veto::Tls)
+        })
+    });
+    let renewed = renewed.transpose()?;
+    let Some(culprit) = sockets else { return Ok(()) };
+    listening.rebind(settings).map_err(|_| {
+        if let Some(put_back) = renewed {
+            put_back();
+        }
+        culprit
+    })
 }
 
 /// Has unused memory go back to the operating system by itself, or no longer.

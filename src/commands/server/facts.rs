@@ -28,7 +28,7 @@ impl Facts for Server {
         ServerFacts {
             supervised: self.identity.supervised,
             run_id: self.identity.run_id.clone(),
-            tcp_port: settings.network.port,
+            tcp_port: settings.main_port(),
             now_usec,
             started: self.identity.started_unix,
             uptime_s: self.identity.started.elapsed().as_secs(),
@@ -271,5 +271,10 @@ fn listeners(settings: &Settings) -> Vec<Listener> {
         addresses: vec![path.display().to_string()],
         port: 0,
     });
-    tcp.into_iter().chain(unix).collect()
+    let tls = (settings.tls.port != 0).then(|| Listener {
+        kind: "tls",
+        addresses: network.bind.clone(),
+        port: settings.tls.port,
+    });
+    [tcp, unix, tls].into_iter().flatten().collect()
 }

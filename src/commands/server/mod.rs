@@ -22,7 +22,7 @@ mod tests;
 use super::Command;
 
 pub use self::config::give_back_unused;
-pub use self::parts::{Identity, Listening, SPARE_THREADS, Server, Shutdown, ShutdownRequest};
+pub use self::parts::{Identity, Listening, PutBack, SPARE_THREADS, Server, Shutdown, ShutdownRequest};
 
 /// The family's rows.
 pub const COMMANDS: &[Command] = &[

@@ -254,7 +254,17 @@ pub trait Listening: Send + Sync {
     /// # Errors
     /// Where it can't listen; then it listens where it did before.
     fn rebind(&self, settings: &Settings) -> io::Result<()>;
+
+    /// Reads the certificates and all else that TLS needs; new connections use it. With no `tls-port` it reads
+    /// nothing.
+    ///
+    /// # Errors
+    /// What can't be used; then everything is as before.
+    fn renew_tls(&self, settings: &Settings) -> Result<PutBack, String>;
 }
+
+/// Puts in force again what was before.
+pub type PutBack = Box<dyn FnOnce() + Send>;
 
 /// What whoever asks the process to stop says about it.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
