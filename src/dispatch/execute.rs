@@ -316,7 +316,7 @@ impl<'s> Executor<'s> {
             return self.execute(listed, request, session, reply, everything);
         }
         let flags = effective_flags(listed.command, request.args, session);
-        let over_limit = is_exceeded(&session.settings);
+        let over_limit = is_exceeded(self.server, &session.settings);
         if over_limit {
             // Eviction takes locks of its own.
             self.kept = None;
@@ -333,6 +333,7 @@ impl<'s> Executor<'s> {
             // Admission may have evicted keys: that goes before the reply.
             session.drain_outbox(reply);
         }
+        let flags = self.as_promised(flags, listed, request.args, session);
         if self.is_held_back(flags) {
             return Done::Paused(None);
         }
@@ -349,6 +350,18 @@ impl<'s> Executor<'s> {
             return Done::NeedsEverything;
         }
         self.execute(listed, request, session, reply, everything)
+    }
+
+    /// A request's flags without `MAY_REPLICATE` if what it runs promises to read only. Nobody asks unless something
+    /// is paused or queued.
+    #[inline]
+    fn as_promised(&self, flags: Flags, listed: &Listed, args: &[&[u8]], session: &Session) -> Flags {
+        let asks = flags.contains(Flags::MAY_REPLICATE)
+            && (session.transaction.is_some() || self.server.pause.is_on());
+        match listed.command.promises_to_read {
+            Some(tell) if asks && tell(self.server, args) => flags - Flags::MAY_REPLICATE,
+            _ => flags,
+        }
     }
 
     /// Whether CLIENT PAUSE holds back commands with these flags.

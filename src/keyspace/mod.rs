@@ -22,6 +22,7 @@
 //! ones the tag. A shard is given hashes without its own bits (`local`).
 
 mod arrive;
+mod clock;
 pub mod effects;
 pub mod entry;
 pub mod gate;
@@ -61,6 +62,7 @@ use crossbeam_utils::CachePadded;
 use parking_lot::{Mutex, MutexGuard};
 
 pub use self::arrive::Arrival;
+pub use self::clock::{Clock, Lfu, lru_seconds};
 pub use self::digest::Digest;
 pub use self::effects::{Effects, Event};
 pub use self::entry::{Entry, EntryRef};
@@ -77,7 +79,7 @@ pub use self::shard::{Counts, Remains, Shard};
 pub use self::snapshot::{Frozen, Meter, Size, Snapshot};
 pub use self::track::{Readers, Stale};
 pub use self::value::{Ref, Str, StrRef, Type, Value, WrongType};
-pub use self::view::{Access, Clock, Expiry, Lfu, View};
+pub use self::view::{Access, Expiry, View};
 
 use crate::base::{hash, reaper};
 
@@ -169,6 +171,11 @@ impl Keyspace {
         mutex.try_lock().unwrap_or_else(|| lock_contended(mutex))
     }
 
+    /// The same, unless somebody else has it.
+    fn try_lock(&self, shard: usize) -> Option<MutexGuard<'_, Shard>> {
+        self.shards[shard].shard.try_lock()
+    }
+
     /// Hashes a key the way the keyspace does.
     #[inline]
     pub fn hash(key: &[u8]) -> u64 {
@@ -247,7 +254,7 @@ impl Keyspace {
     pub fn discard(values: impl IntoIterator<Item = Value>) {
         for value in values {
             if value.is_large() {
-                reaper::bury(1, value);
+                reaper::bury(1, value.memory_bytes(), value);
             }
         }
     }

@@ -27,8 +27,8 @@ use mlua::{Function, Lua, Table};
 use smallvec::SmallVec;
 
 use super::api::{Session, Text};
-use super::push::{push_reply, push_text};
-use super::write::write_result;
+use super::push::{COUNTED_FIELD, push_reply, push_text};
+use super::write::{Output, write_result};
 use crate::resp::{Protocol, Reply};
 
 /// Where functions of the interpreter find the run that calls them.
@@ -207,7 +207,7 @@ unsafe extern "C-unwind" fn run_job(state: *mut lua_State) -> c_int {
         match ffi::lua_pcall(state, arguments, 1, 2) {
             ffi::LUA_OK => {
                 let typed = engine.slot.with(|session| session.protocol) == Some(Protocol::Resp3);
-                write_result(state, typed, task.out);
+                write_result(state, &mut Output::new(task.out, typed, &engine.slot));
                 task.ended = Ended::Well;
             }
             ffi::LUA_ERRMEM => {}
@@ -262,7 +262,7 @@ unsafe extern "C" fn answer(state: *mut lua_State, raises: bool) -> c_int {
     // the slot until it is taken back, or until the run is over if an error leaves from here.
     unsafe {
         let slot = &*ffi::lua_touserdata(state, ffi::lua_upvalueindex(1)).cast::<Slot>();
-        run_command(state, slot);
+        let ran = run_command(state, slot);
         // Many arguments may have used up the stack.
         ffi::lua_settop(state, 0);
         let bytes: *const [u8] = match slot.in_flight.borrow().last() {
@@ -272,6 +272,11 @@ unsafe extern "C" fn answer(state: *mut lua_State, raises: bool) -> c_int {
         push_reply(state, &*bytes);
         let failed = (*bytes).first() == Some(&b'-');
         take_back(slot);
+        if failed && !ran {
+            // Nobody has counted it.
+            ffi::lua_pushnil(state);
+            ffi::lua_setfield(state, -2, COUNTED_FIELD.as_ptr());
+        }
         if failed && raises {
             ffi::lua_error(state);
         }
@@ -285,8 +290,9 @@ fn take_back(slot: &Slot) {
     slot.with(|session| session.reply = reply.unwrap_or_default());
 }
 
-/// Runs the command that is on the stack; its reply is the last one in flight then.
-fn run_command(state: *mut lua_State, slot: &Slot) {
+/// Runs the command that is on the stack; its reply is the last one in flight then. Tells whether it was one.
+fn run_command(state: *mut lua_State, slot: &Slot) -> bool {
+    let mut ran = true;
     let done = catch_unwind(AssertUnwindSafe(|| {
         slot.with(|session| {
             let mut reply = std::mem::take(&mut session.reply);
@@ -301,7 +307,10 @@ fn run_command(state: *mut lua_State, slot: &Slot) {
                         reply.error(text);
                     }
                 }
-                Err(text) => reply.error(text),
+                Err(text) => {
+                    ran = false;
+                    reply.error(text);
+                }
             }
             reply
         })
@@ -312,6 +321,7 @@ fn run_command(state: *mut lua_State, slot: &Slot) {
         reply
     });
     slot.in_flight.borrow_mut().push(reply);
+    ran
 }
 
 /// The arguments of a command.

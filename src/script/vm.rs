@@ -9,6 +9,7 @@ use parking_lot::Mutex;
 
 use super::cjson::{self, Config};
 use super::guards;
+use super::push::COUNTED;
 use super::raise::{self, Raised};
 use super::raw::{Ended, Engine, Job, Slot};
 use super::register::{Loading, Wanted};
@@ -67,6 +68,8 @@ pub enum Kind {
 struct Thrown {
     text: Vec<u8>,
     place: Option<(String, usize)>,
+    /// Whether it says that it has been counted.
+    counted: bool,
 }
 
 impl Vm {
@@ -190,7 +193,7 @@ impl Vm {
         let thrown = self.failure.lock().take();
         match (ended, thrown) {
             (Ended::Well, _) => Ok(()),
-            (_, Some(thrown)) => Err(Failure(thrown.told(run.name))),
+            (_, Some(thrown)) => Err(Failure { counted: thrown.counted, text: thrown.told(run.name) }),
             (Ended::Thrown, None) => Err(told_plain(run.name, b"execution failure")),
             (Ended::Exhausted, None) => Err(told_plain(run.name, b"not enough memory")),
         }
@@ -212,7 +215,7 @@ impl Thrown {
 /// The answer to a script that ended without reaching its error handler.
 fn told_plain(sha: &[u8], what: &[u8]) -> Failure {
     let what = &what[..what.len().min(100)];
-    Failure([b"ERR Error running script ", sha, b", ", what].concat())
+    Failure { text: [b"ERR Error running script ", sha, b", ", what].concat(), counted: false }
 }
 
 /// # Errors
@@ -298,5 +301,6 @@ fn thrown(lua: &Lua, problem: &Value) -> Thrown {
         Value::Table(_) => raise::text_of(problem).unwrap_or_else(|| b"ERR unknown error".to_vec()),
         other => with_code(other.to_string().unwrap_or_default().as_bytes()),
     };
-    Thrown { text, place: raise::place(lua) }
+    let counted = matches!(problem, Value::Table(table) if table.raw_get(COUNTED).unwrap_or(false));
+    Thrown { text, place: raise::place(lua), counted }
 }

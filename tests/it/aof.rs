@@ -168,8 +168,8 @@ fn no_acknowledged_write_is_lost_when_the_server_is_killed() {
         let port = server.port();
         let writers: Vec<_> = (0..4)
             .map(|writer| {
+                let mut client = Client::tcp(port);
                 std::thread::spawn(move || {
-                    let mut client = Client::tcp(port);
                     let key = format!("{round}:{writer}");
                     let mut acknowledged = 0;
                     // Until the server is gone, with which the connection breaks.
@@ -325,6 +325,37 @@ fn what_expires_stays_expired_and_what_had_not_expired_is_counted_on() {
     // It is 42 and expires, rather than a fresh 1 that doesn't.
     let server = kept.start(&[]);
     assert_eq!(int(&mut server.client(), &["EXISTS", "n"]), 0);
+}
+
+#[test]
+fn it_can_be_loaded_while_running() {
+    let kept = Kept::new();
+    let server = kept.start(&["--enable-debug-command", "yes", "--appendfsync", "always"]);
+    let mut client = server.client();
+    fill(&mut client);
+    let before = look(&mut client);
+    let log = fs::read(kept.increment(1)).expect("a file");
+    client.ok(&["DEBUG", "LOADAOF"]);
+    assert_eq!(look(&mut client), before);
+    // Loading is no change; what comes after it is.
+    assert_eq!(fs::read(kept.increment(1)).expect("a file"), log);
+    rewrite(&mut client);
+    client.ok(&["SET", "later", "1"]);
+    client.ok(&["DEBUG", "LOADAOF"]);
+    assert_eq!(int(&mut client, &["DEL", "later"]), 1);
+    assert_eq!(look(&mut client), before);
+}
+
+#[test]
+fn fields_that_expire_are_no_transaction() {
+    let kept = Kept::new();
+    let server = kept.start(&["--appendfsync", "always"]);
+    let mut client = server.client();
+    client.raw(&["HSET", "h", "f", "1", "g", "2", "stays", "3"]);
+    client.raw(&["HPEXPIRE", "h", "1", "FIELDS", "2", "f", "g"]);
+    let log = || fs::read_to_string(kept.increment(1)).expect("text");
+    wait_until("the second deletion", || log().matches("HDEL").count() == 2);
+    assert!(!log().contains("MULTI"), "{}", log());
 }
 
 /// Whether a program can be started.

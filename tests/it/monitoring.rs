@@ -167,7 +167,7 @@ fn every_name_of_the_newest_redis_exporter_is_there() {
     if testing_the_reference() {
         return; // Redis serves no metrics.
     }
-    let (server, port) = with_metrics(&[]);
+    let (server, port) = with_metrics(&["--appendonly", "yes"]);
     use_it(&mut server.client());
     let found = Metrics::parse(&http(port, "GET /metrics").1);
     for line in fs::read_to_string(data("metrics-7.4.tsv")).expect("it is in tests/data").lines() {

@@ -55,7 +55,7 @@ impl fmt::Display for Reason {
             Reason::NotRdb => f.write_str("Wrong signature"),
             Reason::Version(version) => write!(f, "Can't handle RDB format version {version}"),
             Reason::Checksum { stored, computed } => {
-                write!(f, "wrong checksum: {stored:016x} is stored, the bytes come to {computed:016x}")
+                write!(f, "RDB CRC error: {stored:016x} is stored, the bytes come to {computed:016x}")
             }
             Reason::UnknownCode(code) => write!(f, "unknown code {code}"),
             Reason::Unsupported(what) => write!(f, "{what} can't be loaded"),
