@@ -1,6 +1,7 @@
 //! Putting the server together, running it until it is asked to stop.
 
 mod clients;
+mod container;
 mod end;
 mod surroundings;
 
@@ -15,9 +16,9 @@ use tokio::runtime::Runtime;
 use self::clients::adjust_maxclients;
 use self::end::{Signals, wait_for_the_end};
 use self::surroundings::{PidFile, Supervisor};
-use crate::commands::server::{SPARE_THREADS, aof, rdb};
+use crate::commands::server::{SPARE_THREADS, aof, give_back_unused, rdb};
 use crate::commands::{Server, acl};
-use crate::config::{Config, Settings};
+use crate::config::{Config, Settings, Veto};
 use crate::net;
 use crate::observe::log::Log;
 
@@ -63,6 +64,13 @@ pub fn run(config: Config) -> ExitCode {
     if let Err(code) = adjust_maxclients(&server.config) {
         return code;
     }
+    if settings.memory.maxmemory == 0 {
+        container::warn_of_its_limit();
+    }
+    if settings.memory.active_defrag {
+        tracing::warn!("activedefrag is set but changes nothing: {}", Veto::ActiveDefrag);
+    }
+    give_back_unused(settings.process.jemalloc_bg_thread);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(workers)
         .max_blocking_threads(SPARE_THREADS)
@@ -98,7 +106,7 @@ fn announce() {
 }
 
 fn greet(settings: &Settings) {
-    let port = settings.network.port;
+    let port = settings.main_port();
     if settings.process.always_show_logo {
         tracing::info!("Redis 7.4.1, 64 bit, as Redstart speaks it");
         tracing::info!("Running in standalone mode");
@@ -139,8 +147,7 @@ fn serve(runtime: &Runtime, server: &Arc<Server>) -> ExitCode {
         let _pid_file = PidFile::write(&settings.process);
         tracing::info!("Server initialized");
         let Ok(source) = Source::find(server) else { return ExitCode::FAILURE };
-        let (tcp, unix) = listeners.summary();
-        let unix = unix.is_some();
+        let kinds = listeners.kinds();
         // Clients are told that the data is being loaded.
         listeners.accept(server);
         let mut end = pin!(wait_for_the_end(server, signals));
@@ -153,11 +160,8 @@ fn serve(runtime: &Runtime, server: &Arc<Server>) -> ExitCode {
         }
         tokio::spawn(crate::dispatch::housekeeping(Arc::clone(server)));
         server.ready.store(true, Ordering::Relaxed);
-        if tcp > 0 {
-            tracing::info!("Ready to accept connections tcp");
-        }
-        if unix {
-            tracing::info!("Ready to accept connections unix");
+        for kind in kinds {
+            tracing::info!("Ready to accept connections {kind}");
         }
         if let Some(supervisor) = Supervisor::find(&settings.process) {
             supervisor.tell_ready();

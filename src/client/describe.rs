@@ -7,7 +7,7 @@ use super::handle::{Client, ClientFlags, Names};
 
 /// What a connection's task takes besides its buffers, in bytes; a test of `server` holds it against the truth.
 pub const TASK_BYTES: usize = 2048;
-/// About what one subscription takes, in bytes.
+/// About what a subscription, a watched key or a prefix takes, in bytes.
 const SUBSCRIPTION_BYTES: usize = 64;
 
 /// The letters of CLIENT LIST in its order.
@@ -96,14 +96,16 @@ impl Client {
     fn memory_with(&self, names: &Names) -> usize {
         let texts = [&names.name, &names.lib_name, &names.lib_ver, &self.addr, &self.laddr];
         let subscriptions: usize = self.subscriptions.iter().map(|count| count.load(Relaxed)).sum();
+        let watched = self.transaction.1.load(Relaxed);
         size_of::<Client>()
             + TASK_BYTES
             + texts.into_iter().map(String::capacity).sum::<usize>()
             + names.user.len()
-            + subscriptions * SUBSCRIPTION_BYTES
+            + (subscriptions + watched + self.prefixes.load(Relaxed)) * SUBSCRIPTION_BYTES
             + self.query.used.load(Relaxed)
             + self.query.free.load(Relaxed)
-            + self.reply.capacity.load(Relaxed)
+            // What is being sent is in the reply buffer or was taken out of the outbox.
+            + self.reply.capacity.load(Relaxed).max(self.reply.unsent.load(Relaxed))
             + self.outbox.bytes()
             + self.transaction_bytes.load(Relaxed)
     }

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicI64, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, 
 use bytes::Bytes;
 use parking_lot::Mutex;
 
-use super::limits::{OUTPUT_FREE, OutputClass, OutputLimits};
+use super::limits::{ClientLimits, OUTPUT_FREE, OutputClass};
 use super::outbox::Outbox;
 use crate::acl::DEFAULT_USER;
 use crate::base::clock;
@@ -69,6 +69,8 @@ pub enum Ending {
     OutputLimit,
     /// Silent for longer than `timeout`.
     Idle,
+    /// Among the largest when all clients together took too much.
+    Evicted,
 }
 
 /// How a client calls itself.
@@ -123,6 +125,8 @@ pub struct Client {
     pub transaction: (AtomicI64, AtomicUsize),
     /// Bytes of the commands queued in MULTI.
     pub transaction_bytes: AtomicUsize,
+    /// Prefixes that it listens to for client-side caching.
+    pub prefixes: AtomicUsize,
     /// The number of the client that takes its invalidations; 0: itself.
     pub redirect: AtomicU64,
     flags: AtomicU32,
@@ -130,7 +134,9 @@ pub struct Client {
     ending: AtomicU8,
     /// Since when it has been above its soft output limit, in monotonic ms; 0 if it isn't.
     soft_since_ms: AtomicI64,
-    limits: Arc<OutputLimits>,
+    /// Bytes that it counts for under `maxmemory-clients`.
+    share: AtomicUsize,
+    limits: Arc<ClientLimits>,
 }
 
 /// Figures of a read buffer, in bytes.
@@ -161,7 +167,7 @@ impl Client {
         (addr, laddr): (String, String),
         fd: i32,
         flags: ClientFlags,
-        limits: Arc<OutputLimits>,
+        limits: Arc<ClientLimits>,
     ) -> Client {
         let now = clock::monotonic_ms();
         Client {
@@ -183,10 +189,12 @@ impl Client {
             subscriptions: [const { AtomicUsize::new(0) }; 3],
             transaction: (AtomicI64::new(-1), AtomicUsize::new(0)),
             transaction_bytes: AtomicUsize::new(0),
+            prefixes: AtomicUsize::new(0),
             redirect: AtomicU64::new(0),
             flags: AtomicU32::new(flags.bits()),
             ending: AtomicU8::new(0),
             soft_since_ms: AtomicI64::new(0),
+            share: AtomicUsize::new(0),
             limits,
         }
     }
@@ -225,7 +233,7 @@ impl Client {
 
     /// Why it is to be closed, if it is.
     pub fn ending(&self) -> Option<Ending> {
-        [Ending::Killed, Ending::OutputLimit, Ending::Idle]
+        [Ending::Killed, Ending::OutputLimit, Ending::Idle, Ending::Evicted]
             .into_iter()
             .find(|&why| why as u8 == self.ending.load(Ordering::Acquire))
     }
@@ -244,16 +252,44 @@ impl Client {
     /// Sends it something behind what waits for it, and ends it if that is more than it may have waiting.
     pub fn push(&self, frame: Bytes) {
         let waiting = self.outbox.push(frame);
-        // The clock is read only for those who lag behind.
-        if waiting > OUTPUT_FREE {
-            self.check_output(clock::monotonic_ms());
-        }
+        self.check_waiting(waiting);
     }
 
     /// The same, but it may be written by the caller itself if the client waits with nothing to send.
     pub fn push_at_once(&self, frame: Bytes) {
-        if self.outbox.write_or_push(frame) > OUTPUT_FREE {
+        let waiting = self.outbox.write_or_push(frame);
+        self.check_waiting(waiting);
+    }
+
+    fn check_waiting(&self, bytes: usize) {
+        // The clock is read only for those who lag behind.
+        if bytes > OUTPUT_FREE {
             self.check_output(clock::monotonic_ms());
+            self.weigh();
+        }
+    }
+
+    /// Whether its buffers count under `maxmemory-clients`.
+    pub fn is_weighed(&self) -> bool {
+        self.limits.memory.limit().is_some()
+    }
+
+    /// Notes its share under `maxmemory-clients`, if there is such a limit. Returns it in bytes.
+    #[inline]
+    pub fn weigh(&self) -> usize {
+        if self.limits.memory.limit().is_none() || self.is_ended() {
+            return 0;
+        }
+        let share = self.memory_bytes();
+        self.set_share(share);
+        share
+    }
+
+    /// Sets its share; to 0 when it goes.
+    pub(super) fn set_share(&self, share: usize) {
+        let old = self.share.swap(share, Ordering::Relaxed);
+        if old != share {
+            self.limits.memory.replace(old, share);
         }
     }
 

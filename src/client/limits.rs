@@ -1,10 +1,12 @@
-//! `client-output-buffer-limit` as it holds at this moment, where whoever sends to a client can look at it.
+//! What clients may take as of this moment, where whoever sends to a client can look at it: each by itself
+//! (`client-output-buffer-limit`) and all together (`maxmemory-clients`).
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use parking_lot::Mutex;
 
-use crate::config::{Clients, OutputLimit};
+use super::memory::ClientMemory;
+use crate::config::{OutputLimit, Settings};
 
 /// Replies up to this size, in bytes, are nobody's burden: the limits count what is longer. (Redis counts blocks
 /// of this size, the first one excepted.)
@@ -21,12 +23,14 @@ pub enum OutputClass {
     Pubsub,
 }
 
-/// The limits of all classes, shared by all clients. They follow the configuration: whoever notices that it has
+/// The limits, shared by all clients. They follow the configuration: whoever notices that it has
 /// changed, at the start of a turn, hands it over, so a turn never works with older limits than it knows.
 #[derive(Default)]
-pub struct OutputLimits {
+pub struct ClientLimits {
     version: Mutex<u64>,
     classes: [Limit; 3],
+    /// `maxmemory-clients`.
+    pub memory: ClientMemory,
 }
 
 /// One class. Relaxed accesses: half of a change being seen for a moment is as good as the change a moment later.
@@ -37,15 +41,17 @@ struct Limit {
     soft_seconds: AtomicU64,
 }
 
-impl OutputLimits {
+impl ClientLimits {
     /// Takes over the settings of a version, unless newer ones are known.
-    pub fn refresh(&self, version: u64, settings: &Clients) {
+    pub fn refresh(&self, version: u64, settings: &Settings) {
         let mut known = self.version.lock();
         if version < *known {
             return;
         }
         *known = version;
-        let new = [settings.output_normal, settings.output_replica, settings.output_pubsub];
+        self.memory.set_limit(settings);
+        let clients = &settings.clients;
+        let new = [clients.output_normal, clients.output_replica, clients.output_pubsub];
         for (limit, new) in self.classes.iter().zip(new) {
             limit.hard_bytes.store(new.hard_bytes, Ordering::Relaxed);
             limit.soft_bytes.store(new.soft_bytes, Ordering::Relaxed);

@@ -4,9 +4,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use dashmap::DashMap;
+use parking_lot::Mutex;
 
 use super::handle::{Client, ClientFlags, Ending};
-use super::limits::OutputLimits;
+use super::limits::{ClientLimits, OutputClass};
 use crate::base::clock;
 
 /// How long a client may be silent before its buffers are given back, in ms.
@@ -18,8 +19,10 @@ pub struct Registry {
     clients: DashMap<u64, Arc<Client>>,
     next_id: AtomicU64,
     count: AtomicUsize,
-    /// `client-output-buffer-limit`, for all of them.
-    pub limits: Arc<OutputLimits>,
+    /// Their limits.
+    pub limits: Arc<ClientLimits>,
+    /// Held by who evicts: two at once would end more than they have to.
+    evicting: Mutex<()>,
 }
 
 impl Registry {
@@ -34,8 +37,9 @@ impl Registry {
 
     /// Forgets a connection.
     pub fn remove(&self, id: u64) {
-        if self.clients.remove(&id).is_some() {
+        if let Some((_, client)) = self.clients.remove(&id) {
             self.count.fetch_sub(1, Ordering::Relaxed);
+            client.set_share(0);
         }
     }
 
@@ -44,6 +48,48 @@ impl Registry {
     pub fn kill(&self, client: &Client) {
         client.end(Ending::Killed);
         self.remove(client.id);
+    }
+
+    /// If all clients together take more than `maxmemory-clients`: ends the largest until they don't, and returns
+    /// those. They are forgotten at once.
+    #[inline]
+    pub fn evict(&self) -> Vec<Arc<Client>> {
+        if self.limits.memory.is_exceeded() { self.evict_largest() } else { Vec::new() }
+    }
+
+    /// Weighs all clients, so that `maxmemory-clients` holds for those who do nothing too.
+    pub fn weigh(&self) {
+        if self.limits.memory.limit().is_some() {
+            self.for_each(|client| _ = client.weigh());
+        }
+    }
+
+    #[cold]
+    fn evict_largest(&self) -> Vec<Arc<Client>> {
+        let _one_at_a_time = self.evicting.lock();
+        let memory = &self.limits.memory;
+        let mut clients: Vec<_> = self.all().into_iter().map(|client| (client.weigh(), client)).collect();
+        let mut sum: usize = clients.iter().map(|(share, _)| share).sum();
+        clients.sort_by_key(|(share, _)| std::cmp::Reverse(*share));
+        let may_go = |client: &Client| {
+            !client.flags().contains(ClientFlags::NO_EVICT) && client.class() != OutputClass::Replica
+        };
+        let mut evicted = Vec::new();
+        for (share, client) in clients {
+            if memory.limit().is_none_or(|limit| sum < limit) {
+                return evicted;
+            }
+            if share > 0 && may_go(&client) {
+                client.end(Ending::Evicted);
+                self.remove(client.id);
+                sum -= share;
+                evicted.push(client);
+            }
+        }
+        if memory.limit().is_some_and(|limit| sum >= limit) && memory.resign() {
+            tracing::warn!("Over client maxmemory after evicting all evictable clients");
+        }
+        evicted
     }
 
     /// A connection by its number.

@@ -1,5 +1,6 @@
 //! The state of one connection that its commands change. Its task owns it.
 
+use std::cell::Cell;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -46,6 +47,9 @@ pub struct Session {
     pub no_touch: bool,
     /// Which arguments of the running command are secrets.
     pub redacted: Vec<usize>,
+    /// Whether more memory was used than `maxmemory` allows, and no key could go, when the running command was admitted:
+    /// for scripts, which are not refused as a whole.
+    pub out_of_memory: Cell<bool>,
     /// Whether the connection closes when its replies are written.
     pub closing: bool,
     /// The position of the journal behind the last change that the connection made.
@@ -75,6 +79,7 @@ impl Session {
             watch: Watch::default(),
             no_touch: false,
             redacted: Vec::new(),
+            out_of_memory: Cell::new(false),
             closing: false,
             written: 0,
             replays: false,

@@ -34,6 +34,8 @@ pub struct Command {
     pub channels: Option<Channels>,
     /// Tells whether a request also touches keys that its arguments don't name.
     pub touches_unnamed: Option<TouchesUnnamed>,
+    /// Tells whether a request only reads, though its row has `MAY_REPLICATE`.
+    pub promises_to_read: Option<PromisesToRead>,
 }
 
 /// A handler: it reads `call.args`, works on `call.keys` and writes to `call.reply`.
@@ -46,6 +48,9 @@ pub type FindKeys = fn(&[&[u8]]) -> Result<Vec<usize>, InvalidKeys>;
 pub type KeyFlagsOf = fn(&[&[u8]]) -> KeyFlags;
 /// Tells from the arguments whether keys are touched that they don't name, so that every shard is needed.
 pub type TouchesUnnamed = fn(&[&[u8]]) -> bool;
+
+/// Tells whether a request only reads: what it runs says so.
+pub type PromisesToRead = fn(&Server, &[&[u8]]) -> bool;
 
 /// What a handler returns: an error is answered as an error reply, whatever it wrote before is dropped.
 pub type Outcome = Result<Next, Error>;
@@ -268,6 +273,7 @@ impl Command {
             key_flags: None,
             channels: None,
             touches_unnamed: None,
+            promises_to_read: None,
         }
     }
 
@@ -304,6 +310,12 @@ impl Command {
     /// Adds what tells whether a request touches keys that its arguments don't name.
     pub const fn touches_unnamed(mut self, tell: TouchesUnnamed) -> Command {
         self.touches_unnamed = Some(tell);
+        self
+    }
+
+    /// Adds what tells whether a request only reads.
+    pub const fn promises_to_read(mut self, tell: PromisesToRead) -> Command {
+        self.promises_to_read = Some(tell);
         self
     }
 

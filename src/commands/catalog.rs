@@ -19,6 +19,8 @@ pub struct Listed {
     pub id: usize,
     /// The one key argument, if the command has exactly one, at a fixed place: the common, fast case.
     pub single_key: Option<usize>,
+    /// Whether the name alone finds it: it neither has subcommands nor is one.
+    pub is_plain: bool,
     subcommands: HashMap<&'static str, usize>,
 }
 
@@ -79,7 +81,8 @@ impl Catalog {
         });
         let subcommands = subcommands.collect();
         let id = self.listed.len();
-        self.listed.push(Listed { command, id, single_key: single_key(command), subcommands });
+        let is_plain = command.subcommands.is_empty() && !command.spec.name.contains('|');
+        self.listed.push(Listed { command, id, single_key: single_key(command), is_plain, subcommands });
         id
     }
 

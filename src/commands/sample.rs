@@ -1,6 +1,10 @@
 //! Counts of random elements, as SRANDMEMBER, HRANDFIELD and ZRANDMEMBER take them: so many different ones, or,
 //! below zero, so many draws of which any may come again.
 
+use std::sync::Arc;
+
+use super::Call;
+use crate::client::Client;
 use crate::command::{Error, error};
 use crate::resp::Reply;
 
@@ -8,6 +12,22 @@ use crate::resp::Reply;
 pub const QUICK: usize = 1024;
 /// The shortest reply of an element, in bytes.
 const LEAST: usize = b"$0\r\n\r\n".len();
+
+/// How long the reply of a sample may get: a short request must not make an endless one.
+pub struct Bounds {
+    /// In bytes: what is longer is refused.
+    most: u64,
+    /// Who gets the reply and is cut off if it is more than may wait for it; none if it goes to EXEC or a script.
+    client: Option<Arc<Client>>,
+}
+
+impl Bounds {
+    /// The bounds of a call's reply.
+    pub fn of(call: &Call<'_>) -> Bounds {
+        let most = call.settings().clients.proto_max_bulk_len as u64;
+        Bounds { most, client: (!call.nested).then(|| Arc::clone(&call.session.client)) }
+    }
+}
 
 /// How many random elements are asked for.
 #[derive(Clone, Copy)]
@@ -37,21 +57,24 @@ impl Sample {
         self.count > QUICK && (self.repeats || is_large)
     }
 
-    /// Has `draw` write so many draws, bit by bit.
+    /// Has `draw` write so many draws, bit by bit, as long as there is somebody to read them.
     ///
     /// # Errors
-    /// If the reply would exceed `limit` bytes: a short request must not make an endless one.
+    /// If the reply would be too long.
     pub fn draw(
         self,
         reply: &mut Reply,
-        limit: u64,
+        bounds: &Bounds,
         mut draw: impl FnMut(&mut Reply, usize),
     ) -> Result<(), Error> {
-        let is_too_long = |bytes: usize| bytes as u64 > limit;
         let from = reply.len();
         let mut left = self.count;
         while left > 0 {
-            if is_too_long((reply.len() - from).saturating_add(left.saturating_mul(LEAST))) {
+            let bytes = (reply.len() - from).saturating_add(left.saturating_mul(LEAST));
+            if bounds.client.as_ref().is_some_and(|client| client.refuses_to_send(bytes)) {
+                return Ok(());
+            }
+            if bytes as u64 > bounds.most {
                 return Err(error::OUT_OF_RANGE);
             }
             let some = left.min(QUICK);
@@ -71,7 +94,8 @@ mod tests {
     fn draws_end_with_the_reply_they_may_make() {
         let draw = |count: i64, limit: u64, each: &[u8]| {
             let (mut reply, mut drawn) = (Reply::new(Protocol::Resp2), 0);
-            let result = Sample::new(count).draw(&mut reply, limit, |reply, some| {
+            let bounds = Bounds { most: limit, client: None };
+            let result = Sample::new(count).draw(&mut reply, &bounds, |reply, some| {
                 drawn += some;
                 (0..some).for_each(|_| reply.bulk(each));
             });

@@ -81,7 +81,7 @@ fn multi(call: &mut Call<'_>) -> Outcome {
 
 fn discard(call: &mut Call<'_>) -> Outcome {
     call.session.end_transaction().ok_or(error::DISCARD_WITHOUT_MULTI)?;
-    forget_watched(call);
+    call.server.unwatch(call.session);
     call.reply.ok();
     DONE
 }
@@ -108,14 +108,9 @@ fn watch(call: &mut Call<'_>) -> Outcome {
 }
 
 fn unwatch(call: &mut Call<'_>) -> Outcome {
-    forget_watched(call);
+    call.server.unwatch(call.session);
     call.reply.ok();
     DONE
-}
-
-fn forget_watched(call: &mut Call<'_>) {
-    let watch = call.session.end_watch();
-    call.server.keyspace.unwatch(&watch.keys, &watch.flag);
 }
 
 fn exec(call: &mut Call<'_>) -> Outcome {

@@ -85,6 +85,8 @@ pub enum Veto {
     Tls,
     /// The AOF can't be started.
     AppendOnly,
+    /// There is no active defragmentation.
+    ActiveDefrag,
     /// More clients than the limit of open files allows; how many it allows.
     MaxClients(u32),
 }
@@ -96,6 +98,9 @@ impl Display for Veto {
             Veto::Bind => f.write_str("Failed to bind to specified addresses."),
             Veto::Tls => f.write_str("Unable to update TLS configuration. Check server logs."),
             Veto::AppendOnly => f.write_str("Unable to turn on AOF. Check server logs."),
+            Veto::ActiveDefrag => f.write_str(
+                "Active defragmentation cannot be enabled: the allocator avoids fragmentation by its size classes and can't move what is allocated",
+            ),
             Veto::MaxClients(most) => write!(
                 f,
                 "The operating system is not able to handle the specified number of clients, try with {most}"

@@ -51,6 +51,11 @@ pub struct Settings {
 }
 
 impl Settings {
+    /// The port that stands for the server: the one of TLS if there is no other.
+    pub fn main_port(&self) -> u16 {
+        if self.network.port == 0 { self.tls.port } else { self.network.port }
+    }
+
     pub(super) fn read(values: &Values) -> Self {
         Settings {
             network: Network::read(values),

@@ -97,12 +97,12 @@ fn memory(candidate: &Candidate<'_>) -> Option<Error> {
     let queues = candidate.session.transaction.is_some() && !candidate.flags.contains(Flags::IMMEDIATE);
     let remembers = candidate.session.tracking.is_some();
     let needs_room = queues || remembers || candidate.flags.intersects(Flags::DENYOOM | Flags::EXCLUSIVE);
-    if !candidate.over_limit || !needs_room {
-        return None;
-    }
-    let room = make_room(candidate.server, &candidate.session.settings);
+    let exceeded = candidate.over_limit
+        && needs_room
+        && make_room(candidate.server, &candidate.session.settings) == Room::None;
+    candidate.session.out_of_memory.set(exceeded);
     let refused = queues || candidate.flags.contains(Flags::DENYOOM);
-    (room == Room::None && refused).then_some(error::OOM)
+    (exceeded && refused).then_some(error::OOM)
 }
 
 /// What can't be saved any more must not change.

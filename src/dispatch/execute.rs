@@ -11,7 +11,7 @@ use super::blocking::serve_ready;
 use super::effects::settle;
 use super::memory::is_exceeded;
 use crate::base::clock::{monotonic_ns, unix_ms};
-use crate::client::{Blocked, OwnedRequest, Session, Source, Waiting};
+use crate::client::{Blocked, OwnedRequest, Session, Source, Waiting, Watch};
 use crate::command::keys::InvalidKeys;
 use crate::command::spec::Flags;
 use crate::command::{Error, error};
@@ -19,7 +19,7 @@ use crate::commands::account::account;
 use crate::commands::server::monitor;
 use crate::commands::{Block, Call, Command, Compute, Found, Install, Listed, Next, Outcome, Server, busy};
 use crate::config::Settings;
-use crate::keyspace::{Clock, Effects, Held, Keyspace, Plan, View};
+use crate::keyspace::{Clock, Effects, Held, Keyspace, Leftover, Plan, View};
 use crate::resp::Reply;
 use crate::types::hash::NEVER;
 
@@ -316,7 +316,7 @@ impl<'s> Executor<'s> {
             return self.execute(listed, request, session, reply, everything);
         }
         let flags = effective_flags(listed.command, request.args, session);
-        let over_limit = is_exceeded(&session.settings);
+        let over_limit = is_exceeded(self.server, &session.settings);
         if over_limit {
             // Eviction takes locks of its own.
             self.kept = None;
@@ -333,6 +333,7 @@ impl<'s> Executor<'s> {
             // Admission may have evicted keys: that goes before the reply.
             session.drain_outbox(reply);
         }
+        let flags = self.as_promised(flags, listed, request.args, session);
         if self.is_held_back(flags) {
             return Done::Paused(None);
         }
@@ -349,6 +350,18 @@ impl<'s> Executor<'s> {
             return Done::NeedsEverything;
         }
         self.execute(listed, request, session, reply, everything)
+    }
+
+    /// A request's flags without `MAY_REPLICATE` if what it runs promises to read only. Nobody asks unless something
+    /// is paused or queued.
+    #[inline]
+    fn as_promised(&self, flags: Flags, listed: &Listed, args: &[&[u8]], session: &Session) -> Flags {
+        let asks = flags.contains(Flags::MAY_REPLICATE)
+            && (session.transaction.is_some() || self.server.pause.is_on());
+        match listed.command.promises_to_read {
+            Some(tell) if asks && tell(self.server, args) => flags - Flags::MAY_REPLICATE,
+            _ => flags,
+        }
     }
 
     /// Whether CLIENT PAUSE holds back commands with these flags.
@@ -381,8 +394,7 @@ impl<'s> Executor<'s> {
     ) -> Done {
         if let Found::Command(listed) = request.found {
             let spec = &listed.command.spec;
-            let needs_shards = !spec.keys.is_empty() || !session.watch.keys.is_empty();
-            let allowed = spec.flags.contains(Flags::ALLOW_BUSY) && !needs_shards;
+            let allowed = spec.flags.contains(Flags::ALLOW_BUSY) && spec.keys.is_empty();
             if !allowed && spec.admits(request.args.len()) {
                 return self.refuse(Some(listed), &busy(self.server), session, reply);
             }
@@ -420,13 +432,10 @@ impl<'s> Executor<'s> {
         self.effects.actor = session.client.id;
         let mut clock = clock(self.now, &session.settings, session.no_touch);
         clock.keep_expired = server.pause.is_on();
-        let mut verbs = server.keyspace.journal.verbs();
         if session.replays {
             clock.now = NEVER;
-            // The journal has it already.
-            verbs = None;
         }
-        self.effects.propagation.listen(verbs);
+        self.effects.propagation.listen(server.keyspace.journal.verbs());
         if let (None, Some(hash)) = (&everything, request.hash) {
             let held = keep(&mut self.kept, &server.keyspace, hash, self.mark);
             let keys = View::new(&server.keyspace, held, session.db, clock, &mut self.effects);
@@ -523,8 +532,10 @@ impl<'s> Executor<'s> {
         match listed {
             // Even where there is no transaction, as in Redis.
             Some(listed) if listed.command.spec.flags.contains(Flags::TRANSACTION) => {
-                // What is watched stays so: its shards may not be free.
                 session.end_transaction();
+                let Watch { keys, flag } = session.end_watch();
+                // Later: its shards may be held.
+                self.server.keyspace.take_back_later(Leftover::Watched(keys, flag));
                 self.error(&error::exec_refused(refusal), reply);
             }
             _ => {

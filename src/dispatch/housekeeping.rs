@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use super::blocking::serve_ready;
 use super::effects::limit_tracked;
 use super::execute::clock;
-use super::memory::make_room;
+use super::memory::{Room, is_exceeded, make_room};
 use super::settle;
 use crate::base::{alloc, clock::unix_ms};
 use crate::commands::Server;
@@ -21,6 +21,8 @@ use crate::observe::{Counter, Rate};
 const EXPIRY_PERIOD: Duration = Duration::from_millis(20);
 /// How many items of one shard's wheel a round looks at before it lets others run.
 const EXPIRY_BUDGET: usize = 2048;
+/// How long one round evicts before it looks after other things.
+const EVICTION_BUDGET: Duration = Duration::from_millis(20);
 /// How often the slow things are looked at.
 const SLOW_PERIOD_MS: i64 = 100;
 
@@ -45,8 +47,9 @@ pub async fn housekeeping(server: Arc<Server>) {
         }
         let (now, begun) = (unix_ms(), Instant::now());
         if let Some(_pass) = server.keyspace.gate.enter_soon() {
-            make_room(&server, &server.config.settings());
+            server.keyspace.take_back_leftovers();
         }
+        shrink(&server).await;
         if server.active_expire.load(Ordering::Relaxed) {
             expire(&server).await;
         }
@@ -66,6 +69,25 @@ pub async fn housekeeping(server: Arc<Server>) {
     }
 }
 
+/// Evicts until memory is within `maxmemory`, in short steps: that is where a limit that was lowered, or commands that
+/// need no room, leave much to do.
+async fn shrink(server: &Arc<Server>) {
+    let settings = server.config.settings();
+    let begun = Instant::now();
+    while is_exceeded(server, &settings) && begun.elapsed() < EVICTION_BUDGET {
+        let Some(pass) = server.keyspace.gate.enter_soon() else { return };
+        let room = make_room(server, &settings);
+        drop(pass);
+        if room == Room::None || !is_exceeded(server, &settings) {
+            break;
+        }
+        tokio::task::yield_now().await;
+    }
+    if !is_exceeded(server, &settings) {
+        server.note_exceeded(false);
+    }
+}
+
 /// Looks after clients: at once if they are few, else once a second.
 fn tend_clients(server: &Server, now: i64, next: &mut i64) {
     if now < *next {
@@ -74,7 +96,9 @@ fn tend_clients(server: &Server, now: i64, next: &mut i64) {
     *next = now + if server.clients.len() <= FEW_CLIENTS { SLOW_PERIOD_MS } else { 1000 };
     let version = server.config.version();
     let settings = server.config.settings();
-    server.clients.limits.refresh(version, &settings.clients);
+    server.clients.limits.refresh(version, &settings);
+    server.clients.weigh();
+    server.evict_clients();
     server.clients.tend(i64::from(settings.network.timeout_s) * 1000);
 }
 

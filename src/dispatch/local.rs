@@ -7,7 +7,7 @@ use super::turn::put_off;
 use crate::acl::Identity;
 use crate::client::{ClientFlags, Session};
 use crate::commands::Server;
-use crate::keyspace::Plan;
+use crate::keyspace::{Leftover, Plan};
 use crate::resp::{Protocol, Reply};
 
 /// See the head of this file. It belongs to one thread; many may work side by side.
@@ -68,7 +68,8 @@ impl Local {
                 Done::Block(suspended) => {
                     let (blocked, keyspace) = (&suspended.blocked, &self.server.keyspace);
                     blocked.claim();
-                    keyspace.stop_waiting(blocked.waits.db, &blocked.waits.keys, blocked.ticket);
+                    let waits = &blocked.waits;
+                    keyspace.take_back(Leftover::Waiting(waits.db, waits.keys.clone(), blocked.ticket));
                     self.server.blocked.remove(blocked);
                     break;
                 }

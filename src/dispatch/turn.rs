@@ -258,7 +258,7 @@ impl Turn {
             let mut hash = None;
             if let Found::Command(listed) = found {
                 hash = listed.single_key.and_then(|at| args.get(at)).map(|key| Keyspace::hash(key));
-                last = listed.command.subcommands.is_empty().then_some((args[0], listed));
+                last = listed.is_plain.then_some((args[0], listed));
             }
             hashes.extend(hash);
             prepared.requests.push(Known { end: prepared.args.len(), found, hash });

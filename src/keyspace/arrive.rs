@@ -1,9 +1,10 @@
 //! Entries that arrive from outside whole: from files, from other servers.
 
+use super::clock::{Clock, lru_seconds};
 use super::entry::Entry;
 use super::shard::Database;
 use super::value::Value;
-use super::view::{Clock, View, lru_seconds};
+use super::view::View;
 use super::{Keyspace, Shard};
 
 /// A key with all that belongs to it.

@@ -1,10 +1,11 @@
 //! Expiry: deleting keys whose time has come, on sight or in bounded steps.
 
+use super::clock::Clock;
 use super::deadlines::Renewed;
 use super::effects::Effects;
 use super::entry::EntryRef;
 use super::shard::Database;
-use super::view::{Clock, Place};
+use super::view::Place;
 use super::{Keyspace, Shard};
 
 /// How many items of the wheel one locked step looks at.
@@ -119,7 +120,7 @@ impl Keyspace {
             };
             if let Some(at) = find(place.database) {
                 fields -= place.expire_fields(at, fields);
-                self.journal.append(&mut place.effects.propagation);
+                self.journal.append_each(&mut place.effects.propagation);
             }
             if let Some(later) = find(place.database).and_then(|at| place.database.table.entry(at).due()) {
                 place.database.deadlines.insert(later, local);

@@ -26,6 +26,8 @@ enum Source<T> {
     InPlace(Position),
     /// An absent key.
     Fresh(Box<[u8]>, T),
+    /// The value is where it belongs; so when the guard is about to go.
+    Closed,
 }
 
 impl<'v, T: Stored> RefMut<'v, T> {
@@ -46,6 +48,65 @@ impl<'v, T: Stored> RefMut<'v, T> {
     pub fn is_fresh(&self) -> bool {
         matches!(self.source, Source::Fresh(..))
     }
+
+    /// Puts the collection back and says of its key that `count` things in it have changed, as
+    /// [`View::changed`](super::View::changed) does, without another look-up; says nothing if `count` is zero.
+    #[inline]
+    pub fn changed(mut self, key: &[u8], class: u32, event: &'static str, count: usize) {
+        self.close();
+        if count > 0 {
+            self.place.changed(key, class, event);
+            self.place.effects.dirty += count as u64 - 1;
+        }
+    }
+
+    /// Puts the collection back, if that hasn't happened yet.
+    fn close(&mut self) {
+        match std::mem::replace(&mut self.source, Source::Closed) {
+            Source::Closed => {}
+            Source::Fresh(key, value) => {
+                if !value.is_void() {
+                    let entry = Entry::with_collection(&key, value, self.place.fresh_clock());
+                    self.place.insert(entry);
+                }
+            }
+            Source::Moved(at, value) => {
+                self.note_expiry(value.next_expiry());
+                if value.is_void() && !T::KEPT_WHEN_VOID {
+                    self.remove(at);
+                } else {
+                    self.place.database.table.open(at).put(value);
+                }
+            }
+            Source::InPlace(at) => {
+                let value: &T =
+                    self.place.database.table.large(at).expect("the form was matched when opening");
+                let gone = value.is_void() && !T::KEPT_WHEN_VOID;
+                let packed = value.is_packed();
+                self.note_expiry(value.next_expiry());
+                if gone {
+                    self.remove(at);
+                } else if packed {
+                    self.place.database.table.open(at).repack::<T>();
+                }
+            }
+        }
+    }
+
+    #[inline]
+    fn note_expiry(&mut self, now: Option<i64>) {
+        if now != self.next_expiry {
+            self.place.database.field_deadline_moved(self.place.local, self.next_expiry, now);
+            self.place.publish();
+        }
+    }
+
+    #[cold]
+    fn remove(&mut self, at: Position) {
+        let entry = self.place.database.remove(at);
+        self.place.publish();
+        self.place.effects.garbage.push(entry.into_value());
+    }
 }
 
 impl<T: Stored> Deref for RefMut<'_, T> {
@@ -58,6 +119,7 @@ impl<T: Stored> Deref for RefMut<'_, T> {
             Source::InPlace(at) => {
                 self.place.database.table.large(*at).expect("the form was matched when opening")
             }
+            Source::Closed => unreachable!("closing ends the guard"),
         }
     }
 }
@@ -70,32 +132,14 @@ impl<T: Stored> DerefMut for RefMut<'_, T> {
             Source::InPlace(at) => {
                 self.place.database.table.large_mut(*at).expect("the form was matched when opening")
             }
+            Source::Closed => unreachable!("closing ends the guard"),
         }
     }
 }
 
 impl<T: Stored> Drop for RefMut<'_, T> {
+    #[inline]
     fn drop(&mut self) {
-        let value: &T = self;
-        let (void, packed, next_expiry) = (value.is_void(), value.is_packed(), value.next_expiry());
-        let gone = void && !T::KEPT_WHEN_VOID;
-        if next_expiry != self.next_expiry && !self.is_fresh() {
-            self.place.database.field_deadline_moved(self.place.local, self.next_expiry, next_expiry);
-            self.place.publish();
-        }
-        match &mut self.source {
-            Source::Moved(at, _) | Source::InPlace(at) if gone => {
-                let entry: Entry = self.place.database.remove(*at);
-                self.place.publish();
-                self.place.effects.garbage.push(entry.into_value());
-            }
-            Source::Moved(at, value) => self.place.database.table.open(*at).put(std::mem::take(value)),
-            Source::InPlace(at) if packed => self.place.database.table.open(*at).repack::<T>(),
-            Source::Fresh(key, value) if !void => {
-                let entry = Entry::with_collection(key, std::mem::take(value), self.place.fresh_clock());
-                self.place.insert(entry);
-            }
-            Source::InPlace(_) | Source::Fresh(..) => {}
-        }
+        self.close();
     }
 }

@@ -131,10 +131,19 @@ impl Journal {
 
     /// Appends what has been put down, as one unit. To be called under the locks of what was changed.
     pub fn append(&self, propagation: &mut Propagation) {
+        let transaction = propagation.is_transaction();
+        self.append_as(transaction, propagation);
+    }
+
+    /// Appends what has been put down, each command for itself: deletions that have nothing to do with one another.
+    pub fn append_each(&self, propagation: &mut Propagation) {
+        self.append_as(false, propagation);
+    }
+
+    fn append_as(&self, transaction: bool, propagation: &mut Propagation) {
         if propagation.is_empty() {
             return;
         }
-        let transaction = propagation.is_transaction();
         let mut pending = self.pending.lock();
         let before = pending.bytes.len();
         if self.timestamps.load(Ordering::Relaxed) {

@@ -22,6 +22,7 @@
 //! ones the tag. A shard is given hashes without its own bits (`local`).
 
 mod arrive;
+mod clock;
 pub mod effects;
 pub mod entry;
 pub mod gate;
@@ -44,6 +45,7 @@ mod digest;
 mod evict;
 mod expire;
 mod fields;
+mod leftover;
 mod lock;
 mod relocate;
 mod scan;
@@ -60,6 +62,7 @@ use crossbeam_utils::CachePadded;
 use parking_lot::{Mutex, MutexGuard};
 
 pub use self::arrive::Arrival;
+pub use self::clock::{Clock, Lfu, lru_seconds};
 pub use self::digest::Digest;
 pub use self::effects::{Effects, Event};
 pub use self::entry::{Entry, EntryRef};
@@ -68,6 +71,7 @@ pub use self::expire::{ExpiryReport, Lateness};
 pub use self::gate::Gate;
 pub use self::guard::RefMut;
 pub use self::journal::Journal;
+pub use self::leftover::Leftover;
 pub use self::lock::{Held, Plan};
 pub use self::propagate::{Propagation, Verbs};
 pub use self::relocate::Lifted;
@@ -75,7 +79,7 @@ pub use self::shard::{Counts, Remains, Shard};
 pub use self::snapshot::{Frozen, Meter, Size, Snapshot};
 pub use self::track::{Readers, Stale};
 pub use self::value::{Ref, Str, StrRef, Type, Value, WrongType};
-pub use self::view::{Access, Clock, Expiry, Lfu, View};
+pub use self::view::{Access, Expiry, View};
 
 use crate::base::{hash, reaper};
 
@@ -91,6 +95,8 @@ pub struct Keyspace {
     pub gate: Gate,
     /// What has been changed, in order.
     pub journal: Journal,
+    /// What clients have left while all shards were in use.
+    leftovers: Mutex<Vec<Leftover>>,
 }
 
 /// How often a lock is tried before the thread is put to sleep, with a pause of some ten ns after each.
@@ -133,6 +139,7 @@ impl Keyspace {
             lateness: Mutex::default(),
             gate: Gate::new(threads),
             journal: Journal::default(),
+            leftovers: Mutex::default(),
         }
     }
 
@@ -162,6 +169,11 @@ impl Keyspace {
     fn lock(&self, shard: usize) -> MutexGuard<'_, Shard> {
         let mutex = &self.shards[shard].shard;
         mutex.try_lock().unwrap_or_else(|| lock_contended(mutex))
+    }
+
+    /// The same, unless somebody else has it.
+    fn try_lock(&self, shard: usize) -> Option<MutexGuard<'_, Shard>> {
+        self.shards[shard].shard.try_lock()
     }
 
     /// Hashes a key the way the keyspace does.
@@ -238,27 +250,11 @@ impl Keyspace {
         *self.lateness.lock() = Lateness::default();
     }
 
-    /// Takes a watcher's keys back, each under its own lock.
-    pub fn unwatch(&self, keys: &[(usize, Box<[u8]>)], flag: &Arc<watch::WatchFlag>) {
-        for (db, key) in keys {
-            let mut shard = self.lock(self.shard_of(Self::hash(key)));
-            shard.db_mut(*db).watched.remove(key, flag);
-        }
-    }
-
-    /// Takes a blocked client's ticket back from its keys, each under its own lock.
-    pub fn stop_waiting(&self, db: usize, keys: &[Vec<u8>], ticket: u64) {
-        for key in keys {
-            let mut shard = self.lock(self.shard_of(Self::hash(key)));
-            shard.db_mut(db).waiters.remove(key, ticket);
-        }
-    }
-
     /// Sends values to the background thread that frees them, or frees them here when that is quick.
     pub fn discard(values: impl IntoIterator<Item = Value>) {
         for value in values {
             if value.is_large() {
-                reaper::bury(1, value);
+                reaper::bury(1, value.memory_bytes(), value);
             }
         }
     }

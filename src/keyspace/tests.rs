@@ -446,6 +446,9 @@ fn keys_expire_on_time_in_steps_of_any_size() {
         }
         assert_eq!((expired, fixture.keyspace.len(0), fixture.items()), (1800, 200, 0));
         assert_eq!(fixture.effects.events.len(), 1800);
+        let lateness = fixture.keyspace.lateness();
+        assert_eq!(lateness.counts[..2].iter().sum::<u64>(), 1800, "in steps of 16 ms: {lateness:?}");
+        assert!((1800..1800 * 16).contains(&lateness.sum_ms), "{lateness:?}");
     }
 }
 

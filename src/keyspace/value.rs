@@ -99,6 +99,18 @@ impl Value {
         }
     }
 
+    /// Bytes that a collection takes; a string tells 0: freeing it takes no time.
+    pub fn memory_bytes(&self) -> usize {
+        match self {
+            Value::Str(_) => 0,
+            Value::List(list) => list.memory_bytes(),
+            Value::Set(set) => set.memory_bytes(),
+            Value::Hash(hash) => hash.memory_bytes(),
+            Value::Zset(zset) => zset.memory_bytes(),
+            Value::Stream(stream) => stream.memory_bytes(),
+        }
+    }
+
     /// Whether freeing it takes long enough to leave it to the background thread.
     pub fn is_large(&self) -> bool {
         match self {

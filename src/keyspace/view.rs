@@ -6,6 +6,7 @@
 
 use crate::base::num::IntText;
 
+use super::clock::Clock;
 use super::effects::{Effects, Event};
 use super::entry::{Entry, EntryRef};
 use super::guard::RefMut;
@@ -15,7 +16,7 @@ use super::table::Position;
 use super::track::Tracked;
 use super::value::{Ref, Stored, StrRef, Type, Value, WrongType};
 use super::{Counts, Keyspace, Shard};
-use crate::config::{EventClasses, EvictionPolicy, Settings};
+use crate::config::EventClasses;
 
 /// How a look-up counts.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -43,33 +44,6 @@ pub enum Expiry {
     Clear,
     /// The key expires at this Unix time in ms.
     At(i64),
-}
-
-/// The time and the switches under which a command runs.
-#[derive(Clone, Copy)]
-pub struct Clock {
-    /// Unix time in ms: constant while a command, a transaction or a script runs. A replay of the journal has
-    /// [`NEVER`](crate::types::hash::NEVER) instead: what has expired since was there then.
-    pub now: i64,
-    /// Unix time in ms, even for a replay.
-    pub wall: i64,
-    /// Whether access clocks hold LFU counters instead of LRU seconds.
-    pub lfu: Option<Lfu>,
-    /// Whether the client asked not to touch access clocks.
-    pub no_touch: bool,
-    /// Whether reading leaves keys that have expired where they are: they count as absent all the same.
-    pub keep_expired: bool,
-    /// Classes of keyspace events that somebody listens to.
-    pub events: u32,
-}
-
-/// The constants of LFU counting.
-#[derive(Clone, Copy)]
-pub struct Lfu {
-    /// `lfu-log-factor`.
-    pub log_factor: u32,
-    /// `lfu-decay-time`, in minutes.
-    pub decay_minutes: u32,
 }
 
 /// The keyspace as one command sees it.
@@ -237,23 +211,15 @@ impl<'a> View<'a> {
     /// Sets a string in its most compact form, whatever the key held before.
     #[inline]
     pub fn set_string(&mut self, key: &[u8], bytes: &[u8], expiry: Expiry) {
+        self.place(key).set_string(key, bytes, expiry);
+    }
+
+    /// The same, and says so as [`View::changed`] does.
+    #[inline]
+    pub fn store_string(&mut self, key: &[u8], bytes: &[u8], expiry: Expiry, event: &'static str) {
         let mut place = self.place(key);
-        match place.find(key, Access::Silent) {
-            None => {
-                let deadline = if let Expiry::At(at) = expiry { Some(at) } else { None };
-                place.insert(Entry::with_string(key, bytes, deadline, place.fresh_clock()));
-            }
-            Some(at) => {
-                place.expire(at, expiry);
-                let clock = place.fresh_clock();
-                if place.database.table.entry(at).type_of() != Type::String {
-                    return place.replace(at, Value::string(bytes.to_vec()), clock);
-                }
-                let mut entry = place.database.open(at, place.local);
-                entry.set_string(bytes);
-                entry.set_clock(clock);
-            }
-        }
+        place.set_string(key, bytes, expiry);
+        place.changed(key, EventClasses::STRING, event);
     }
 
     /// Changes a string that is an integer and says so, as [`View::changed`] does: `change` gets the string, if the
@@ -439,6 +405,23 @@ impl<'v> Place<'v> {
         live
     }
 
+    /// See [`View::set_string`].
+    #[inline]
+    fn set_string(&mut self, key: &[u8], bytes: &[u8], expiry: Expiry) {
+        let Some(at) = self.find(key, Access::Silent) else {
+            let deadline = if let Expiry::At(at) = expiry { Some(at) } else { None };
+            return self.insert(Entry::with_string(key, bytes, deadline, self.fresh_clock()));
+        };
+        self.expire(at, expiry);
+        let clock = self.fresh_clock();
+        if self.database.table.entry(at).type_of() != Type::String {
+            return self.replace(at, Value::string(bytes.to_vec()), clock);
+        }
+        let mut entry = self.database.open(at, self.local);
+        entry.set_string(bytes);
+        entry.set_clock(clock);
+    }
+
     /// Deletes an entry whose deadline has passed and notes what that causes.
     pub(super) fn expire_entry(&mut self, at: Position) {
         let entry = self.database.remove(at);
@@ -460,7 +443,7 @@ impl<'v> Place<'v> {
 
     /// See [`View::changed`].
     #[inline]
-    fn changed(&mut self, key: &[u8], class: u32, event: &'static str) {
+    pub(super) fn changed(&mut self, key: &[u8], class: u32, event: &'static str) {
         self.effects.dirty += 1;
         self.touched(key);
         self.note(class, event, key);
@@ -538,88 +521,5 @@ impl<'v> Place<'v> {
 
     pub(super) fn fresh_clock(&self) -> u32 {
         self.clock.fresh()
-    }
-}
-
-impl Clock {
-    /// The clock at a time in Unix ms under given settings.
-    pub fn under(settings: &Settings, now: i64) -> Clock {
-        let lfu = matches!(
-            settings.memory.maxmemory_policy,
-            EvictionPolicy::AllkeysLfu | EvictionPolicy::VolatileLfu
-        );
-        Clock {
-            now,
-            wall: now,
-            lfu: lfu.then_some(Lfu {
-                log_factor: settings.memory.lfu_log_factor,
-                decay_minutes: settings.memory.lfu_decay_minutes,
-            }),
-            no_touch: false,
-            keep_expired: false,
-            events: settings.observe.keyspace_events.0,
-        }
-    }
-
-    /// The access clock of a new entry.
-    pub fn fresh(&self) -> u32 {
-        match self.lfu {
-            None => lru_seconds(self.wall),
-            // A new key starts at 5, so that it is not the first to go.
-            Some(_) => minutes(self.wall) << 8 | 5,
-        }
-    }
-
-    /// The access clock of an entry from elsewhere, of which may be known for how many seconds it was idle and
-    /// what its access counter was.
-    pub fn restored(&self, idle_seconds: Option<u64>, frequency: Option<u8>) -> u32 {
-        match (self.lfu, idle_seconds, frequency) {
-            (Some(_), _, Some(frequency)) => minutes(self.now) << 8 | u32::from(frequency),
-            (None, Some(idle), _) => {
-                lru_seconds(self.now).wrapping_sub(idle.min(0xFF_FFFF) as u32) & 0xFF_FFFF
-            }
-            _ => self.fresh(),
-        }
-    }
-
-    /// The access clock of an entry that is touched now.
-    #[inline]
-    pub fn touched(&self, old: u32) -> u32 {
-        match self.lfu {
-            None => lru_seconds(self.wall),
-            Some(lfu) => {
-                let counter = lfu.counter(old, self.wall);
-                minutes(self.wall) << 8 | lfu.increment(counter)
-            }
-        }
-    }
-}
-
-/// Seconds of the 24-bit LRU clock.
-#[inline]
-pub fn lru_seconds(now_ms: i64) -> u32 {
-    (now_ms / 1000) as u32 & 0xFF_FFFF
-}
-
-fn minutes(now_ms: i64) -> u32 {
-    (now_ms / 60_000) as u32 & 0xFFFF
-}
-
-impl Lfu {
-    /// The access counter of an entry now, after the decay since its last access.
-    pub fn counter(self, clock: u32, now_ms: i64) -> u32 {
-        let elapsed = minutes(now_ms).wrapping_sub(clock >> 8) & 0xFFFF;
-        let periods = elapsed.checked_div(self.decay_minutes).unwrap_or(0);
-        (clock & 0xFF).saturating_sub(periods)
-    }
-
-    /// Counts an access: the higher the counter, the less likely it grows (Morris's approximate counting).
-    fn increment(self, counter: u32) -> u32 {
-        if counter == 255 {
-            return 255;
-        }
-        let base = f64::from(counter.saturating_sub(5));
-        let grows = fastrand::f64() < 1.0 / (base * f64::from(self.log_factor) + 1.0);
-        counter + u32::from(grows)
     }
 }

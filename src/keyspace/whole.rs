@@ -1,9 +1,10 @@
 //! What is done to a database as a whole: emptying it, exchanging it with another.
 
 use super::Keyspace;
+use super::clock::Clock;
 use super::effects::Effects;
 use super::shard::{Database, Remains, Shard};
-use super::view::{Clock, Place, View};
+use super::view::{Place, View};
 
 impl View<'_> {
     /// Empties the selected database and returns what was in it, part by part, to be freed after unlocking. Clients

@@ -2,6 +2,7 @@
 
 use std::future::poll_fn;
 use std::io;
+use std::net::SocketAddr;
 use std::os::fd::AsRawFd;
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,6 +12,7 @@ use tokio::net::{TcpListener, TcpStream, UnixListener};
 
 use super::connection::Connection;
 use super::socket::Socket;
+use super::tls;
 use crate::client::ClientFlags;
 use crate::commands::Server;
 use crate::config::Settings;
@@ -18,6 +20,9 @@ use crate::observe::Counter;
 
 const DENIED: &str = "-DENIED Redis is running in protected mode because protected mode is enabled and no password is set for the default user. In this mode connections are only accepted from the loopback interface. If you want to connect from external computers to Redis you may adopt one of the following solutions: 1) Just disable protected mode sending the command 'CONFIG SET protected-mode no' from the loopback interface by connecting to Redis from the same host the server is running, however MAKE SURE Redis is not publicly accessible from internet if you do so. Use CONFIG REWRITE to make this change permanent. 2) Alternatively you can just disable the protected mode by editing the Redis configuration file, and setting the protected mode option to 'no', and then restarting the server. 3) If you started the server manually just for testing, restart it with the '--protected-mode no' option. 4) Set up an authentication password for the default user. NOTE: You only need to do one of the above things in order for the server to start accepting connections from the outside.\r\n";
 const TOO_MANY: &str = "-ERR max number of clients reached\r\n";
+
+/// How long a client may take to agree on TLS.
+const HANDSHAKE: Duration = Duration::from_secs(10);
 
 /// A connection on its way in.
 struct Arrival {
@@ -53,6 +58,55 @@ pub async fn accept_tcp(listener: Arc<TcpListener>, server: Arc<Server>) {
             Err(error) => pause_after(&error).await,
         }
     }
+}
+
+/// Accepts clients that speak TLS until the server shuts down.
+pub async fn accept_tls(listener: Arc<TcpListener>, context: Arc<tls::Context>, server: Arc<Server>) {
+    loop {
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            () = server.shutdown.asked() => return,
+        };
+        match accepted {
+            Ok((stream, peer)) => {
+                let settings = server.config.settings();
+                if server.clients.len() + context.handshakes() >= settings.clients.maxclients as usize {
+                    // Without a handshake there is no way to tell it why.
+                    server.stats.add(Counter::RejectedConnections, 1);
+                    continue;
+                }
+                tune(&stream, &settings);
+                let shaking = shake_hands(stream, peer, Arc::clone(&context), Arc::clone(&server));
+                tokio::spawn(shaking);
+            }
+            Err(error) => pause_after(&error).await,
+        }
+    }
+}
+
+/// Shakes hands with a client and lets it in.
+async fn shake_hands(stream: TcpStream, peer: SocketAddr, context: Arc<tls::Context>, server: Arc<Server>) {
+    let Some(acceptor) = context.acceptor() else { return };
+    let shaking = context.count_handshake();
+    let addr = peer.to_string();
+    let laddr = stream.local_addr().map_or_else(|_| String::new(), |local| local.to_string());
+    let why = match tokio::time::timeout(HANDSHAKE, acceptor.accept(stream)).await {
+        Ok(Ok(stream)) => {
+            drop(shaking);
+            let arrival = Arrival {
+                addr,
+                laddr,
+                fd: stream.get_ref().0.as_raw_fd(),
+                flags: ClientFlags::empty(),
+                local: peer.ip().to_canonical().is_loopback(),
+                socket: Socket::from(stream),
+            };
+            return admit(&server, arrival);
+        }
+        Ok(Err(error)) => error.to_string(),
+        Err(_) => "the handshake takes too long".to_owned(),
+    };
+    tracing::warn!("Error accepting a client connection: {why} (addr={addr} laddr={laddr})");
 }
 
 /// Accepts from the unix socket until the server shuts down.
@@ -113,7 +167,7 @@ fn is_denied(server: &Server, settings: &Settings, local: bool) -> bool {
 }
 
 /// Answers a connection that may not come in with an error line.
-async fn refuse(socket: Socket, line: &str) {
+async fn refuse(mut socket: Socket, line: &str) {
     let text = async {
         // A fresh socket has room for a line.
         poll_fn(|context| socket.poll_write(context, line.as_bytes())).await?;

@@ -34,6 +34,7 @@ use crate::commands::Server;
 use crate::commands::blocking::{Unblock, give_up};
 use crate::commands::wait;
 use crate::dispatch::{Stop, Suspended, Turn};
+use crate::keyspace::Leftover;
 use crate::observe::Counter;
 use crate::resp::{Batch, Limits, Parser, Progress, Protocol, Reply};
 
@@ -41,6 +42,8 @@ use crate::resp::{Batch, Limits, Parser, Progress, Protocol, Reply};
 const TURN_MAX: usize = 64;
 /// Free space wanted in the read buffer before each read.
 const READ_SPACE: usize = 16 * 1024;
+/// A read buffer up to this size is kept while `maxmemory-clients` is set.
+const KEPT_INPUT: usize = 2 * READ_SPACE;
 /// What the read buffer may grow by on the mere word of a long argument's header.
 const TRUSTED: usize = 1 << 20;
 /// Bytes of requests that a client may have here before it has authenticated.
@@ -62,7 +65,7 @@ pub struct Connection {
     turn: Turn,
     reply: Reply,
     config_version: u64,
-    /// The socket for others to write to; none before others have something for the client.
+    /// The socket for others to write to; none before others have something for the client, and over TLS.
     lendable: Option<Arc<dyn Sink>>,
 }
 
@@ -88,7 +91,7 @@ impl Connection {
         // The version first: settings that are newer than it only cost one refresh too many.
         let config_version = server.config.version();
         let settings = server.config.settings();
-        server.clients.limits.refresh(config_version, &settings.clients);
+        server.clients.limits.refresh(config_version, &settings);
         let identity = Identity::new(&server.acl);
         Connection {
             server,
@@ -250,8 +253,12 @@ impl Connection {
     fn poll_idle(&mut self, context: &mut Context<'_>) -> Poll<io::Result<Event>> {
         let event = self.poll_event(context);
         if event.is_pending() && self.session.expects_pushes() {
-            let sink = self.lendable.get_or_insert_with(|| self.socket.lendable(&self.server));
-            self.session.client.outbox.lend(|| Arc::clone(sink));
+            if self.lendable.is_none() {
+                self.lendable = self.socket.lendable(&self.server);
+            }
+            if let Some(sink) = &self.lendable {
+                self.session.client.outbox.lend(|| Arc::clone(sink));
+            }
         }
         event
     }
@@ -298,7 +305,7 @@ impl Connection {
         if version != self.config_version {
             self.config_version = version;
             self.session.settings = self.server.config.settings();
-            self.server.clients.limits.refresh(version, &self.session.settings.clients);
+            self.server.clients.limits.refresh(version, &self.session.settings);
         }
         self.publish_figures();
     }
@@ -308,6 +315,10 @@ impl Connection {
         client.query.used.store(self.input.len(), Ordering::Relaxed);
         client.query.free.store(self.input.capacity() - self.input.len(), Ordering::Relaxed);
         client.reply.capacity.store(self.reply.capacity(), Ordering::Relaxed);
+        let prefixes = self.session.tracking.as_ref().map_or(0, |tracking| tracking.prefixes.len());
+        client.prefixes.store(prefixes, Ordering::Relaxed);
+        client.weigh();
+        self.server.evict_clients();
     }
 
     /// Runs all complete requests of the input.
@@ -344,8 +355,10 @@ impl Connection {
     /// Drops requests that have been run.
     fn consume(&mut self, bytes: usize) {
         if bytes == self.input.len() {
-            // The next read begins at the front of the buffer.
-            self.input.clear();
+            // The next read begins at the front of the buffer. One that a long argument has made large counts as the
+            // client's as long as it is there, so where clients are evicted for that it goes at once.
+            let keep = self.input.capacity() <= KEPT_INPUT || !self.session.client.is_weighed();
+            if keep { self.input.clear() } else { self.input = BytesMut::new() }
         } else {
             self.input.advance(bytes);
         }
@@ -370,8 +383,12 @@ impl Connection {
         self.publish_figures();
     }
 
-    /// Whether the bytes of requests that are here are within `client-query-buffer-limit`.
+    /// Whether the client may go on: the bytes of requests that are here are within `client-query-buffer-limit`, and
+    /// it has not been ended, for that or for anything else.
     fn check_input(&self) -> Flow {
+        if self.session.client.is_ended() {
+            return Flow::Close;
+        }
         let limit = self.session.settings.clients.query_buffer_limit;
         let strict = self.session.must_authenticate();
         let limit = if strict { limit.min(UNAUTHENTICATED_INPUT) } else { limit };
@@ -454,7 +471,8 @@ impl Connection {
         // Whatever has ended the waiting, nobody serves the client from here on.
         blocked.claim();
         let waits = &blocked.waits;
-        self.server.keyspace.stop_waiting(waits.db, &waits.keys, blocked.ticket);
+        let left = Leftover::Waiting(waits.db, waits.keys.clone(), blocked.ticket);
+        self.server.keyspace.take_back(left);
         self.server.blocked.remove(blocked);
         let from = self.reply.len();
         match answer? {
@@ -499,7 +517,7 @@ impl Connection {
             if bytes.is_empty() {
                 return Ok(Flow::GoOn);
             }
-            let flow = send(&self.socket, &client, bytes).await?;
+            let flow = send(&mut self.socket, &client, bytes).await?;
             self.server.stats.add(Counter::NetOutput, bytes.len() as u64);
             self.server.stats.add(Counter::Writes, 1);
             if frame.is_none() {
@@ -527,7 +545,7 @@ impl Connection {
                 );
             }
             Some(Ending::Idle) => tracing::debug!("Closing idle client"),
-            Some(Ending::Killed) | None => {}
+            Some(Ending::Killed | Ending::Evicted) | None => {}
         }
     }
 }

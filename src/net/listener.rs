@@ -1,4 +1,4 @@
-//! Listening: TCP on each bind address, the unix socket; and listening elsewhere when CONFIG SET says so.
+//! Listening: TCP and TLS on each bind address, the unix socket; and listening elsewhere when CONFIG SET says so.
 
 use std::io;
 use std::net::SocketAddr;
@@ -11,22 +11,31 @@ use socket2::SockRef;
 use tokio::net::{TcpListener, UnixListener};
 use tokio::task::AbortHandle;
 
-use super::accept::{accept_tcp, accept_unix};
+use super::accept::{accept_tcp, accept_tls, accept_unix};
+use super::tls::{self, Offer};
 use crate::base::listen::{self, Wanted};
 use crate::commands::Server;
-use crate::commands::server::Listening;
+use crate::commands::server::{Listening, PutBack};
 use crate::config::Settings;
 
 /// Bound sockets that accept when [`Listeners::accept`] runs.
 pub struct Listeners {
     tcp: Vec<Bound>,
     unix: Option<(UnixListener, String)>,
+    tls: Arc<tls::Context>,
 }
 
-/// A listening TCP socket and its address.
+/// A listening TCP socket, its address and what is spoken there.
 struct Bound {
-    address: SocketAddr,
+    place: Place,
     listener: TcpListener,
+}
+
+/// Where to listen and for what.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Place {
+    address: SocketAddr,
+    tls: bool,
 }
 
 /// Binds what the settings name.
@@ -35,42 +44,58 @@ struct Bound {
 /// Why an address can't be bound, or that there is none at all; the log says which.
 pub fn bind(settings: &Settings) -> io::Result<Listeners> {
     let network = &settings.network;
-    let aborted = |kind: &str, error| {
-        tracing::warn!("Failed listening on port {} ({kind}), aborting.", network.port);
+    let aborted = |kind: &str, port: u16, error| {
+        tracing::warn!("Failed listening on port {port} ({kind}), aborting.");
         error
     };
-    let tcp = wanted(settings).and_then(|wanted| bind_all(&wanted, settings));
-    let tcp = tcp.map_err(|error| aborted("tcp", error))?;
+    let tls = Arc::new(tls::Context::default());
+    if settings.tls.port != 0 {
+        let offer = Offer::load(&settings.tls).map_err(|why| {
+            tracing::warn!("{why}");
+            tracing::warn!("Failed to configure TLS. Check logs for more info.");
+            io::Error::other(why.to_string())
+        })?;
+        tls.replace(Some(Arc::new(offer)));
+    }
+    let mut tcp = Vec::new();
+    for (kind, port, speaks_tls) in ports(settings) {
+        let bound = wanted(settings, port, speaks_tls).and_then(|wanted| bind_all(&wanted, settings));
+        tcp.extend(bound.map_err(|error| aborted(kind, port, error))?);
+    }
     let unix = network.unixsocket.as_deref().map(|path| bind_unix(path, network.unixsocket_perm));
-    let unix = unix.transpose().map_err(|error| aborted("unix", error))?;
+    let unix = unix.transpose().map_err(|error| aborted("unix", 0, error))?;
     if tcp.is_empty() && unix.is_none() {
         tracing::warn!("Configured to not listen anywhere, exiting.");
         return Err(io::Error::other("no address to listen on"));
     }
-    Ok(Listeners { tcp, unix })
+    Ok(Listeners { tcp, unix, tls })
 }
 
-/// The addresses that the settings name; none without a port.
-fn wanted(settings: &Settings) -> io::Result<Vec<Wanted>> {
-    let port = settings.network.port;
-    let names = if port == 0 { &[] } else { &settings.network.bind[..] };
+/// The ports that the settings name, with the name of what is spoken there and whether that is TLS.
+fn ports(settings: &Settings) -> impl Iterator<Item = (&'static str, u16, bool)> {
+    let ports = [("tcp", settings.network.port, false), ("tls", settings.tls.port, true)];
+    ports.into_iter().filter(|entry| entry.1 != 0)
+}
+
+/// The addresses that the settings name, on one port, and whether TLS is spoken there.
+fn wanted(settings: &Settings, port: u16, tls: bool) -> io::Result<Vec<(Wanted, bool)>> {
     let parse =
         |name: &String| listen::wanted(name, port).inspect_err(|error| could_not_listen(name, port, error));
-    names.iter().map(parse).collect()
+    settings.network.bind.iter().map(|name| Ok((parse(name)?, tls))).collect()
 }
 
 fn could_not_listen(name: &str, port: u16, error: &io::Error) {
     tracing::warn!("Warning: Could not create server TCP listening socket {name}:{port}: {error}");
 }
 
-fn bind_all(wanted: &[Wanted], settings: &Settings) -> io::Result<Vec<Bound>> {
+fn bind_all(wanted: &[(Wanted, bool)], settings: &Settings) -> io::Result<Vec<Bound>> {
     let mut bound = Vec::new();
-    for Wanted { address, optional } in wanted {
-        match listen::tcp(*address, settings.network.tcp_backlog).and_then(TcpListener::from_std) {
-            Ok(listener) => bound.push(Bound { address: *address, listener }),
+    for &(Wanted { address, optional }, tls) in wanted {
+        match listen::tcp(address, settings.network.tcp_backlog).and_then(TcpListener::from_std) {
+            Ok(listener) => bound.push(Bound { place: Place { address, tls }, listener }),
             Err(error) => {
                 could_not_listen(&address.ip().to_string(), address.port(), &error);
-                if !listen::may_be_missing(&error, *optional) {
+                if !listen::may_be_missing(&error, optional) {
                     return Err(error);
                 }
             }
@@ -94,18 +119,21 @@ fn bind_unix(path: &Path, mode: Option<u32>) -> io::Result<(UnixListener, String
 }
 
 impl Listeners {
-    /// How many TCP sockets there are, and the unix socket's path.
-    pub fn summary(&self) -> (usize, Option<&str>) {
-        (self.tcp.len(), self.unix.as_ref().map(|(_, path)| path.as_str()))
+    /// What is spoken on the sockets, by the names that Redis uses.
+    pub fn kinds(&self) -> Vec<&'static str> {
+        let has = |tls: bool| self.tcp.iter().any(|bound| bound.place.tls == tls);
+        let kinds = [("tcp", has(false)), ("unix", self.unix.is_some()), ("tls", has(true))];
+        kinds.into_iter().filter(|kind| kind.1).map(|kind| kind.0).collect()
     }
 
     /// Accepts connections until the server shuts down.
     pub fn accept(self, server: &Arc<Server>) {
-        let tcp = self.tcp.into_iter().map(|bound| Open::new(bound, server)).collect();
+        let tcp = self.tcp.into_iter().map(|bound| Open::new(bound, &self.tls, server)).collect();
+        tokio::spawn(tls::watch(Arc::clone(&self.tls)));
         if let Some((listener, path)) = self.unix {
             tokio::spawn(accept_unix(listener, path, Arc::clone(server)));
         }
-        let sockets = Sockets { server: Arc::downgrade(server), tcp: Mutex::new(tcp) };
+        let sockets = Sockets { server: Arc::downgrade(server), tcp: Mutex::new(tcp), tls: self.tls };
         if server.listening.set(Box::new(sockets)).is_err() {
             tracing::error!("the server listens already");
         }
@@ -116,50 +144,70 @@ impl Listeners {
 struct Sockets {
     server: Weak<Server>,
     tcp: Mutex<Vec<Open>>,
+    tls: Arc<tls::Context>,
 }
 
 /// A TCP socket that accepts.
 struct Open {
-    address: SocketAddr,
+    place: Place,
     listener: Arc<TcpListener>,
     task: AbortHandle,
 }
 
 impl Open {
-    fn new(bound: Bound, server: &Arc<Server>) -> Open {
-        let listener = Arc::new(bound.listener);
-        let task = tokio::spawn(accept_tcp(Arc::clone(&listener), Arc::clone(server)));
-        Open { address: bound.address, listener, task: task.abort_handle() }
+    fn new(bound: Bound, tls: &Arc<tls::Context>, server: &Arc<Server>) -> Open {
+        let (listener, place) = (Arc::new(bound.listener), bound.place);
+        let task = if place.tls {
+            tokio::spawn(accept_tls(Arc::clone(&listener), Arc::clone(tls), Arc::clone(server)))
+        } else {
+            tokio::spawn(accept_tcp(Arc::clone(&listener), Arc::clone(server)))
+        };
+        Open { place, listener, task: task.abort_handle() }
     }
 
     /// Stops listening at once: the address is free when this returns, although the socket is closed only when
     /// its task has noticed.
-    fn close(self) -> Wanted {
+    fn close(self) -> (Wanted, bool) {
         // A socket that can't be shut down isn't listening any more.
         let _ = SockRef::from(&*self.listener).shutdown(std::net::Shutdown::Both);
         self.task.abort();
-        Wanted { address: self.address, optional: false }
+        (Wanted { address: self.place.address, optional: false }, self.place.tls)
     }
 }
 
 impl Listening for Sockets {
     fn rebind(&self, settings: &Settings) -> io::Result<()> {
         let Some(server) = self.server.upgrade() else { return Ok(()) };
-        let wanted = wanted(settings)?;
+        let mut all = Vec::new();
+        for (_, port, tls) in ports(settings) {
+            all.extend(wanted(settings, port, tls)?);
+        }
+        let is = |wanted: &(Wanted, bool), open: &Open| {
+            open.place == Place { address: wanted.0.address, tls: wanted.1 }
+        };
         let mut tcp = self.tcp.lock();
-        let is_wanted = |open: &Open| wanted.iter().any(|wanted| wanted.address == open.address);
+        let is_wanted = |open: &Open| all.iter().any(|wanted| is(wanted, open));
         let (kept, unwanted): (Vec<Open>, Vec<Open>) =
             std::mem::take(&mut *tcp).into_iter().partition(is_wanted);
         *tcp = kept;
         // Closed first, because they may cover addresses that are new.
-        let closed: Vec<Wanted> = unwanted.into_iter().map(Open::close).collect();
-        let is_new = |wanted: &Wanted| tcp.iter().all(|open| open.address != wanted.address);
-        let new: Vec<Wanted> = wanted.into_iter().filter(is_new).collect();
+        let closed: Vec<(Wanted, bool)> = unwanted.into_iter().map(Open::close).collect();
+        let is_new = |wanted: &(Wanted, bool)| !tcp.iter().any(|open| is(wanted, open));
+        let new: Vec<(Wanted, bool)> = all.into_iter().filter(is_new).collect();
         let (bound, result) = match bind_all(&new, settings) {
             Ok(bound) => (bound, Ok(())),
             Err(error) => (bind_all(&closed, settings).unwrap_or_default(), Err(error)),
         };
-        tcp.extend(bound.into_iter().map(|bound| Open::new(bound, &server)));
+        tcp.extend(bound.into_iter().map(|bound| Open::new(bound, &self.tls, &server)));
         result
+    }
+    fn renew_tls(&self, settings: &Settings) -> Result<PutBack, String> {
+        let offer = match settings.tls.port {
+            0 => None,
+            _ => Some(Arc::new(Offer::load(&settings.tls).map_err(|why| why.to_string())?)),
+        };
+        let before = self.tls.replace(offer);
+        let context = Arc::clone(&self.tls);
+        Ok(Box::new(move || drop(context.replace(before))))
     }
 }

@@ -4,6 +4,7 @@ mod accept;
 mod connection;
 mod listener;
 mod socket;
+mod tls;
 mod write;
 
 pub use self::connection::Connection;

@@ -22,7 +22,7 @@ pub enum Flow {
 ///
 /// # Errors
 /// Those of the socket.
-pub async fn send(socket: &Socket, client: &Client, bytes: &[u8]) -> io::Result<Flow> {
+pub async fn send(socket: &mut Socket, client: &Client, bytes: &[u8]) -> io::Result<Flow> {
     let mut rest = bytes;
     let mut blocked = false;
     while !rest.is_empty() {

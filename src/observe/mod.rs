@@ -7,6 +7,7 @@ pub mod log;
 pub mod machine;
 pub mod metrics;
 
+mod latencies;
 mod slow_log;
 mod stats;
 

@@ -12,10 +12,9 @@ use crossbeam_utils::CachePadded;
 use hdrhistogram::Histogram;
 use parking_lot::Mutex;
 
+use super::latencies::{LATENCY_MAX_NS, Latencies, whole_histogram};
 use crate::base::worker;
 
-/// Highest latency a histogram tells apart: one second, in ns, as in Redis.
-const LATENCY_MAX_NS: u64 = 1_000_000_000;
 /// How many kinds of error replies are told apart.
 const ERROR_KINDS_MAX: usize = 128;
 
@@ -43,6 +42,10 @@ pub enum Counter {
     QueryBufferDisconnections,
     /// Connections closed because of `client-output-buffer-limit`.
     OutputBufferDisconnections,
+    /// Connections closed because of `maxmemory-clients`.
+    EvictedClients,
+    /// Nanoseconds for which more memory was in use than `maxmemory` allows, although keys could go.
+    ExceededNanos,
     /// AUTH attempts that failed.
     DeniedAuth,
     /// Commands that users may not run.
@@ -107,7 +110,7 @@ struct CommandLane {
     nanos: AtomicU64,
     rejected: AtomicU64,
     failed: AtomicU64,
-    latency: Mutex<Option<Box<Histogram<u64>>>>,
+    latency: Mutex<Option<Box<Latencies>>>,
 }
 
 /// Totals of one command.
@@ -233,11 +236,7 @@ impl Stats {
         }
         if track_latency {
             let mut latency = counters.latency.lock();
-            let histogram = latency.get_or_insert_with(|| {
-                Box::new(Histogram::new_with_bounds(1, LATENCY_MAX_NS, 2).expect("constant bounds are valid"))
-            });
-            // The bounds contain every clamped value.
-            let _ = histogram.record(nanos.clamp(1, LATENCY_MAX_NS));
+            latency.get_or_insert_with(Box::default).record(nanos.clamp(1, LATENCY_MAX_NS));
         }
     }
 
@@ -245,6 +244,12 @@ impl Stats {
     pub fn rejected(&self, command: usize) {
         let (lane, shared) = self.lane();
         Self::bump(&lane.commands[command].rejected, 1, shared);
+    }
+
+    /// Counts a command as failed that has not returned an error: a script that answers one.
+    pub fn failed(&self, command: usize) {
+        let (lane, shared) = self.lane();
+        Self::bump(&lane.commands[command].failed, 1, shared);
     }
 
     /// Counts an error reply by its code.
@@ -293,12 +298,8 @@ impl Stats {
     pub fn latency(&self, command: usize) -> Option<Histogram<u64>> {
         let mut sum: Option<Histogram<u64>> = None;
         for lane in &self.lanes {
-            if let Some(histogram) = &*lane.commands[command].latency.lock() {
-                let sum = sum.get_or_insert_with(|| {
-                    Histogram::new_with_bounds(1, LATENCY_MAX_NS, 2).expect("constant bounds are valid")
-                });
-                // Both have the same bounds.
-                let _ = sum.add(&**histogram);
+            if let Some(latencies) = &*lane.commands[command].latency.lock() {
+                latencies.add_to(sum.get_or_insert_with(whole_histogram));
             }
         }
         sum

@@ -128,6 +128,12 @@ impl State {
         Some(known.script)
     }
 
+    /// What a known script's first line says; this is no use of it.
+    pub fn flags_of(&self, sha: &[u8]) -> Option<ScriptFlags> {
+        let sha = Sha::try_from(sha).ok()?.map(|byte| byte.to_ascii_lowercase());
+        self.known.get(&sha).map(|known| known.script.flags)
+    }
+
     /// The SHA1 of a script's text, found rather than computed if the script is known.
     pub fn sha_of(&self, body: &[u8]) -> Sha {
         let sha = self.by_text.get(&text_hash(body));

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use mlua::{Lua, MultiValue, Result, Table, Value};
 use parking_lot::Mutex;
 
+use super::OUTPUT_MAX;
 use super::arguments::{Arguments, type_name};
 use super::number::general;
 use super::raise::fail;
@@ -173,6 +174,9 @@ impl Encoder<'_> {
     }
 
     fn value(&mut self, value: &Value, depth: i64) -> Result<()> {
+        if self.out.len() > OUTPUT_MAX {
+            return Err(self.refuse(value, "text too long"));
+        }
         match value {
             Value::Nil => self.out.extend_from_slice(b"null"),
             Value::Boolean(true) => self.out.extend_from_slice(b"true"),

@@ -2,8 +2,9 @@
 
 use mlua::{Lua, MultiValue, Result, Table, Value};
 
+use super::OUTPUT_MAX;
 use super::arguments::Arguments;
-use super::raise::fail;
+use super::raise::{Raised, fail};
 
 /// Tables nested deeper are written as nil: a table may contain itself.
 const ENCODE_DEPTH_MAX: usize = 16;
@@ -54,6 +55,9 @@ fn pack(lua: &Lua, args: MultiValue) -> Result<Value> {
 }
 
 fn encode(value: &Value, depth: usize, out: &mut Vec<u8>) -> Result<()> {
+    if out.len() > OUTPUT_MAX {
+        return Err(mlua::Error::external(Raised::Text(b"MessagePack text too long".to_vec())));
+    }
     match value {
         Value::Boolean(value) => out.push(if *value { 0xc3 } else { 0xc2 }),
         Value::Integer(value) => encode_int(*value, out),

@@ -146,7 +146,7 @@ impl Libraries {
         let old = std::mem::take(self);
         if in_background {
             // The interpreter counts as one more.
-            reaper::bury(old.shelf.functions.len() + 1, old);
+            reaper::bury(old.shelf.functions.len() + 1, 0, old);
         }
     }
 

@@ -32,10 +32,11 @@ pub fn split(code: &[u8]) -> Result<Metadata<'_>, Vec<u8>> {
     let line = code.strip_prefix(b"#!").ok_or("Missing library metadata")?;
     let end = memchr::memchr(b'\n', line).ok_or("Invalid library metadata")?;
     let (line, body) = line.split_at(end);
-    let mut parts = line.split(u8::is_ascii_whitespace).filter(|part| !part.is_empty());
+    // The engine stands right behind the mark, or there is none.
+    let mut parts = line.split(u8::is_ascii_whitespace);
     let engine = parts.next().unwrap_or_default();
     let mut name = None;
-    for part in parts {
+    for part in parts.filter(|part| !part.is_empty()) {
         match part.split_at_checked(5) {
             Some((key, value)) if key.eq_ignore_ascii_case(b"name=") => {
                 if name.replace(unquoted(value)).is_some() {
@@ -167,6 +168,7 @@ mod tests {
         assert_eq!(told(b"#!lua name=a"), "Invalid library metadata");
         assert_eq!(told(b"#!lua\n"), "Library name was not given");
         assert_eq!(told(b"#!js name=a\n"), "Engine 'js' not found");
+        assert_eq!(told(b"#! name=a\n"), "Engine '' not found");
         assert_eq!(
             told(b"#!lua name=a name=b\n"),
             "Invalid metadata value, name argument was given multiple times"

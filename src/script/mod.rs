@@ -16,6 +16,7 @@ mod cache;
 mod cjson;
 mod cmsgpack;
 mod functions;
+mod guards;
 mod library;
 mod number;
 mod push;
@@ -31,10 +32,14 @@ mod write;
 pub use self::cache::{Refused, Script, Scripts, Sha, sha_of};
 pub use self::functions::{Callable, FunctionFigures, Functions, Libraries, Library, RestorePolicy};
 pub use self::running::{Kill, Running};
-pub use self::shebang::ScriptFlags;
+pub use self::shebang::{ScriptFlags, promises};
 pub use self::vm::{Code, Kind, Registered, Vm};
 
 use crate::resp::Reply;
+
+/// The longest text or reply that a library makes of values, in bytes. Tables that contain others more than once
+/// would make it as long as one likes.
+const OUTPUT_MAX: usize = if cfg!(test) { 6_100_000 } else { 512 << 20 };
 
 /// What runs the commands that scripts call.
 pub trait Host {
@@ -43,6 +48,10 @@ pub trait Host {
     /// # Errors
     /// The text, its code in front, if a script may not run the command.
     fn call(&mut self, args: &[&[u8]], reply: &mut Reply) -> Result<(), Vec<u8>>;
+
+    /// Hears of an error that the script answers, its code in front. One of a command that it has called is
+    /// counted already.
+    fn answers_error(&mut self, text: &[u8], counted: bool);
 
     /// The client's command that runs the script.
     fn command(&self) -> Vec<Box<[u8]>>;
@@ -64,5 +73,10 @@ pub struct Run<'a> {
     pub args: &'a [&'a [u8]],
 }
 
-/// An error that ended a script: its text, the code in front.
-pub struct Failure(pub Vec<u8>);
+/// An error that ended a script.
+pub struct Failure {
+    /// Its text, the code in front.
+    pub text: Vec<u8>,
+    /// Whether it is that of a command, which has been counted.
+    pub counted: bool,
+}

@@ -8,12 +8,17 @@ local host, api, libraries = ...
 local _G = host.globals
 local rawget, rawset, next, pairs, type = _G.rawget, _G.rawset, _G.next, _G.pairs, _G.type
 local setmetatable, getmetatable, pcall, xpcall = _G.setmetatable, _G.getmetatable, _G.pcall, _G.xpcall
-local tostring, select, unpack, setfenv, loadstring = _G.tostring, _G.select, _G.unpack, _G.setfenv, _G.loadstring
-local error, collectgarbage = _G.error, _G.collectgarbage
+local tostring, tonumber, setfenv, getfenv = _G.tostring, _G.tonumber, _G.setfenv, _G.getfenv
+local error, collectgarbage, newproxy = _G.error, _G.collectgarbage, _G.newproxy
 local resume = _G.coroutine.resume
 local refuse_plainly = host.refuse_plainly
 local refuse, message, object, check_alive = host.refuse, host.message, host.object, host.check_alive
-local is_bytecode = host.is_bytecode
+local unpack, loadstring = host.base.unpack, host.base.loadstring
+
+-- The environment of the functions below, by which they are known.
+local own = getfenv(1)
+-- What scripts see as theirs.
+local globals
 
 -- The real table of each proxy.
 local real_of = {}
@@ -39,10 +44,19 @@ local function caught(ok, ...)
     return false, message((...))
 end
 
+-- As `caught`, but errors that are tables stay so.
+local function resumed(ok, ...)
+    if ok then
+        return true, ...
+    end
+    check_alive()
+    return false, object((...))
+end
+
 local env = {}
 
-for _, name in pairs({ "tostring", "getfenv", "assert", "tonumber", "rawequal", "getmetatable", "type", "select",
-    "ipairs", "_VERSION", "error", "gcinfo", "newproxy" }) do
+for _, name in pairs({ "tostring", "assert", "tonumber", "rawequal", "getmetatable", "type", "select",
+    "ipairs", "_VERSION", "error", "gcinfo" }) do
     env[name] = _G[name]
 end
 
@@ -51,7 +65,9 @@ function env.pcall(...)
 end
 
 function env.xpcall(body, handler)
-    return caught(xpcall(body, function(problem)
+    return resumed(xpcall(body, function(problem)
+        -- Nothing interrupts the handler of an error that a hook has raised.
+        check_alive()
         return handler(object(problem))
     end))
 end
@@ -88,35 +104,35 @@ function env.pairs(t)
     end, t, nil
 end
 
-function env.unpack(t, from, to)
-    if from or to then
-        if (to or #t) - (from or 1) >= 8000 then
-            error("too many results to unpack", 2)
-        end
-        return unpack(t, from, to)
-    end
-    return unpack(t)
+env.unpack, env.loadstring = unpack, loadstring
+
+-- A level of the stack as it is counted one level deeper; or a function.
+local function seen_from_here(f)
+    local level = tonumber(f)
+    return level and level > 0 and level + 1 or f
 end
 
 function env.setfenv(f, ...)
-    if f == 0 or f == "0" then
+    f = seen_from_here(f)
+    local kind = type(f)
+    if tonumber(f) == 0 or (kind == "function" or kind == "number") and getfenv(f) == own then
         refuse_plainly()
     end
-    return setfenv(f, ...)
+    local changed = setfenv(f, ...)
+    return changed
 end
 
-local function restarted(...)
-    collectgarbage("restart")
-    return ...
+function env.getfenv(f)
+    local scope = getfenv(seen_from_here(f == nil and 1 or f))
+    return scope == own and globals or scope
 end
 
-function env.loadstring(text, ...)
-    if is_bytecode(text) then
-        return nil, "attempt to load a binary chunk"
+-- One with a metatable could have a finalizer, and nothing interrupts finalizers.
+function env.newproxy(of)
+    if of then
+        error("newproxy with a metatable is not supported", 2)
     end
-    -- A collection while the parser holds unanchored objects has been exploited (CVE-2025-49844).
-    collectgarbage("stop")
-    return restarted(loadstring(text, ...))
+    return newproxy(false)
 end
 
 function env.load(reader, ...)
@@ -128,7 +144,7 @@ function env.load(reader, ...)
         end
         text = text .. piece
     end
-    return env.loadstring(text, ... or "=(load)")
+    return loadstring(text, ... or "=(load)")
 end
 
 local harmless = { collect = true, count = true, step = true }
@@ -159,7 +175,7 @@ for name, f in pairs(_G.coroutine) do
     coroutines[name] = f
 end
 function coroutines.resume(...)
-    return caught(resume(...))
+    return resumed(resume(...))
 end
 
 local maths = {}
@@ -168,6 +184,10 @@ for name, f in pairs(_G.math) do
 end
 maths.random, maths.randomseed = host.random, host.randomseed
 
+for name, f in pairs(host.patterns) do
+    _G.string[name] = f
+end
+_G.string.gfind = _G.string.gmatch
 env.string = protect(_G.string)
 env.table = protect(tables)
 env.math = protect(maths)
@@ -182,7 +202,8 @@ local strings = getmetatable("")
 strings.__index = env.string
 strings.__metatable = sealed
 
-local globals, view = protect(env, host.missing)
+local view
+globals, view = protect(env, host.missing)
 env._G = globals
 
 -- What the code of a library sees while it is loaded: nothing but a small `redis`.

@@ -14,6 +14,11 @@ use mlua::ffi::{self, lua_State};
 
 use crate::base::num::{parse_f64, parse_i64};
 
+/// The field of an error of a command: it has been counted.
+pub const COUNTED: &str = "ignore_error_stats_update";
+/// The same for the interpreter.
+pub const COUNTED_FIELD: &CStr = c"ignore_error_stats_update";
+
 /// Pushes the value of one reply.
 ///
 /// # Safety
@@ -75,7 +80,7 @@ impl<'a> Parser<'a> {
                     ffi::lua_createtable(state, 0, 2);
                     set_text(state, c"err", line);
                     ffi::lua_pushboolean(state, 1);
-                    set_field(state, c"ignore_error_stats_update");
+                    set_field(state, COUNTED_FIELD);
                 }
                 b'_' => ffi::lua_pushnil(state),
                 b'#' => ffi::lua_pushboolean(state, c_int::from(line == b"t")),

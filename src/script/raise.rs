@@ -34,14 +34,13 @@ pub fn fail_reply(text: impl Into<Vec<u8>>) -> Error {
     Error::external(Raised::Reply(text.into()))
 }
 
-/// `{err=text}`, as a command's error is told.
+/// `{err=text}`, as an error of the library `redis` is told.
 ///
 /// # Errors
 /// If Lua has no memory left.
 pub fn error_table(lua: &Lua, text: &[u8]) -> Result<Table> {
     let table = lua.create_table()?;
     table.raw_set("err", lua.create_string(text)?)?;
-    table.raw_set("ignore_error_stats_update", true)?;
     Ok(table)
 }
 

@@ -8,9 +8,11 @@
 //! 1. A Lua error leaves by `longjmp`. So where the interpreter is called and could raise, no value with a
 //!    destructor is alive in the frames of this file: they hold numbers, references and raw pointers.
 //! 2. What has destructors (the command and all it does) happens in [`run_command`], which calls nothing of the
-//!    interpreter that allocates or raises, and lets no panic out.
-//! 3. A collection may run finalizers of scripts, and they may call commands. So a reply is moved out of the
-//!    session before values are made of it; a call in between finds an empty one.
+//!    interpreter that allocates or raises, and lets no panic out. Converting replies and results can't be fenced
+//!    off like that, as it raises anywhere: [`answer`] and [`write_result`] are `extern "C"`, so that a panic in
+//!    them, which would be a bug, ends the process instead of unwinding through the interpreter.
+//! 3. A reply is moved out of the session before values are made of it: whatever a collection or an error may run
+//!    in between finds an empty one.
 //! 4. The interpreter belongs to one [`Vm`](super::Vm), which is behind a lock: one thread at a time.
 #![allow(unsafe_code)]
 
@@ -25,8 +27,8 @@ use mlua::{Function, Lua, Table};
 use smallvec::SmallVec;
 
 use super::api::{Session, Text};
-use super::push::{push_reply, push_text};
-use super::write::write_value;
+use super::push::{COUNTED_FIELD, push_reply, push_text};
+use super::write::{Output, write_result};
 use crate::resp::{Protocol, Reply};
 
 /// Where functions of the interpreter find the run that calls them.
@@ -151,9 +153,11 @@ impl Engine {
     }
 
     /// Lets go of code.
-    pub fn forget(&self, code: c_int) {
-        // SAFETY: the reference came from `keep`; giving it back sets two existing slots and can't raise.
-        unsafe { ffi::luaL_unref(self.state, ffi::LUA_REGISTRYINDEX, code) };
+    pub fn forget(&self, lua: &Lua, code: c_int) {
+        // Under protection: the list of free references may need a new slot. Without memory the code stays.
+        // SAFETY: the reference came from `keep`.
+        let _ =
+            unsafe { lua.exec_raw::<()>((), |state| ffi::luaL_unref(state, ffi::LUA_REGISTRYINDEX, code)) };
     }
 
     /// Runs code and writes its result.
@@ -203,7 +207,7 @@ unsafe extern "C-unwind" fn run_job(state: *mut lua_State) -> c_int {
         match ffi::lua_pcall(state, arguments, 1, 2) {
             ffi::LUA_OK => {
                 let typed = engine.slot.with(|session| session.protocol) == Some(Protocol::Resp3);
-                write_value(state, typed, 0, task.out);
+                write_result(state, &mut Output::new(task.out, typed, &engine.slot));
                 task.ended = Ended::Well;
             }
             ffi::LUA_ERRMEM => {}
@@ -253,12 +257,12 @@ unsafe extern "C-unwind" fn pcall(state: *mut lua_State) -> c_int {
 }
 
 /// Runs the command that is on the stack and pushes its reply; an error may be raised instead.
-unsafe fn answer(state: *mut lua_State, raises: bool) -> c_int {
+unsafe extern "C" fn answer(state: *mut lua_State, raises: bool) -> c_int {
     // SAFETY: the upvalue is the slot's address. After `run_command` only references are alive. The reply lies in
     // the slot until it is taken back, or until the run is over if an error leaves from here.
     unsafe {
         let slot = &*ffi::lua_touserdata(state, ffi::lua_upvalueindex(1)).cast::<Slot>();
-        run_command(state, slot);
+        let ran = run_command(state, slot);
         // Many arguments may have used up the stack.
         ffi::lua_settop(state, 0);
         let bytes: *const [u8] = match slot.in_flight.borrow().last() {
@@ -268,6 +272,11 @@ unsafe fn answer(state: *mut lua_State, raises: bool) -> c_int {
         push_reply(state, &*bytes);
         let failed = (*bytes).first() == Some(&b'-');
         take_back(slot);
+        if failed && !ran {
+            // Nobody has counted it.
+            ffi::lua_pushnil(state);
+            ffi::lua_setfield(state, -2, COUNTED_FIELD.as_ptr());
+        }
         if failed && raises {
             ffi::lua_error(state);
         }
@@ -281,8 +290,9 @@ fn take_back(slot: &Slot) {
     slot.with(|session| session.reply = reply.unwrap_or_default());
 }
 
-/// Runs the command that is on the stack; its reply is the last one in flight then.
-fn run_command(state: *mut lua_State, slot: &Slot) {
+/// Runs the command that is on the stack; its reply is the last one in flight then. Tells whether it was one.
+fn run_command(state: *mut lua_State, slot: &Slot) -> bool {
+    let mut ran = true;
     let done = catch_unwind(AssertUnwindSafe(|| {
         slot.with(|session| {
             let mut reply = std::mem::take(&mut session.reply);
@@ -297,7 +307,10 @@ fn run_command(state: *mut lua_State, slot: &Slot) {
                         reply.error(text);
                     }
                 }
-                Err(text) => reply.error(text),
+                Err(text) => {
+                    ran = false;
+                    reply.error(text);
+                }
             }
             reply
         })
@@ -308,6 +321,7 @@ fn run_command(state: *mut lua_State, slot: &Slot) {
         reply
     });
     slot.in_flight.borrow_mut().push(reply);
+    ran
 }
 
 /// The arguments of a command.

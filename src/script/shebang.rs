@@ -40,6 +40,11 @@ impl ScriptFlags {
     }
 }
 
+/// What a script's first line promises; none if something is wrong with it.
+pub fn promises(body: &[u8]) -> Option<ScriptFlags> {
+    split(body).ok().map(|(flags, _)| flags)
+}
+
 /// The flags of a script and its code after the first line, whose line end stays so that lines keep their numbers.
 ///
 /// # Errors

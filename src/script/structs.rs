@@ -213,7 +213,7 @@ fn unpack(args: &Arguments<'_>) -> Result<MultiValue> {
                     let Some(Value::Number(last)) = values.pop_back() else {
                         return Err(fail(args.lua, "format 'c0' needs a previous size"));
                     };
-                    size = last as usize;
+                    size = if last < 0.0 { usize::MAX } else { last as usize };
                     bytes = rest.get(..size).ok_or_else(short)?;
                 }
                 values.push_back(Value::String(args.lua.create_string(bytes)?));

@@ -8,6 +8,8 @@ use mlua::{Function, HookTriggers, Lua, LuaOptions, MultiValue, StdLib, Table, V
 use parking_lot::Mutex;
 
 use super::cjson::{self, Config};
+use super::guards;
+use super::push::COUNTED;
 use super::raise::{self, Raised};
 use super::raw::{Ended, Engine, Job, Slot};
 use super::register::{Loading, Wanted};
@@ -16,10 +18,8 @@ use crate::resp::{Protocol, Reply};
 
 /// Instructions between looks at whether the script has been killed.
 const HOOK_PERIOD: u32 = 100_000;
-/// The most that scripts may allocate, in bytes.
-const MEMORY_MAX: usize = 1 << 30;
-/// What makes Lua take a chunk for compiled code.
-const BYTECODE_MARK: u8 = 0x1b;
+/// The most that scripts may allocate, in bytes. Below 2 GiB: the parser counts in 32 bits (CVE-2025-46819).
+const MEMORY_MAX: usize = if cfg!(test) { 16 << 20 } else { 1 << 30 };
 
 /// One Lua state; see the head of the folder.
 pub struct Vm {
@@ -68,6 +68,8 @@ pub enum Kind {
 struct Thrown {
     text: Vec<u8>,
     place: Option<(String, usize)>,
+    /// Whether it says that it has been counted.
+    counted: bool,
 }
 
 impl Vm {
@@ -149,7 +151,7 @@ impl Vm {
             Kind::Scripts => "@user_script",
             Kind::Functions => "@user_function",
         };
-        if code.first() == Some(&BYTECODE_MARK) {
+        if code.first() == Some(&guards::BYTECODE_MARK) {
             return Err(format!("{}:1: unexpected symbol near '?'", &name[1..]).into_bytes());
         }
         // A collection while the parser holds unanchored objects has been exploited (CVE-2025-49844).
@@ -162,7 +164,7 @@ impl Vm {
 
     /// Lets go of a script.
     pub fn forget(&mut self, code: Code) {
-        self.engine.forget(code.0);
+        self.engine.forget(&self.lua, code.0);
     }
 
     /// Runs a script and writes its result.
@@ -184,10 +186,14 @@ impl Vm {
         let ended = self.engine.run(&job, &mut session, out);
         self.reply = session.reply;
         self.running.end();
+        if ended == Ended::Exhausted || self.lua.used_memory() > MEMORY_MAX / 4 * 3 {
+            // Most of it is garbage now; the next script must not fail for it.
+            let _ = self.lua.gc_collect();
+        }
         let thrown = self.failure.lock().take();
         match (ended, thrown) {
             (Ended::Well, _) => Ok(()),
-            (_, Some(thrown)) => Err(Failure(thrown.told(run.name))),
+            (_, Some(thrown)) => Err(Failure { counted: thrown.counted, text: thrown.told(run.name) }),
             (Ended::Thrown, None) => Err(told_plain(run.name, b"execution failure")),
             (Ended::Exhausted, None) => Err(told_plain(run.name, b"not enough memory")),
         }
@@ -209,7 +215,7 @@ impl Thrown {
 /// The answer to a script that ended without reaching its error handler.
 fn told_plain(sha: &[u8], what: &[u8]) -> Failure {
     let what = &what[..what.len().min(100)];
-    Failure([b"ERR Error running script ", sha, b", ", what].concat())
+    Failure { text: [b"ERR Error running script ", sha, b", ", what].concat(), counted: false }
 }
 
 /// # Errors
@@ -255,10 +261,8 @@ fn host_table(lua: &Lua, running: &Arc<Running>) -> mlua::Result<Table> {
     };
     host.raw_set("message", lua.create_function(message)?)?;
     host.raw_set("object", lua.create_function(error_object)?)?;
-    let is_bytecode = |_: &Lua, text: Value| {
-        Ok(matches!(text, Value::String(text) if text.as_bytes().first() == Some(&BYTECODE_MARK)))
-    };
-    host.raw_set("is_bytecode", lua.create_function(is_bytecode)?)?;
+    host.raw_set("base", guards::base(lua)?)?;
+    host.raw_set("patterns", guards::patterns(lua)?)?;
     let stop = Arc::clone(running);
     host.raw_set("check_alive", lua.create_function(move |_, ()| alive(&stop))?)?;
     api::random(lua, &host)?;
@@ -297,5 +301,6 @@ fn thrown(lua: &Lua, problem: &Value) -> Thrown {
         Value::Table(_) => raise::text_of(problem).unwrap_or_else(|| b"ERR unknown error".to_vec()),
         other => with_code(other.to_string().unwrap_or_default().as_bytes()),
     };
-    Thrown { text, place: raise::place(lua) }
+    let counted = matches!(problem, Value::Table(table) if table.raw_get(COUNTED).unwrap_or(false));
+    Thrown { text, place: raise::place(lua), counted }
 }

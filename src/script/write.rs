@@ -5,37 +5,66 @@ use std::ffi::CStr;
 
 use mlua::ffi::{self, lua_State};
 
+use super::OUTPUT_MAX;
+use super::push::COUNTED_FIELD;
+use super::raw::Slot;
 use crate::resp::Reply;
 
 /// How deep a result's tables may nest.
 const DEPTH_MAX: usize = 200;
 
-/// Writes the value at the top, which stays there. `typed` says that the script has chosen RESP3, in which truth
-/// values are told as such.
+/// Where a result goes.
+pub struct Output<'a> {
+    reply: &'a mut Reply,
+    /// Where the reply's bytes end at the latest, but for the last value.
+    len_max: usize,
+    typed: bool,
+    slot: &'a Slot,
+}
+
+impl<'a> Output<'a> {
+    /// At the end of a reply. `typed` says that the script has chosen RESP3, in which truth values are told as such;
+    /// the run that is in the slot hears of errors.
+    pub fn new(reply: &'a mut Reply, typed: bool, slot: &'a Slot) -> Self {
+        let len_max = reply.len().saturating_add(OUTPUT_MAX);
+        Output { reply, len_max, typed, slot }
+    }
+}
+
+/// Writes the value at the top, which stays there.
 ///
 /// # Safety
 /// The caller is a function of the interpreter, and lets errors leave; so nothing here has a destructor.
-pub unsafe fn write_value(state: *mut lua_State, typed: bool, depth: usize, out: &mut Reply) {
-    // SAFETY: as the caller promises; each level needs at most four values' room. A text is copied while its value
+pub unsafe extern "C" fn write_result(state: *mut lua_State, out: &mut Output<'_>) {
+    // SAFETY: as the caller promises.
+    unsafe { write_value(state, 0, out) };
+}
+
+unsafe fn write_value(state: *mut lua_State, depth: usize, out: &mut Output<'_>) {
+    // SAFETY: as for `write_result`; each level needs at most four values' room. A text is copied while its value
     // is on the stack.
     unsafe {
+        if out.reply.len() > out.len_max {
+            ffi::lua_pushstring(state, c"reply too long".as_ptr());
+            ffi::lua_error(state);
+        }
         if depth > DEPTH_MAX || ffi::lua_checkstack(state, 4) == 0 {
-            return out.error("ERR reached lua stack limit");
+            return write_error(b"ERR reached lua stack limit", false, out);
         }
         match ffi::lua_type(state, -1) {
-            ffi::LUA_TSTRING => out.bulk(text(state)),
-            ffi::LUA_TNUMBER => out.int(truncated(ffi::lua_tonumber(state, -1))),
+            ffi::LUA_TSTRING => out.reply.bulk(text(state)),
+            ffi::LUA_TNUMBER => out.reply.int(truncated(ffi::lua_tonumber(state, -1))),
             ffi::LUA_TBOOLEAN => match ffi::lua_toboolean(state, -1) != 0 {
-                value if typed => out.bool(value),
-                true => out.int(1),
-                false => out.null(),
+                value if out.typed => out.reply.bool(value),
+                true => out.reply.int(1),
+                false => out.reply.null(),
             },
             ffi::LUA_TTABLE => {
                 if !write_single(state, out) {
-                    write_aggregate(state, typed, depth, out);
+                    write_aggregate(state, depth, out);
                 }
             }
-            _ => out.null(),
+            _ => out.reply.null(),
         }
     }
 }
@@ -55,7 +84,7 @@ fn truncated(value: f64) -> i64 {
 
 /// Pushes a field of the table at the top if it has this type.
 unsafe fn push_field(state: *mut lua_State, name: &CStr, wanted: i32) -> bool {
-    // SAFETY: as for `write_value`; a raw look-up runs nothing.
+    // SAFETY: as for `write_result`; a raw look-up runs nothing.
     unsafe {
         ffi::lua_pushstring(state, name.as_ptr());
         let found = ffi::lua_rawget(state, -2) == wanted;
@@ -67,27 +96,39 @@ unsafe fn push_field(state: *mut lua_State, name: &CStr, wanted: i32) -> bool {
 }
 
 /// Writes a table that stands for a single reply, which its fields tell, in the order in which they win.
-unsafe fn write_single(state: *mut lua_State, out: &mut Reply) -> bool {
-    // SAFETY: as for `write_value`.
+unsafe fn write_single(state: *mut lua_State, out: &mut Output<'_>) -> bool {
+    // SAFETY: as for `write_result`.
     unsafe {
+        let top = ffi::lua_gettop(state);
         if push_field(state, c"err", ffi::LUA_TSTRING) {
-            out.error(text(state));
+            let error = text(state);
+            ffi::lua_pushvalue(state, -2);
+            let counted = push_field(state, COUNTED_FIELD, ffi::LUA_TBOOLEAN);
+            let counted = counted && ffi::lua_toboolean(state, -1) != 0;
+            ffi::lua_settop(state, top + 1);
+            write_error(error, counted, out);
         } else if push_field(state, c"ok", ffi::LUA_TSTRING) {
-            out.simple(text(state));
+            out.reply.simple(text(state));
         } else if push_field(state, c"double", ffi::LUA_TNUMBER) {
-            out.double(ffi::lua_tonumber(state, -1));
+            out.reply.double(ffi::lua_tonumber(state, -1));
         } else if push_field(state, c"big_number", ffi::LUA_TSTRING) {
-            out.big_number(text(state));
+            out.reply.big_number(text(state));
         } else {
-            return write_verbatim(state, out);
+            return write_verbatim(state, out.reply);
         }
         ffi::lua_pop(state, 1);
         true
     }
 }
 
+/// Writes an error, of which the run hears.
+fn write_error(text: &[u8], counted: bool, out: &mut Output<'_>) {
+    out.reply.error(text);
+    out.slot.with(|session| session.host.answers_error(text, counted));
+}
+
 unsafe fn write_verbatim(state: *mut lua_State, out: &mut Reply) -> bool {
-    // SAFETY: as for `write_value`.
+    // SAFETY: as for `write_result`.
     unsafe {
         let top = ffi::lua_gettop(state);
         let mut written = false;
@@ -106,41 +147,41 @@ unsafe fn write_verbatim(state: *mut lua_State, out: &mut Reply) -> bool {
     }
 }
 
-unsafe fn write_aggregate(state: *mut lua_State, typed: bool, depth: usize, out: &mut Reply) {
-    // SAFETY: as for `write_value`.
+unsafe fn write_aggregate(state: *mut lua_State, depth: usize, out: &mut Output<'_>) {
+    // SAFETY: as for `write_result`.
     unsafe {
         let is_map = push_field(state, c"map", ffi::LUA_TTABLE);
         if !is_map && !push_field(state, c"set", ffi::LUA_TTABLE) {
-            return write_array(state, typed, depth, out);
+            return write_array(state, depth, out);
         }
-        let (header, mut count) = (out.defer(), 0);
+        let (header, mut count) = (out.reply.defer(), 0);
         ffi::lua_pushnil(state);
         while ffi::lua_next(state, -2) != 0 {
             ffi::lua_pushvalue(state, -2);
-            write_value(state, typed, depth + 1, out);
+            write_value(state, depth + 1, out);
             ffi::lua_pop(state, 1);
             if is_map {
-                write_value(state, typed, depth + 1, out);
+                write_value(state, depth + 1, out);
             }
             ffi::lua_pop(state, 1);
             count += 1;
         }
         ffi::lua_pop(state, 1);
-        if is_map { out.finish_map(header, count) } else { out.finish_set(header, count) }
+        if is_map { out.reply.finish_map(header, count) } else { out.reply.finish_set(header, count) }
     }
 }
 
 /// Writes the elements from 1 on until one is missing.
-unsafe fn write_array(state: *mut lua_State, typed: bool, depth: usize, out: &mut Reply) {
-    let (header, mut at) = (out.defer(), 1);
-    // SAFETY: as for `write_value`.
+unsafe fn write_array(state: *mut lua_State, depth: usize, out: &mut Output<'_>) {
+    let (header, mut at) = (out.reply.defer(), 1);
+    // SAFETY: as for `write_result`.
     unsafe {
         while ffi::lua_rawgeti(state, -1, at) != ffi::LUA_TNIL {
-            write_value(state, typed, depth + 1, out);
+            write_value(state, depth + 1, out);
             ffi::lua_pop(state, 1);
             at += 1;
         }
         ffi::lua_pop(state, 1);
     }
-    out.finish_array(header, at as usize - 1);
+    out.reply.finish_array(header, at as usize - 1);
 }

@@ -168,8 +168,8 @@ fn no_acknowledged_write_is_lost_when_the_server_is_killed() {
         let port = server.port();
         let writers: Vec<_> = (0..4)
             .map(|writer| {
+                let mut client = Client::tcp(port);
                 std::thread::spawn(move || {
-                    let mut client = Client::tcp(port);
                     let key = format!("{round}:{writer}");
                     let mut acknowledged = 0;
                     // Until the server is gone, with which the connection breaks.
@@ -353,22 +353,13 @@ fn functions_and_what_was_migrated_are_as_before_after_a_restart() {
 }
 
 #[test]
-fn debug_loadaof_brings_back_what_was_written() {
+fn what_no_fsync_is_waited_for_is_loaded_too() {
     let kept = Kept::new();
     let server = kept.start(&["--enable-debug-command", "yes", "--appendfsync", "no"]);
     let mut client = server.client();
-    fill(&mut client);
-    let before = look(&mut client);
-    wait_until("the write", || info(&mut client, "aof_buffer_length") == "0");
-    let size = info(&mut client, "aof_current_size");
+    client.ok(&["SET", "a", "1"]);
     client.ok(&["DEBUG", "LOADAOF"]);
-    assert_eq!(look(&mut client), before);
-    // What was loaded isn't written once more.
-    assert_eq!(info(&mut client, "aof_current_size"), size);
-    rewrite(&mut client);
-    client.ok(&["SET", "after", "1"]);
-    client.ok(&["DEBUG", "LOADAOF"]);
-    assert_eq!(int(&mut client, &["EXISTS", "after", "list"]), 2);
+    assert_eq!(int(&mut client, &["EXISTS", "a"]), 1);
 }
 
 #[test]
@@ -400,6 +391,37 @@ fn a_file_at_its_limit_refuses_writes_until_there_is_room_again() {
     let mut client = kept.start(&[]).client_kept();
     assert_eq!(int(&mut client.1, &["LLEN", "list"]), written);
     assert_eq!(int(&mut client.1, &["EXISTS", "before", "after"]), 2);
+}
+
+#[test]
+fn it_can_be_loaded_while_running() {
+    let kept = Kept::new();
+    let server = kept.start(&["--enable-debug-command", "yes", "--appendfsync", "always"]);
+    let mut client = server.client();
+    fill(&mut client);
+    let before = look(&mut client);
+    let log = fs::read(kept.increment(1)).expect("a file");
+    client.ok(&["DEBUG", "LOADAOF"]);
+    assert_eq!(look(&mut client), before);
+    // Loading is no change; what comes after it is.
+    assert_eq!(fs::read(kept.increment(1)).expect("a file"), log);
+    rewrite(&mut client);
+    client.ok(&["SET", "later", "1"]);
+    client.ok(&["DEBUG", "LOADAOF"]);
+    assert_eq!(int(&mut client, &["DEL", "later"]), 1);
+    assert_eq!(look(&mut client), before);
+}
+
+#[test]
+fn fields_that_expire_are_no_transaction() {
+    let kept = Kept::new();
+    let server = kept.start(&["--appendfsync", "always"]);
+    let mut client = server.client();
+    client.raw(&["HSET", "h", "f", "1", "g", "2", "stays", "3"]);
+    client.raw(&["HPEXPIRE", "h", "1", "FIELDS", "2", "f", "g"]);
+    let log = || fs::read_to_string(kept.increment(1)).expect("text");
+    wait_until("the second deletion", || log().matches("HDEL").count() == 2);
+    assert!(!log().contains("MULTI"), "{}", log());
 }
 
 /// Whether a program can be started.

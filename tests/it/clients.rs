@@ -37,7 +37,7 @@ pub(crate) fn node(script: &str) -> Command {
 }
 
 /// The Python of the virtual environment that tests/run makes.
-fn python(script: &str) -> Command {
+pub(crate) fn python(script: &str) -> Command {
     let python = project_dir().join("target/test-venv/bin/python");
     assert!(python.exists(), "redis-py is missing: tests/run installs it");
     let mut command = Command::new(python);

@@ -176,6 +176,21 @@ fn rewrite_keeps_the_file_and_its_comments() {
 }
 
 #[test]
+fn rewrite_can_be_made_to_write_everything() {
+    // What the second server is given anew.
+    let kept = |server: &Server| -> Vec<(String, String)> {
+        let all = server.client().call(&["CONFIG", "GET", "*"]).items();
+        let pairs = all.chunks(2).map(|pair| (pair[0].text(), pair[1].text()));
+        pairs.filter(|(name, _)| !["port", "dir"].contains(&name.as_str())).collect()
+    };
+    let server = Server::with_config("enable-debug-command yes\n", &[]);
+    server.client().ok(&["DEBUG", "CONFIG-REWRITE-FORCE-ALL"]);
+    let rewritten = fs::read_to_string(server.folder().join("redis.conf")).expect("the file is there");
+    assert!(rewritten.lines().any(|line| line == "maxmemory-policy noeviction"), "{rewritten}");
+    assert_eq!(kept(&Server::with_config(&rewritten, &[])), kept(&server));
+}
+
+#[test]
 fn rewrite_needs_a_file() {
     let server = Server::start();
     let error = "ERR The server is running without a config file";

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::support::{Client, Reply, Server, pipeline, show, testing_the_reference};
+use crate::support::{Client, Reply, Server, pipeline, request, show, testing_the_reference};
 
 fn words(command: &str) -> Vec<&str> {
     command.split(' ').collect()
@@ -293,6 +293,39 @@ fn a_pause_of_writes_lets_reads_pass() {
 }
 
 #[test]
+fn a_pause_of_writes_holds_scripts_back_unless_they_promise_to_read() {
+    let server = Server::start();
+    let (mut client, mut plain, mut marked) = (server.client(), server.client(), server.client());
+    let (mut plain_queue, mut reading_queue) = (server.client(), server.client());
+    let reads = "#!lua flags=no-writes\nreturn 7";
+    let library = "#!lua name=f\nredis.register_function{function_name='f', callback=function() return 8 end, \
+                   flags={'no-writes'}}";
+    client.call(&["FUNCTION", "LOAD", library]);
+    for (queue, script) in [(&mut plain_queue, "return 1"), (&mut reading_queue, reads)] {
+        queue.ok(&["MULTI"]);
+        queue.call(&["EVAL", script, "0"]);
+    }
+    is_ok(&mut client, "CLIENT PAUSE 100000 WRITE");
+    for held in [(&mut plain, "return 1"), (&mut marked, "#!lua\nreturn 1")] {
+        held.0.send(&request(&["EVAL", held.1, "0"]));
+    }
+    plain_queue.send(&pipeline(&["EXEC"]));
+    assert_eq!(client.call(&["EVAL", reads, "0"]), Reply::Int(7));
+    let sha = client.call(&["SCRIPT", "LOAD", reads]).text();
+    assert_eq!(client.call(&["EVALSHA", &sha, "0"]), Reply::Int(7));
+    assert_eq!(client.call(&["EVAL_RO", "return 6", "0"]), Reply::Int(6));
+    assert_eq!(client.call(&["FCALL", "f", "0"]), Reply::Int(8));
+    assert_eq!(reading_queue.call(&["EXEC"]), Reply::Array(vec![Reply::Int(7)]));
+    assert!(plain.is_silent_for(Duration::from_millis(50)));
+    assert!(marked.is_silent_for(Duration::from_millis(1)));
+    assert!(plain_queue.is_silent_for(Duration::from_millis(1)));
+    is_ok(&mut client, "CLIENT UNPAUSE");
+    plain.expect(b":1\r\n");
+    marked.expect(b":1\r\n");
+    plain_queue.expect(b"*1\r\n:1\r\n");
+}
+
+#[test]
 fn a_pause_of_everything_ends_by_itself() {
     let server = Server::start();
     let (mut client, mut other) = (server.client(), server.client());
@@ -367,13 +400,18 @@ fn a_reply_beyond_the_hard_limit_is_not_sent() {
     greedy.send(&pipeline(&["GET big"]));
     assert_eq!(greedy.read_to_close().len(), 0);
     server.wait_for_log("overcoming of output buffer limits");
+    // Nor is one that would never end.
+    client.call(&["HSET", "hash", "f", "v"]);
+    let (mut endless, _) = named(&server, "endless");
+    endless.send(&pipeline(&["HRANDFIELD hash -999999999"]));
+    assert_eq!(endless.read_to_close().len(), 0);
     // Many small ones in one pipeline are no better.
     let (mut greedy, _) = named(&server, "many");
     greedy.send(&pipeline(&["GET small"; 40]));
     greedy.read_to_close();
     goes(&mut client, "many");
     let stats = client.call(&["INFO", "stats"]).text();
-    assert!(stats.contains("client_output_buffer_limit_disconnections:2\r\n"), "{stats}");
+    assert!(stats.contains("client_output_buffer_limit_disconnections:3\r\n"), "{stats}");
 }
 
 #[test]

@@ -1,6 +1,8 @@
-//! Eviction while pipelines of single commands, scripts and transactions run at the memory limit.
+//! What happens at the limits of memory: keys are evicted, writes are refused, the largest clients go.
 
-use crate::support::{Server, pipeline};
+use std::time::{Duration, Instant};
+
+use crate::support::{Client, Server, pipeline};
 
 /// Clients that write at the same time.
 const CLIENTS: usize = 4;
@@ -41,4 +43,98 @@ fn pipelines_at_the_limit_go_on() {
     let evicted =
         evicted.lines().find_map(|line| line.strip_prefix("evicted_keys:")).expect("a field of INFO");
     assert!(evicted.trim().parse::<u64>().expect("a number") > 100, "{evicted}");
+}
+
+/// A figure of INFO.
+fn figure(client: &mut Client, section: &str, name: &str) -> u64 {
+    let text = client.call(&["INFO", section]).text();
+    let value = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
+    value.and_then(|value| value.trim().parse().ok()).unwrap_or_else(|| panic!("no {name} in {text}"))
+}
+
+#[test]
+fn a_limit_below_use_is_reached_in_the_background() {
+    let server = Server::start();
+    let mut client = server.client();
+    let value = "v".repeat(1000);
+    for n in 0..5000 {
+        client.ok(&["SET", &format!("k:{n}"), &value]);
+    }
+    client.ok(&["CONFIG", "SET", "maxmemory", "3mb", "maxmemory-policy", "allkeys-lru"]);
+    let begun = Instant::now();
+    while figure(&mut client, "memory", "used_memory") > 3 << 20 {
+        assert!(begun.elapsed() < Duration::from_secs(20));
+    }
+    assert!(figure(&mut client, "stats", "evicted_keys") > 1000);
+}
+
+#[test]
+fn without_eviction_writes_are_refused_and_nothing_changes() {
+    let server = Server::start();
+    let mut client = server.client();
+    client.ok(&["SET", "a", "1"]);
+    client.ok(&["CONFIG", "SET", "maxmemory", "1"]);
+    let oom = "OOM command not allowed when used memory > 'maxmemory'.";
+    for command in
+        [&["SET", "a", "2"][..], &["APPEND", "a", "2"], &["LPUSH", "b", "2"], &["SORT", "b", "STORE", "c"]]
+    {
+        assert_eq!(client.call(command).text(), oom, "{command:?}");
+    }
+    assert_eq!(client.raw(&["GET", "a"]), b"$1\r\n1\r\n");
+    assert_eq!(client.raw(&["DBSIZE"]), b":1\r\n");
+    assert_eq!(client.raw(&["DEL", "a"]), b":1\r\n");
+    client.ok(&["CONFIG", "SET", "maxmemory", "0"]);
+    client.ok(&["SET", "a", "2"]);
+}
+
+/// A client with a name whose unfinished request takes so many bytes.
+fn heavy(server: &Server, admin: &mut Client, name: &str, bytes: usize) -> Client {
+    let mut client = server.client();
+    client.ok(&["CLIENT", "SETNAME", name]);
+    client.send(format!("*2\r\n${bytes}\r\n").as_bytes());
+    client.send_to_maybe_closed(&vec![b'x'; bytes]);
+    let begun = Instant::now();
+    let taken = |admin: &mut Client| {
+        let list = admin.call(&["CLIENT", "LIST"]).text();
+        let line = list.lines().find(|line| line.contains(&format!(" name={name} ")))?.to_owned();
+        line.split(' ').find_map(|field| field.strip_prefix("qbuf=")?.parse::<usize>().ok())
+    };
+    while taken(admin).is_some_and(|taken| taken < bytes) {
+        assert!(begun.elapsed() < Duration::from_secs(20));
+    }
+    client
+}
+
+fn names(admin: &mut Client) -> Vec<String> {
+    let list = admin.call(&["CLIENT", "LIST"]).text();
+    let mut names: Vec<String> =
+        list.split(' ').filter_map(|field| field.strip_prefix("name=")).map(str::to_owned).collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn the_largest_clients_go_when_all_take_too_much() {
+    let server = Server::start();
+    let mut admin = server.client();
+    admin.ok(&["CLIENT", "SETNAME", "admin"]);
+    admin.ok(&["CLIENT", "NO-EVICT", "ON"]);
+    let mut kept = server.client();
+    let _clients = [
+        heavy(&server, &mut admin, "large", 4_000_000),
+        heavy(&server, &mut admin, "larger", 6_000_000),
+        heavy(&server, &mut admin, "small", 100_000),
+    ];
+    kept.ok(&["CLIENT", "SETNAME", "kept"]);
+    kept.ok(&["CLIENT", "NO-EVICT", "ON"]);
+    admin.ok(&["CONFIG", "SET", "maxmemory-clients", "6mb"]);
+    assert_eq!(names(&mut admin), ["admin", "kept", "large", "small"]);
+    // A share of maxmemory: 2 MB.
+    admin.ok(&["CONFIG", "SET", "maxmemory", "200mb", "maxmemory-clients", "1%"]);
+    assert_eq!(names(&mut admin), ["admin", "kept", "small"]);
+    // What comes later counts at once.
+    let _late = heavy(&server, &mut admin, "late", 3_000_000);
+    assert_eq!(names(&mut admin), ["admin", "kept", "small"]);
+    kept.ok(&["SELECT", "0"]);
+    assert_eq!(figure(&mut admin, "stats", "evicted_clients"), 3);
 }

@@ -30,5 +30,6 @@ mod startup;
 mod streams;
 mod support;
 mod tidy;
+mod tls;
 mod tracking;
 mod transcripts;

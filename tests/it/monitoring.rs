@@ -167,7 +167,7 @@ fn every_name_of_the_newest_redis_exporter_is_there() {
     if testing_the_reference() {
         return; // Redis serves no metrics.
     }
-    let (server, port) = with_metrics(&[]);
+    let (server, port) = with_metrics(&["--appendonly", "yes"]);
     use_it(&mut server.client());
     let found = Metrics::parse(&http(port, "GET /metrics").1);
     for line in fs::read_to_string(data("metrics-7.4.tsv")).expect("it is in tests/data").lines() {
@@ -257,7 +257,8 @@ impl Prometheus {
         fs::copy(config("alerts.yml"), folder.path().join("alerts.yml")).expect("copied");
         let mut command = program("prometheus");
         command.arg(format!("--web.listen-address=127.0.0.1:{port}")).current_dir(folder.path());
-        let process = Background::start(command.args(["--config.file=prometheus.yml", "--storage.tsdb.path=data"]));
+        let process =
+            Background::start(command.args(["--config.file=prometheus.yml", "--storage.tsdb.path=data"]));
         wait_until("listening", || std::net::TcpStream::connect(("127.0.0.1", port)).is_ok());
         Prometheus { port, _process: process, _folder: folder }
     }

@@ -93,6 +93,41 @@ fn commands_and_errors_are_counted() {
 }
 
 #[test]
+fn errors_of_scripts_are_counted_once() {
+    let server = Server::start();
+    let mut client = server.client();
+    // The script, the error's code, the command it calls; whether EVAL fails.
+    for (script, code, called, fails) in [
+        ("return redis.call('select', 99)", "ERR", "select", true),
+        ("return redis.pcall('select', 99)", "ERR", "select", true),
+        ("redis.pcall('select', 99) return 1", "ERR", "select", false),
+        ("local e = redis.pcall('select', 99) error(e)", "ERR", "select", true),
+        ("return redis.error_reply('MINE of my own')", "MINE", "", true),
+        ("return {1, {err='MINE of my own'}}", "MINE", "", true),
+        ("error('text')", "ERR", "", true),
+        ("return redis.call()", "ERR", "", true),
+    ] {
+        client.ok(&["CONFIG", "RESETSTAT"]);
+        client.call(&["EVAL", script, "0"]);
+        assert_eq!(
+            info(&mut client, "errorstats"),
+            [(format!("errorstat_{code}"), "count=1".to_owned())],
+            "{script}"
+        );
+        assert_eq!(field(&mut client, "stats", "total_error_replies"), "1", "{script}");
+        let failed = |client: &mut Client, command: &str| {
+            field(client, "commandstats", &format!("cmdstat_{command}")).ends_with(",failed_calls=1")
+        };
+        assert_eq!(failed(&mut client, "eval"), fails, "{script}");
+        assert!(called.is_empty() || failed(&mut client, called), "{script}");
+    }
+    // What is caught before it is a command's error counts nowhere.
+    client.ok(&["CONFIG", "RESETSTAT"]);
+    client.call(&["EVAL", "redis.pcall() return 1", "0"]);
+    assert_eq!(info(&mut client, "errorstats"), []);
+}
+
+#[test]
 fn slow_commands_are_noted_with_their_arguments() {
     let server = Server::with(&["--enable-debug-command", "yes", "--slowlog-log-slower-than", "30000"]);
     let mut client = server.client();

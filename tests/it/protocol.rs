@@ -241,6 +241,40 @@ fn long_pipelines_are_answered_in_order() {
     }
 }
 
+/// Requests of a batch are looked up together, and a name may mean another command than it did just before.
+#[test]
+fn each_request_of_a_pipeline_is_looked_up_by_itself() {
+    let server = Server::start();
+    let request = pipeline(&[
+        "CLIENT SETNAME me",
+        "CLIENT SETINFO LIB-NAME lib",
+        "CLIENT NOPE",
+        "CLIENT GETNAME",
+        "client setname you",
+        "CLIENT",
+        "STRLEN k",
+        "strlen k l",
+        "STRLENX k",
+        "PING",
+    ]);
+    let replies = server.client().exchange(request, 10);
+    let text = |reply: &Reply| if let Reply::Int(n) = reply { n.to_string() } else { reply.text() };
+    let texts: Vec<String> = replies.iter().map(text).collect();
+    let expected = [
+        "OK",
+        "OK",
+        "ERR unknown subcommand 'NOPE'. Try CLIENT HELP.",
+        "me",
+        "OK",
+        "ERR wrong number of arguments for 'client' command",
+        "0",
+        "ERR wrong number of arguments for 'strlen' command",
+        "ERR unknown command 'STRLENX', with args beginning with: 'k' ",
+        "PONG",
+    ];
+    assert_eq!(texts, expected);
+}
+
 #[test]
 fn pipelines_of_several_clients_do_not_mix() {
     let server = Server::start();

@@ -46,7 +46,8 @@ fn is_c_space(byte: u8) -> bool {
 fn strtod(text: &[u8]) -> Option<LenientDouble> {
     if text.len() <= 15 {
         // Fewer than 53 bits, so the conversion is exact.
-        if let Some(small) = parse_i64(text) {
+        let small = parse_i64(text).or_else(|| digits(text));
+        if let Some(small) = small {
             return Some(LenientDouble { value: small as f64, out_of_range: false });
         }
     }
@@ -69,6 +70,13 @@ fn strtod(text: &[u8]) -> Option<LenientDouble> {
             .any(|byte| matches!(byte, b'1'..=b'9')),
     };
     Some(LenientDouble { value, out_of_range })
+}
+
+/// The number of up to 15 digits, of which the first may be zeros.
+#[inline]
+fn digits(text: &[u8]) -> Option<i64> {
+    let digit = |number, byte: &u8| byte.is_ascii_digit().then(|| number * 10 + i64::from(byte - b'0'));
+    if text.is_empty() { None } else { text.iter().try_fold(0, digit) }
 }
 
 fn from_wide(negative: bool, wide: Wide) -> LenientDouble {

@@ -190,6 +190,7 @@ fn reply(call: &mut Call<'_>) -> Outcome {
 fn no_evict(call: &mut Call<'_>) -> Outcome {
     let on = on_or_off(call)?;
     call.session.client.set_flags(ClientFlags::NO_EVICT, on);
+    call.server.evict_clients();
     call.reply.ok();
     DONE
 }

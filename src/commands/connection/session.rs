@@ -81,8 +81,7 @@ fn quit(call: &mut Call<'_>) -> Outcome {
 
 fn reset(call: &mut Call<'_>) -> Outcome {
     call.session.end_transaction();
-    let watch = call.session.end_watch();
-    call.server.keyspace.unwatch(&watch.keys, &watch.flag);
+    call.server.unwatch(call.session);
     call.session.end_tracking(&call.server.listeners, &call.server.keyspace);
     call.session.end_monitoring(&call.server.monitors);
     call.session.reset(&call.server.acl);

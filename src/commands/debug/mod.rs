@@ -12,9 +12,10 @@ use std::time::Duration;
 use crate::base::num::parse_f64;
 use crate::command::row::*;
 use crate::command::{Error, error};
-use crate::config::parse_size;
+use crate::config::{Scope, parse_size};
 
 use super::help;
+use super::server::config;
 use super::{Call, Command, DONE, Outcome};
 
 /// The family's row.
@@ -47,6 +48,14 @@ const SUBCOMMANDS: &[Subcommand] = &[
         meaning: "Take another replication id: replicas will need a full resynchronization.",
     },
     Subcommand {
+        name: "config-rewrite-force-all",
+        arguments: (0, 0),
+        run: |call| config::rewrite(call, Scope::All),
+        usage: "CONFIG-REWRITE-FORCE-ALL",
+        meaning: "Write the configuration into its file as CONFIG REWRITE does, directives at their defaults\n\
+                  included.",
+    },
+    Subcommand {
         name: "digest",
         arguments: (0, 0),
         run: digest::all,
@@ -77,9 +86,9 @@ const SUBCOMMANDS: &[Subcommand] = &[
     Subcommand {
         name: "loadaof",
         arguments: (0, 0),
-        run: reload::load_aof,
+        run: reload::load_log,
         usage: "LOADAOF",
-        meaning: "Write what is pending, flush, and load the append only file.",
+        meaning: "Flush and load the append only file.",
     },
     Subcommand {
         name: "log",
@@ -142,6 +151,13 @@ const SUBCOMMANDS: &[Subcommand] = &[
         meaning: "Whether keys expire by themselves, without being looked at.",
     },
     Subcommand {
+        name: "set-skip-checksum-validation",
+        arguments: (1, 1),
+        run: skip_checksums,
+        usage: "SET-SKIP-CHECKSUM-VALIDATION <0|1>",
+        meaning: "Whether RESTORE and loading don't look at checksums.",
+    },
+    Subcommand {
         name: "sleep",
         arguments: (1, 1),
         run: sleep,
@@ -155,7 +171,6 @@ const UNSUPPORTED: &[&str] = &[
     "aof-flush-sleep",
     "assert",
     "client-eviction",
-    "config-rewrite-force-all",
     "crash-and-recover",
     "dict-resizing",
     "drop-cluster-packet-filter",
@@ -175,7 +190,6 @@ const UNSUPPORTED: &[&str] = &[
     "sdslen",
     "segfault",
     "set-disable-deny-scripts",
-    "set-skip-checksum-validation",
     "stringmatch-test",
     "structsize",
 ];
@@ -231,6 +245,12 @@ fn set_active_expire(call: &mut Call<'_>) -> Outcome {
 
 fn pause_cron(call: &mut Call<'_>) -> Outcome {
     call.server.housekeeping_paused.store(is_on(call.args[2]), Ordering::Relaxed);
+    call.reply.ok();
+    DONE
+}
+
+fn skip_checksums(call: &mut Call<'_>) -> Outcome {
+    call.server.checksums_skipped.store(is_on(call.args[2]), Ordering::Relaxed);
     call.reply.ok();
     DONE
 }

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use crate::base::lzf::Compressor;
 use crate::base::num::{IntText, parse_i64};
 use crate::command::error;
-use crate::keyspace::view::lru_seconds;
+use crate::keyspace::lru_seconds;
 use crate::keyspace::{Access, EntryRef, StrRef, Type, Value};
 use crate::types::{hash::Hash, list::List, set::Set, zset::Zset};
 

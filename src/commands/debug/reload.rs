@@ -1,12 +1,12 @@
-//! DEBUG RELOAD and LOADAOF: through files and back. The RDB file is loaded while everything is held; commands have to
-//! take the road of all commands, so meanwhile others are told that the server is loading.
+//! DEBUG RELOAD: through the RDB file and back, while everything is held. DEBUG LOADAOF: from the log.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use super::super::server::aof;
 use super::super::server::rdb::{self, Moment, Source};
-use super::super::{Call, DONE, Next, Outcome};
+use super::super::{Call, DONE, Next, Outcome, Server};
 use crate::base::reaper;
 use crate::command::error;
 use crate::keyspace::Remains;
@@ -36,27 +36,54 @@ pub(super) fn reload(call: &mut Call<'_>) -> Outcome {
     DONE
 }
 
-pub(super) fn load_aof(call: &mut Call<'_>) -> Outcome {
+/// How long the disk may take for what is still to be written to the log.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// The commands of the log take the road of all commands, so they run when this one has given up what it holds.
+/// Others are told meanwhile that the data is being loaded.
+pub(super) fn load_log(call: &mut Call<'_>) -> Outcome {
+    if call.nested {
+        return Err(error::LOADAOF_NESTED);
+    }
     let server = Arc::clone(call.server);
-    tokio::task::block_in_place(|| {
-        let total = aof::prepare_reload(&server).map_err(|_| error::FAILED)?;
-        // From here on until the end: nobody changes what is being loaded, and nothing expires.
-        server.loading.begin(total.unwrap_or(0));
-        flush(call);
-        let paused = server.housekeeping_paused.swap(true, Ordering::Relaxed);
-        Ok(Next::Later(Box::new(move |reply| {
-            let loaded = total.is_none() || aof::load(&server).is_ok();
-            server.housekeeping_paused.store(paused, Ordering::Relaxed);
-            server.loading.end();
-            match loaded {
-                true => {
-                    tracing::info!("Append Only File loaded by DEBUG LOADAOF");
-                    reply.ok();
-                }
-                false => reply.error(error::FAILED.text()),
-            }
-        })))
-    })
+    if !tokio::task::block_in_place(|| server.keyspace.journal.flush_to_file(PATIENCE)) {
+        return Err(error::LOADAOF_FAILED);
+    }
+    let quiet = Quiet::begin(server);
+    flush(call);
+    Ok(Next::Later(Box::new(move |reply| match aof::load(&quiet.server) {
+        Ok(()) => {
+            tracing::info!("Append Only File loaded by DEBUG LOADAOF");
+            reply.ok();
+        }
+        Err(_) => reply.error(error::LOADAOF_FAILED.text()),
+    })))
+}
+
+/// As long as this lives the data is being loaded: nothing is kept in the log, and nothing happens by itself.
+struct Quiet {
+    server: Arc<Server>,
+    journal: bool,
+    housekeeping_paused: bool,
+}
+
+impl Quiet {
+    /// Begins it, behind the closed gate.
+    fn begin(server: Arc<Server>) -> Quiet {
+        let journal = server.keyspace.journal.is_on();
+        server.keyspace.journal.switch(false);
+        let housekeeping_paused = server.housekeeping_paused.swap(true, Ordering::Relaxed);
+        server.loading.begin(0);
+        Quiet { server, journal, housekeeping_paused }
+    }
+}
+
+impl Drop for Quiet {
+    fn drop(&mut self) {
+        self.server.keyspace.journal.switch(self.journal);
+        self.server.housekeeping_paused.store(self.housekeeping_paused, Ordering::Relaxed);
+        self.server.loading.end();
+    }
 }
 
 /// Empties all databases, as if nothing had been in them, and forgets all functions.

@@ -151,11 +151,10 @@ fn set_fields(call: &mut Call<'_>) -> Result<usize, Error> {
     }
     let limits = limits(call);
     let mut hash = call.keys.write_or_new::<Hash>(key)?;
-    hash.prepare(pairs.iter().copied(), &limits);
-    let new = pairs.chunks_exact(2).filter(|pair| hash.set(pair[0], pair[1], &limits)).count();
-    drop(hash);
-    call.keys.changed(key, EventClasses::HASH, "hset");
-    call.keys.effects.dirty += pairs.len() as u64 / 2 - 1;
+    let content = &mut *hash;
+    content.prepare(pairs.iter().copied(), &limits);
+    let new = pairs.chunks_exact(2).filter(|pair| content.set(pair[0], pair[1], &limits)).count();
+    hash.changed(key, EventClasses::HASH, "hset", pairs.len() / 2);
     Ok(new)
 }
 
@@ -189,13 +188,10 @@ fn hdel(call: &mut Call<'_>) -> Outcome {
         call.reply.int(0);
         return DONE;
     };
-    let deleted = fields.iter().filter(|field| hash.remove(field)).count();
-    let emptied = hash.is_empty();
-    drop(hash);
-    if deleted > 0 {
-        call.keys.changed(key, EventClasses::HASH, "hdel");
-        call.keys.effects.dirty += deleted as u64 - 1;
-    }
+    let content = &mut *hash;
+    let deleted = fields.iter().filter(|field| content.remove(field)).count();
+    let emptied = content.is_empty();
+    hash.changed(key, EventClasses::HASH, "hdel", deleted);
     if emptied {
         call.keys.event(key, EventClasses::GENERIC, "del");
     }

@@ -6,7 +6,7 @@ use crate::resp::Reply;
 use crate::types::hash::{Entry, Hash};
 
 use super::super::call::write_item;
-use super::super::sample::Sample;
+use super::super::sample::{Bounds, Sample};
 use super::super::{Call, Command, DONE, Next, Outcome};
 use super::{GROUP, row};
 
@@ -52,7 +52,7 @@ fn options(call: &Call<'_>) -> Result<(Sample, bool), Error> {
 
 fn sample(call: &mut Call<'_>, key: &[u8]) -> Outcome {
     let (sample, with_values) = options(call)?;
-    let limit = call.settings().clients.proto_max_bulk_len as u64;
+    let bounds = Bounds::of(call);
     let may_put_off = call.may_put_off();
     call.keys.expire_due_fields(key);
     let Some(hash) = call.keys.read::<Hash>(key)? else {
@@ -63,13 +63,13 @@ fn sample(call: &mut Call<'_>, key: &[u8]) -> Outcome {
         let hash = hash.to_owned();
         return Ok(Next::Later(Box::new(move |reply| {
             let from = reply.len();
-            if let Err(refusal) = write_sample(reply, &hash, sample, with_values, limit) {
+            if let Err(refusal) = write_sample(reply, &hash, sample, with_values, &bounds) {
                 reply.truncate(from);
                 reply.error(refusal.text());
             }
         })));
     }
-    write_sample(call.reply, &hash, sample, with_values, limit)?;
+    write_sample(call.reply, &hash, sample, with_values, &bounds)?;
     DONE
 }
 
@@ -78,12 +78,12 @@ fn write_sample(
     hash: &Hash,
     sample: Sample,
     with_values: bool,
-    limit: u64,
+    bounds: &Bounds,
 ) -> Result<(), Error> {
     let count = sample.of(hash.len());
     reply.array(if with_values && !reply.is_resp3() { count.saturating_mul(2) } else { count });
     if sample.repeats() {
-        return sample.draw(reply, limit, |reply, count| {
+        return sample.draw(reply, bounds, |reply, count| {
             hash.sample_with_repeats(count, |entry| write_entry(reply, &entry, with_values));
         });
     }

@@ -124,18 +124,19 @@ fn restore(call: &mut Call<'_>) -> Outcome {
     }
     let threshold = call.server.list_packed_threshold.load(Ordering::Relaxed);
     let limits = Limits::new(&call.settings().encodings, threshold);
+    let checksum = !call.server.checksums_skipped.load(Ordering::Relaxed);
     let payload = call.args[3];
     if payload.len() > LONG_PAYLOAD && call.may_put_off() {
         let payload = payload.to_vec();
         return Ok(Next::Compute(Box::new(move || -> Install {
-            let value = decode(&payload, &limits);
+            let value = decode(&payload, &limits, checksum);
             Box::new(move |call| {
                 check_free(call, &options)?;
                 install(call, &options, value?)
             })
         })));
     }
-    install(call, &options, decode(payload, &limits)?)
+    install(call, &options, decode(payload, &limits, checksum)?)
 }
 
 /// Refuses a key that is there and not to be replaced.
@@ -146,10 +147,13 @@ fn check_free(call: &mut Call<'_>, options: &Options) -> Result<(), Error> {
     Ok(())
 }
 
-fn decode(payload: &[u8], limits: &Limits) -> Result<Value, Error> {
-    rdb::restore(payload, limits).map_err(|error| match error {
+fn decode(payload: &[u8], limits: &Limits, checksum: bool) -> Result<Value, Error> {
+    rdb::restore(payload, limits, checksum).map_err(|error| match error {
         RestoreError::Footer => error::PAYLOAD_FOOTER,
-        RestoreError::Data(_) => error::PAYLOAD_DATA,
+        RestoreError::Data(damage) => {
+            tracing::warn!("RESTORE: the payload's integrity check failed: {damage}");
+            error::PAYLOAD_DATA
+        }
     })
 }
 
@@ -225,6 +229,23 @@ mod tests {
         let at = (rig.now + 7000).to_string();
         assert_eq!(restore(&mut rig, "c", &at, &payload, "replace ABSTTL"), "+OK");
         rig.check(&[("PTTL c", ":7000")]);
+    }
+
+    #[test]
+    fn checksums_may_be_skipped() {
+        let mut rig = Rig::new();
+        rig.run("RPUSH a x 2 y");
+        let mut payload = dump(&mut rig, "a");
+        *payload.last_mut().expect("a checksum") ^= 1;
+        assert_eq!(
+            restore(&mut rig, "b", "0", &payload, ""),
+            "-ERR DUMP payload version or checksum are wrong"
+        );
+        rig.run("DEBUG SET-SKIP-CHECKSUM-VALIDATION 1");
+        assert_eq!(restore(&mut rig, "b", "0", &payload, ""), "+OK");
+        // The value itself is checked nevertheless.
+        payload[1] = 0xff;
+        assert_eq!(restore(&mut rig, "c", "0", &payload, ""), "-ERR Bad data format");
     }
 
     #[test]

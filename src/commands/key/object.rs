@@ -3,7 +3,7 @@
 use crate::command::error;
 use crate::command::row::*;
 use crate::config::EvictionPolicy;
-use crate::keyspace::view::lru_seconds;
+use crate::keyspace::lru_seconds;
 use crate::keyspace::{Access, EntryRef, StrRef};
 
 use super::super::help;

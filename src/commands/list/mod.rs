@@ -69,12 +69,22 @@ fn end(word: &[u8]) -> Result<End, Error> {
 
 /// Says that elements were pushed at an end; counts one change.
 fn pushed(call: &mut Call<'_>, key: &[u8], end: End) {
-    call.keys.changed(key, EventClasses::LIST, if end == End::Head { "lpush" } else { "rpush" });
+    call.keys.changed(key, EventClasses::LIST, push_event(end));
+}
+
+/// What a push at an end is called in keyspace events.
+fn push_event(end: End) -> &'static str {
+    if end == End::Head { "lpush" } else { "rpush" }
+}
+
+/// What a pop at an end is called in keyspace events.
+fn pop_event(end: End) -> &'static str {
+    if end == End::Head { "lpop" } else { "rpop" }
 }
 
 /// Says that `count` elements were popped at an end, and whether they were the last ones.
 fn popped(call: &mut Call<'_>, key: &[u8], end: End, count: usize, emptied: bool) {
-    removed(call, key, if end == End::Head { "lpop" } else { "rpop" }, count, emptied);
+    removed(call, key, pop_event(end), count, emptied);
 }
 
 /// Says what removed `count` elements, and whether they were the last ones.

@@ -3,13 +3,14 @@
 use crate::base::num::IntText;
 use crate::command::row::*;
 use crate::command::{Args, Error, args, error};
+use crate::config::EventClasses;
 use crate::keyspace::WrongType;
 use crate::resp::Reply;
 use crate::types::list::{End, List};
 
 use super::super::call::{Next, write_item};
 use super::super::{Call, Command, DONE, Outcome};
-use super::{GROUP, end, limits, popped, row};
+use super::{GROUP, end, limits, pop_event, popped, row};
 
 const KEY: &[KeySpec] = &[KeySpec::at(1, &[RW, ACCESS, DELETE])];
 const COST: &str = "O(N) where N is the number of elements returned";
@@ -124,10 +125,13 @@ pub(super) fn pop_one(
     let limits = limits(call);
     let Some(mut list) = call.keys.write::<List>(key)? else { return Ok(false) };
     introduce(call.reply, key);
-    list.pop(end, &limits, |item| write_item(call.reply, item));
-    let emptied = list.is_empty();
-    drop(list);
-    popped(call, key, end, 1, emptied);
+    let content = &mut *list;
+    content.pop(end, &limits, |item| write_item(call.reply, item));
+    let emptied = content.is_empty();
+    list.changed(key, EventClasses::LIST, pop_event(end), 1);
+    if emptied {
+        call.keys.event(key, EventClasses::GENERIC, "del");
+    }
     call.keys.propagate_instead(&[verb(end), key]);
     Ok(true)
 }

@@ -1,10 +1,11 @@
 //! Adding elements: LPUSH, RPUSH, LPUSHX, RPUSHX.
 
 use crate::command::row::*;
+use crate::config::EventClasses;
 use crate::types::list::{End, List};
 
 use super::super::{Call, Command, DONE, Outcome};
-use super::{GROUP, limits, pushed, row};
+use super::{GROUP, limits, push_event, row};
 
 const FLAGS: &[Flags] = &[WRITE, DENYOOM, FAST];
 const KEY: &[KeySpec] = &[KeySpec::at(1, &[RW, INSERT])];
@@ -46,8 +47,9 @@ fn push(call: &mut Call<'_>, end: End) -> Outcome {
     let content = &mut *list;
     content.push(end, elements.iter().copied(), &limits);
     let len = content.len();
-    drop(list);
-    finish(call, end, len)
+    list.changed(call.args[1], EventClasses::LIST, push_event(end), elements.len());
+    call.reply.int(len as i64);
+    DONE
 }
 
 fn push_if_exists(call: &mut Call<'_>, end: End) -> Outcome {
@@ -59,14 +61,7 @@ fn push_if_exists(call: &mut Call<'_>, end: End) -> Outcome {
     let content = &mut *list;
     content.push(end, elements.iter().copied(), &limits);
     let len = content.len();
-    drop(list);
-    finish(call, end, len)
-}
-
-fn finish(call: &mut Call<'_>, end: End, len: usize) -> Outcome {
-    pushed(call, call.args[1], end);
-    // Each element counts as a change.
-    call.keys.effects.dirty += call.args.len() as u64 - 3;
+    list.changed(call.args[1], EventClasses::LIST, push_event(end), elements.len());
     call.reply.int(len as i64);
     DONE
 }

@@ -84,10 +84,10 @@ fn lrange(call: &mut Call<'_>) -> Outcome {
     let mut items = list.range(start, stop);
     call.reply.array(items.len());
     let end = if put_off { call.reply.len() + AT_ONCE_BYTES } else { usize::MAX };
-    while call.reply.len() < end {
-        let Some(item) = items.next() else { return DONE };
+    items.visit_while(|item| {
         write_item(call.reply, item);
-    }
+        call.reply.len() < end
+    });
     // The rest is read from a reference when the lock is released.
     let rest = items.indexes();
     if rest.is_empty() {

@@ -37,9 +37,9 @@ const ABOUT_PARTS: [Row; 10] = [
     ("clients.slaves", |_| Count(0)),
     ("clients.normal", |picture| Count(picture.memory.clients)),
     ("cluster.links", |_| Count(0)),
-    ("aof.buffer", |_| Count(0)),
-    ("lua.caches", |_| Count(0)),
-    ("functions.caches", |_| Count(0)),
+    ("aof.buffer", |picture| Count(picture.memory.aof_buffer)),
+    ("lua.caches", |picture| Count(picture.memory.script_texts)),
+    ("functions.caches", |picture| Count(picture.memory.function_texts)),
 ];
 
 // Between these and those above stands a map per database.

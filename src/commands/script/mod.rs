@@ -1,6 +1,8 @@
 //! Scripts and functions: EVAL, EVALSHA, FCALL, their read-only forms, SCRIPT and FUNCTION.
 
 mod function;
+#[cfg(test)]
+mod hostile;
 mod run;
 #[cfg(test)]
 mod tests;
@@ -28,11 +30,13 @@ pub const COMMANDS: &[Command] = &[
     Command::new(
         eval_row("eval").keys(NOTED_USE).doc(GROUP, "2.6.0", COST, "Runs a Lua script on the server."),
         run::eval,
-    ),
+    )
+    .promises_to_read(run::eval_only_reads),
     Command::new(
         eval_row("evalsha").keys(ANY_USE).doc(GROUP, "2.6.0", COST, "Runs a Lua script known by its SHA1."),
         run::evalsha,
-    ),
+    )
+    .promises_to_read(run::evalsha_only_reads),
     Command::new(
         eval_ro_row("eval_ro").keys(NOTED_READING).doc(
             GROUP,
@@ -54,7 +58,8 @@ pub const COMMANDS: &[Command] = &[
     Command::new(
         eval_row("fcall").keys(NOTED_USE).doc(GROUP, "7.0.0", FUNCTION_COST, "Runs a function."),
         run::fcall,
-    ),
+    )
+    .promises_to_read(run::fcall_only_reads),
     Command::new(
         eval_ro_row("fcall_ro").keys(NOTED_READING).doc(
             GROUP,
@@ -133,7 +138,7 @@ const SCRIPT: &[Command] = &[
 
 const fn eval_row(name: &'static str) -> Spec {
     Spec::new(name, -3)
-        .flags(&[NOSCRIPT, SKIP_MONITOR, STALE, MOVABLEKEYS, NO_MANDATORY_KEYS, EXCLUSIVE])
+        .flags(&[NOSCRIPT, SKIP_MONITOR, STALE, MOVABLEKEYS, NO_MANDATORY_KEYS, MAY_REPLICATE, EXCLUSIVE])
         .categories(&[Categories::SCRIPTING])
 }
 

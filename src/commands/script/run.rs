@@ -1,7 +1,6 @@
 //! Running a script: its admission, and the commands that it calls.
 
 use crate::acl::Context;
-use crate::base::alloc;
 use crate::base::clock::monotonic_ns;
 use crate::base::num::parse_i64;
 use crate::client::Source;
@@ -10,10 +9,10 @@ use crate::command::spec::Flags;
 use crate::commands::account::account;
 use crate::commands::server::monitor;
 use crate::commands::server::rdb::write_refusal;
-use crate::commands::{Call, DONE, Found, Listed, Outcome, permission};
+use crate::commands::{Call, DONE, Found, Listed, Outcome, Server, permission};
 use crate::keyspace::Plan;
 use crate::resp::Reply;
-use crate::script::{Code, Failure, Host, Run, ScriptFlags, Sha, Vm};
+use crate::script::{Code, Failure, Host, Run, ScriptFlags, Sha, Vm, promises};
 
 pub fn eval(call: &mut Call<'_>) -> Outcome {
     run(call, false, false)
@@ -29,6 +28,22 @@ pub fn evalsha(call: &mut Call<'_>) -> Outcome {
 
 pub fn evalsha_ro(call: &mut Call<'_>) -> Outcome {
     run(call, true, true)
+}
+
+/// Whether the first line of a script promises that it doesn't write.
+pub fn eval_only_reads(_: &Server, args: &[&[u8]]) -> bool {
+    promises(args[1]).is_some_and(|flags| flags.contains(ScriptFlags::NO_WRITES))
+}
+
+/// The same of a script that is known by its SHA1.
+pub fn evalsha_only_reads(server: &Server, args: &[&[u8]]) -> bool {
+    server.scripts.lock().flags_of(args[1]).is_some_and(|flags| flags.contains(ScriptFlags::NO_WRITES))
+}
+
+/// The same of a function.
+pub fn fcall_only_reads(server: &Server, args: &[&[u8]]) -> bool {
+    let function = server.functions.lock().find(args[1]);
+    function.is_some_and(|function| function.flags.contains(ScriptFlags::NO_WRITES))
 }
 
 fn run(call: &mut Call<'_>, by_sha: bool, reads_only: bool) -> Outcome {
@@ -93,8 +108,7 @@ fn execute(
     (code, flags): (Code, ScriptFlags),
     reads_only: bool,
 ) -> Outcome {
-    let limit = call.settings().memory.maxmemory as usize;
-    let out_of_memory = limit != 0 && alloc::used() > limit;
+    let out_of_memory = call.session.out_of_memory.get();
     admit(flags, reads_only, out_of_memory)?;
     let declared = !flags.contains(ScriptFlags::COMPAT);
     let no_writes = reads_only || declared && flags.contains(ScriptFlags::NO_WRITES);
@@ -102,16 +116,31 @@ fn execute(
     let db = call.session.db;
     let mut out = std::mem::take(call.reply);
     let from = out.len();
-    let mut host = Caller { call, no_writes, checks_memory: out_of_memory && !allow_oom, wrote: false };
+    let mut host =
+        Caller { call, no_writes, checks_memory: out_of_memory && !allow_oom, wrote: false, failed: false };
     let outcome = vm.run(code, run, &mut host, &mut out);
     host.journal(true);
+    let failed = host.failed;
     *call.reply = out;
     call.session.db = db;
-    if let Err(Failure(text)) = outcome {
-        call.reply.truncate(from);
-        return Err(Error::new(text));
+    match outcome {
+        Ok(()) if !failed => {}
+        Ok(()) => note_failure(call),
+        Err(Failure { text, counted: false }) => return Err(Error::new(text)),
+        Err(Failure { text, counted: true }) => {
+            call.reply.truncate(from);
+            call.reply.error(text);
+            note_failure(call);
+        }
     }
     DONE
+}
+
+/// Counts a script as failed that answers an error by itself.
+fn note_failure(call: &Call<'_>) {
+    if let Found::Command(listed) = call.server.catalog.find(call.args) {
+        call.server.stats.failed(listed.id);
+    }
 }
 
 /// What a script's first line promises, against the state of the server.
@@ -135,6 +164,8 @@ struct Caller<'c, 'a> {
     /// Whether commands that need memory are refused until the script has written something.
     checks_memory: bool,
     wrote: bool,
+    /// Whether an error has been answered.
+    failed: bool,
 }
 
 impl Caller<'_, '_> {
@@ -198,6 +229,13 @@ impl Host for Caller<'_, '_> {
 
     fn journal(&mut self, kept: bool) {
         self.call.keys.effects.propagation.mute(!kept);
+    }
+
+    fn answers_error(&mut self, text: &[u8], counted: bool) {
+        self.failed = true;
+        if !counted {
+            self.call.server.stats.error(Error::new(text).code());
+        }
     }
 
     fn command(&self) -> Vec<Box<[u8]>> {

@@ -55,7 +55,7 @@ pub(super) const CONFIG: Command = Command::container(
                 "O(1)",
                 "Writes the configuration into the file it was read from.",
             ),
-            rewrite,
+            |call| rewrite(call, Scope::Changed),
         ),
         Command::new(
             row("config|set", -4).tips(ALL_NODES).doc(
@@ -108,6 +108,9 @@ fn set(call: &mut Call<'_>) -> Outcome {
     prepared.commit();
     // What follows in the same pipeline runs under the new settings.
     call.session.settings = server.config.settings();
+    server.clients.limits.refresh(server.config.version(), &call.session.settings);
+    server.clients.weigh();
+    server.evict_clients();
     call.reply.ok();
     DONE
 }
@@ -122,9 +125,8 @@ fn act(server: &Arc<Server>, prepared: &Prepared<'_>) -> Result<(), (&'static st
             return Err(("maxclients", Veto::MaxClients(possible)));
         }
     }
-    if changes.has("tls-port") && settings.tls.port != 0 {
-        tracing::warn!("There is no TLS yet.");
-        return Err(("tls-port", Veto::Port));
+    if changes.has("activedefrag") && settings.memory.active_defrag {
+        return Err(("activedefrag", Veto::ActiveDefrag));
     }
     move_sockets(server, prepared)?;
     if changes.has("dir")
@@ -142,31 +144,66 @@ fn act(server: &Arc<Server>, prepared: &Prepared<'_>) -> Result<(), (&'static st
     Ok(())
 }
 
-/// Listens where the new settings say: /metrics and then clients, or neither.
+/// Listens where the new settings say, with the certificates they name: /metrics and then clients, or neither.
 fn move_sockets(server: &Arc<Server>, prepared: &Prepared<'_>) -> Result<(), (&'static str, Veto)> {
     let settings = prepared.settings();
-    let culprit = |port: &'static str, bind: &'static str| {
-        prepared.changes().iter().find_map(|directive| match directive.name {
-            name if name == port => Some((port, Veto::Port)),
-            name if name == bind => Some((bind, Veto::Bind)),
-            _ => None,
-        })
+    let first = |concerns: fn(&str) -> bool| {
+        let name = prepared.changes().iter().map(|directive| directive.name).find(|name| concerns(name));
+        name.map(|name| (name, if name.ends_with("bind") { Veto::Bind } else { Veto::Port }))
     };
-    let metrics = culprit("metrics-port", "metrics-bind");
+    let metrics = first(|name| matches!(name, "metrics-port" | "metrics-bind"));
     if let Some(culprit) = &metrics {
         server.metrics.serve(&settings.observe, server).map_err(|failure| {
             tracing::warn!("Failed listening: {failure}");
             culprit.clone()
         })?;
     }
-    let Some(culprit) = culprit("port", "bind") else { return Ok(()) };
-    let moved = server.listening.get().map_or(Ok(()), |listening| listening.rebind(settings));
+    let moved = move_clients(
+        server,
+        settings,
+        first(|name| name.starts_with("tls-")).map(|culprit| culprit.0),
+        first(|name| matches!(name, "port" | "bind" | "tls-port")),
+    );
     if moved.is_err() && metrics.is_some() {
         // It was there a moment ago; if it can't be again, the log says so.
         let back = server.metrics.serve(&server.config.settings().observe, server);
         back.unwrap_or_else(|failure| tracing::warn!("Failed listening: {failure}"));
     }
-    moved.map_err(|_| culprit)
+    moved
+}
+
+/// Renews TLS and moves the sockets of clients, whichever has a culprit to name if it fails.
+fn move_clients(
+    server: &Server,
+    settings: &Settings,
+    tls: Option<&'static str>,
+    sockets: Option<(&'static str, Veto)>,
+) -> Result<(), (&'static str, Veto)> {
+    let Some(listening) = server.listening.get() else { return Ok(()) };
+    let renewed = tls.map(|culprit| {
+        listening.renew_tls(settings).map_err(|why| {
+            tracing::warn!("{why}");
+            (culprit, Veto::Tls)
+        })
+    });
+    let renewed = renewed.transpose()?;
+    let Some(culprit) = sockets else { return Ok(()) };
+    listening.rebind(settings).map_err(|_| {
+        if let Some(put_back) = renewed {
+            put_back();
+        }
+        culprit
+    })
+}
+
+/// Has unused memory go back to the operating system by itself, or no longer.
+pub fn give_back_unused(enabled: bool) {
+    if let Err(error) = alloc::set_background_purging(enabled) {
+        tracing::warn!(
+            "Can't {} the allocator's background thread: {error}",
+            if enabled { "start" } else { "stop" }
+        );
+    }
 }
 
 /// Tells those who keep a copy of a setting, and the log.
@@ -175,6 +212,9 @@ fn tell(server: &Server, prepared: &Prepared<'_>) {
     aof::follow(&server.keyspace.journal, settings);
     if changes.has("loglevel") {
         server.log.set_level(settings.log.level);
+    }
+    if changes.has("jemalloc-bg-thread") {
+        give_back_unused(settings.process.jemalloc_bg_thread);
     }
     if changes.has("slowlog-max-len") {
         server.slow_log.trim(settings.observe.slowlog_max_len);
@@ -192,7 +232,11 @@ fn tell(server: &Server, prepared: &Prepared<'_>) {
     }
 }
 
-fn rewrite(call: &mut Call<'_>) -> Outcome {
+/// Writes the configuration into its file.
+///
+/// # Errors
+/// If there is none, or it can't be written.
+pub fn rewrite(call: &mut Call<'_>, scope: Scope) -> Outcome {
     let config = &call.server.config;
     let file = config.file().ok_or(ConfigError::NoFile)?;
     let existing = match fs::read(file) {
@@ -200,8 +244,8 @@ fn rewrite(call: &mut Call<'_>) -> Outcome {
         read => read,
     };
     let users: Vec<Vec<u8>> = call.server.acl.all().iter().map(|user| user.line()).collect();
-    let written = existing
-        .and_then(|existing| replace::replace(file, &config.rewrite(&existing, &users, Scope::Changed)));
+    let written =
+        existing.and_then(|existing| replace::replace(file, &config.rewrite(&existing, &users, scope)));
     if let Err(failure) = written {
         tracing::warn!("CONFIG REWRITE failed: {failure}");
         return Err(ConfigError::rewrite(&failure).into());

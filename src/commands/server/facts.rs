@@ -11,7 +11,7 @@ use crate::base::{alloc, clock, reaper};
 use crate::client::ClientFlags;
 use crate::config::Settings;
 use crate::keyspace::table::BYTES_PER_ENTRY;
-use crate::keyspace::{Counts, Lateness, view};
+use crate::keyspace::{Counts, Lateness, lru_seconds};
 use crate::observe::facts::{DatabaseFacts, Readiness};
 use crate::observe::info::{
     ClientFacts, CpuFacts, CurrentSave, Listener, LoadingFacts, MemoryFacts, PersistenceFacts,
@@ -28,12 +28,12 @@ impl Facts for Server {
         ServerFacts {
             supervised: self.identity.supervised,
             run_id: self.identity.run_id.clone(),
-            tcp_port: settings.network.port,
+            tcp_port: settings.main_port(),
             now_usec,
             started: self.identity.started_unix,
             uptime_s: self.identity.started.elapsed().as_secs(),
             hz: settings.execution.hz,
-            lru_clock: view::lru_seconds(now_usec / 1000),
+            lru_clock: lru_seconds(now_usec / 1000),
             executable: executable().to_owned(),
             config_file: self.config.file().map_or_else(String::new, |file| file.display().to_string()),
             listeners: listeners(&settings),
@@ -92,6 +92,8 @@ impl Facts for Server {
             system: machine::memory_bytes(),
             max: settings.memory.maxmemory,
             policy: settings.memory.maxmemory_policy.name(),
+            uncounted: self.uncounted_memory() as u64,
+            aof_buffer: self.keyspace.journal.backlog(),
             pending_frees: reaper::pending() as u64,
             frees: reaper::freed(),
         }
@@ -160,6 +162,8 @@ impl Facts for Server {
             writes: total(Counter::Writes),
             query_buffer_closes: total(Counter::QueryBufferDisconnections),
             output_buffer_closes: total(Counter::OutputBufferDisconnections),
+            evicted_clients: total(Counter::EvictedClients),
+            exceeded_ms: self.exceeded_ms(),
             turns: total(Counter::Turns),
             turn_usec: total(Counter::TurnNanos) / 1000,
             command_usec: self.stats.command_nanos() / 1000,
@@ -267,5 +271,10 @@ fn listeners(settings: &Settings) -> Vec<Listener> {
         addresses: vec![path.display().to_string()],
         port: 0,
     });
-    tcp.into_iter().chain(unix).collect()
+    let tls = (settings.tls.port != 0).then(|| Listener {
+        kind: "tls",
+        addresses: network.bind.clone(),
+        port: settings.tls.port,
+    });
+    [tcp, unix, tls].into_iter().flatten().collect()
 }

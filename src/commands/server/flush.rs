@@ -76,7 +76,7 @@ fn flush(call: &mut Call<'_>, databases: std::ops::Range<usize>) -> Outcome {
     call.keys.propagate_instead(call.args);
     if in_background || call.nested {
         if keys > FEW || in_background && keys > 0 {
-            reaper::bury(keys, remains);
+            reaper::bury(keys, 0, remains);
         } else {
             call.keys.effects.garbage.extend(remains.into_iter().flat_map(Remains::into_values));
         }

@@ -3,7 +3,7 @@
 pub mod aof;
 mod cluster;
 mod command;
-mod config;
+pub mod config;
 mod facts;
 pub mod flush;
 mod info;
@@ -21,7 +21,8 @@ mod tests;
 
 use super::Command;
 
-pub use self::parts::{Identity, Listening, SPARE_THREADS, Server, Shutdown, ShutdownRequest};
+pub use self::config::give_back_unused;
+pub use self::parts::{Identity, Listening, PutBack, SPARE_THREADS, Server, Shutdown, ShutdownRequest};
 
 /// The family's rows.
 pub const COMMANDS: &[Command] = &[

@@ -12,13 +12,13 @@ use tokio::sync::Notify;
 use super::aof::Aof;
 use crate::acl::{self, Users, Vocabulary};
 use crate::base::{alloc, clock};
-use crate::client::{BlockedClients, Client, Listeners, Monitors, Pause, Registry, Session};
+use crate::client::{BlockedClients, Client, Listeners, Monitors, Pause, Registry, Running, Session, Watch};
 use crate::commands::{Catalog, MISSING};
 use crate::config::{Config, LoadError, Settings};
-use crate::keyspace::Keyspace;
+use crate::keyspace::{Keyspace, Leftover};
 use crate::observe::log::Log;
 use crate::observe::metrics::MetricsServer;
-use crate::observe::{LatencyMonitor, SlowLog, Stats};
+use crate::observe::{Counter, LatencyMonitor, SlowLog, Stats};
 use crate::persist::snapshot::{Loading, Saves};
 use crate::pubsub::Broker;
 use crate::script::{Functions, Scripts};
@@ -71,8 +71,12 @@ pub struct Server {
     pub dirty: AtomicU64,
     /// Cleared by DEBUG SET-ACTIVE-EXPIRE 0.
     pub active_expire: AtomicBool,
+    /// Since when eviction hasn't kept up with `maxmemory`, in monotonic ns; 0 while it does.
+    pub exceeded_since: AtomicU64,
     /// Set by DEBUG PAUSE-CRON 1.
     pub housekeeping_paused: AtomicBool,
+    /// Set by DEBUG SET-SKIP-CHECKSUM-VALIDATION 1.
+    pub checksums_skipped: AtomicBool,
     /// Saving: what is under way, and how the last one went.
     pub saves: Saves,
     /// The append only file.
@@ -139,7 +143,9 @@ impl Server {
             shutdown: Shutdown::default(),
             dirty: AtomicU64::new(0),
             active_expire: AtomicBool::new(true),
+            exceeded_since: AtomicU64::new(0),
             housekeeping_paused: AtomicBool::new(false),
+            checksums_skipped: AtomicBool::new(false),
             saves: Saves::new(now),
             aof: Aof::default(),
             loading: Loading::default(),
@@ -154,11 +160,63 @@ impl Server {
 impl Server {
     /// Forgets a client, with all that it has registered anywhere.
     pub fn forget(&self, session: &mut Session) {
-        let watch = session.end_watch();
-        self.keyspace.unwatch(&watch.keys, &watch.flag);
+        self.unwatch(session);
         session.end_tracking(&self.listeners, &self.keyspace);
         session.end_monitoring(&self.monitors);
         self.clients.remove(session.client.id);
+    }
+
+    /// Forgets what a client watches.
+    pub fn unwatch(&self, session: &mut Session) {
+        let Watch { keys, flag } = session.end_watch();
+        if !keys.is_empty() {
+            self.keyspace.take_back(Leftover::Watched(keys, flag));
+        }
+    }
+
+    /// Ends the largest clients if all together take more than `maxmemory-clients`.
+    #[inline]
+    pub fn evict_clients(&self) {
+        for client in self.clients.evict() {
+            self.stats.add(Counter::EvictedClients, 1);
+            let line = client.describe(self.command_name(&client), Running::default());
+            tracing::info!("Evicting client: {line}");
+        }
+    }
+
+    /// Bytes that count for `maxmemory`.
+    #[inline]
+    pub fn counted_memory(&self) -> usize {
+        alloc::used().saturating_sub(self.uncounted_memory())
+    }
+
+    /// Bytes that don't: what waits to be written to the AOF. Evicting for that would only make more wait.
+    #[inline]
+    pub fn uncounted_memory(&self) -> usize {
+        self.keyspace.journal.backlog() as usize
+    }
+
+    /// Notes whether eviction lags behind `maxmemory`.
+    pub fn note_exceeded(&self, exceeded: bool) {
+        let now = clock::monotonic_ns();
+        if exceeded {
+            // The first who notices it wins.
+            let _ = self.exceeded_since.compare_exchange(0, now, Ordering::Relaxed, Ordering::Relaxed);
+        } else if self.exceeded_since.load(Ordering::Relaxed) != 0 {
+            let since = self.exceeded_since.swap(0, Ordering::Relaxed);
+            if since != 0 {
+                self.stats.add(Counter::ExceededNanos, now.saturating_sub(since));
+            }
+        }
+    }
+
+    /// For how many ms eviction has lagged behind `maxmemory`: all times together, and this time.
+    pub fn exceeded_ms(&self) -> (u64, u64) {
+        let current = match self.exceeded_since.load(Ordering::Relaxed) {
+            0 => 0,
+            since => clock::monotonic_ns().saturating_sub(since) / 1_000_000,
+        };
+        (self.stats.total(Counter::ExceededNanos) / 1_000_000 + current, current)
     }
 
     /// The full name of the last command that a client ran.
@@ -203,7 +261,17 @@ pub trait Listening: Send + Sync {
     /// # Errors
     /// Where it can't listen; then it listens where it did before.
     fn rebind(&self, settings: &Settings) -> io::Result<()>;
+
+    /// Reads the certificates and all else that TLS needs; new connections use it. With no `tls-port` it reads
+    /// nothing.
+    ///
+    /// # Errors
+    /// What can't be used; then everything is as before.
+    fn renew_tls(&self, settings: &Settings) -> Result<PutBack, String>;
 }
+
+/// Puts in force again what was before.
+pub type PutBack = Box<dyn FnOnce() + Send>;
 
 /// What whoever asks the process to stop says about it.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]

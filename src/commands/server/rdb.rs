@@ -269,7 +269,7 @@ pub fn load_options(server: &Server) -> LoadOptions {
     let settings = server.config.settings();
     LoadOptions {
         limits: limits(server, &settings),
-        checksum: settings.snapshots.checksum,
+        checksum: settings.snapshots.checksum && !server.checksums_skipped.load(Ordering::Relaxed),
         clock: Clock::under(&settings, unix_ms()),
         keeps_expired: false,
         replaces: false,

@@ -75,13 +75,10 @@ fn sadd(call: &mut Call<'_>) -> Outcome {
     let (key, members) = (call.args[1], &call.args[2..]);
     let limits = limits(call);
     let mut set = call.keys.write_or_new::<Set>(key)?;
-    set.prepare(members[0], members.len(), &limits);
-    let added = members.iter().filter(|member| set.insert(member, &limits)).count();
-    drop(set);
-    if added > 0 {
-        call.keys.changed(key, EventClasses::SET, "sadd");
-        call.keys.effects.dirty += added as u64 - 1;
-    }
+    let content = &mut *set;
+    content.prepare(members[0], members.len(), &limits);
+    let added = members.iter().filter(|member| content.insert(member, &limits)).count();
+    set.changed(key, EventClasses::SET, "sadd", added);
     call.reply.int(added as i64);
     DONE
 }
@@ -92,13 +89,10 @@ fn srem(call: &mut Call<'_>) -> Outcome {
         call.reply.int(0);
         return DONE;
     };
-    let removed = members.iter().filter(|member| set.remove(member)).count();
-    let emptied = set.is_empty();
-    drop(set);
-    if removed > 0 {
-        call.keys.changed(key, EventClasses::SET, "srem");
-        call.keys.effects.dirty += removed as u64 - 1;
-    }
+    let content = &mut *set;
+    let removed = members.iter().filter(|member| content.remove(member)).count();
+    let emptied = content.is_empty();
+    set.changed(key, EventClasses::SET, "srem", removed);
     if emptied {
         call.keys.event(key, EventClasses::GENERIC, "del");
     }

@@ -8,7 +8,7 @@ use crate::resp::{Protocol, Reply};
 use crate::types::set::{Set, SetLimits};
 
 use super::super::call::write_item;
-use super::super::sample::{QUICK, Sample};
+use super::super::sample::{Bounds, QUICK, Sample};
 use super::super::store::{Combination, Sources, combine};
 use super::super::{Call, Command, DONE, Next, Outcome};
 use super::{GROUP, limits, row, write_members};
@@ -219,7 +219,7 @@ fn srandmember(call: &mut Call<'_>) -> Outcome {
 
 fn sample(call: &mut Call<'_>, key: &[u8]) -> Outcome {
     let sample = Sample::new(args::int_in(call.args[2], -i64::MAX, i64::MAX)?);
-    let limit = call.settings().clients.proto_max_bulk_len as u64;
+    let bounds = Bounds::of(call);
     let may_put_off = call.may_put_off();
     let Some(set) = call.keys.read::<Set>(key)? else {
         call.reply.array(0);
@@ -229,21 +229,21 @@ fn sample(call: &mut Call<'_>, key: &[u8]) -> Outcome {
         let set = set.to_owned();
         return Ok(Next::Later(Box::new(move |reply| {
             let from = reply.len();
-            if let Err(refusal) = write_sample(reply, &set, sample, limit) {
+            if let Err(refusal) = write_sample(reply, &set, sample, &bounds) {
                 reply.truncate(from);
                 reply.error(refusal.text());
             }
         })));
     }
-    write_sample(call.reply, &set, sample, limit)?;
+    write_sample(call.reply, &set, sample, &bounds)?;
     DONE
 }
 
-fn write_sample(reply: &mut Reply, set: &Set, sample: Sample, limit: u64) -> Result<(), Error> {
+fn write_sample(reply: &mut Reply, set: &Set, sample: Sample, bounds: &Bounds) -> Result<(), Error> {
     let count = sample.of(set.len());
     reply.array(count);
     if sample.repeats() {
-        return sample.draw(reply, limit, |reply, count| {
+        return sample.draw(reply, bounds, |reply, count| {
             set.sample_with_repeats(count, |member| write_item(reply, member));
         });
     }

@@ -188,9 +188,8 @@ fn xadd(call: &mut Call<'_>) -> Outcome {
     })?;
     let trimmed = options.trim(&limits).map_or(0, |trim| log.trim(&trim));
     let threshold = options.exact_threshold(log);
-    drop(stream);
+    stream.changed(key, EventClasses::STREAM, "xadd", 1);
     write_id(call.reply, id);
-    call.keys.changed(key, EventClasses::STREAM, "xadd");
     if trimmed > 0 {
         call.keys.event(key, EventClasses::STREAM, "xtrim");
     }

@@ -185,7 +185,7 @@ fn destroy(call: &mut Call<'_>) -> Outcome {
     call.reply.int(group.is_some().into());
     if let Some(group) = group {
         if group.is_large() {
-            reaper::bury(1, group);
+            reaper::bury(1, 0, group);
         }
         group_changed(call, key, "xgroup-destroy");
         // Whoever is blocked on the group learns that it is gone.

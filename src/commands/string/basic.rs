@@ -217,8 +217,7 @@ fn set_key_flags(args: &[&[u8]]) -> KeyFlags {
 /// Sets a string and says so.
 #[inline]
 fn store(call: &mut Call<'_>, key: &[u8], value: &[u8], expiry: Expiry) {
-    call.keys.set_string(key, value, expiry);
-    call.keys.changed(key, EventClasses::STRING, "set");
+    call.keys.store_string(key, value, expiry, "set");
     if matches!(expiry, Expiry::At(_)) {
         call.keys.event(key, EventClasses::GENERIC, "expire");
     }

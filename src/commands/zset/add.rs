@@ -55,7 +55,8 @@ fn zadd(call: &mut Call<'_>) -> Outcome {
 /// Takes the options in front of the scores; the second result tells whether changed scores count as well.
 fn options(args: &mut Args<'_>) -> (AddFlags, bool) {
     let (mut flags, mut count_changed) = (AddFlags::default(), false);
-    loop {
+    // No option begins like a number.
+    while args.peek().is_some_and(|word| word.first().is_some_and(u8::is_ascii_alphabetic)) {
         let option = [
             ("NX", &mut flags.nx),
             ("XX", &mut flags.xx),
@@ -65,10 +66,11 @@ fn options(args: &mut Args<'_>) -> (AddFlags, bool) {
             ("LT", &mut flags.lt),
         ];
         let Some((_, set)) = option.into_iter().find(|(word, _)| args.word(word)) else {
-            return (flags, count_changed);
+            break;
         };
         *set = true;
     }
+    (flags, count_changed)
 }
 
 /// Members with their scores, read from a request.
@@ -99,11 +101,12 @@ pub(in super::super) fn add_scored(
         }
         return DONE;
     }
-    zset.prepare(pairs.first().map_or(0, |(_, member)| member.len()), pairs.len(), &limits);
+    let content = &mut *zset;
+    content.prepare(pairs.first().map_or(0, |(_, member)| member.len()), pairs.len(), &limits);
     let (mut added, mut updated, mut score) = (0, 0, None);
     let mut not_a_number = false;
     for &(given, member) in pairs {
-        match zset.add(member, given, flags, &limits) {
+        match content.add(member, given, flags, &limits) {
             Ok(AddOutcome::Added(now)) => (added, score) = (added + 1, Some(now)),
             Ok(AddOutcome::Updated(now)) => (updated, score) = (updated + 1, Some(now)),
             Ok(AddOutcome::Unchanged(now)) => score = Some(now),
@@ -114,11 +117,7 @@ pub(in super::super) fn add_scored(
             }
         }
     }
-    drop(zset);
-    if added + updated > 0 {
-        call.keys.changed(key, EventClasses::ZSET, if flags.incr { "zincr" } else { "zadd" });
-        call.keys.effects.dirty += added + updated - 1;
-    }
+    zset.changed(key, EventClasses::ZSET, if flags.incr { "zincr" } else { "zadd" }, added + updated);
     if not_a_number {
         return Err(error::SCORE_NAN);
     }

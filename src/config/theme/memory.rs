@@ -36,7 +36,11 @@ pub(in crate::config) const ROWS: &[Directive] = &[
     yes_no("lazyfree-lazy-server-del", false, "Free overwritten values in the background."),
     yes_no("lazyfree-lazy-user-del", false, "Make DEL the same as UNLINK."),
     yes_no("lazyfree-lazy-user-flush", false, "Make FLUSHALL, FLUSHDB and SCRIPT FLUSH ASYNC unless told."),
-    yes_no("activedefrag", false, DEFRAG).kept(),
+    yes_no(
+        "activedefrag",
+        false,
+        "CONFIG SET refuses yes: the allocator avoids fragmentation by its size classes.",
+    ),
     size("active-defrag-ignore-bytes", 100 << 20, (1, i64::MAX.cast_unsigned()), DEFRAG).kept(),
     integer("active-defrag-threshold-lower", 10, (0, 1000), Percent, DEFRAG).kept(),
     integer("active-defrag-threshold-upper", 100, (0, 1000), Percent, DEFRAG).kept(),
@@ -56,6 +60,8 @@ pub struct Memory {
     pub maxmemory_samples: u32,
     /// 0 to 100: how long one command may evict.
     pub eviction_tenacity: u32,
+    /// Asked for, though there is none: CONFIG SET refuses it, and the log says so at the start.
+    pub active_defrag: bool,
     /// How slowly the access counter grows.
     pub lfu_log_factor: u32,
     /// Minutes per step of decay; 0 for none.
@@ -79,6 +85,7 @@ impl Memory {
             maxmemory_policy: EvictionPolicy::from_code(values.code("maxmemory-policy")),
             maxmemory_samples: values.integer("maxmemory-samples"),
             eviction_tenacity: values.integer("maxmemory-eviction-tenacity"),
+            active_defrag: values.yes("activedefrag"),
             lfu_log_factor: values.integer("lfu-log-factor"),
             lfu_decay_minutes: values.integer("lfu-decay-time"),
             lazyfree_eviction: values.yes("lazyfree-lazy-eviction"),

@@ -63,7 +63,7 @@ pub(in crate::config) const ROWS: &[Directive] = &[
         .immutable()
         .kept(),
     text("ignore-warnings", "", "The warnings it silences don't exist.").kept(),
-    yes_no("jemalloc-bg-thread", true, "Freed memory goes back to the system by itself.").kept(),
+    yes_no("jemalloc-bg-thread", true, "Give freed memory back to the system by itself."),
 ];
 
 /// Start, stop and surroundings.
@@ -79,6 +79,8 @@ pub struct Process {
     pub pidfile: Option<PathBuf>,
     /// Number of logical databases, at least 1 and up to 2^31 - 1.
     pub databases: u32,
+    /// Whether freed memory goes back to the system by itself.
+    pub jemalloc_bg_thread: bool,
     /// Seconds to wait for replicas at shutdown.
     pub shutdown_timeout_s: u32,
     /// What SIGINT asks for.
@@ -95,6 +97,7 @@ impl Process {
             always_show_logo: values.yes("always-show-logo"),
             pidfile: values.path("pidfile"),
             databases: values.integer("databases"),
+            jemalloc_bg_thread: values.yes("jemalloc-bg-thread"),
             shutdown_timeout_s: values.integer("shutdown-timeout"),
             shutdown_on_sigint: ShutdownFlags::from_bits(values.code("shutdown-on-sigint")),
             shutdown_on_sigterm: ShutdownFlags::from_bits(values.code("shutdown-on-sigterm")),

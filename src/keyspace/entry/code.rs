@@ -66,6 +66,7 @@ pub(super) enum Shape {
 }
 
 impl Code {
+    #[inline]
     pub(super) fn shape(self) -> Shape {
         match self {
             Code::StrInline
@@ -87,6 +88,7 @@ impl Code {
         }
     }
 
+    #[inline]
     pub(super) fn type_of(self) -> Type {
         match self {
             Code::StrInline | Code::StrInlineRaw | Code::StrInt24 | Code::StrInt64 | Code::StrHeap => {
@@ -125,6 +127,7 @@ impl Code {
         }
     }
 
+    #[inline]
     pub(super) fn large(kind: Type) -> Code {
         match kind {
             Type::List => Code::ListLarge,

@@ -37,6 +37,7 @@ pub use self::read::EntryRef;
 use self::code::{Code, Shape};
 use self::payload::Payload;
 use super::value::{Stored, Str, Type, Value};
+use crate::base::num::parse_i64;
 use crate::base::size_class::size_class;
 
 /// The longest string or packed collection kept inline, in bytes.
@@ -236,6 +237,12 @@ impl Entry {
     /// Replaces the value by a string in its most compact form; key, deadline and clock stay.
     #[inline]
     pub fn set_string(&mut self, bytes: &[u8]) {
+        if self.as_ref().code() == Code::StrInline {
+            let (at, len) = self.as_ref().inline_span();
+            if len == bytes.len() && parse_i64(bytes).is_none() {
+                return self.slice_mut(at, len).copy_from_slice(bytes);
+            }
+        }
         self.release();
         self.set_payload(&Payload::string(bytes));
     }

@@ -175,12 +175,14 @@ impl<'a> EntryRef<'a> {
         i64::from(i32::from_le_bytes([0, a, b, c]) >> 8)
     }
 
+    #[inline]
     pub(super) fn pointer(self) -> NonNull<u8> {
         let address = usize::from_le_bytes(self.array(self.payload_at()));
         NonNull::new(std::ptr::with_exposed_provenance_mut(address)).expect("payload pointers are never null")
     }
 
     /// Where the collection of a large form lies; none for other types and forms.
+    #[inline]
     pub(in crate::keyspace) fn large<T: Stored>(self) -> Option<NonNull<T>> {
         (self.code() == Code::large(T::TYPE)).then(|| self.pointer().cast())
     }

@@ -40,6 +40,10 @@ pub struct MemoryFacts {
     pub max: u64,
     /// `maxmemory-policy`.
     pub policy: &'static str,
+    /// What `maxmemory` doesn't count.
+    pub uncounted: u64,
+    /// In use for what waits to be written to the AOF.
+    pub aof_buffer: u64,
     /// Values that wait to be freed, a count.
     pub pending_frees: u64,
     /// Values freed in the background, a count.
@@ -49,7 +53,7 @@ pub struct MemoryFacts {
 impl MemoryFacts {
     /// What is not data.
     pub fn overhead(&self) -> u64 {
-        self.startup + self.clients + self.tables + self.script_texts + self.function_texts
+        self.startup + self.clients + self.tables + self.aof_buffer + self.script_texts + self.function_texts
     }
 
     /// What is.
@@ -143,13 +147,14 @@ pub const ROWS: &[Row<MemoryFacts>] = &[
         .gauge("mem_fragmentation_ratio"),
     row("mem_fragmentation_bytes", |facts| difference(facts.resident, facts.used))
         .gauge("mem_fragmentation_bytes"),
-    row("mem_not_counted_for_evict", zero).gauge("mem_not_counted_for_eviction_bytes"),
+    row("mem_not_counted_for_evict", |facts| Value::Count(facts.uncounted))
+        .gauge("mem_not_counted_for_eviction_bytes"),
     row("mem_replication_backlog", zero).gauge("mem_replication_backlog_bytes"),
     row("mem_total_replication_buffers", zero).gauge("mem_total_replication_buffers_bytes"),
     row("mem_clients_slaves", zero).gauge("mem_clients_slaves"),
     row("mem_clients_normal", |facts| Value::Count(facts.clients)).gauge("mem_clients_normal"),
     row("mem_cluster_links", zero).gauge("mem_cluster_links_bytes"),
-    row("mem_aof_buffer", zero).gauge("mem_aof_buffer_bytes"),
+    row("mem_aof_buffer", |facts| Value::Count(facts.aof_buffer)).gauge("mem_aof_buffer_bytes"),
     row("mem_allocator", |_| Value::Text(format!("jemalloc-{}", alloc::version()).into())),
     // Tables grow segment by segment: there is never a second one.
     row("mem_overhead_db_hashtable_rehashing", zero).gauge("mem_overhead_db_hashtable_rehashing_bytes"),

@@ -57,6 +57,10 @@ pub struct StatsFacts {
     pub writes: u64,
     /// Connections closed because of `client-query-buffer-limit`.
     pub query_buffer_closes: u64,
+    /// Connections closed because of `maxmemory-clients`.
+    pub evicted_clients: u64,
+    /// ms for which more memory was in use than `maxmemory` allows, all times together and this time.
+    pub exceeded_ms: (u64, u64),
     /// Connections closed because of `client-output-buffer-limit`.
     pub output_buffer_closes: u64,
     /// Turns: batches of commands that connections ran.
@@ -125,10 +129,12 @@ pub const ROWS: &[Row<StatsFacts>] = &[
     row("expire_cycle_cpu_milliseconds", |facts| Value::Count(facts.expire_usec / 1000))
         .counter("expire_cycle_cpu_time_ms_total"),
     row("evicted_keys", |facts| Value::Count(facts.evicted)).counter("evicted_keys_total"),
-    row("evicted_clients", zero).counter("evicted_clients_total"),
+    row("evicted_clients", |facts| Value::Count(facts.evicted_clients)).counter("evicted_clients_total"),
     row("evicted_scripts", |facts| Value::Count(facts.evicted_scripts)).counter("evicted_scripts_total"),
-    row("total_eviction_exceeded_time", zero).counter("eviction_exceeded_time_ms_total"),
-    row("current_eviction_exceeded_time", zero).gauge("current_eviction_exceeded_time_ms"),
+    row("total_eviction_exceeded_time", |facts| Value::Count(facts.exceeded_ms.0))
+        .counter("eviction_exceeded_time_ms_total"),
+    row("current_eviction_exceeded_time", |facts| Value::Count(facts.exceeded_ms.1))
+        .gauge("current_eviction_exceeded_time_ms"),
     row("keyspace_hits", |facts| Value::Count(facts.hits)).counter("keyspace_hits_total"),
     row("keyspace_misses", |facts| Value::Count(facts.misses)).counter("keyspace_misses_total"),
     row("pubsub_channels", |facts| Value::Count(facts.channels)).gauge("pubsub_channels"),

@@ -25,7 +25,8 @@ pub fn text(facts: &dyn Facts) -> String {
     for (name, help, value) in PLAIN {
         families.push(redis(name, help, MetricType::GAUGE, vec![gauge(&[], value(facts))]));
     }
-    families.extend(FAMILIES.iter().map(|(name, help, kind, samples)| redis(name, help, *kind, samples(facts))));
+    families
+        .extend(FAMILIES.iter().map(|(name, help, kind, samples)| redis(name, help, *kind, samples(facts))));
     families.extend(commands(facts));
     families.extend(own::families(facts));
     // A family without samples isn't told at all.
@@ -196,7 +197,8 @@ fn commands(facts: &dyn Facts) -> Vec<MetricFamily> {
         .iter()
         .map(|(cmd, histogram)| {
             let labels = [("cmd", *cmd)];
-            let sum = totals.iter().find(|(name, _)| name == cmd).map_or(0.0, |(_, totals)| totals.usec as f64);
+            let sum =
+                totals.iter().find(|(name, _)| name == cmd).map_or(0.0, |(_, totals)| totals.usec as f64);
             let quantiles = percents.iter().map(|&percent| (percent, info::usec_at(histogram, percent)));
             // All buckets, also those that add nothing: only so can the commands be added up.
             let buckets = info::distribution(histogram);

@@ -32,15 +32,16 @@ pub fn dump(value: &Value, compress: bool) -> Vec<u8> {
     payload
 }
 
-/// Reads a payload of [`dump`] or of Redis.
+/// Reads a payload of [`dump`] or of Redis; `checksum` says whether its own has to be right.
 ///
 /// # Errors
 /// If it is damaged or has anything behind the value.
-pub fn restore(payload: &[u8], limits: &Limits) -> Result<Value, RestoreError> {
+pub fn restore(payload: &[u8], limits: &Limits, checksum: bool) -> Result<Value, RestoreError> {
     let (body, footer) = payload.split_last_chunk::<FOOTER>().ok_or(RestoreError::Footer)?;
-    let [low, high, checksum @ ..] = *footer;
+    let [low, high, stored @ ..] = *footer;
     let summed = &payload[..body.len() + 2];
-    if u16::from_le_bytes([low, high]) > VERSION || crc64(0, summed) != u64::from_le_bytes(checksum) {
+    let is_wrong = || crc64(0, summed) != u64::from_le_bytes(stored);
+    if u16::from_le_bytes([low, high]) > VERSION || checksum && is_wrong() {
         return Err(RestoreError::Footer);
     }
     read(body, limits).map_err(RestoreError::Data)

@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use crate::keyspace::view::lru_seconds;
+use crate::keyspace::lru_seconds;
 use crate::keyspace::{Frozen, Lfu, Size};
 use crate::persist::rdb::{Options, Writer};
 

@@ -61,7 +61,7 @@ impl Chunk {
     #[inline]
     pub fn limit_slack(&mut self) {
         if let Chunk::Packed(listpack) = self
-            && listpack.allocated() > 2 * size_class(listpack.byte_len())
+            && listpack.has_slack()
         {
             listpack.shrink_to_fit();
         }

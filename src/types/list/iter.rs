@@ -26,10 +26,48 @@ impl<'a> Range<'a> {
         Range { list, front, back, ahead: nothing.clone(), behind: nothing }
     }
 
+    /// Visits the elements still to come, until `visit` returns false: what `next` does, chunk by chunk.
+    #[inline]
+    pub fn visit_while(&mut self, mut visit: impl FnMut(Item<'a>) -> bool) {
+        while self.front < self.back {
+            let left = self.back - self.front;
+            let (visited, goes_on) = match &mut self.ahead {
+                ChunkIter::Packed(items) => visit_some(items, left, &mut visit),
+                ChunkIter::Plain(element) => {
+                    visit_some(&mut element.take().map(Item::Bytes).into_iter(), left, &mut visit)
+                }
+            };
+            self.front += visited;
+            if !goes_on {
+                return;
+            }
+            if visited < left {
+                let Some((chunk, start)) = self.list.chunk_at(self.front) else { return };
+                self.ahead = chunk.iter_from(self.front - start);
+            }
+        }
+    }
+
     /// Indexes of the elements still to come.
     pub fn indexes(&self) -> std::ops::Range<usize> {
         self.front..self.back
     }
+}
+
+/// Visits up to `most` items until `visit` returns false; tells how many it visited, and whether it is to go on.
+#[inline]
+fn visit_some<'a>(
+    items: &mut impl Iterator<Item = Item<'a>>,
+    most: usize,
+    visit: &mut impl FnMut(Item<'a>) -> bool,
+) -> (usize, bool) {
+    for visited in 0..most {
+        let Some(item) = items.next() else { return (visited, true) };
+        if !visit(item) {
+            return (visited + 1, false);
+        }
+    }
+    (most, true)
 }
 
 impl<'a> Iterator for Range<'a> {

@@ -360,15 +360,15 @@ impl List {
             Form::Packed(listpack) => return pop_listpack(listpack, end, see),
             Form::Quick(quick) => quick,
         };
-        let last = quick.rope.len().checked_sub(1)?;
-        quick.rope.edit(if end == End::Head { 0 } else { last }, |chunk| match chunk {
+        quick.rope.edit_end(end, |chunk| match chunk {
+            Chunk::Packed(listpack) if end == End::Head => listpack.pop_front(see),
             Chunk::Packed(listpack) => pop_listpack(listpack, end, see),
             Chunk::Plain(element) => {
                 let seen = see(Item::Bytes(element));
                 *chunk = Chunk::empty();
                 Some(seen)
             }
-        })
+        })?
     }
 
     fn cut(&mut self, range: std::ops::Range<usize>) {

@@ -4,7 +4,6 @@
 //! listpack again when a single chunk is left. So that this happens at the same command as in Redis, chunks
 //! are filled, split and merged by the rules of its quicklist.
 
-use std::iter::Peekable;
 use std::ops::Range;
 
 use super::chunk::{Chunk, ChunkRef, Needle};
@@ -33,39 +32,26 @@ impl Quicklist {
 
     /// Adds elements one by one at `end`.
     pub fn push<'v>(&mut self, end: End, values: impl Iterator<Item = &'v [u8]>, packed_threshold: usize) {
-        let mut values = values.peekable();
-        while let Some(&value) = values.peek() {
-            if self.fill.is_oversized(value, packed_threshold) {
-                self.rope.insert(self.border(end), Chunk::Plain(value.into()));
-                values.next();
-                continue;
-            }
-            if !self.fill_end(end, &mut values, packed_threshold) {
-                self.rope.insert(self.border(end), Chunk::of(value));
-                values.next();
+        for value in values {
+            let oversized = self.fill.is_oversized(value, packed_threshold);
+            if oversized || !self.fill_end(end, value) {
+                self.rope.insert(self.border(end), new_chunk(value, oversized));
             }
         }
     }
 
-    /// Adds as many of `values` as the chunk at `end` takes; tells whether it took any.
-    fn fill_end<'v>(
-        &mut self,
-        end: End,
-        values: &mut Peekable<impl Iterator<Item = &'v [u8]>>,
-        packed_threshold: usize,
-    ) -> bool {
+    /// Adds `value` to the chunk at `end`, if that takes it.
+    #[inline]
+    fn fill_end(&mut self, end: End, value: &[u8]) -> bool {
         let fill = self.fill;
-        let Some(last) = self.rope.len().checked_sub(1) else { return false };
-        self.rope.edit(if end == End::Head { 0 } else { last }, |chunk| {
-            let mut took = false;
-            while let Some(value) = values.next_if(|value| {
-                admits(fill, chunk.view(), value) && !fill.is_oversized(value, packed_threshold)
-            }) {
+        let took = self.rope.edit_end(end, |chunk| {
+            let admitted = admits(fill, chunk.view(), value);
+            if admitted {
                 push_into(chunk, end, value);
-                took = true;
             }
-            took
-        })
+            admitted
+        });
+        took.unwrap_or(false)
     }
 
     fn border(&self, end: End) -> usize {
@@ -258,7 +244,7 @@ fn new_chunk(value: &[u8], oversized: bool) -> Chunk {
 fn push_into(chunk: &mut Chunk, end: End, value: &[u8]) {
     if let Chunk::Packed(listpack) = chunk {
         match end {
-            End::Head => listpack.push_front(value),
+            End::Head => listpack.push_front_near(value),
             End::Tail => listpack.push_back(value),
         }
     }

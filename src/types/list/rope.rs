@@ -26,6 +26,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
+use super::End;
 use super::chunk::Chunk;
 
 /// The most children of a node.
@@ -131,6 +132,21 @@ impl Rope {
         result
     }
 
+    /// Changes the chunk at an end, if there is one. If no element remains, the chunk goes.
+    #[inline]
+    pub fn edit_end<R>(&mut self, end: End, change: impl FnOnce(&mut Chunk) -> R) -> Option<R> {
+        if self.len == 0 {
+            return None;
+        }
+        let (result, len) = Arc::make_mut(&mut self.root).edit_end(end, self.len, change);
+        let shrank = len < self.len;
+        self.len = len;
+        if shrank {
+            self.lower();
+        }
+        Some(result)
+    }
+
     /// Puts a chunk at the boundary `at`.
     pub fn insert(&mut self, at: usize, chunk: Chunk) {
         let slot = Slot { count: chunk.len(), child: Arc::new(chunk) };
@@ -191,28 +207,22 @@ impl Node {
         match self {
             Node::Leaf(slots) => {
                 let (at, _) = find(slots, index, total);
-                let slot = &mut slots[at];
-                let chunk = Arc::make_mut(&mut slot.child);
-                let result = change(chunk);
-                chunk.limit_slack();
-                let count = chunk.len();
-                let total = total - slot.count + count;
-                slot.count = count;
-                if count == 0 {
-                    slots.remove(at);
-                }
-                (result, total)
+                edit_slot(slots, at, total, change)
             }
             Node::Inner(slots) => {
                 let (at, before) = find(slots, index, total);
-                let slot = &mut slots[at];
-                let (result, count) = Arc::make_mut(&mut slot.child).edit(index - before, slot.count, change);
-                let total_after = total - slot.count + count;
-                slot.count = count;
-                if total_after < total {
-                    mend(slots, at);
-                }
-                (result, total_after)
+                edit_below(slots, at, total, |child, count| child.edit(index - before, count, change))
+            }
+        }
+    }
+
+    /// The same for the chunk at an end: straight down the edge.
+    fn edit_end<R>(&mut self, end: End, total: usize, change: impl FnOnce(&mut Chunk) -> R) -> (R, usize) {
+        let at = if end == End::Head { 0 } else { self.len() - 1 };
+        match self {
+            Node::Leaf(slots) => edit_slot(slots, at, total, change),
+            Node::Inner(slots) => {
+                edit_below(slots, at, total, |child, count| child.edit_end(end, count, change))
             }
         }
     }
@@ -252,6 +262,46 @@ impl Node {
             }
         }
     }
+}
+
+/// Changes the chunk `at` of a leaf of `total` elements; returns the number of elements then in the leaf.
+#[inline]
+fn edit_slot<R>(
+    slots: &mut Vec<Slot<Chunk>>,
+    at: usize,
+    total: usize,
+    change: impl FnOnce(&mut Chunk) -> R,
+) -> (R, usize) {
+    let slot = &mut slots[at];
+    let chunk = Arc::make_mut(&mut slot.child);
+    let result = change(chunk);
+    chunk.limit_slack();
+    let count = chunk.len();
+    let total = total - slot.count + count;
+    slot.count = count;
+    if count == 0 {
+        slots.remove(at);
+    }
+    (result, total)
+}
+
+/// Lets `edit` change something below the child `at` of a node of `total` elements; it gets the child's number
+/// of elements and returns the new one. Returns the number of elements then below the node.
+#[inline]
+fn edit_below<R>(
+    slots: &mut Vec<Slot<Node>>,
+    at: usize,
+    total: usize,
+    edit: impl FnOnce(&mut Node, usize) -> (R, usize),
+) -> (R, usize) {
+    let slot = &mut slots[at];
+    let (result, count) = edit(Arc::make_mut(&mut slot.child), slot.count);
+    let total_after = total - slot.count + count;
+    slot.count = count;
+    if total_after < total {
+        mend(slots, at);
+    }
+    (result, total_after)
 }
 
 /// What can lose some of its elements, but not all.

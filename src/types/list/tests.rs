@@ -155,6 +155,19 @@ fn ranges_are_clamped() {
             let got: Vec<_> = range(start, stop);
             assert_eq!((got, list.range(start, stop).len()), (wanted.clone(), wanted.len()));
         }
+        let mut some = list.range(1, -1);
+        let mut visited = Vec::new();
+        some.visit_while(|item| {
+            visited.push(item);
+            visited.len() < 5
+        });
+        assert_eq!((visited, some.indexes()), ((1..6).map(Item::Int).collect(), 6..10));
+        let mut visited = Vec::new();
+        some.visit_while(|item| {
+            visited.push(item);
+            true
+        });
+        assert_eq!((visited, some.next()), ((6..10).map(Item::Int).collect(), None));
         let mut both = list.range(2, 7);
         assert_eq!((both.next(), both.next_back(), both.len()), (Some(Item::Int(2)), Some(Item::Int(7)), 4));
         assert!(both.eq((3..7).map(Item::Int)));

@@ -23,7 +23,15 @@
 //! without decoding. Redis writes the same but accepts longer encodings from elsewhere;
 //! [`Listpack::from_foreign`] rewrites those on their way in.
 //!
-//! Memory: the buffer grows to the allocator's size classes and so never holds more than the bytes need.
+//! Memory: the buffer grows to the allocator's size classes and so never holds more than the bytes need. What a
+//! class leaves free lies behind the bytes, or in front of them once elements come and go there:
+//!
+//! ```text
+//! buffer   | gap | size | count | entry | ... | 0xFF | free |
+//! ```
+//!
+//! [`push_front_near`](Listpack::push_front_near) and [`pop_front`](Listpack::pop_front) move the six bytes of the
+//! header instead of all entries; whoever wants the bytes as a buffer of their own closes the gap.
 
 mod entry;
 mod view;
@@ -45,9 +53,11 @@ const UNKNOWN_COUNT: u16 = u16::MAX;
 /// An owned listpack.
 ///
 /// Positions ([`Pos`]) come from [`as_ref`](Self::as_ref) and stay good until an element before them changes.
-#[derive(Clone, PartialEq, Eq)]
 pub struct Listpack {
-    bytes: Vec<u8>,
+    /// The gap, and then the bytes up to the buffer's end.
+    buffer: Vec<u8>,
+    /// Length of the gap.
+    gap: usize,
 }
 
 impl Listpack {
@@ -63,21 +73,21 @@ impl Listpack {
     pub fn with_capacity(bytes: usize) -> Self {
         let mut buffer = Vec::with_capacity(size_class(bytes.max(HEADER + 1)));
         buffer.extend_from_slice(&[(HEADER + 1) as u8, 0, 0, 0, 0, 0, END]);
-        Listpack { bytes: buffer }
+        Listpack { buffer, gap: 0 }
     }
 
     /// Takes bytes that are known to be a listpack in canonical encoding. Copies nothing.
     #[inline]
     pub fn from_vec(bytes: Vec<u8>) -> Self {
         debug_assert!(view::frame_is_sound(&bytes));
-        Listpack { bytes }
+        Listpack { buffer: bytes, gap: 0 }
     }
 
     /// Takes foreign bytes after a check of every entry; elements in longer encodings than need be are
     /// encoded anew.
     pub fn from_foreign(bytes: Vec<u8>) -> Result<Self, ListpackError> {
         let canonical = view::check(&bytes)?;
-        let foreign = Listpack { bytes };
+        let foreign = Listpack { buffer: bytes, gap: 0 };
         if canonical {
             return Ok(foreign);
         }
@@ -90,20 +100,21 @@ impl Listpack {
 
     /// The bytes, as they stand in an RDB file.
     #[inline]
-    pub fn into_vec(self) -> Vec<u8> {
-        self.bytes
+    pub fn into_vec(mut self) -> Vec<u8> {
+        self.move_to(0);
+        self.buffer
     }
 
     /// The view through which it is read.
     #[inline]
     pub fn as_ref(&self) -> ListpackRef<'_> {
-        ListpackRef::from_bytes(&self.bytes)
+        ListpackRef::from_bytes(self.bytes())
     }
 
     /// Length of the bytes.
     #[inline]
     pub fn byte_len(&self) -> usize {
-        self.bytes.len()
+        self.buffer.len() - self.gap
     }
 
     /// Number of elements; see [`ListpackRef::len`].
@@ -127,19 +138,19 @@ impl Listpack {
     /// Bytes that the buffer occupies in the allocator.
     #[inline]
     pub fn allocated(&self) -> usize {
-        size_class(self.bytes.capacity())
+        size_class(self.buffer.capacity())
     }
 
     /// Whether `bytes` more bytes of entries ([`encoded_len`]) keep it below [`MAX_BYTES`](Self::MAX_BYTES).
     #[inline]
     pub fn has_room_for(&self, bytes: usize) -> bool {
-        self.bytes.len() + bytes <= Self::MAX_BYTES
+        self.byte_len() + bytes <= Self::MAX_BYTES
     }
 
     /// Adds an element behind the last.
     #[inline]
     pub fn push_back<'e>(&mut self, element: impl Into<Encoded<'e>>) {
-        self.splice(self.bytes.len() - 1, 0, &element.into());
+        self.splice(self.byte_len() - 1, 0, &element.into());
         self.add_to_count(1);
     }
 
@@ -148,6 +159,33 @@ impl Listpack {
     pub fn push_front<'e>(&mut self, element: impl Into<Encoded<'e>>) {
         self.splice(HEADER, 0, &element.into());
         self.add_to_count(1);
+    }
+
+    /// The same for a listpack whose front is pushed to again and again: the entries are moved only when the
+    /// buffer has no room in front of them, to its end, once for each of its size classes.
+    #[inline]
+    pub fn push_front_near<'e>(&mut self, element: impl Into<Encoded<'e>>) {
+        let element = element.into();
+        let span = element.span();
+        if self.gap < span {
+            self.open_gap(span);
+        }
+        self.shift_header(self.gap - span);
+        element.write(&mut self.bytes_mut()[HEADER..HEADER + span]);
+        self.write_size();
+        self.add_to_count(1);
+    }
+
+    /// Removes the first element, if there is one, after `see` has seen it. Moves no other.
+    #[inline]
+    pub fn pop_front<R>(&mut self, see: impl FnOnce(Item<'_>) -> R) -> Option<R> {
+        let view = self.as_ref();
+        let first = view.first()?;
+        let seen = see(view.at(first));
+        self.shift_header(self.gap + self.span(first));
+        self.write_size();
+        self.subtract_from_count(1);
+        Some(seen)
     }
 
     /// Adds an element before the one at `pos`, which may be [`ListpackRef::end`]; `pos` is then the position
@@ -181,7 +219,7 @@ impl Listpack {
     /// Removes `count` elements from `pos` on, or as many as there are; returns the position of the one that
     /// followed them.
     pub fn delete_from(&mut self, pos: Pos, count: usize) -> Option<Pos> {
-        let last = self.bytes.len() - 1;
+        let last = self.byte_len() - 1;
         let mut end = pos.0;
         let mut deleted = 0;
         while deleted < count && end < last {
@@ -189,7 +227,7 @@ impl Listpack {
             deleted += 1;
         }
         self.cut(pos.0, end, deleted);
-        (pos.0 < self.bytes.len() - 1).then_some(pos)
+        (pos.0 < self.byte_len() - 1).then_some(pos)
     }
 
     /// Removes `count` elements from `index` on (counted from the tail if negative), or as many as there are.
@@ -201,15 +239,16 @@ impl Listpack {
 
     /// Removes the elements at `positions`, which ascend, in one pass.
     pub fn delete_each(&mut self, positions: &[Pos]) {
-        let len = self.bytes.len();
+        self.move_to(0);
+        let len = self.byte_len();
         let mut kept = positions.first().map_or(len, |pos| pos.0);
         for (index, &pos) in positions.iter().enumerate() {
             let from = pos.0 + self.span(pos);
             let to = positions.get(index + 1).map_or(len, |next| next.0);
-            self.bytes.copy_within(from..to, kept);
+            self.buffer.copy_within(from..to, kept);
             kept += to - from;
         }
-        self.bytes.truncate(kept);
+        self.buffer.truncate(kept);
         self.write_size();
         self.subtract_from_count(positions.len());
     }
@@ -221,7 +260,7 @@ impl Listpack {
 
     /// Adds all elements of `other` behind the last.
     pub fn append(&mut self, other: ListpackRef<'_>) {
-        self.insert_all(self.bytes.len() - 1, other);
+        self.insert_all(self.byte_len() - 1, other);
     }
 
     /// Adds all elements of `other` before the first.
@@ -231,10 +270,10 @@ impl Listpack {
 
     /// Cuts off the elements from `pos` on and returns them.
     pub fn split_off(&mut self, pos: Pos) -> Listpack {
-        let last = self.bytes.len() - 1;
-        let mut tail = Listpack::with_capacity(HEADER + self.bytes.len() - pos.0);
-        tail.bytes.truncate(HEADER);
-        tail.bytes.extend_from_slice(&self.bytes[pos.0..]);
+        let last = self.byte_len() - 1;
+        let mut tail = Listpack::with_capacity(HEADER + self.byte_len() - pos.0);
+        tail.buffer.truncate(HEADER);
+        tail.buffer.extend_from_slice(&self.bytes()[pos.0..]);
         tail.write_size();
         let moved = tail.iter().count();
         tail.add_to_count(moved);
@@ -242,17 +281,65 @@ impl Listpack {
         tail
     }
 
+    /// Whether more than half of the buffer is free.
+    #[inline]
+    pub fn has_slack(&self) -> bool {
+        // Cheap to ask, and nearly always false.
+        self.buffer.capacity() / 2 >= self.byte_len() && self.allocated() > 2 * size_class(self.byte_len())
+    }
+
     /// Gives back what the buffer has beyond the size class that the bytes need.
     pub fn shrink_to_fit(&mut self) {
-        let fitting = size_class(self.bytes.len());
-        if self.bytes.capacity() > fitting {
-            self.bytes.shrink_to(fitting);
+        let fitting = size_class(self.byte_len());
+        if self.buffer.capacity() > fitting {
+            self.move_to(0);
+            self.buffer.shrink_to(fitting);
         }
     }
 
     #[inline]
+    fn bytes(&self) -> &[u8] {
+        &self.buffer[self.gap..]
+    }
+
+    #[inline]
+    fn bytes_mut(&mut self) -> &mut [u8] {
+        &mut self.buffer[self.gap..]
+    }
+
+    /// Makes the gap smaller by moving the bytes to the front.
+    #[inline]
+    fn move_to(&mut self, gap: usize) {
+        if gap < self.gap {
+            let len = self.byte_len();
+            self.buffer.copy_within(self.gap.., gap);
+            self.buffer.truncate(gap + len);
+            self.gap = gap;
+        }
+    }
+
+    /// Makes all that the buffer has free a gap, at least `least` bytes.
+    #[cold]
+    fn open_gap(&mut self, least: usize) {
+        self.move_to(0);
+        let len = self.byte_len();
+        self.grow_to(len + least);
+        let gap = self.buffer.capacity() - len;
+        self.buffer.resize(len + gap, 0);
+        self.buffer.copy_within(..len, gap);
+        self.gap = gap;
+    }
+
+    /// Has the header, and so the listpack, begin at `to` in the buffer.
+    #[inline]
+    fn shift_header(&mut self, to: usize) {
+        self.buffer.copy_within(self.gap..self.gap + HEADER, to);
+        self.gap = to;
+    }
+
+    #[inline]
     fn span(&self, pos: Pos) -> usize {
-        entry::span_at(&self.bytes[pos.0..]).expect("a position of this listpack")
+        entry::span_at(&self.bytes()[pos.0..]).expect("a position of this listpack")
     }
 
     /// Writes `element` over the `old` bytes at `at`; the count is the caller's.
@@ -260,28 +347,33 @@ impl Listpack {
     fn splice(&mut self, at: usize, old: usize, element: &Encoded<'_>) {
         let new = element.span();
         self.resize_gap(at, old, new);
-        element.write(&mut self.bytes[at..at + new]);
+        element.write(&mut self.bytes_mut()[at..at + new]);
     }
 
     /// Makes the `old` bytes at `at` into `new` bytes of any content, and sets the size.
     #[inline]
     fn resize_gap(&mut self, at: usize, old: usize, new: usize) {
-        let len = self.bytes.len();
+        if self.gap > 0 && self.buffer.len() - old + new > self.buffer.capacity() {
+            // Half of the gap stays, for those who push at both ends by turns; all goes if that isn't enough.
+            let half = self.gap / 2;
+            self.move_to(if half + old >= new { half } else { 0 });
+        }
+        let (at, len) = (self.gap + at, self.buffer.len());
         let len_after = len - old + new;
         if new > old {
             self.grow_to(len_after);
-            self.bytes.resize(len_after, 0);
+            self.buffer.resize(len_after, 0);
         }
-        self.bytes.copy_within(at + old..len, at + new);
-        self.bytes.truncate(len_after);
+        self.buffer.copy_within(at + old..len, at + new);
+        self.buffer.truncate(len_after);
         self.write_size();
     }
 
     /// Has the buffer hold `len` bytes, in steps of the allocator's classes: a quarter of a doubling each.
     #[inline]
     fn grow_to(&mut self, len: usize) {
-        if len > self.bytes.capacity() {
-            self.bytes.reserve_exact(size_class(len) - self.bytes.len());
+        if len > self.buffer.capacity() {
+            self.buffer.reserve_exact(size_class(len) - self.buffer.len());
         }
     }
 
@@ -293,7 +385,7 @@ impl Listpack {
     fn insert_all(&mut self, at: usize, other: ListpackRef<'_>) {
         let body = &other.bytes()[HEADER..other.byte_len() - 1];
         self.resize_gap(at, 0, body.len());
-        self.bytes[at..at + body.len()].copy_from_slice(body);
+        self.bytes_mut()[at..at + body.len()].copy_from_slice(body);
         self.add_to_count(other.len());
     }
 
@@ -314,15 +406,30 @@ impl Listpack {
 
     #[inline]
     fn write_count(&mut self, count: u16) {
-        self.bytes[4..HEADER].copy_from_slice(&count.to_le_bytes());
+        self.bytes_mut()[4..HEADER].copy_from_slice(&count.to_le_bytes());
     }
 
     #[inline]
     fn write_size(&mut self) {
-        let size = u32::try_from(self.bytes.len()).expect("callers keep to MAX_BYTES");
-        self.bytes[..4].copy_from_slice(&size.to_le_bytes());
+        let size = u32::try_from(self.byte_len()).expect("callers keep to MAX_BYTES");
+        self.bytes_mut()[..4].copy_from_slice(&size.to_le_bytes());
     }
 }
+
+/// A clone's buffer holds the bytes and nothing else.
+impl Clone for Listpack {
+    fn clone(&self) -> Self {
+        Listpack { buffer: self.bytes().to_vec(), gap: 0 }
+    }
+}
+
+impl PartialEq for Listpack {
+    fn eq(&self, other: &Self) -> bool {
+        self.bytes() == other.bytes()
+    }
+}
+
+impl Eq for Listpack {}
 
 impl Default for Listpack {
     fn default() -> Self {

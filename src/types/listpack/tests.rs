@@ -183,8 +183,32 @@ fn the_buffer_never_exceeds_its_size_class() {
     assert_eq!(listpack.allocated(), size_class(listpack.byte_len()));
 }
 
+#[test]
+fn pushes_at_the_front_move_the_entries_once_for_each_class() {
+    let mut listpack = Listpack::new();
+    let (mut ends, mut classes) = (std::collections::HashSet::new(), std::collections::HashSet::new());
+    while listpack.byte_len() < 8000 {
+        listpack.push_front_near(b"element:00000042");
+        assert_eq!(listpack.allocated(), size_class(listpack.byte_len()));
+        ends.insert(listpack.as_ref().bytes().as_ptr_range().end as usize);
+        classes.insert(listpack.allocated());
+    }
+    assert!(ends.len() <= classes.len(), "{} ends, {} classes", ends.len(), classes.len());
+    let end = listpack.as_ref().bytes().as_ptr_range().end;
+    while listpack.pop_front(|item| assert_eq!(item, Item::Bytes(b"element:00000042"))).is_some() {
+        assert_eq!(listpack.as_ref().bytes().as_ptr_range().end, end);
+    }
+    assert!(listpack.is_empty() && listpack.has_slack());
+    listpack.shrink_to_fit();
+    assert_eq!(listpack.into_vec(), Listpack::new().into_vec());
+}
+
 #[derive(Clone, Debug)]
 enum Op {
+    PushFrontNear(Vec<u8>),
+    PopFront,
+    IntoBytesAndBack,
+    Clone,
     PushBack(Vec<u8>),
     PushFront(Vec<u8>),
     InsertBefore(usize, Vec<u8>),
@@ -199,6 +223,10 @@ enum Op {
 fn op() -> impl Strategy<Value = Op> {
     let at = 0usize..40;
     prop_oneof![
+        4 => element().prop_map(Op::PushFrontNear),
+        2 => Just(Op::PopFront),
+        1 => Just(Op::IntoBytesAndBack),
+        1 => Just(Op::Clone),
         3 => element().prop_map(Op::PushBack),
         2 => element().prop_map(Op::PushFront),
         2 => (at.clone(), element()).prop_map(|(at, e)| Op::InsertBefore(at, e)),
@@ -214,6 +242,20 @@ fn op() -> impl Strategy<Value = Op> {
 fn apply(listpack: &mut Listpack, model: &mut Vec<Vec<u8>>, op: Op) {
     let seek = |listpack: &Listpack, at: usize| listpack.as_ref().seek(at as i64);
     match op {
+        Op::PushFrontNear(e) => {
+            listpack.push_front_near(&e[..]);
+            model.insert(0, e);
+        }
+        Op::PopFront => {
+            let popped = listpack.pop_front(|item| item.to_vec());
+            assert_eq!(popped, (!model.is_empty()).then(|| model.remove(0)));
+        }
+        Op::IntoBytesAndBack => *listpack = Listpack::from_vec(std::mem::take(listpack).into_vec()),
+        Op::Clone => {
+            let clone = listpack.clone();
+            assert_eq!((&clone, clone.byte_len()), (&*listpack, clone.clone().into_vec().capacity()));
+            *listpack = clone;
+        }
         Op::PushBack(e) => {
             listpack.push_back(&e[..]);
             model.push(e);

@@ -32,7 +32,7 @@ use crate::keyspace::journal::{Journal, JournalSettings, Mark};
 use crate::observe::info::AofFacts;
 use crate::persist::aof::{self, Folder, Manifest, Replay, Status, WriterSettings};
 
-pub use self::start::{is_there, load, open, prepare_reload};
+pub use self::start::{is_there, load, open};
 
 /// How long switching off, and the end of the process, wait for the disk.
 const PATIENCE: Duration = Duration::from_secs(10);

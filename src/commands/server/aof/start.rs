@@ -9,7 +9,7 @@ use std::time::Instant;
 use super::super::Server;
 use super::super::rdb::{load_libraries, load_options};
 use super::rewrite::write_empty_base;
-use super::{Impossible, PATIENCE, Phase, folder, follow, start_writer};
+use super::{Impossible, Phase, folder, follow, start_writer};
 use crate::keyspace::journal::Mark;
 use crate::persist::aof::{Folder, LoadFailure, Manifest, OpenError, Reason, Replay, load_commands};
 use crate::persist::snapshot::{LoadOptions, load as load_rdb};
@@ -72,19 +72,6 @@ pub fn is_there(server: &Server) -> Result<Option<u64>, Impossible> {
     server.aof.state.lock().manifest = manifest;
     server.aof.status.size.store(total, Ordering::Relaxed);
     Ok((!empty && total > 0).then_some(total))
-}
-
-/// Writes what is pending, so that the files can be loaded again; how many bytes they have, if there are any. To be
-/// called by who holds everything.
-///
-/// # Errors
-/// They can't be written or loaded. The log says why.
-pub fn prepare_reload(server: &Server) -> Result<Option<u64>, Impossible> {
-    if !server.keyspace.journal.flush_to_file(PATIENCE) {
-        tracing::warn!("Can't write the AOF file: it takes too long");
-        return Err(Impossible);
-    }
-    is_there(server)
 }
 
 /// Loads the files that the manifest names. Nobody else may write meanwhile.

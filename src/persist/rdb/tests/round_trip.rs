@@ -44,7 +44,7 @@ fn check(value: &Value, limits: &Limits) {
         }
     }
     for compress in [false, true] {
-        let restored = restore(&dump(value, compress), limits).unwrap();
+        let restored = restore(&dump(value, compress), limits, true).unwrap();
         assert_eq!(contents(&restored, true), contents(value, true));
         assert_eq!(encoding(&restored), encoding(value));
     }
