@@ -19,6 +19,8 @@ use crate::observe::{Counter, Rate};
 
 /// How often deadlines are looked at.
 const EXPIRY_PERIOD: Duration = Duration::from_millis(20);
+/// The same while no key has a deadline: a first one that is due sooner is looked at this late.
+const IDLE_PERIOD: Duration = Duration::from_millis(50);
 /// How many items of one shard's wheel a round looks at before it lets others run.
 const EXPIRY_BUDGET: usize = 2048;
 /// How long one round evicts before it looks after other things.
@@ -31,15 +33,13 @@ const FEW_CLIENTS: usize = 200;
 
 /// Runs until the server stops.
 pub async fn housekeeping(server: Arc<Server>) {
-    let mut ticker = tokio::time::interval(EXPIRY_PERIOD);
-    ticker.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let mut rates = Rates::new(&server);
     let mut next_slow = 0;
     let mut next_clients = 0;
     let mut tidy = 0;
     loop {
         tokio::select! {
-            _ = ticker.tick() => {}
+            () = tokio::time::sleep(pause(&server)) => {}
             () = server.shutdown.asked() => return,
         }
         if server.housekeeping_paused.load(Ordering::Relaxed) {
@@ -67,6 +67,14 @@ pub async fn housekeeping(server: Arc<Server>) {
         }
         server.stats.add(Counter::HousekeepingNanos, begun.elapsed().as_nanos() as u64);
     }
+}
+
+/// How long nothing has to be done: where nothing expires, an idle server sleeps longer.
+fn pause(server: &Server) -> Duration {
+    let keyspace = &server.keyspace;
+    let expires = |db| keyspace.volatile(db) > 0 || keyspace.timed(db) > 0;
+    let busy = (0..keyspace.databases()).any(expires) || is_exceeded(server, &server.config.settings());
+    if busy { EXPIRY_PERIOD } else { IDLE_PERIOD }
 }
 
 /// Evicts until memory is within `maxmemory`, in short steps: that is where a limit that was lowered, or commands that
