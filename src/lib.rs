@@ -12,18 +12,21 @@
 //! | [`commands`] | the catalog: a file or folder per family, each handler next to its row |
 //! | [`types`] | the same families as pure data with their encodings |
 //! | [`keyspace`] | shards, lock plans, the gate, table, entries, expiry, eviction: the only owner of shared data |
-//! | [`persist`] | RDB files: the format; writing them from snapshots, loading them |
+//! | [`persist`] | RDB and append only files: the formats; writing them from snapshots and the journal, loading them |
 //! | [`pubsub`], [`script`] | message delivery; the Lua host |
 //! | [`acl`] | users, their rules, and what they forbid; pure |
 //! | [`config`] | one table of directives for file, command line, CONFIG and the example file |
 //! | [`observe`] | counters, INFO, slow log, latency, log, /metrics |
 //! | [`base`] | leaves that several use: numbers as text, globs, checksums, clock, allocator |
 //! | [`server`] | putting it together, running it, ending it |
-//! | [`tools`] | the programs that share the binary: redis-check-rdb |
+//! | [`tools`] | the programs that share the binary: redis-check-rdb, redis-check-aof |
 //!
 //! A module uses only those to its left, which a test checks:
 //! `base <- resp, types <- keyspace <- persist, pubsub, script <- commands <- dispatch <- net <- server`;
 //! `acl`, `client`, `command`, `config` and `observe` stand beside `keyspace`.
+//!
+//! `unsafe` lives in the allocator, the table, the entries, prefetching, and in `script` below mlua's safe layer,
+//! on which the speed of scripts depends; each file says so at its head.
 //!
 //! Adding a command touches three places: its row and handler in `commands`, its type in `types` if it needs one, its
 //! test.
