@@ -4,8 +4,6 @@
 //! access clock and count hits and misses, according to [`Access`]. Whatever a change causes for others is
 //! noted in [`Effects`].
 
-use crate::base::num::IntText;
-
 use super::clock::Clock;
 use super::effects::{Effects, Event};
 use super::entry::{Entry, EntryRef};
@@ -14,7 +12,7 @@ use super::lock::{Held, Plan};
 use super::shard::Database;
 use super::table::Position;
 use super::track::Tracked;
-use super::value::{Ref, Stored, StrRef, Type, Value, WrongType};
+use super::value::{Ref, Stored, Str, StrRef, Type, Value, WrongType};
 use super::{Counts, Keyspace, Shard};
 use crate::config::EventClasses;
 
@@ -238,8 +236,7 @@ impl<'a> View<'a> {
         let value = match place.find(key, Access::Write) {
             None => {
                 let value = change(None)?;
-                let text = IntText::new().format(value).as_bytes().to_vec();
-                place.insert(Entry::with_string(key, &text, None, place.fresh_clock()));
+                place.insert(Entry::new(key, Value::Str(Str::Int(value)), None, place.fresh_clock()));
                 value
             }
             Some(at) => {

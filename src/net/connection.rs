@@ -396,7 +396,9 @@ impl Connection {
         if self.input.len() + queued <= limit {
             return Flow::GoOn;
         }
-        let begin = self.input[..self.input.len().min(64)].escape_ascii();
+        let hidden = self.session.settings.log.hide_user_data;
+        let begin: &[u8] = if hidden { b"*redacted*" } else { &self.input[..self.input.len().min(64)] };
+        let begin = begin.escape_ascii();
         tracing::warn!(
             "Closing client that reached max query buffer length: {} (qbuf initial bytes: \"{begin}\")",
             self.describe()

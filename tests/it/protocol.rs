@@ -113,6 +113,23 @@ fn a_query_buffer_may_be_as_long_as_client_query_buffer_limit() {
 }
 
 #[test]
+fn the_log_shows_no_user_data_if_told_so() {
+    for (hides, shown) in [
+        ("no", "(qbuf initial bytes: \"*3\\r\\n$3\\r\\nSET"),
+        ("yes", "(qbuf initial bytes: \"*redacted*\")"),
+    ] {
+        let options = ["--client-query-buffer-limit", "1mb", "--hide-user-data-from-log", hides];
+        let server = Server::with(&options);
+        let mut client = server.client();
+        client.send_to_maybe_closed(b"*3\r\n$3\r\nSET\r\n$6\r\nsecret\r\n$4194304\r\n");
+        client.send_to_maybe_closed(&vec![b'y'; 4 << 20]);
+        client.read_to_close();
+        let log = server.log();
+        assert!(log.contains(shown) && log.contains("secret") == (hides == "no"), "{log}");
+    }
+}
+
+#[test]
 fn a_client_without_password_is_kept_small() {
     let server = Server::with(&["--requirepass", "pw"]);
     protocol_error(&server, b"*11\r\n", "unauthenticated multibulk length");

@@ -7,10 +7,8 @@ use crate::config::values::Values;
 const ANY_INT: (i64, i64) = (i32::MIN as i64, INT_MAX);
 
 pub(in crate::config) const ROWS: &[Directive] = &[
-    integer("key-load-delay", 0, ANY_INT, Micros, "Rest after each key loaded; -n: 1 after every nth.")
-        .hidden(),
-    integer("rdb-key-save-delay", 0, ANY_INT, Micros, "Rest after each key saved; -n: 1 after every nth.")
-        .hidden(),
+    integer("key-load-delay", 0, ANY_INT, Micros, "Loading doesn't rest after keys.").hidden().kept(),
+    integer("rdb-key-save-delay", 0, ANY_INT, Micros, "Saving doesn't rest after keys.").hidden().kept(),
     integer(
         "loading-process-events-interval-bytes",
         2 << 20,
@@ -29,20 +27,12 @@ pub(in crate::config) const ROWS: &[Directive] = &[
 /// For tests.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Debugging {
-    /// Microseconds to rest after each key loaded; -n: 1 after one of n keys.
-    pub key_load_delay_us: i32,
-    /// Microseconds to rest after each key saved; -n: 1 after one of n keys.
-    pub rdb_key_save_delay_us: i32,
     /// Leave the files of older AOFs.
     pub aof_keep_history: bool,
 }
 
 impl Debugging {
     pub(in crate::config) fn read(values: &Values) -> Self {
-        Debugging {
-            key_load_delay_us: values.integer("key-load-delay"),
-            rdb_key_save_delay_us: values.integer("rdb-key-save-delay"),
-            aof_keep_history: values.yes("aof-disable-auto-gc"),
-        }
+        Debugging { aof_keep_history: values.yes("aof-disable-auto-gc") }
     }
 }

@@ -9,9 +9,9 @@ use crate::config::values::Values;
 pub(in crate::config) const ROWS: &[Directive] = &[
     choice("loglevel", LogLevel::NAMES, 2, "The least important messages to log."),
     text("logfile", "", "File to log to; empty for standard output.").immutable(),
-    yes_no("syslog-enabled", false, "Log to syslog as well.").immutable(),
-    text("syslog-ident", "redis", "Name of the server in syslog.").immutable(),
-    choice("syslog-facility", SYSLOG_FACILITIES, 16, "Facility in syslog.").immutable(),
+    yes_no("syslog-enabled", false, "The log goes to a file or to standard output.").immutable().kept(),
+    text("syslog-ident", "redis", "Name of the server in syslog.").immutable().kept(),
+    choice("syslog-facility", SYSLOG_FACILITIES, 16, "Facility in syslog.").immutable().kept(),
     yes_no("hide-user-data-from-log", false, "Keep keys and arguments out of the log."),
 ];
 
@@ -22,12 +22,6 @@ pub struct Logging {
     pub level: LogLevel,
     /// `None` for standard output.
     pub file: Option<PathBuf>,
-    /// Log to syslog as well.
-    pub syslog: bool,
-    /// Name in syslog.
-    pub syslog_ident: String,
-    /// Facility by its number in the protocol: 1 user, 16 to 23 local0 to local7.
-    pub syslog_facility: u32,
     /// Keep keys and arguments out of the log.
     pub hide_user_data: bool,
 }
@@ -37,9 +31,6 @@ impl Logging {
         Logging {
             level: LogLevel::from_code(values.code("loglevel")),
             file: values.path("logfile"),
-            syslog: values.yes("syslog-enabled"),
-            syslog_ident: values.string("syslog-ident").unwrap_or_default(),
-            syslog_facility: values.code("syslog-facility"),
             hide_user_data: values.yes("hide-user-data-from-log"),
         }
     }
