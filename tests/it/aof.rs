@@ -1,11 +1,10 @@
 //! The append only file: restarts, crashes, damage, rewrites, and files that pass between us and real Redis.
 
 use std::fs;
-use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::time::{Duration, Instant};
 
-use crate::support::{Client, Reply, Server, free_port, run, server_binary};
+use crate::support::{Client, Reply, Server, debian, free_port, run, server_binary};
 
 /// A server in a folder that outlives it.
 struct Kept {
@@ -364,15 +363,12 @@ fn what_no_fsync_is_waited_for_is_loaded_too() {
 
 #[test]
 fn a_file_at_its_limit_refuses_writes_until_there_is_room_again() {
-    if !is_there("prlimit") {
-        return;
-    }
     let kept = Kept::new();
     let mut server = kept.start(&["--appendfsync", "everysec", "--auto-aof-rewrite-percentage", "0"]);
     let limit = |bytes: &str| {
         let pid = server.pid().to_string();
         let set = Command::new("prlimit").args(["--pid", &pid, &format!("--fsize={bytes}:")]).status();
-        assert!(set.expect("it was there a moment ago").success());
+        assert!(set.expect("util-linux has prlimit").success());
     };
     let mut client = server.client();
     client.ok(&["SET", "before", "1"]);
@@ -424,32 +420,6 @@ fn fields_that_expire_are_no_transaction() {
     assert!(!log().contains("MULTI"), "{}", log());
 }
 
-/// Whether a program can be started.
-fn is_there(program: &str) -> bool {
-    Command::new(program).arg("--version").stdout(Stdio::null()).status().is_ok()
-}
-
-/// Starts a real Redis on the files of a folder.
-fn real_redis(folder: &Path) -> Option<(std::process::Child, Client)> {
-    let program = "/usr/bin/redis-server";
-    if !is_there(program) {
-        return None;
-    }
-    let port = free_port();
-    let mut command = Command::new(program);
-    command.args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", "", "--appendonly", "yes"]);
-    command.arg("--dir").arg(folder).args(["--appendfsync", "always"]).stdout(Stdio::null());
-    let child = command.spawn().expect("it was there a moment ago");
-    let deadline = Instant::now() + Duration::from_secs(20);
-    while std::net::TcpStream::connect(("127.0.0.1", port)).is_err() {
-        assert!(Instant::now() < deadline, "Redis doesn't listen");
-        std::thread::sleep(Duration::from_millis(10));
-    }
-    let mut client = Client::tcp(port);
-    wait_until("Redis", || text(&mut client, &["PING"]) == "+PONG\r\n");
-    Some((child, client))
-}
-
 #[test]
 fn files_pass_to_real_redis_and_back() {
     let kept = Kept::new();
@@ -460,11 +430,11 @@ fn files_pass_to_real_redis_and_back() {
     fill(&mut client);
     let ours = look(&mut client);
     server.stop("TERM");
-    let Some((mut redis, mut client)) = real_redis(kept.folder.path()) else { return };
+    let mut redis = debian(kept.folder.path(), &["--appendonly", "yes", "--appendfsync", "always"]);
+    let mut client = redis.client();
     assert_eq!(look(&mut client), ours);
     fill(&mut client);
     let theirs = look(&mut client);
-    redis.kill().expect("it runs");
-    redis.wait().expect("it ran");
+    redis.stop("KILL");
     assert_eq!(look(&mut kept.start(&[]).client_kept().1), theirs);
 }

@@ -130,7 +130,7 @@ fn redis_exporter_finds_here_what_it_finds_in_redis() {
     }
     let (ours, metrics_port) = with_metrics(&[]);
     let folder = tempfile::tempdir().expect("temporary folders can be made");
-    let theirs = debian(folder.path());
+    let theirs = debian(folder.path(), &[]);
     [&ours, &theirs].iter().for_each(|server| use_it(&mut server.client()));
     let (here, there) = (Metrics::of_exporter(ours.port()), Metrics::of_exporter(theirs.port()));
     // The fourth field of the keyspace is new in 7.4, and Debian's server, which forbids DEBUG, may have had no spike.

@@ -163,7 +163,7 @@ fn redis_7_0_reads_what_we_write_and_we_what_it_writes() {
     fill(&mut client, false);
     let ours = contents(&mut client, false);
     client.ok(&["SAVE"]);
-    let theirs = debian(folder.path());
+    let theirs = debian(folder.path(), &[]);
     let mut client = theirs.client();
     assert_same(&contents(&mut client, false), &ours);
     client.ok(&["SELECT", "1"]);

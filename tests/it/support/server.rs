@@ -174,14 +174,17 @@ impl Drop for Server {
     }
 }
 
-/// Redis 7.0 as Debian's redis-tools brings it along: under one of its other names.
-pub fn debian(folder: &Path) -> Server {
+/// Redis 7.0 as Debian's redis-tools brings it along: under one of its other names. It works in `folder`.
+pub fn debian(folder: &Path, options: &[&str]) -> Server {
     let links = tempfile::tempdir().expect("temporary folders can be made");
     let link = links.path().join("redis-server");
     std::os::unix::fs::symlink("/usr/bin/redis-check-rdb", &link).expect("a link can be made");
     let port = free_port();
     let mut command = Command::new(link);
-    command.args(["--save", "", "--bind", "127.0.0.1", "--port", &port.to_string(), "--dir"]).arg(folder);
+    command
+        .args(["--save", "", "--bind", "127.0.0.1", "--port", &port.to_string(), "--dir"])
+        .arg(folder)
+        .args(options);
     Server::spawn(&mut command, links, port).expect("Debian's server starts")
 }
 
