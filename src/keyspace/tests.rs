@@ -502,11 +502,13 @@ fn few_leftovers_are_left_alone() {
     assert_eq!(renew(&mut fixture, |_| ()), 1);
     assert_eq!(fixture.items(), 4000);
     fixture.now += 1016;
-    // Nobody has a deadline, so nothing fires; the items go with the next renewal or the next deadline.
+    // Nobody has a deadline, so nothing fires; the items go with the next renewal or once somebody has one.
     assert_eq!((fixture.expire(10), fixture.items()), (0, 4000));
-    let deadline = fixture.now + 1;
+    let deadline = fixture.now + 1000;
     fixture.view(0).set_string(b"k", b"x", Expiry::At(deadline));
-    fixture.now += 17;
+    fixture.now += 16;
+    assert_eq!((fixture.expire(10), fixture.items()), (0, 1));
+    fixture.now += 1000;
     assert_eq!((fixture.expire(10), fixture.items()), (1, 0));
 }
 

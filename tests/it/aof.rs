@@ -268,7 +268,7 @@ fn a_cut_tail_is_kept_beside_and_other_damage_refused() {
             .contains("Unexpected end of file reading the append only file")
     );
     let mut server = kept.start(&[]);
-    assert!(server.log().contains("!!! Truncating the AOF appendonly.aof.1.incr.aof at offset"));
+    server.wait_for_log("!!! Truncating the AOF appendonly.aof.1.incr.aof at offset");
     let mut client = server.client();
     assert_eq!(int(&mut client, &["EXISTS", "a", "b", "c"]), 1);
     client.ok(&["SET", "d", "1"]);

@@ -148,8 +148,8 @@ fn what_was_saved_comes_back() {
     assert_same(&contents(&mut client, true), &before);
     assert_eq!(deadlines(&mut client), fields);
     assert_eq!(client.call(&["FCALL", "where", "0"]), Reply::bulk("here"));
-    assert!(server.log().contains("Done loading RDB, keys loaded: "), "{}", server.log());
-    assert!(server.log().contains("DB loaded from disk: "), "{}", server.log());
+    server.wait_for_log("Done loading RDB, keys loaded: ");
+    server.wait_for_log("DB loaded from disk: ");
     // The file is complete, and nothing else is left behind.
     assert_eq!(fs::read_dir(folder.path()).expect("a readable folder").count(), 1);
     assert_eq!(info(&mut client, "rdb_last_load_keys_loaded"), before.len().to_string());
@@ -172,7 +172,7 @@ fn redis_7_0_reads_what_we_write_and_we_what_it_writes() {
     let expected = contents(&mut client, false);
     let server = serve(folder.path(), &[]);
     assert_same(&contents(&mut server.client(), false), &expected);
-    assert!(server.log().contains("Loading RDB produced by version 7.0."), "{}", server.log());
+    server.wait_for_log("Loading RDB produced by version 7.0.");
 }
 
 #[test]

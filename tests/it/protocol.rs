@@ -124,6 +124,7 @@ fn the_log_shows_no_user_data_if_told_so() {
         client.send_to_maybe_closed(b"*3\r\n$3\r\nSET\r\n$6\r\nsecret\r\n$4194304\r\n");
         client.send_to_maybe_closed(&vec![b'y'; 4 << 20]);
         client.read_to_close();
+        server.wait_for_log("qbuf initial bytes");
         let log = server.log();
         assert!(log.contains(shown) && log.contains("secret") == (hides == "no"), "{log}");
     }

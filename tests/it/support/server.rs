@@ -5,13 +5,14 @@ use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use super::client::Client;
 use super::process;
 
 /// How long a server may take to be ready, or to end.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(60);
 const READY: &str = "Ready to accept connections";
 
 /// The program under test: the built `redis-server`, or what `REDSTART_TEST_BIN` names.
@@ -43,6 +44,7 @@ pub struct Server {
     folder: tempfile::TempDir,
     port: u16,
     log: Arc<Mutex<String>>,
+    followers: Vec<JoinHandle<()>>,
 }
 
 impl Server {
@@ -94,9 +96,11 @@ impl Server {
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap_or_else(|error| panic!("{command:?}: {error}"));
         let log = Arc::new(Mutex::new(String::new()));
-        follow(child.stdout.take().expect("stdout is piped"), Arc::clone(&log));
-        follow(child.stderr.take().expect("stderr is piped"), Arc::clone(&log));
-        let mut server = Server { child, folder, port, log };
+        let followers = vec![
+            follow(child.stdout.take().expect("stdout is piped"), Arc::clone(&log)),
+            follow(child.stderr.take().expect("stderr is piped"), Arc::clone(&log)),
+        ];
+        let mut server = Server { child, folder, port, log, followers };
         server.wait_until_ready(quiet)?;
         Ok(server)
     }
@@ -110,7 +114,7 @@ impl Server {
                 return Ok(());
             }
             if self.child.try_wait().expect("a child can be waited for").is_some() {
-                std::thread::sleep(Duration::from_millis(50)); // the readers of its output finish
+                self.finish_log();
                 return Err(self.log());
             }
             std::thread::sleep(Duration::from_millis(2));
@@ -138,7 +142,8 @@ impl Server {
         Client::tcp(self.port)
     }
 
-    /// What it has written to standard output and standard error so far.
+    /// What it has written to standard output and standard error so far. A line may arrive later than a reply that
+    /// was sent after it: [`Server::wait_for_log`] waits for one.
     pub fn log(&self) -> String {
         self.log.lock().expect("no reader panicked").clone()
     }
@@ -160,9 +165,18 @@ impl Server {
         self.wait()
     }
 
-    /// Waits for the end of the server and tells its exit code.
+    /// Waits for the end of the server, and of its log, and tells its exit code.
     pub fn wait(&mut self) -> Option<i32> {
-        process::wait(&mut self.child, PATIENCE).unwrap_or_else(|| panic!("still running:\n{}", self.log()))
+        let code = process::wait(&mut self.child, PATIENCE);
+        self.finish_log();
+        code.unwrap_or_else(|| panic!("still running:\n{}", self.log()))
+    }
+
+    /// Reads the log of a process that has ended to its end.
+    fn finish_log(&mut self) {
+        for follower in self.followers.drain(..) {
+            follower.join().expect("no reader panicked");
+        }
     }
 }
 
@@ -188,12 +202,12 @@ pub fn debian(folder: &Path, options: &[&str]) -> Server {
     Server::spawn(&mut command, links, port).expect("Debian's server starts")
 }
 
-fn follow(stream: impl Read + Send + 'static, log: Arc<Mutex<String>>) {
+fn follow(stream: impl Read + Send + 'static, log: Arc<Mutex<String>>) -> JoinHandle<()> {
     std::thread::spawn(move || {
         for line in BufReader::new(stream).split(b'\n').map_while(Result::ok) {
             let mut log = log.lock().expect("no reader panicked");
             log.push_str(&String::from_utf8_lossy(&line));
             log.push('\n');
         }
-    });
+    })
 }
