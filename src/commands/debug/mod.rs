@@ -20,12 +20,10 @@ use super::{Call, Command, DONE, Outcome};
 
 /// The family's row.
 pub const COMMANDS: &[Command] = &[Command::new(
-    Spec::new("debug", -2).flags(&[ADMIN, NOSCRIPT, LOADING, STALE, PROTECTED, EXCLUSIVE]).doc(
-        "server",
-        "1.0.0",
-        "Depends on subcommand.",
-        "Helps testing and debugging.",
-    ),
+    Spec::new("debug", -2)
+        .flags(&[ADMIN, NOSCRIPT, LOADING, STALE, PROTECTED, EXCLUSIVE])
+        .doc("server", "1.0.0", "Depends on subcommand.", "Helps testing and debugging.")
+        .internal(),
     run,
 )];
 
