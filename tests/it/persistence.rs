@@ -368,6 +368,8 @@ fn keys_that_have_expired_are_left_out() {
     let folder = folder();
     let mut server = serve(folder.path(), &["--save", "3600 1"]);
     let mut client = server.client();
+    // It stays for the end of this server, however late that comes.
+    client.ok(&["DEBUG", "SET-ACTIVE-EXPIRE", "0"]);
     client.ok(&["SET", "short", "v", "PX", "300"]);
     client.ok(&["SET", "long", "v", "PX", "300000"]);
     assert_eq!(server.stop("TERM"), Some(0));
