@@ -2,14 +2,14 @@
 //! stands for the image's root, and the entry point, the compose file and the scrape configuration run there.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use tempfile::TempDir;
 
 use crate::support::{
-    Finished, Server, free_port, project_dir, run, server_binary, testing_the_reference, yaml,
+    Finished, PATIENCE, Server, free_port, program, project_dir, run, run_with_stdin, server_binary,
+    testing_the_reference, yaml,
 };
 
 /// The instructions of the Dockerfile's last stage, each with its arguments.
@@ -80,15 +80,17 @@ impl Image {
         };
         let to = self.path(to);
         fs::create_dir_all(to.parent().expect("a folder")).expect("made");
-        fs::copy(&from, &to).unwrap_or_else(|error| panic!("COPY {}: {error}", from.display()));
+        run(program("cp").arg(&from).arg(&to)).success();
     }
 
-    /// Puts a shell script in the place of a program.
+    /// Puts a shell script in the place of a program. Like all that is to be run, it isn't written by this process: a
+    /// child that is being started meanwhile would have it open for writing, and what somebody may write can't be run.
     fn stand_in(&self, name: &str, script: &str) {
         let path = self.path("/stand-ins").join(name);
         fs::create_dir_all(path.parent().expect("a folder")).expect("made");
-        fs::write(&path, format!("#!/bin/sh\n{script}\n")).expect("written");
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).expect("made executable");
+        let mut writer = program("sh");
+        writer.args(["-c", "cat > \"$0\" && chmod 755 \"$0\""]).arg(path);
+        run_with_stdin(&mut writer, format!("#!/bin/sh\n{script}\n").as_bytes()).success();
     }
 
     /// A command that sees the image's programs first.
@@ -322,7 +324,7 @@ fn the_systemd_unit_starts_a_server_that_says_when_it_is_ready() {
     let (config, socket, port) = (folder.path().join("my.conf"), folder.path().join("notify"), free_port());
     fs::write(&config, format!("port {port}\nbind 127.0.0.1\n")).expect("written");
     let notified = std::os::unix::net::UnixDatagram::bind(&socket).expect("a socket");
-    notified.set_read_timeout(Some(std::time::Duration::from_secs(20))).expect("set");
+    notified.set_read_timeout(Some(PATIENCE)).expect("set");
     let mut command = Command::new(server_binary());
     let arguments = of("ExecStart").and_then(|line| line.strip_prefix("/usr/local/bin/redis-server "));
     for argument in arguments.expect("our program").split(' ') {
