@@ -457,14 +457,14 @@ fn fill_large(client: &mut Client) {
         let [_, hash] = key("hash");
         calls.push([words("HSET"), vec![hash], numbers(2 * count).collect()].concat());
         let [_, zset] = key("zset");
-        let members = numbers(count).flat_map(|n| [format!("{n}.1e{}", n.len()), format!("m{n}")]);
+        let members = numbers(count).flat_map(|n| [format!("{n}.5"), format!("m{n}")]);
         calls.push([words("ZADD"), vec![zset], members.collect()].concat());
     }
     for line in [
         "SET integer -12",
         "SET empty ",
         "SETRANGE binary 3 \r\n",
-        "ZADD extremes inf a -inf b 0.1 c -0 d 1e-300 e 123456789012345678 f",
+        "ZADD extremes inf a -inf b -0.25 c -0 d 12345678 f",
         "XADD deleted 5-1 a 1",
         "XADD deleted 6-1 a 1 b 2",
         "XADD deleted 7-7 b 2",

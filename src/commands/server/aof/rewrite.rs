@@ -19,7 +19,7 @@ use crate::config::Settings;
 use crate::keyspace::journal::Mark;
 use crate::keyspace::{Frozen, Plan, Snapshot};
 use crate::persist::aof::{BaseWriter, Folder};
-use crate::persist::snapshot::{Draft, Encoder, Preface, SaveError};
+use crate::persist::snapshot::{Draft, Encoder, Preface, Rest, SaveError};
 
 /// How often a closed gate is tried again.
 const GATE_RETRY: Duration = Duration::from_millis(1);
@@ -236,11 +236,13 @@ fn write_base(
     temporary: PathBuf,
 ) -> Result<Draft, SaveError> {
     let failed = |error| SaveError::Write("base", error);
-    let draft = Draft::create(temporary, settings.aof.incremental_fsync)?;
+    let draft = Draft::create(temporary, settings.aof.incremental_fsync, &server.drafts)?;
     let mut base = Base::begin(settings, &moment, draft).map_err(failed)?;
-    moment.snapshot.walk(&server.keyspace, |frozen| match server.aof.status.is_rewrite_cancelled() {
-        true => Err(SaveError::Cancelled),
-        false => base.key(&frozen).map_err(failed),
+    let is_cancelled = || server.aof.status.is_rewrite_cancelled();
+    moment.snapshot.walk(&server.keyspace, |frozen| {
+        base.key(&frozen).map_err(failed)?;
+        Rest(settings.debug.save_rest).after_key(is_cancelled);
+        if is_cancelled() { Err(SaveError::Cancelled) } else { Ok(()) }
     })?;
     let draft = base.finish().map_err(failed)?;
     draft.sync()?;
