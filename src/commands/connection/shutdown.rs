@@ -4,7 +4,7 @@ use crate::command::error;
 use crate::command::row::*;
 
 use super::super::server::ShutdownRequest;
-use super::super::{Call, Command, Next, Outcome};
+use super::super::{Call, Command, DONE, Next, Outcome};
 
 pub(super) const SHUTDOWN: Command = Command::new(
     Spec::new("shutdown", -1)
@@ -22,8 +22,12 @@ pub(super) const SHUTDOWN: Command = Command::new(
 fn shutdown(call: &mut Call<'_>) -> Outcome {
     let (request, abort) = parse(call)?;
     if abort {
-        // There are no replicas to be waited for between the request and the end, so there is nothing to give up.
-        return Err(error::NO_SHUTDOWN);
+        if !call.server.shutdown.abort() {
+            return Err(error::NO_SHUTDOWN);
+        }
+        tracing::info!("Shutdown manually aborted.");
+        call.reply.ok();
+        return DONE;
     }
     let server = call.server;
     if !request.saves(call.settings()) || server.loading.is_active() {
