@@ -142,6 +142,13 @@ const SUBCOMMANDS: &[Subcommand] = &[
                   keys stay, with MERGE keys of the file replace those that are there.",
     },
     Subcommand {
+        name: "replybuffer",
+        arguments: (2, 2),
+        run: resize_buffers,
+        usage: "REPLYBUFFER RESIZING <0|1>",
+        meaning: "Whether clients that are idle give back the buffers of their requests and replies.",
+    },
+    Subcommand {
         name: "set-active-expire",
         arguments: (1, 1),
         run: set_active_expire,
@@ -182,7 +189,6 @@ const UNSUPPORTED: &[&str] = &[
     "panic",
     "quicklist",
     "replicate",
-    "replybuffer",
     "restart",
     "script",
     "sdslen",
@@ -243,6 +249,15 @@ fn set_active_expire(call: &mut Call<'_>) -> Outcome {
 
 fn pause_cron(call: &mut Call<'_>) -> Outcome {
     call.server.housekeeping_paused.store(is_on(call.args[2]), Ordering::Relaxed);
+    call.reply.ok();
+    DONE
+}
+
+fn resize_buffers(call: &mut Call<'_>) -> Outcome {
+    if !call.args[2].eq_ignore_ascii_case(b"resizing") {
+        return Err(error::subcommand_syntax(call.args));
+    }
+    call.server.buffers_kept.store(!is_on(call.args[3]), Ordering::Relaxed);
     call.reply.ok();
     DONE
 }

@@ -201,9 +201,10 @@ fn move_clients(
     })
 }
 
-/// Has unused memory go back to the operating system by itself, or no longer.
-pub fn give_back_unused(enabled: bool) {
-    if let Err(error) = alloc::set_background_purging(enabled) {
+/// Has unused memory go back to the operating system by itself, or no longer; sooner where `maxmemory` is set.
+pub fn give_back_unused(settings: &Settings) {
+    let (enabled, limited) = (settings.process.jemalloc_bg_thread, settings.memory.maxmemory != 0);
+    if let Err(error) = alloc::set_background_purging(enabled, limited) {
         tracing::warn!(
             "Can't {} the allocator's background thread: {error}",
             if enabled { "start" } else { "stop" }
@@ -218,8 +219,8 @@ fn tell(server: &Server, prepared: &Prepared<'_>) {
     if changes.has("loglevel") {
         server.log.set_level(settings.log.level);
     }
-    if changes.has("jemalloc-bg-thread") {
-        give_back_unused(settings.process.jemalloc_bg_thread);
+    if changes.has("jemalloc-bg-thread") || changes.has("maxmemory") {
+        give_back_unused(settings);
     }
     if changes.has("slowlog-max-len") {
         server.slow_log.trim(settings.observe.slowlog_max_len);
