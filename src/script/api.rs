@@ -37,9 +37,7 @@ const REPL_AOF: i64 = 1;
 /// If Lua has no memory left.
 pub fn table(lua: &Lua, slot: &Arc<Slot>) -> Result<Table> {
     let api = lua.create_table()?;
-    let (call, pcall) = raw::call_functions(lua, slot)?;
-    api.raw_set("call", call)?;
-    api.raw_set("pcall", pcall)?;
+    raw::functions(lua, slot, &api, &raw::CALLS)?;
     let own = Arc::clone(slot);
     api.raw_set("setresp", lua.create_function(move |lua, args| setresp(lua, &own, args))?)?;
     let own = Arc::clone(slot);

@@ -16,7 +16,7 @@
 //! 4. The interpreter belongs to one [`Vm`](super::Vm), which is behind a lock: one thread at a time.
 #![allow(unsafe_code)]
 
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, RefCell, UnsafeCell};
 use std::ffi::{c_int, c_void};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr;
@@ -27,17 +27,25 @@ use mlua::{Function, Lua, Table};
 use smallvec::SmallVec;
 
 use super::api::{Session, Text};
+use super::cjson::Config;
 use super::push::{COUNTED_FIELD, push_reply, push_text};
 use super::write::{Output, write_result};
 use crate::resp::{Protocol, Reply};
 
-/// Where functions of the interpreter find the run that calls them.
+/// Where functions of the interpreter find the run that calls them, and what outlives an error that leaves them.
 #[derive(Default)]
 pub struct Slot {
     session: Cell<*mut Session<'static>>,
     /// Replies that values are being made of, the outer ones first; see the head of this file.
     in_flight: RefCell<SmallVec<[Reply; 1]>>,
+    /// Options of the library `cjson`.
+    pub json: Cell<Config>,
+    /// Where libraries write texts before they make values of them.
+    scratch: UnsafeCell<Vec<u8>>,
 }
+
+/// What the scratch may hold from run to run, in bytes.
+const SCRATCH_KEPT: usize = 64 << 10;
 
 // SAFETY: used by whoever holds the interpreter, one thread at a time.
 unsafe impl Send for Slot {}
@@ -55,6 +63,59 @@ impl Slot {
         // SAFETY: `Engine::run` keeps the session while it is in the slot, and nobody else has it: it was taken out.
         Some(work(unsafe { &mut *taken.session }))
     }
+
+    /// Somewhere to write a text, empty.
+    ///
+    /// # Safety
+    /// Only for functions of the interpreter that run no Lua code while they use it.
+    #[allow(clippy::mut_from_ref)]
+    pub unsafe fn scratch(&self) -> &mut Vec<u8> {
+        // SAFETY: the interpreter runs one function at a time, and the caller lets no other one run.
+        let scratch = unsafe { &mut *self.scratch.get() };
+        scratch.clear();
+        scratch
+    }
+
+    /// Forgets what a run has left.
+    fn clean(&self) {
+        self.in_flight.borrow_mut().clear();
+        // SAFETY: no function of the interpreter runs.
+        let scratch = unsafe { self.scratch() };
+        scratch.shrink_to(SCRATCH_KEPT);
+    }
+}
+
+/// The slot of a function of the interpreter that [`functions`] has made.
+///
+/// # Safety
+/// As it says; the slot lives as long as the interpreter.
+pub unsafe fn slot_of<'s>(state: *mut lua_State) -> &'s Slot {
+    // SAFETY: as the caller promises.
+    unsafe { &*ffi::lua_touserdata(state, ffi::lua_upvalueindex(1)).cast::<Slot>() }
+}
+
+/// Makes functions of the interpreter that find the slot, and puts them into a table.
+///
+/// # Errors
+/// If Lua has no memory left.
+pub fn functions(
+    lua: &Lua,
+    slot: &Arc<Slot>,
+    table: &Table,
+    functions: &[(&str, ffi::lua_CFunction)],
+) -> mlua::Result<()> {
+    let address = Arc::as_ptr(slot).cast_mut().cast::<c_void>();
+    for &(name, function) in functions {
+        // SAFETY: the engine keeps the slot alive as long as the interpreter; the closure takes its one upvalue.
+        let made: Function = unsafe {
+            lua.exec_raw((), |state| {
+                ffi::lua_pushlightuserdata(state, address);
+                ffi::lua_pushcclosure(state, function, 1);
+            })?
+        };
+        table.raw_set(name, made)?;
+    }
+    Ok(())
 }
 
 /// A session that is out of its slot for the moment.
@@ -176,7 +237,7 @@ impl Engine {
             ffi::lua_settop(self.state, top);
         }
         self.slot.session.set(before);
-        self.slot.in_flight.borrow_mut().clear();
+        self.slot.clean();
         task.ended
     }
 }
@@ -229,22 +290,8 @@ unsafe fn push_texts(state: *mut lua_State, texts: &[&[u8]]) {
     }
 }
 
-/// Makes `redis.call` (which raises errors) and `redis.pcall` (which returns them).
-///
-/// # Errors
-/// If Lua has no memory left.
-pub fn call_functions(lua: &Lua, slot: &Arc<Slot>) -> mlua::Result<(Function, Function)> {
-    let address = Arc::as_ptr(slot).cast_mut().cast::<c_void>();
-    // SAFETY: the engine keeps the slot alive as long as the interpreter; each closure takes its one upvalue.
-    unsafe {
-        lua.exec_raw((), |state| {
-            for function in [call as ffi::lua_CFunction, pcall] {
-                ffi::lua_pushlightuserdata(state, address);
-                ffi::lua_pushcclosure(state, function, 1);
-            }
-        })
-    }
-}
+/// `redis.call`, which raises errors, and `redis.pcall`, which returns them.
+pub const CALLS: [(&str, ffi::lua_CFunction); 2] = [("call", call), ("pcall", pcall)];
 
 unsafe extern "C-unwind" fn call(state: *mut lua_State) -> c_int {
     // SAFETY: a function of the interpreter, with its slot for upvalue.
@@ -261,7 +308,7 @@ unsafe extern "C" fn answer(state: *mut lua_State, raises: bool) -> c_int {
     // SAFETY: the upvalue is the slot's address. After `run_command` only references are alive. The reply lies in
     // the slot until it is taken back, or until the run is over if an error leaves from here.
     unsafe {
-        let slot = &*ffi::lua_touserdata(state, ffi::lua_upvalueindex(1)).cast::<Slot>();
+        let slot = slot_of(state);
         let ran = run_command(state, slot);
         // Many arguments may have used up the stack.
         ffi::lua_settop(state, 0);
@@ -290,6 +337,9 @@ fn take_back(slot: &Slot) {
     slot.with(|session| session.reply = reply.unwrap_or_default());
 }
 
+/// Commands with up to so many arguments need no memory for them.
+const ARGUMENTS: usize = 16;
+
 /// Runs the command that is on the stack; its reply is the last one in flight then. Tells whether it was one.
 fn run_command(state: *mut lua_State, slot: &Slot) -> bool {
     let mut ran = true;
@@ -301,7 +351,7 @@ fn run_command(state: *mut lua_State, slot: &Slot) -> bool {
             // SAFETY: the texts point into values that stay on the stack until the function returns.
             match unsafe { arguments(state) } {
                 Ok(texts) => {
-                    let args: SmallVec<[&[u8]; 8]> = texts.iter().map(Text::as_bytes).collect();
+                    let args: SmallVec<[&[u8]; ARGUMENTS]> = texts.iter().map(Text::as_bytes).collect();
                     if let Err(text) = session.host.call(&args, &mut reply) {
                         reply.clear();
                         reply.error(text);
@@ -325,7 +375,7 @@ fn run_command(state: *mut lua_State, slot: &Slot) -> bool {
 }
 
 /// The arguments of a command.
-unsafe fn arguments<'s>(state: *mut lua_State) -> Result<SmallVec<[Text<'s>; 8]>, &'static str> {
+unsafe fn arguments<'s>(state: *mut lua_State) -> Result<SmallVec<[Text<'s>; ARGUMENTS]>, &'static str> {
     // SAFETY: looking at values within the top of the stack neither allocates nor raises: a number isn't asked for
     // as a string, which would turn it into one.
     unsafe {

@@ -220,7 +220,7 @@ impl Host for Caller<'_, '_> {
         let session = &mut *self.call.session;
         let keys = self.call.keys.lend(session.db, Plan::Everything);
         let mut part = Call { args, spec, keys, reply, session, server, nested: true };
-        let outcome = part.run_nested(listed.command, args);
+        let outcome = part.run_nested(listed, args);
         drop(part);
         monitor::after(server, spec, args, self.call.session, Source::Script);
         account(server, listed, args, self.call.session, monotonic_ns() - begun, outcome.is_err());
