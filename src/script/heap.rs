@@ -359,7 +359,10 @@ mod tests {
     fn an_interpreter_ends_with_its_memory() {
         let (mut owned, lua) = Owned::new(StdLib::STRING).expect("memory");
         let before = owned.used();
-        let text: String = lua.load("local t = {} for i = 1, 1000 do t[i] = {i} end return #t .. 'x'").eval().expect("it runs");
+        let text: String = lua
+            .load("local t = {} for i = 1, 1000 do t[i] = {i} end return #t .. 'x'")
+            .eval()
+            .expect("it runs");
         assert!(text == "1000x" && owned.used() > before);
         owned.set_limit(owned.used() + 100_000);
         let failed = lua.load("return #string.rep('x', 1000000)").eval::<usize>();

@@ -146,23 +146,36 @@ impl Vm {
             let code = self.engine.keep(&self.lua, callback).map_err(|error| wrong(told(&error)))?;
             functions.push(Registered { name, description, flags, code: Code(code) });
         }
+        self.engine.collect_some(&self.lua);
         Ok(functions)
     }
 
     fn parse(&self, code: &[u8]) -> Result<Function, Vec<u8>> {
+        match self.parse_once(code) {
+            Err(mlua::Error::MemoryError(_)) => {
+                // Garbage of other scripts: the parser works without the collector.
+                let _ = self.lua.gc_collect();
+                self.parse_once(code)
+            }
+            parsed => parsed,
+        }
+        .map_err(|error| raise::plain(&error))
+    }
+
+    fn parse_once(&self, code: &[u8]) -> mlua::Result<Function> {
         let name = match self.kind {
             Kind::Scripts => "@user_script",
             Kind::Functions => "@user_function",
         };
         if code.first() == Some(&guards::BYTECODE_MARK) {
-            return Err(format!("{}:1: unexpected symbol near '?'", &name[1..]).into_bytes());
+            return Err(mlua::Error::RuntimeError(format!("{}:1: unexpected symbol near '?'", &name[1..])));
         }
         // A collection while the parser holds unanchored objects has been exploited (CVE-2025-49844).
         self.lua.gc_stop();
         let chunk = self.lua.load(code).set_name(name).set_mode(ChunkMode::Text);
         let compiled = chunk.set_environment(self.globals.clone()).into_function();
         self.lua.gc_restart();
-        compiled.map_err(|error| raise::plain(&error))
+        compiled
     }
 
     /// Lets go of a script.
@@ -189,8 +202,9 @@ impl Vm {
         let ended = self.engine.run(&job, &mut session, out);
         self.reply = session.reply;
         self.running.end();
-        if ended == Ended::Exhausted || self.owned.used() > MEMORY_MAX / 4 * 3 {
-            // Most of it is garbage now; the next script must not fail for it.
+        if ended == Ended::Exhausted || self.owned.used() > MEMORY_MAX / 2 {
+            // Most of it is garbage now; the next script must not fail for it. What is less leaves the collector time
+            // to come to an end by itself.
             let _ = self.lua.gc_collect();
         }
         self.owned.settle();
@@ -199,6 +213,7 @@ impl Vm {
             (Ended::Well, _) => Ok(()),
             (_, Some(thrown)) => Err(Failure { counted: thrown.counted, text: thrown.told(run.name) }),
             (Ended::Thrown, None) => Err(told_plain(run.name, b"execution failure")),
+            (Ended::Broken, None) => Err(told_plain(run.name, b"internal error")),
             (Ended::Exhausted, None) => Err(told_plain(run.name, b"not enough memory")),
         }
     }

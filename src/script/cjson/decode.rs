@@ -35,7 +35,8 @@ unsafe extern "C" fn decode_all(state: *mut lua_State) -> c_int {
         let config = slot.json.get();
         let depth_max = config.decode_depth.min(DEPTH_MAX);
         let lenient = config.decode_invalid;
-        let mut parser = Parser { state, text, at: 0, depth: 0, depth_max, lenient, unescaped: slot.scratch() };
+        let mut parser =
+            Parser { state, text, at: 0, depth: 0, depth_max, lenient, unescaped: slot.scratch() };
         let token = parser.next();
         parser.value(token);
         match parser.next() {
@@ -130,8 +131,7 @@ impl<'a> Parser<'a> {
         unsafe {
             if self.depth > self.depth_max || ffi::lua_checkstack(self.state, 4) == 0 {
                 let (depth, at) = (self.depth, self.at);
-                let text =
-                    format_args!("Found too many nested data structures ({depth}) at character {at}");
+                let text = format_args!("Found too many nested data structures ({depth}) at character {at}");
                 complain(self.state, text);
             }
         }

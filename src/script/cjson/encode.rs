@@ -45,7 +45,10 @@ impl Encoder<'_> {
         // SAFETY: as for `encode_one`; names of types are constants of the interpreter.
         unsafe {
             let name = CStr::from_ptr(ffi::luaL_typename(self.state, at));
-            complain(self.state, format_args!("Cannot serialise {}: {why}", name.to_str().unwrap_or_default()))
+            complain(
+                self.state,
+                format_args!("Cannot serialise {}: {why}", name.to_str().unwrap_or_default()),
+            )
         }
     }
 
