@@ -150,16 +150,21 @@ impl Vm {
         Ok(functions)
     }
 
-    fn parse(&self, code: &[u8]) -> Result<Function, Vec<u8>> {
-        match self.parse_once(code) {
-            Err(mlua::Error::MemoryError(_)) => {
-                // Garbage of other scripts: the parser works without the collector.
-                let _ = self.lua.gc_collect();
-                self.parse_once(code)
-            }
-            parsed => parsed,
+    /// Frees what is garbage. That may take memory, so there has to be some.
+    fn collect(&mut self) {
+        self.owned.set_limit(usize::MAX);
+        let _ = self.lua.gc_collect();
+        self.owned.set_limit(MEMORY_MAX);
+    }
+
+    fn parse(&mut self, code: &[u8]) -> Result<Function, Vec<u8>> {
+        let mut parsed = self.parse_once(code);
+        if let Err(mlua::Error::MemoryError(_)) = parsed {
+            // Garbage of other scripts: the parser works without the collector.
+            self.collect();
+            parsed = self.parse_once(code);
         }
-        .map_err(|error| raise::plain(&error))
+        parsed.map_err(|error| raise::plain(&error))
     }
 
     fn parse_once(&self, code: &[u8]) -> mlua::Result<Function> {
@@ -205,7 +210,7 @@ impl Vm {
         if ended == Ended::Exhausted || self.owned.used() > MEMORY_MAX / 2 {
             // Most of it is garbage now; the next script must not fail for it. What is less leaves the collector time
             // to come to an end by itself.
-            let _ = self.lua.gc_collect();
+            self.collect();
         }
         self.owned.settle();
         let thrown = self.failure.lock().take();
