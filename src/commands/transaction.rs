@@ -137,7 +137,7 @@ fn exec(call: &mut Call<'_>) -> Outcome {
         }
         let (spec, by) = (&listed.command.spec, call.session.client.clone());
         monitor::before(server, spec, &args, call.session, Source::Client(&by));
-        let outcome = call.run_nested(listed.command, &args);
+        let outcome = call.run_nested(listed, &args);
         monitor::after(server, spec, &args, call.session, Source::Client(&by));
         if let Err(error) = &outcome {
             server.stats.error(error.code());
