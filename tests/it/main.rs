@@ -11,6 +11,7 @@ mod clients;
 mod config;
 mod connections;
 mod eviction;
+mod image;
 mod keys;
 mod large_values;
 mod metrics;
