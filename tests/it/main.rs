@@ -25,6 +25,7 @@ mod protocol;
 mod pubsub;
 mod queues;
 mod resp3;
+mod seeds;
 mod shutdown;
 mod specs;
 mod startup;

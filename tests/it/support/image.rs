@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, Weak};
 use serde_json::Value;
 use tempfile::TempDir;
 
-use super::{Finished, program, project_dir, run};
+use super::{Finished, kill_by_environment, program, project_dir, run};
 
 /// Where `tests/run` puts the image's programs, in place of the stage that compiles.
 const PROGRAMS: &str = "target/static";
@@ -194,22 +194,12 @@ impl Container {
         let script = check[1].as_str().expect("a script").replace("9121", &metrics_port.to_string());
         run(&mut self.exec(&["sh", "-c", &script.replace("redis-cli", &format!("redis-cli -p {port}"))]))
     }
-
-    /// Ends what still runs in it: buildah's own end leaves that to itself.
-    fn kill(&self) {
-        let mark = format!("{MARK}={}", self.name);
-        for process in fs::read_dir("/proc").expect("processes are listed").flatten() {
-            let environment = fs::read(process.path().join("environ")).unwrap_or_default();
-            if environment.split(|byte| *byte == 0).any(|variable| variable == mark.as_bytes()) {
-                run(Command::new("kill").arg("-9").arg(process.file_name()));
-            }
-        }
-    }
 }
 
 impl Drop for Container {
     fn drop(&mut self) {
-        self.kill();
+        // buildah's own end leaves what it runs to itself.
+        kill_by_environment(&format!("{MARK}={}", self.name));
         // The storage goes with the image anyway; this only makes room sooner.
         run(self.image.buildah().args(["rm", &self.name]));
     }

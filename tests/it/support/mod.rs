@@ -12,7 +12,7 @@ mod server;
 pub use client::{Client, pipeline, request};
 pub use http::http;
 pub use image::{Container, Image, last_stage};
-pub use process::{Background, Finished, program, run, run_with_stdin};
+pub use process::{Background, Finished, kill_by_environment, program, run, run_with_stdin};
 pub use reference::{ReferenceCommands, lowercase, supported_commands};
 pub use reply::{Reply, elements};
 pub use server::{Server, debian, free_port, server_binary, testing_the_reference};
