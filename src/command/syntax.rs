@@ -116,7 +116,7 @@ impl<'a> Reader<'a> {
         }
         argument.optional = optional;
         if optional {
-            self.expect(']')?
+            self.expect(']')?;
         }
         Ok(argument)
     }
