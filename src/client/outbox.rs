@@ -37,8 +37,9 @@ pub trait Sink: Send + Sync {
     fn try_send(&self, bytes: &[u8]) -> io::Result<usize>;
 }
 
-/// After a frame that was written at once, others are queued for so long.
-const PAUSE: Duration = Duration::from_micros(100);
+/// After a frame that was written at once, others are queued for so long: less than a publisher takes that waits for
+/// each of its replies, more than lies between the messages of a pipeline.
+const PAUSE: Duration = Duration::from_micros(20);
 
 #[derive(Default)]
 struct Queue {

@@ -110,7 +110,7 @@ async fn a_silent_client_keeps_no_buffers() {
     let busy = ours.memory_bytes();
     assert!(busy > 16 << 10, "{busy}");
     ours.last_seen_ms.fetch_sub(3000, std::sync::atomic::Ordering::Relaxed);
-    server.clients.tend(0);
+    server.clients.tend(0, false);
     while ours.memory_bytes() > 4096 {
         tokio::time::sleep(Duration::from_millis(1)).await;
     }

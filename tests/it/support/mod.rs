@@ -3,6 +3,7 @@
 
 mod client;
 mod http;
+mod image;
 mod process;
 mod reference;
 mod reply;
@@ -10,7 +11,8 @@ mod server;
 
 pub use client::{Client, pipeline, request};
 pub use http::http;
-pub use process::{Background, Finished, program, run, run_with_stdin};
+pub use image::{Container, Image, last_stage};
+pub use process::{Background, Finished, kill_by_environment, program, run, run_with_stdin};
 pub use reference::{ReferenceCommands, lowercase, supported_commands};
 pub use reply::{Reply, elements};
 pub use server::{Server, debian, free_port, server_binary, testing_the_reference};
