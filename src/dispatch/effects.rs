@@ -109,8 +109,9 @@ mod tests {
         let mut subscriptions = Subscriptions::new(server.pubsub.clone(), listener.clone());
         subscriptions.subscribe(Kind::Channel, b"__keyspace@0__:k");
         // Of two who set a key that is missing, and delete one that is there, each makes way for the other.
+        let requests = [&[&b"SETNX"[..], b"k", b"v"][..], &[b"DEL", b"k"]];
         std::thread::scope(|scope| {
-            for request in [&[&b"SETNX"[..], b"k", b"v"][..], &[b"DEL", b"k"]] {
+            for request in requests {
                 let mut client = Local::new(server.clone());
                 scope.spawn(move || {
                     let mut done = 0;

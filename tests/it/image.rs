@@ -202,7 +202,7 @@ fn data_outlives_the_container() {
     run(Command::new("kill").arg(process_id(&mut client))).success();
     assert_eq!(running.server.wait(), Some(0), "{}", running.server.log());
     running.server.wait_for_log("DB saved on disk");
-    let again = start(&container, &["--appendonly", "yes", "--save", ""]);
+    let again = start(&container, &["--appendonly", "yes", "--appendfsync", "always", "--save", ""]);
     assert_eq!(again.server.client().call(&["DBSIZE"]), Reply::Int(0), "Redis reads no RDB file then");
     again.server.client().ok(&["SET", "kept", "by AOF"]);
     drop(again);
@@ -241,7 +241,7 @@ fn names_are_found_by_static_programs() {
     let mut client = running.server.client();
     client.ok(&["SET", "a", "1"]);
     // It gets as far as asking the server there, which is itself.
-    let moved = client.call(&["MIGRATE", "localhost", &port, "a", "1", "1000"]);
+    let moved = client.call(&["MIGRATE", "localhost", &port, "a", "1", "60000"]);
     assert_eq!(moved.text(), "OK");
     let nowhere = client.call(&["MIGRATE", "no-such-host.invalid", &port, "a", "1", "1000"]);
     assert!(nowhere.is_error("IOERR") || nowhere.text() == "NOKEY", "{nowhere:?}");
