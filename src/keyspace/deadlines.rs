@@ -84,6 +84,7 @@ impl Deadlines {
     }
 
     /// Items in the wheels, useful or not.
+    #[cfg(test)]
     pub(super) fn len(&self) -> usize {
         self.wheel.len() + self.renewal.as_ref().map_or(0, |renewal| renewal.fresh.len())
     }

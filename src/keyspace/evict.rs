@@ -21,6 +21,8 @@ use crate::config::EventClasses;
 
 /// Candidates that a shard's pool remembers.
 const POOL: usize = 16;
+/// Keys with deadlines are rare if fewer than one in so many has one.
+const RARE: usize = 8;
 /// How many random entries or deadlines to look at for an entry with a deadline.
 const VOLATILE_TRIES: usize = 32;
 
@@ -156,11 +158,12 @@ impl Eviction {
     }
 }
 
-/// A random key with a deadline, if luck doesn't fail: by way of the table or of the wheel, whichever has fewer others.
+/// A random key with a deadline, if luck doesn't fail. Where such keys are rare it comes from the wheel, in which
+/// those that are due soon are met more often.
 fn random_volatile(database: &Database) -> Option<EntryRef<'_>> {
-    let Database { table, deadlines, .. } = database;
+    let Database { table, deadlines, volatile: count, .. } = database;
     let volatile = |entry: &EntryRef<'_>| entry.deadline().is_some();
-    if table.len() <= deadlines.len() {
+    if table.len() / RARE <= *count {
         return (0..VOLATILE_TRIES).find_map(|_| table.random().filter(volatile));
     }
     (0..VOLATILE_TRIES).find_map(|_| {

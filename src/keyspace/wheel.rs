@@ -158,12 +158,14 @@ impl Wheel {
             Items::Many(levels) => {
                 let slots = |level: &Option<Box<Level>>| level.as_ref().map_or(0, |level| level.slots());
                 let mut nth = fastrand::usize(..levels.iter().map(slots).sum::<usize>().max(1));
-                let (number, level) = levels.iter().enumerate().find(|(_, level)| {
-                    let (slots, before) = (slots(level), nth);
-                    nth = nth.saturating_sub(slots);
-                    before < slots
-                })?;
-                level.as_ref()?.random(HASH + number)
+                levels.iter().enumerate().find_map(|(number, level)| {
+                    let level = level.as_ref()?;
+                    if nth < level.slots() {
+                        return level.random(nth, HASH + number);
+                    }
+                    nth -= level.slots();
+                    None
+                })
             }
         }
     }
@@ -278,10 +280,9 @@ impl Level {
         self.occupied.iter().map(|word| word.count_ones() as usize).sum()
     }
 
-    /// The hash of a random item of the first slot from a random place on.
-    fn random(&self, len: usize) -> Option<u64> {
-        let (behind, before) = self.slots.split_at(fastrand::usize(..SLOTS));
-        behind.iter().chain(before).flatten().next()?.random(len)
+    /// The hash of a random item of the occupied slot with a number.
+    fn random(&self, nth: usize, len: usize) -> Option<u64> {
+        self.slots.iter().flatten().nth(nth)?.random(len)
     }
 
     fn push(&mut self, slot: usize, item: &[u8]) {
