@@ -3,6 +3,7 @@
 mod clients;
 mod container;
 mod end;
+pub mod image;
 mod surroundings;
 
 use std::fs::File;

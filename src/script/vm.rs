@@ -4,11 +4,12 @@ use std::ffi::c_int;
 use std::sync::Arc;
 
 use mlua::chunk::ChunkMode;
-use mlua::{Function, HookTriggers, Lua, LuaOptions, MultiValue, StdLib, Table, Value, VmState};
+use mlua::{Function, HookTriggers, Lua, MultiValue, StdLib, Table, Value, VmState};
 use parking_lot::Mutex;
 
-use super::cjson::{self, Config};
+use super::cjson;
 use super::guards;
+use super::heap::Owned;
 use super::push::COUNTED;
 use super::raise::{self, Raised};
 use super::raw::{Ended, Engine, Job, Slot};
@@ -24,16 +25,18 @@ const MEMORY_MAX: usize = if cfg!(test) { 16 << 20 } else { 1 << 30 };
 /// One Lua state; see the head of the folder.
 pub struct Vm {
     lua: Lua,
-    /// Runs what is compiled. It outlives the interpreter, whose finalizers may still look for a run.
-    engine: Engine,
-    kind: Kind,
     /// What scripts have for globals.
     globals: Table,
     /// Has them show what libraries see while they are loaded, or all.
     show: Function,
+    /// The interpreter itself: it ends after all that mlua has made of it.
+    owned: Owned,
+    /// Runs what is compiled. It outlives the interpreter, whose finalizers may still look for a run.
+    engine: Engine,
+    kind: Kind,
     loading: Arc<Mutex<Option<Loading>>>,
     failure: Arc<Mutex<Option<Thrown>>>,
-    json: Arc<Mutex<Config>>,
+    slot: Arc<Slot>,
     running: Arc<Running>,
     /// Kept from run to run.
     reply: Reply,
@@ -79,15 +82,14 @@ impl Vm {
     /// If there is no memory for it.
     pub fn new(running: Arc<Running>, kind: Kind) -> mlua::Result<Vm> {
         let libraries = StdLib::TABLE | StdLib::STRING | StdLib::MATH | StdLib::OS;
-        let lua = Lua::new_with(libraries, LuaOptions::default())?;
+        let (mut owned, lua) = Owned::new(libraries)?;
         let failure = Arc::new(Mutex::new(None));
-        let json = Arc::new(Mutex::new(Config::default()));
         let slot = Arc::new(Slot::default());
         let api = api::table(&lua, &slot)?;
         let libraries = lua.create_table()?;
         libraries.raw_set("bit", bits::table(&lua)?)?;
-        libraries.raw_set("cjson", cjson::table(&lua, &json)?)?;
-        libraries.raw_set("cmsgpack", cmsgpack::table(&lua)?)?;
+        libraries.raw_set("cjson", cjson::table(&lua, &slot)?)?;
+        libraries.raw_set("cmsgpack", cmsgpack::table(&lua, &slot)?)?;
         libraries.raw_set("struct", structs::table(&lua)?)?;
         let host = host_table(&lua, &running)?;
         let loading = Arc::new(Mutex::new(None));
@@ -97,23 +99,24 @@ impl Vm {
         let (globals, env, show): (Table, Table, Function) = prelude.call((host, &api, libraries))?;
         lua.set_globals(globals.clone())?;
         let engine = Engine::new(&lua, &slot, &error_handler(&lua, &failure)?, &env)?;
-        let (stop, library) = (Arc::clone(&running), Arc::clone(&loading));
+        let (stop, library, own) = (Arc::clone(&running), Arc::clone(&loading), Arc::clone(&slot));
         lua.set_global_hook(HookTriggers::new().every_nth_instruction(HOOK_PERIOD), move |_, _| {
             if let Some(library) = &*library.lock() {
                 return library.check_time().map(|()| VmState::Continue);
             }
             if stop.takes_long() {
-                slot.with(|session| stop.tell(session.name, session.host.command()));
+                own.with(|session| stop.tell(session.name, session.host.command()));
             }
             alive(&stop).map(|()| VmState::Continue)
         })?;
-        lua.set_memory_limit(MEMORY_MAX)?;
-        Ok(Vm { lua, engine, kind, show, loading, globals, failure, json, running, reply: Reply::default() })
+        owned.set_limit(MEMORY_MAX);
+        let reply = Reply::default();
+        Ok(Vm { lua, globals, show, owned, engine, kind, loading, failure, slot, running, reply })
     }
 
     /// Bytes that the state holds.
     pub fn used_memory(&self) -> usize {
-        self.lua.used_memory()
+        self.owned.used()
     }
 
     /// Compiles a script.
@@ -143,23 +146,41 @@ impl Vm {
             let code = self.engine.keep(&self.lua, callback).map_err(|error| wrong(told(&error)))?;
             functions.push(Registered { name, description, flags, code: Code(code) });
         }
+        self.engine.collect_some(&self.lua);
         Ok(functions)
     }
 
-    fn parse(&self, code: &[u8]) -> Result<Function, Vec<u8>> {
+    /// Frees what is garbage. That may take memory, so there has to be some.
+    fn collect(&mut self) {
+        self.owned.set_limit(usize::MAX);
+        let _ = self.lua.gc_collect();
+        self.owned.set_limit(MEMORY_MAX);
+    }
+
+    fn parse(&mut self, code: &[u8]) -> Result<Function, Vec<u8>> {
+        let mut parsed = self.parse_once(code);
+        if let Err(mlua::Error::MemoryError(_)) = parsed {
+            // Garbage of other scripts: the parser works without the collector.
+            self.collect();
+            parsed = self.parse_once(code);
+        }
+        parsed.map_err(|error| raise::plain(&error))
+    }
+
+    fn parse_once(&self, code: &[u8]) -> mlua::Result<Function> {
         let name = match self.kind {
             Kind::Scripts => "@user_script",
             Kind::Functions => "@user_function",
         };
         if code.first() == Some(&guards::BYTECODE_MARK) {
-            return Err(format!("{}:1: unexpected symbol near '?'", &name[1..]).into_bytes());
+            return Err(mlua::Error::RuntimeError(format!("{}:1: unexpected symbol near '?'", &name[1..])));
         }
         // A collection while the parser holds unanchored objects has been exploited (CVE-2025-49844).
         self.lua.gc_stop();
         let chunk = self.lua.load(code).set_name(name).set_mode(ChunkMode::Text);
         let compiled = chunk.set_environment(self.globals.clone()).into_function();
         self.lua.gc_restart();
-        compiled.map_err(|error| raise::plain(&error))
+        compiled
     }
 
     /// Lets go of a script.
@@ -178,7 +199,7 @@ impl Vm {
         host: &mut dyn Host,
         out: &mut Reply,
     ) -> Result<(), Failure> {
-        *self.json.lock() = Config::default();
+        self.slot.json.set(cjson::Config::default());
         self.running.begin(self.kind);
         let reply = std::mem::take(&mut self.reply);
         let mut session = api::Session { host, name: run.name, protocol: Protocol::Resp2, reply };
@@ -186,15 +207,18 @@ impl Vm {
         let ended = self.engine.run(&job, &mut session, out);
         self.reply = session.reply;
         self.running.end();
-        if ended == Ended::Exhausted || self.lua.used_memory() > MEMORY_MAX / 4 * 3 {
-            // Most of it is garbage now; the next script must not fail for it.
-            let _ = self.lua.gc_collect();
+        if ended == Ended::Exhausted || self.owned.used() > MEMORY_MAX / 2 {
+            // Most of it is garbage now; the next script must not fail for it. What is less leaves the collector time
+            // to come to an end by itself.
+            self.collect();
         }
+        self.owned.settle();
         let thrown = self.failure.lock().take();
         match (ended, thrown) {
             (Ended::Well, _) => Ok(()),
             (_, Some(thrown)) => Err(Failure { counted: thrown.counted, text: thrown.told(run.name) }),
             (Ended::Thrown, None) => Err(told_plain(run.name, b"execution failure")),
+            (Ended::Broken, None) => Err(told_plain(run.name, b"internal error")),
             (Ended::Exhausted, None) => Err(told_plain(run.name, b"not enough memory")),
         }
     }

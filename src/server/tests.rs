@@ -42,7 +42,7 @@ fn answers<'a>(
     async move {
         client.write_all(commands.as_bytes()).await.expect("the server reads");
         let mut answer = vec![0; expected.len()];
-        let read = tokio::time::timeout(Duration::from_secs(10), client.read_exact(&mut answer));
+        let read = tokio::time::timeout(Duration::from_secs(60), client.read_exact(&mut answer));
         read.await
             .unwrap_or_else(|_| {
                 panic!("{caller}: too little of an answer: {:?}", answer.escape_ascii().to_string())

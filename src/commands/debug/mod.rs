@@ -20,12 +20,10 @@ use super::{Call, Command, DONE, Outcome};
 
 /// The family's row.
 pub const COMMANDS: &[Command] = &[Command::new(
-    Spec::new("debug", -2).flags(&[ADMIN, NOSCRIPT, LOADING, STALE, PROTECTED, EXCLUSIVE]).doc(
-        "server",
-        "1.0.0",
-        "Depends on subcommand.",
-        "Helps testing and debugging.",
-    ),
+    Spec::new("debug", -2)
+        .flags(&[ADMIN, NOSCRIPT, LOADING, STALE, PROTECTED, EXCLUSIVE])
+        .doc("server", "1.0.0", "Depends on subcommand.", "Helps testing and debugging.")
+        .internal(),
     run,
 )];
 
@@ -158,6 +156,13 @@ const SUBCOMMANDS: &[Subcommand] = &[
         meaning: "Whether keys expire by themselves, without being looked at.",
     },
     Subcommand {
+        name: "set-disable-deny-scripts",
+        arguments: (1, 1),
+        run: let_scripts_call,
+        usage: "SET-DISABLE-DENY-SCRIPTS <0|1>",
+        meaning: "Whether scripts may call commands that are not for them, but for those that run scripts.",
+    },
+    Subcommand {
         name: "set-skip-checksum-validation",
         arguments: (1, 1),
         run: skip_checksums,
@@ -195,7 +200,6 @@ const UNSUPPORTED: &[&str] = &[
     "script",
     "sdslen",
     "segfault",
-    "set-disable-deny-scripts",
     "stringmatch-test",
     "structsize",
 ];
@@ -245,6 +249,12 @@ fn set_list_packed_threshold(call: &mut Call<'_>) -> Outcome {
 
 fn set_active_expire(call: &mut Call<'_>) -> Outcome {
     call.server.active_expire.store(is_on(call.args[2]), Ordering::Relaxed);
+    call.reply.ok();
+    DONE
+}
+
+fn let_scripts_call(call: &mut Call<'_>) -> Outcome {
+    call.server.scripts.unbound.store(is_on(call.args[2]), Ordering::Relaxed);
     call.reply.ok();
     DONE
 }

@@ -286,7 +286,7 @@ fn few_tables_make_no_endless_output() {
     answers(&[
         (&long("t"), "-ERR Error running script"),
         (&long("cjson.encode(t)"), "-ERR user_script:1: Cannot serialise"),
-        (&long("cmsgpack.pack(t)"), "-ERR MessagePack text too long"),
+        (&long("cmsgpack.pack(t)"), "-ERR user_script:1: MessagePack text too long"),
         (
             "local t = ('x'):rep(100000) for i = 1, 12 do t = {map = {a = t, b = t}} end return t",
             "-ERR Error running script",

@@ -22,12 +22,14 @@ pub(super) const CONFIG: Command = Command::container(
     Spec::new("config", -2).doc(GROUP, "2.0.0", "Depends on the subcommand.", "Configuration and counters."),
     &[
         Command::new(
-            row("config|get", -3).doc(
-                GROUP,
-                "2.0.0",
-                "O(N) where N is the number of directives",
-                "Returns directives and their values.",
-            ),
+            row("config|get", -3)
+                .doc(
+                    GROUP,
+                    "2.0.0",
+                    "O(N) where N is the number of directives",
+                    "Returns directives and their values.",
+                )
+                .syntax("parameter*"),
             get,
         ),
         Command::new(
@@ -58,12 +60,15 @@ pub(super) const CONFIG: Command = Command::container(
             |call| rewrite(call, Scope::Changed),
         ),
         Command::new(
-            row("config|set", -4).tips(ALL_NODES).doc(
-                GROUP,
-                "2.0.0",
-                "O(N) where N is the number of directives given",
-                "Changes directives, all or none.",
-            ),
+            row("config|set", -4)
+                .tips(ALL_NODES)
+                .doc(
+                    GROUP,
+                    "2.0.0",
+                    "O(N) where N is the number of directives given",
+                    "Changes directives, all or none.",
+                )
+                .syntax("data:(parameter value)*"),
             set,
         ),
     ],
