@@ -22,6 +22,9 @@ const HOOK_PERIOD: u32 = 100_000;
 /// The most that scripts may allocate, in bytes. Below 2 GiB: the parser counts in 32 bits (CVE-2025-46819).
 const MEMORY_MAX: usize = if cfg!(test) { 16 << 20 } else { 1 << 30 };
 
+/// A state that is collected in less than a millisecond, in bytes.
+const SMALL: usize = 1 << 20;
+
 /// One Lua state; see the head of the folder.
 pub struct Vm {
     lua: Lua,
@@ -114,8 +117,11 @@ impl Vm {
         Ok(Vm { lua, globals, show, owned, engine, kind, loading, failure, slot, running, reply })
     }
 
-    /// Bytes that the state holds.
-    pub fn used_memory(&self) -> usize {
+    /// Bytes that the state holds; without garbage, if the state is so small that this takes no time.
+    pub fn used_memory(&mut self) -> usize {
+        if self.owned.used() < SMALL {
+            self.collect();
+        }
         self.owned.used()
     }
 

@@ -301,9 +301,10 @@ fn any_bytes_are_decoded_or_refused() {
     const PACKED: &[u8] = b"\x85\xa1a\x93\x01\xd1\xff\x00\xcb\x3f\xf8\0\0\0\0\0\0\xa1b\xc0\xa1c\x81\x02\xc3\xa1d\xd9\x03xyz\xa1e\xdc\0\x01\xe0";
     let decodes = "local ok, value = pcall(cjson.decode, ARGV[1])\n\
                    if ok then pcall(cjson.encode, value) end\n\
-                   local values = {pcall(cmsgpack.unpack, ARGV[1])}\n\
+                   local values = {}\n\
+                   pcall(function() values = {cmsgpack.unpack(ARGV[1])} end)\n\
                    pcall(cmsgpack.unpack_limit, ARGV[1], 2, 1)\n\
-                   if values[1] then cmsgpack.pack(values) pcall(cjson.encode, values) end\n\
+                   if values[1] then pcall(cmsgpack.pack, values) pcall(cjson.encode, values) end\n\
                    return 1";
     on_a_worker(move || {
         let mut client = Rig::new();
