@@ -299,6 +299,18 @@ impl Command {
         self
     }
 
+    /// Sets the arguments in its row.
+    pub const fn syntax(mut self, syntax: &'static str) -> Command {
+        self.spec = self.spec.syntax(syntax);
+        self
+    }
+
+    /// Says in its row that it isn't to be used any more.
+    pub const fn deprecated(mut self, since: &'static str, replaced_by: &'static str) -> Command {
+        self.spec = self.spec.deprecated(since, replaced_by);
+        self
+    }
+
     /// Adds a finder for keys that the specs can't describe.
     pub const fn find_keys(mut self, find: FindKeys) -> Command {
         self.find_keys = Some(find);

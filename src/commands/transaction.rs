@@ -52,7 +52,8 @@ pub const COMMANDS: &[Command] = &[
                 "2.2.0",
                 "O(1) for every key",
                 "Makes a transaction depend on keys staying as they are.",
-            ),
+            )
+            .syntax("key*"),
         watch,
     ),
     Command::new(

@@ -297,8 +297,7 @@ impl Connection {
     }
 
     fn received(&mut self, count: usize) {
-        let client = &self.session.client;
-        client.received(count, self.input.len());
+        self.session.client.received(count, self.input.len());
         self.server.stats.add(Counter::NetInput, count as u64);
         self.server.stats.add(Counter::Reads, 1);
         let version = self.server.config.version();
@@ -380,6 +379,8 @@ impl Connection {
         if need > 0 {
             self.input.reserve(need.min(TRUSTED));
         }
+        // Who is above its own output limit goes for that, and nobody in its place.
+        self.session.client.refuses_to_send(self.reply.len());
         self.publish_figures();
     }
 
@@ -390,18 +391,17 @@ impl Connection {
             return Flow::Close;
         }
         let limit = self.session.settings.clients.query_buffer_limit;
-        let strict = self.session.must_authenticate();
-        let limit = if strict { limit.min(UNAUTHENTICATED_INPUT) } else { limit };
+        let limit = if self.session.must_authenticate() { limit.min(UNAUTHENTICATED_INPUT) } else { limit };
         let queued = self.session.transaction.as_ref().map_or(0, |transaction| transaction.bytes);
         if self.input.len() + queued <= limit {
             return Flow::GoOn;
         }
         let hidden = self.session.settings.log.hide_user_data;
         let begin: &[u8] = if hidden { b"*redacted*" } else { &self.input[..self.input.len().min(64)] };
-        let begin = begin.escape_ascii();
         tracing::warn!(
-            "Closing client that reached max query buffer length: {} (qbuf initial bytes: \"{begin}\")",
-            self.describe()
+            "Closing client that reached max query buffer length: {} (qbuf initial bytes: \"{}\")",
+            self.describe(),
+            begin.escape_ascii()
         );
         self.server.stats.add(Counter::QueryBufferDisconnections, 1);
         Flow::Close

@@ -20,12 +20,10 @@ use super::{Call, Command, DONE, Outcome};
 
 /// The family's row.
 pub const COMMANDS: &[Command] = &[Command::new(
-    Spec::new("debug", -2).flags(&[ADMIN, NOSCRIPT, LOADING, STALE, PROTECTED, EXCLUSIVE]).doc(
-        "server",
-        "1.0.0",
-        "Depends on subcommand.",
-        "Helps testing and debugging.",
-    ),
+    Spec::new("debug", -2)
+        .flags(&[ADMIN, NOSCRIPT, LOADING, STALE, PROTECTED, EXCLUSIVE])
+        .doc("server", "1.0.0", "Depends on subcommand.", "Helps testing and debugging.")
+        .internal(),
     run,
 )];
 
@@ -144,6 +142,13 @@ const SUBCOMMANDS: &[Subcommand] = &[
                   keys stay, with MERGE keys of the file replace those that are there.",
     },
     Subcommand {
+        name: "replybuffer",
+        arguments: (2, 2),
+        run: resize_buffers,
+        usage: "REPLYBUFFER RESIZING <0|1>",
+        meaning: "Whether clients that are idle give back the buffers of their requests and replies.",
+    },
+    Subcommand {
         name: "set-active-expire",
         arguments: (1, 1),
         run: set_active_expire,
@@ -191,7 +196,6 @@ const UNSUPPORTED: &[&str] = &[
     "panic",
     "quicklist",
     "replicate",
-    "replybuffer",
     "restart",
     "script",
     "sdslen",
@@ -257,6 +261,15 @@ fn let_scripts_call(call: &mut Call<'_>) -> Outcome {
 
 fn pause_cron(call: &mut Call<'_>) -> Outcome {
     call.server.housekeeping_paused.store(is_on(call.args[2]), Ordering::Relaxed);
+    call.reply.ok();
+    DONE
+}
+
+fn resize_buffers(call: &mut Call<'_>) -> Outcome {
+    if !call.args[2].eq_ignore_ascii_case(b"resizing") {
+        return Err(error::subcommand_syntax(call.args));
+    }
+    call.server.buffers_kept.store(!is_on(call.args[3]), Ordering::Relaxed);
     call.reply.ok();
     DONE
 }
