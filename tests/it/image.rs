@@ -247,23 +247,28 @@ fn names_are_found_by_static_programs() {
     assert!(nowhere.is_error("IOERR") || nowhere.text() == "NOKEY", "{nowhere:?}");
 }
 
+/// The folder around it is not the user's, or it is, as root's: then the file's name can't be given to another.
 #[test]
 fn config_rewrite_writes_through_a_mounted_file() {
-    let folder = tempfile::tempdir().expect("temporary folders can be made");
-    let file = folder.path().join("my.conf");
-    fs::write(&file, "# mine\nmaxmemory 1mb\nsave \"\"\n").expect("written");
-    std::os::unix::fs::chown(&file, Some(999), None).expect("the tests run as root");
-    let inode = fs::metadata(&file).expect("there").ino();
-    let mut container = Container::new();
-    container.mount(&file, "/usr/local/etc/redis/redis.conf");
-    let running = start(&container, &["/usr/local/etc/redis/redis.conf"]);
-    let mut client = running.server.client();
-    client.ok(&["CONFIG", "SET", "maxmemory", "2mb"]);
-    client.ok(&["CONFIG", "REWRITE"]);
-    let text = fs::read_to_string(&file).expect("there");
-    assert!(text.starts_with("# mine\nmaxmemory 2mb\n"), "{text}");
-    assert_eq!(fs::metadata(&file).expect("there").ino(), inode);
-    assert_eq!(fs::read_dir(folder.path()).expect("a folder").count(), 1);
+    for user in ["999:1000", ""] {
+        let folder = tempfile::tempdir().expect("temporary folders can be made");
+        let file = folder.path().join("my.conf");
+        fs::write(&file, "# mine\nmaxmemory 1mb\nsave \"\"\n").expect("written");
+        std::os::unix::fs::chown(&file, Some(999), None).expect("the tests run as root");
+        let inode = fs::metadata(&file).expect("there").ino();
+        let mut container = Container::new();
+        container.mount(&file, "/usr/local/etc/redis/redis.conf");
+        container.option("--env", &format!("REDSTART_USER={user}"));
+        let running = start(&container, &["/usr/local/etc/redis/redis.conf"]);
+        let mut client = running.server.client();
+        client.ok(&["CONFIG", "SET", "maxmemory", "2mb"]);
+        client.ok(&["CONFIG", "REWRITE"]);
+        let text = fs::read_to_string(&file).expect("there");
+        assert!(text.starts_with("# mine\nmaxmemory 2mb\n"), "{text}");
+        assert_eq!(fs::metadata(&file).expect("there").ino(), inode);
+        let left = run(&mut container.exec(&["ls", "/usr/local/etc/redis"])).success();
+        assert_eq!(left, "redis.conf\n");
+    }
 }
 
 /// The compose file's service, started as an engine would: `$$` is a dollar sign, and secrets are mounted.
