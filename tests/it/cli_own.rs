@@ -8,7 +8,7 @@
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use crate::support::{Finished, Server, program, run};
+use crate::support::{Finished, Server, program, project_dir, run};
 
 /// The program under test.
 fn own() -> PathBuf {
@@ -409,6 +409,65 @@ fn as_redis_7_4_does() {
     ] {
         assert!(stats.contains(part), "{part:?} is missing:\n{stats}");
     }
+}
+
+/// What is seen when somebody waits for these texts and then types these keys.
+#[track_caller]
+fn typed(desk: &Desk, steps: &[(&str, &str)]) -> String {
+    let keys = serde_json::to_string(steps).expect("strings are JSON");
+    desk.write("keys", &keys);
+    let script = project_dir().join("tests/clients/terminal.py");
+    says(desk, &format!("python3 {} \"$(cat keys)\" {} -p $PORT", script.display(), own().display()))
+}
+
+#[test]
+fn a_person_at_a_terminal() {
+    let server = Server::start();
+    let desk = Desk::new(&own(), server.port());
+    desk.write(".redisclirc", ":set nohints\n:set nonsense\n");
+    let shown = typed(
+        &desk,
+        &[
+            ("> ", "set k 'a b'\r"),
+            ("OK", ""),
+            ("> ", "auth secret\r"),
+            ("(error) ERR AUTH", ""),
+            ("> ", "2 incr n\r"),
+            ("(integer) 1\n(integer) 2", ""),
+            ("> ", "multi\r"),
+            ("(TX)> ", "select 3\r"),
+            ("[3](TX)> ", "exec\r"),
+            ("1) OK", ""),
+            ("[3]> ", "subscribe a\r"),
+            ("Reading messages... (press Ctrl-C to quit or any key to type command)", "\x03"),
+            ("[3]> ", "monitor\r"),
+            ("OK", "\x03"),
+            ("[3]> ", "client kill type normal skipme no\r"),
+            ("(integer) ", ""),
+            ("[3]> ", "ping\r"),
+            ("Error: Server closed the connection", ""),
+            ("not connected> ", "select 0\r"),
+            ("OK", ""),
+            ("> ", "conf\t\t resetstat\r"),
+            ("CONFIG", ""),
+            ("> ", "\x1b[A\x1b[A\x1b[A\r"),
+            ("PONG", ""),
+            ("> ", ":set hints\r"),
+            ("> ", "get "),
+            ("get key", "k\r"),
+            ("\"a b\"", ""),
+            ("> ", "quit\r"),
+        ],
+    );
+    assert!(shown.contains(".redisclirc: unknown redis-cli preference 'nonsense'"), "{shown}");
+    let history = desk.folder.path().join(".rediscli_history");
+    let kept = std::fs::read_to_string(&history).expect("the history is kept");
+    assert!(kept.starts_with("set k 'a b'\n2 incr n\nmulti\n") && kept.ends_with("get k\nquit\n"), "{kept}");
+    assert!(!kept.contains("secret"), "{kept}");
+    let mode = std::fs::metadata(&history).expect("it is there").permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+    // The next one finds it.
+    typed(&desk, &[("> ", "\x1b[A\x1b[A\r"), ("\"a b\"", ""), ("> ", "\x04")]);
 }
 
 /// Who has no cluster and no debugger says so.
