@@ -102,6 +102,7 @@ mod tests {
     #[test]
     fn events_of_a_key_come_in_the_order_of_its_changes() {
         const ROUNDS: usize = 2000;
+        const REQUESTS: [&[&[u8]]; 2] = [&[b"SETNX", b"k", b"v"], &[b"DEL", b"k"]];
         let log = Log::start(LogLevel::Nothing, None);
         let server = Arc::new(Server::new(Config::new(), log, 2, "no").expect("no renames"));
         Local::new(server.clone()).run(&[b"CONFIG", b"SET", b"notify-keyspace-events", b"K$g"]);
@@ -110,7 +111,7 @@ mod tests {
         subscriptions.subscribe(Kind::Channel, b"__keyspace@0__:k");
         // Of two who set a key that is missing, and delete one that is there, each makes way for the other.
         std::thread::scope(|scope| {
-            for request in [&[&b"SETNX"[..], b"k", b"v"][..], &[b"DEL", b"k"]] {
+            for request in REQUESTS {
                 let mut client = Local::new(server.clone());
                 scope.spawn(move || {
                     let mut done = 0;

@@ -196,8 +196,9 @@ impl Wheel {
         match &self.items {
             Items::Few(items) => class(items.capacity() * size_of::<Item>()),
             Items::Many(levels) => {
-                let bytes = |level: &Box<Level>| size_class(size_of::<Level>()) + level.memory_bytes();
-                class(size_of_val(&**levels)) + levels.iter().flatten().map(bytes).sum::<usize>()
+                let bytes = |level: &Level| size_class(size_of::<Level>()) + level.memory_bytes();
+                class(size_of_val(&**levels))
+                    + levels.iter().flatten().map(|level| bytes(level)).sum::<usize>()
             }
         }
     }

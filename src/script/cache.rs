@@ -101,7 +101,7 @@ impl Scripts {
     /// Figures of this moment, or of the last one at which nobody ran a script: it isn't waited for.
     pub fn figures(&self) -> Figures {
         let mut last = self.figures.lock();
-        if let Some(state) = self.state.try_lock() {
+        if let Some(mut state) = self.state.try_lock() {
             *last = state.figures();
         }
         *last
@@ -204,11 +204,11 @@ impl State {
         *self = State { evicted, ..State::default() };
     }
 
-    fn figures(&self) -> Figures {
+    fn figures(&mut self) -> Figures {
         Figures {
             known: self.known.len(),
             texts: self.known.values().map(|known| known.body.len()).sum(),
-            vm: self.vm.as_ref().map_or(0, Vm::used_memory),
+            vm: self.vm.as_mut().map_or(0, Vm::used_memory),
             evicted: self.evicted,
         }
     }

@@ -22,6 +22,9 @@ const HOOK_PERIOD: u32 = 100_000;
 /// The most that scripts may allocate, in bytes. Below 2 GiB: the parser counts in 32 bits (CVE-2025-46819).
 const MEMORY_MAX: usize = if cfg!(test) { 16 << 20 } else { 1 << 30 };
 
+/// A state that is collected in less than a millisecond, in bytes.
+const SMALL: usize = 1 << 20;
+
 /// One Lua state; see the head of the folder.
 pub struct Vm {
     lua: Lua,
@@ -114,8 +117,11 @@ impl Vm {
         Ok(Vm { lua, globals, show, owned, engine, kind, loading, failure, slot, running, reply })
     }
 
-    /// Bytes that the state holds.
-    pub fn used_memory(&self) -> usize {
+    /// Bytes that the state holds; without garbage, if the state is so small that this takes no time.
+    pub fn used_memory(&mut self) -> usize {
+        if self.owned.used() < SMALL {
+            self.collect();
+        }
         self.owned.used()
     }
 
@@ -327,4 +333,106 @@ fn thrown(lua: &Lua, problem: &Value) -> Thrown {
     };
     let counted = matches!(problem, Value::Table(table) if table.raw_get(COUNTED).unwrap_or(false));
     Thrown { text, place: raise::place(lua), counted }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A host whose commands answer `+OK`, but for `panic`; it panics as well when it hears of an error of its own
+    /// choice.
+    #[derive(Default)]
+    struct Shaky {
+        calls: usize,
+    }
+
+    impl Host for Shaky {
+        fn call(&mut self, args: &[&[u8]], reply: &mut Reply) -> Result<(), Vec<u8>> {
+            self.calls += 1;
+            let _alive = args.iter().map(|arg| arg.to_vec()).collect::<Vec<_>>();
+            match args[0] {
+                b"panic" => panic!("as the test wants it"),
+                b"refused" => Err(b"ERR refused".to_vec()),
+                _ => {
+                    reply.ok();
+                    Ok(())
+                }
+            }
+        }
+
+        fn answers_error(&mut self, text: &[u8], _counted: bool) {
+            assert!(text != b"ERR panic", "as the test wants it");
+        }
+
+        fn command(&self) -> Vec<Box<[u8]>> {
+            Vec::new()
+        }
+
+        fn journal(&mut self, _kept: bool) {}
+
+        fn may_call(&mut self, _args: &[&[u8]]) -> Option<bool> {
+            None
+        }
+    }
+
+    /// What a script answers, or its error.
+    fn run(vm: &mut Vm, host: &mut Shaky, script: &str) -> Result<String, String> {
+        let code = vm.compile(script.as_bytes()).expect("it compiles");
+        let (mut out, run) = (Reply::default(), Run { name: b"sha", keys: &[], args: &[] });
+        let outcome = vm.run(code, &run, host, &mut out);
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        outcome.map(|()| text(out.as_bytes())).map_err(|failure| text(&failure.text))
+    }
+
+    #[test]
+    fn panics_end_commands_and_scripts_but_not_the_process() {
+        let mut vm = Vm::new(Arc::default(), Kind::Scripts).expect("memory");
+        let mut host = Shaky::default();
+        let cases = [
+            ("return redis.call('panic').err", Err("ERR internal error script: sha, on @user_script:1.")),
+            ("return redis.pcall('panic')", Ok("-ERR internal error\r\n")),
+            ("return {pcall(redis.call, 'panic')}", Ok("*2\r\n$-1\r\n$18\r\nERR internal error\r\n")),
+            (
+                "return {1, redis.error_reply('ERR panic'), 2}",
+                Err("ERR Error running script sha, internal error"),
+            ),
+            ("return {redis.pcall('refused'), redis.call('fine')}", Ok("*2\r\n-ERR refused\r\n+OK\r\n")),
+        ];
+        for (script, wanted) in cases {
+            let told = run(&mut vm, &mut host, script);
+            assert_eq!(told.as_deref().map_err(String::as_str), wanted, "{script}");
+            assert_eq!(
+                run(&mut vm, &mut host, "return redis.call('fine').ok").as_deref(),
+                Ok("$2\r\nOK\r\n")
+            );
+        }
+    }
+
+    #[test]
+    fn errors_that_leave_in_between_keep_nothing() {
+        let mut vm = Vm::new(Arc::default(), Kind::Scripts).expect("memory");
+        let mut host = Shaky::default();
+        let mut used = 0;
+        for round in 0..300 {
+            let script = "local big = ('x'):rep(10000)
+                for i = 1, 20 do
+                    pcall(redis.call, 'refused', big, i, 1.5)
+                    pcall(redis.call, {})
+                    pcall(cjson.encode, {big, {type}})
+                    pcall(cjson.decode, '[\"' .. big .. '\\\\n\", [x')
+                    pcall(cmsgpack.pack, {big, ('x'):rep(100)})
+                    pcall(cmsgpack.unpack, '\\221\\0\\0\\0\\9\\161')
+                end
+                return redis.call('refused', big)";
+            let told = run(&mut vm, &mut host, script);
+            assert_eq!(told.expect_err("it fails"), "ERR refused script: sha, on @user_script:10.");
+            vm.collect();
+            if round == 100 {
+                used = vm.used_memory();
+            }
+        }
+        // The compiled scripts stay.
+        assert!(vm.used_memory() < used + (1 << 20), "{used} {}", vm.used_memory());
+        assert_eq!(host.calls, 300 * 21);
+    }
 }

@@ -1,6 +1,7 @@
 //! From a script's result to a reply: the way back of [`push`](super::push).
 #![allow(unsafe_code)]
 
+use std::borrow::Cow;
 use std::ffi::CStr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -97,6 +98,15 @@ unsafe fn text<'s>(state: *mut lua_State) -> &'s [u8] {
     unsafe { std::slice::from_raw_parts(ffi::lua_tolstring(state, -1, &mut len).cast(), len) }
 }
 
+/// A text whose line breaks are spaces.
+fn on_one_line(text: &[u8]) -> Cow<'_, [u8]> {
+    let breaks = |byte: u8| matches!(byte, b'\r' | b'\n');
+    if !text.iter().copied().any(breaks) {
+        return Cow::Borrowed(text);
+    }
+    text.iter().map(|&byte| if breaks(byte) { b' ' } else { byte }).collect()
+}
+
 /// As C converts: what has no place in 64 bits is the least of them.
 fn truncated(value: f64) -> i64 {
     let fits = (-9_223_372_036_854_775_808.0..9_223_372_036_854_775_808.0).contains(&value);
@@ -134,7 +144,7 @@ unsafe fn write_single(state: *mut lua_State, out: &mut Output<'_>) -> bool {
             let value = ffi::lua_tonumber(state, -1);
             out.put(state, |reply| reply.double(value));
         } else if push_field(state, c"big_number", ffi::LUA_TSTRING) {
-            out.put(state, |reply| reply.big_number(text(state)));
+            out.put(state, |reply| reply.big_number(on_one_line(text(state))));
         } else {
             return write_verbatim(state, out);
         }

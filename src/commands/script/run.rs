@@ -180,10 +180,8 @@ impl Caller<'_, '_> {
     /// Whether a command that is not for scripts may run all the same; never one that would wait for this script.
     #[cold]
     fn is_unbound(&self, listed: &Listed) -> bool {
-        let spec = &listed.command.spec;
-        self.call.server.scripts.unbound.load(Ordering::Relaxed)
-            && !spec.flags.contains(Flags::EXCLUSIVE)
-            && !spec.explicit_categories.contains(Categories::SCRIPTING)
+        let runs_scripts = listed.command.spec.explicit_categories.contains(Categories::SCRIPTING);
+        self.call.server.scripts.unbound.load(Ordering::Relaxed) && !runs_scripts
     }
 
     /// Whether a command may run; in Redis's order.
