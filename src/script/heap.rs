@@ -121,8 +121,8 @@ impl Heap {
                 self.cached += (list + 1) * STEP;
             }
             _ => {
-                // SAFETY: the layout is the one that it was allocated with.
                 let layout = layout_of(size).expect("it has been allocated");
+                // SAFETY: the layout is the one that it was allocated with.
                 unsafe { dealloc(block.cast(), layout) };
             }
         }

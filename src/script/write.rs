@@ -144,7 +144,7 @@ unsafe fn write_single(state: *mut lua_State, out: &mut Output<'_>) -> bool {
             let value = ffi::lua_tonumber(state, -1);
             out.put(state, |reply| reply.double(value));
         } else if push_field(state, c"big_number", ffi::LUA_TSTRING) {
-            out.put(state, |reply| reply.big_number(&on_one_line(text(state))));
+            out.put(state, |reply| reply.big_number(on_one_line(text(state))));
         } else {
             return write_verbatim(state, out);
         }
