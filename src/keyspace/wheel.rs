@@ -23,8 +23,8 @@
 //! to 4 KB, of which only the last has room to spare, and that grows in small steps. Slots exist while
 //! something is in them, levels until the wheel is empty.
 //!
-//! **Few items.** A level alone takes 2 KB, and there are as many wheels as shards. So up to 32 items are kept in a
-//! plain list, which is looked through; an empty wheel is a few words.
+//! **Few items.** A level alone takes 2 KB, a slot with one item 64 bytes, and there are as many wheels as shards. So
+//! up to 256 items are kept in a plain list, which is looked through; an empty wheel is a few words.
 //!
 //! **Precision.** A deadline is rounded up to a tick: an item never fires before it, and less than a tick after
 //! it when `advance` is called that often. If the clock goes back, items wait until it has caught up.
@@ -44,7 +44,7 @@ const CHUNK: usize = 4096;
 /// What a deadline within hours takes, in bytes.
 pub const BYTES_PER_DEADLINE: usize = 10;
 /// So many items need no levels.
-const FEW: usize = 32;
+const FEW: usize = if cfg!(test) { 32 } else { 256 };
 
 /// Hashes of keys by deadline. See the head of this file.
 pub struct Wheel {
@@ -94,7 +94,12 @@ impl Wheel {
         self.len += 1;
         let tick = due_tick(deadline_ms);
         match &mut self.items {
-            Items::Few(items) if items.len() < FEW => items.push(Item { tick, hash }),
+            Items::Few(items) if items.len() < FEW => {
+                if items.len() == items.capacity() {
+                    items.reserve_exact(items.len() / 4 + 1);
+                }
+                items.push(Item { tick, hash });
+            }
             Items::Few(_) => {
                 self.spread();
                 self.place(tick, hash);
@@ -136,6 +141,35 @@ impl Wheel {
         false
     }
 
+    /// Takes the item of `hash` out while items are few; else it stays and fires.
+    pub fn forget(&mut self, hash: u64) {
+        if let Items::Few(items) = &mut self.items
+            && let Some(index) = items.iter().position(|item| item.hash == hash)
+        {
+            items.swap_remove(index);
+            self.len = items.len();
+        }
+    }
+
+    /// The hash of a random item. Where items are many, those that share their slot with few come more often.
+    pub fn random(&self) -> Option<u64> {
+        match &self.items {
+            Items::Few(items) => fastrand::choice(items).map(|item| item.hash),
+            Items::Many(levels) => {
+                let slots = |level: &Option<Box<Level>>| level.as_ref().map_or(0, |level| level.slots());
+                let mut nth = fastrand::usize(..levels.iter().map(slots).sum::<usize>().max(1));
+                levels.iter().enumerate().find_map(|(number, level)| {
+                    let level = level.as_ref()?;
+                    if nth < level.slots() {
+                        return level.random(nth, HASH + number);
+                    }
+                    nth -= level.slots();
+                    None
+                })
+            }
+        }
+    }
+
     /// Items in the wheel.
     pub fn len(&self) -> usize {
         self.len
@@ -162,8 +196,9 @@ impl Wheel {
         match &self.items {
             Items::Few(items) => class(items.capacity() * size_of::<Item>()),
             Items::Many(levels) => {
-                let bytes = |level: &Box<Level>| size_class(size_of::<Level>()) + level.memory_bytes();
-                class(size_of_val(&**levels)) + levels.iter().flatten().map(bytes).sum::<usize>()
+                let bytes = |level: &Level| size_class(size_of::<Level>()) + level.memory_bytes();
+                class(size_of_val(&**levels))
+                    + levels.iter().flatten().map(|level| bytes(level)).sum::<usize>()
             }
         }
     }
@@ -241,6 +276,16 @@ impl Level {
         Some(word * 64 + self.occupied[word].trailing_zeros() as usize)
     }
 
+    /// How many slots have items.
+    fn slots(&self) -> usize {
+        self.occupied.iter().map(|word| word.count_ones() as usize).sum()
+    }
+
+    /// The hash of a random item of the occupied slot with a number.
+    fn random(&self, nth: usize, len: usize) -> Option<u64> {
+        self.slots.iter().flatten().nth(nth)?.random(len)
+    }
+
     fn push(&mut self, slot: usize, item: &[u8]) {
         self.occupied[slot / 64] |= 1 << (slot % 64);
         self.slots[slot].get_or_insert_default().push(item);
@@ -292,6 +337,14 @@ impl Slot {
             self.tail = self.full.pop().map_or_else(Vec::new, Vec::from);
         }
         item
+    }
+
+    fn random(&self, len: usize) -> Option<u64> {
+        let chunk = fastrand::usize(..=self.full.len());
+        let chunk = self.full.get(chunk).map_or(&self.tail[..], |chunk| &chunk[..]);
+        let at = fastrand::usize(..chunk.len() / len) * len;
+        let hash = chunk[at..].first_chunk::<HASH>()?;
+        Some(u64::from_le_bytes(*hash))
     }
 
     fn memory_bytes(&self) -> usize {
@@ -417,6 +470,28 @@ mod tests {
         assert_eq!(advance(&mut wheel, NOW - HOUR, 10).0, [0; 0]);
         wheel.insert(NOW - HOUR + 100, 2);
         assert_eq!(advance(&mut wheel, NOW + 200, 10).0.len(), 2);
+    }
+
+    #[test]
+    fn random_items_are_any_of_those_that_are_there() {
+        for count in [0, 1, FEW, FEW + 1, 5000] {
+            let mut wheel = Wheel::new(NOW);
+            for hash in 0..count as u64 {
+                // Half of them in one slot, the others anywhere.
+                let distance = if hash % 2 == 0 { HOUR } else { fastrand::i64(0..100 * HOUR) };
+                wheel.insert(NOW + distance, hash);
+            }
+            let mut seen = std::collections::HashSet::new();
+            for _ in 0..count * 100 {
+                let hash = wheel.random().expect("there are items");
+                assert!(hash < count as u64);
+                seen.insert(hash);
+            }
+            assert!(seen.len() >= count / 2, "{} of {count}", seen.len());
+            assert_eq!(wheel.random().is_none(), count == 0);
+            wheel.forget(0);
+            assert_eq!(wheel.len(), if count <= FEW { count.saturating_sub(1) } else { count });
+        }
     }
 
     #[test]

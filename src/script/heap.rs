@@ -286,6 +286,7 @@ mod tests {
 
     impl Block {
         unsafe fn check(&self) {
+            // SAFETY: the block is that long, and whoever allocates here fills it.
             let bytes = unsafe { std::slice::from_raw_parts(self.0.cast::<u8>(), self.1) };
             assert!(bytes.iter().all(|byte| *byte == self.2));
         }
@@ -303,7 +304,7 @@ mod tests {
             unsafe {
                 if blocks.len() < 200 || fastrand::bool() {
                     let new = serve(address, ptr::null_mut(), 5, size);
-                    assert!(new as usize % STEP == 0 && !new.is_null());
+                    assert!((new as usize).is_multiple_of(STEP) && !new.is_null());
                     new.cast::<u8>().write_bytes(fill, size);
                     blocks.push(Block(new, size, fill));
                 } else if fastrand::bool() {

@@ -202,7 +202,7 @@ fn data_outlives_the_container() {
     run(Command::new("kill").arg(process_id(&mut client))).success();
     assert_eq!(running.server.wait(), Some(0), "{}", running.server.log());
     running.server.wait_for_log("DB saved on disk");
-    let again = start(&container, &["--appendonly", "yes", "--save", ""]);
+    let again = start(&container, &["--appendonly", "yes", "--appendfsync", "always", "--save", ""]);
     assert_eq!(again.server.client().call(&["DBSIZE"]), Reply::Int(0), "Redis reads no RDB file then");
     again.server.client().ok(&["SET", "kept", "by AOF"]);
     drop(again);
@@ -241,29 +241,34 @@ fn names_are_found_by_static_programs() {
     let mut client = running.server.client();
     client.ok(&["SET", "a", "1"]);
     // It gets as far as asking the server there, which is itself.
-    let moved = client.call(&["MIGRATE", "localhost", &port, "a", "1", "1000"]);
+    let moved = client.call(&["MIGRATE", "localhost", &port, "a", "1", "60000"]);
     assert_eq!(moved.text(), "OK");
     let nowhere = client.call(&["MIGRATE", "no-such-host.invalid", &port, "a", "1", "1000"]);
     assert!(nowhere.is_error("IOERR") || nowhere.text() == "NOKEY", "{nowhere:?}");
 }
 
+/// The folder around it is not the user's, or it is, as root's: then the file's name can't be given to another.
 #[test]
 fn config_rewrite_writes_through_a_mounted_file() {
-    let folder = tempfile::tempdir().expect("temporary folders can be made");
-    let file = folder.path().join("my.conf");
-    fs::write(&file, "# mine\nmaxmemory 1mb\nsave \"\"\n").expect("written");
-    std::os::unix::fs::chown(&file, Some(999), None).expect("the tests run as root");
-    let inode = fs::metadata(&file).expect("there").ino();
-    let mut container = Container::new();
-    container.mount(&file, "/usr/local/etc/redis/redis.conf");
-    let running = start(&container, &["/usr/local/etc/redis/redis.conf"]);
-    let mut client = running.server.client();
-    client.ok(&["CONFIG", "SET", "maxmemory", "2mb"]);
-    client.ok(&["CONFIG", "REWRITE"]);
-    let text = fs::read_to_string(&file).expect("there");
-    assert!(text.starts_with("# mine\nmaxmemory 2mb\n"), "{text}");
-    assert_eq!(fs::metadata(&file).expect("there").ino(), inode);
-    assert_eq!(fs::read_dir(folder.path()).expect("a folder").count(), 1);
+    for user in ["999:1000", ""] {
+        let folder = tempfile::tempdir().expect("temporary folders can be made");
+        let file = folder.path().join("my.conf");
+        fs::write(&file, "# mine\nmaxmemory 1mb\nsave \"\"\n").expect("written");
+        std::os::unix::fs::chown(&file, Some(999), None).expect("the tests run as root");
+        let inode = fs::metadata(&file).expect("there").ino();
+        let mut container = Container::new();
+        container.mount(&file, "/usr/local/etc/redis/redis.conf");
+        container.option("--env", &format!("REDSTART_USER={user}"));
+        let running = start(&container, &["/usr/local/etc/redis/redis.conf"]);
+        let mut client = running.server.client();
+        client.ok(&["CONFIG", "SET", "maxmemory", "2mb"]);
+        client.ok(&["CONFIG", "REWRITE"]);
+        let text = fs::read_to_string(&file).expect("there");
+        assert!(text.starts_with("# mine\nmaxmemory 2mb\n"), "{text}");
+        assert_eq!(fs::metadata(&file).expect("there").ino(), inode);
+        let left = run(&mut container.exec(&["ls", "/usr/local/etc/redis"])).success();
+        assert_eq!(left, "redis.conf\n");
+    }
 }
 
 /// The compose file's service, started as an engine would: `$$` is a dollar sign, and secrets are mounted.

@@ -3,7 +3,7 @@
 use std::fs;
 use std::process::Command;
 
-use crate::support::{Server, free_port, project_dir, server_binary, yaml};
+use crate::support::{PATIENCE, Server, free_port, program, project_dir, run, server_binary, yaml};
 
 #[test]
 fn the_compose_file_names_only_what_it_defines() {
@@ -48,7 +48,7 @@ fn the_systemd_unit_starts_a_server_that_says_when_it_is_ready() {
     let (config, socket, port) = (folder.path().join("my.conf"), folder.path().join("notify"), free_port());
     fs::write(&config, format!("port {port}\nbind 127.0.0.1\n")).expect("written");
     let notified = std::os::unix::net::UnixDatagram::bind(&socket).expect("a socket");
-    notified.set_read_timeout(Some(std::time::Duration::from_secs(20))).expect("set");
+    notified.set_read_timeout(Some(PATIENCE)).expect("set");
     let mut command = Command::new(server_binary());
     let arguments = of("ExecStart").and_then(|line| line.strip_prefix("/usr/local/bin/redis-server "));
     for argument in arguments.expect("our program").split(' ') {
@@ -68,4 +68,18 @@ fn the_systemd_unit_starts_a_server_that_says_when_it_is_ready() {
     server.client().ok(&["SET", "a", "1"]);
     assert_eq!(server.stop("TERM"), Some(0));
     assert!(server.folder().join("dump.rdb").exists(), "{}", server.log());
+}
+
+#[test]
+fn systemd_takes_the_unit_and_finds_it_confined() {
+    let unit = fs::read_to_string(project_dir().join("config/redstart.service")).expect("there is a unit");
+    let folder = tempfile::tempdir().expect("temporary folders can be made");
+    let file = folder.path().join("redstart.service");
+    let here = server_binary().display().to_string();
+    fs::write(&file, unit.replace("/usr/local/bin/redis-server", &here)).expect("written");
+    let verified = run(program("systemd-analyze").arg("verify").arg(&file));
+    assert_eq!((verified.code, verified.stderr.as_str()), (Some(0), ""), "{verified:?}");
+    // In tenths: 100 is a service that may do everything.
+    let arguments = ["security", "--no-pager", "--offline=true", "--threshold=20"];
+    run(program("systemd-analyze").args(arguments).arg(&file)).success();
 }

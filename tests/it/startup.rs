@@ -296,9 +296,9 @@ fn the_log_may_go_to_a_file_and_be_made_quieter() {
     let folder = tempfile::tempdir().expect("temporary folders can be made");
     let file = folder.path().join("redis.log");
     let mut server = Server::with(&["--logfile", file.to_str().expect("a plain path")]);
+    // It listens a moment before it says so.
+    wait_until("ready", || read(&file).contains("Ready to accept connections tcp"));
     assert_eq!(server.stop("TERM"), Some(0));
-    let log = read(&file);
-    assert!(log.contains("Ready to accept connections tcp"), "{log}");
     assert!(!server.log().contains("Ready to accept"), "{}", server.log());
 
     let mut quiet = Server::with(&["--loglevel", "warning"]);

@@ -38,7 +38,7 @@ unsafe extern "C" fn decode_all(state: *mut lua_State) -> c_int {
         let mut parser =
             Parser { state, text, at: 0, depth: 0, depth_max, lenient, unescaped: slot.scratch() };
         let token = parser.next();
-        parser.value(token);
+        parser.value(&token);
         match parser.next() {
             (Token::End, _) => 1,
             token => parser.unexpected("the end", &token),
@@ -110,18 +110,18 @@ impl<'a> Parser<'a> {
     }
 
     /// Pushes the value that begins with a token.
-    unsafe fn value(&mut self, token: Placed) {
+    unsafe fn value(&mut self, token: &Placed) {
         // SAFETY: as for `decode_all`; each level has room for four values. The string is copied before the next one
         // is read.
         unsafe {
-            match token.0 {
-                Token::String(text) => push_text(self.state, &*text),
-                Token::Number(value) => ffi::lua_pushnumber(self.state, value),
-                Token::Boolean(value) => ffi::lua_pushboolean(self.state, c_int::from(value)),
+            match &token.0 {
+                Token::String(text) => push_text(self.state, &**text),
+                Token::Number(value) => ffi::lua_pushnumber(self.state, *value),
+                Token::Boolean(value) => ffi::lua_pushboolean(self.state, c_int::from(*value)),
                 Token::Null => ffi::lua_pushlightuserdata(self.state, ptr::null_mut()),
                 Token::ObjectBegin => self.object(),
                 Token::ArrayBegin => self.array(),
-                _ => self.unexpected("value", &token),
+                _ => self.unexpected("value", token),
             }
         }
     }
@@ -153,7 +153,7 @@ impl<'a> Parser<'a> {
                     token => self.unexpected("colon", &token),
                 }
                 let value = self.next();
-                self.value(value);
+                self.value(&value);
                 ffi::lua_rawset(state, -3);
                 match self.next() {
                     (Token::ObjectEnd, _) => break,
@@ -177,7 +177,7 @@ impl<'a> Parser<'a> {
             let mut token = self.next();
             if !matches!(token.0, Token::ArrayEnd) {
                 for at in 1.. {
-                    self.value(token);
+                    self.value(&token);
                     ffi::lua_rawseti_(state, -2, at);
                     match self.next() {
                         (Token::ArrayEnd, _) => break,

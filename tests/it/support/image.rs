@@ -112,7 +112,7 @@ fn provide(context: &Path, arguments: &str) {
         };
         assert!(from.exists(), "no {}: tests/run makes it", from.display());
         fs::create_dir_all(to.parent().expect("a folder")).expect("made");
-        run(Command::new("cp").arg("-rL").args([&from, &to])).success();
+        run(Command::new("cp").arg("-rH").args([&from, &to])).success();
     }
 }
 

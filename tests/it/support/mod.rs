@@ -33,11 +33,18 @@ pub fn data(name: &str) -> PathBuf {
 
 /// A YAML file of config/ as JSON.
 pub fn yaml(name: &str) -> serde_json::Value {
+    let text = std::fs::read_to_string(project_dir().join("config").join(name)).expect("it is in config/");
+    yaml_documents(&text).remove(0)
+}
+
+/// The documents of a text in YAML as JSON.
+pub fn yaml_documents(text: &str) -> Vec<serde_json::Value> {
     let folder = project_dir().join("tests/clients/node");
-    let script = "const fs = require('fs'); \
-                  console.log(JSON.stringify(require('yaml').parse(fs.readFileSync(process.argv[1], 'utf8'))))";
-    let file = project_dir().join("config").join(name);
-    let text = run(program("node").args(["-e", script]).arg(file).current_dir(folder)).success();
+    let script = "const documents = require('yaml').parseAllDocuments(require('fs').readFileSync(0, 'utf8')); \
+                  console.log(JSON.stringify(documents.map((one) => { \
+                    if (one.errors.length > 0) throw one.errors[0]; return one.toJS(); })))";
+    let mut node = program("node");
+    let text = run_with_stdin(node.args(["-e", script]).current_dir(folder), text.as_bytes()).success();
     serde_json::from_str(&text).expect("JSON")
 }
 
