@@ -408,6 +408,9 @@ impl Connection {
     }
 
     async fn run_batch(&mut self) -> io::Result<Flow> {
+        if self.server.keyspace.crowd.is_crowded() && !self.make_way().await? {
+            return Ok(Flow::Close);
+        }
         while !self.turn.is_done(&self.batch) {
             let mut stop =
                 self.turn.run(&self.server, &mut self.session, &self.batch, &self.input, &mut self.reply);
@@ -427,6 +430,17 @@ impl Connection {
             }
         }
         Ok(Flow::GoOn)
+    }
+
+    /// Lets a snapshot catch up before there are more writes; false if the connection ends meanwhile.
+    async fn make_way(&mut self) -> io::Result<bool> {
+        if !self.turn.may_write(&self.server, &self.batch, &self.input) {
+            return Ok(true);
+        }
+        let crowd = Arc::clone(&self.server.keyspace.crowd);
+        // Apart, since it is rare and would make every connection's task larger.
+        let waited = Box::pin(self.wait(crowd.relieved())).await;
+        Ok(waited?.is_some())
     }
 
     /// Waits until the gate can be closed, and runs what needs it closed.

@@ -165,7 +165,7 @@ fn write_draft(server: &Server, run: &Run, source: Source<'_, '_>, moment: Momen
     let mut encoder = Encoder::new(draft, preface, options, ages(&settings)).map_err(failed)?;
     let rest = Rest(settings.debug.save_rest);
     source.walk(&server.keyspace, &mut |frozen| {
-        encoder.key(&frozen).map_err(failed)?;
+        encoder.key(frozen).map_err(failed)?;
         run.advance(rest)
     })?;
     let draft = encoder.finish().map_err(failed)?;
