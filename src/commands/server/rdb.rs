@@ -337,7 +337,11 @@ pub fn load(server: &Server, file: File) -> Result<(), Unloadable> {
     let begun = Instant::now();
     let loaded = load_file(&server.keyspace, file, &load_options(server), &server.loading);
     server.loading.end();
-    conclude(server, loaded, false)?;
+    conclude(server, loaded, false).inspect_err(|_| {
+        if !server.loading.is_cancelled() {
+            tracing::warn!("Terminating server after rdb file reading failure.");
+        }
+    })?;
     tracing::info!("DB loaded from disk: {:.3} seconds", begun.elapsed().as_secs_f64());
     Ok(())
 }
