@@ -39,6 +39,13 @@ struct Subcommand {
 
 const SUBCOMMANDS: &[Subcommand] = &[
     Subcommand {
+        name: "aof-flush-sleep",
+        arguments: (1, 1),
+        run: aof_flush_sleep,
+        usage: "AOF-FLUSH-SLEEP <microsec>",
+        meaning: "Sleep before the append only file is written, so that writing takes long.",
+    },
+    Subcommand {
         name: "change-repl-id",
         arguments: (0, 0),
         run: change_replid,
@@ -180,7 +187,6 @@ const SUBCOMMANDS: &[Subcommand] = &[
 
 /// Subcommands of Redis that would look into what is built otherwise here, or would crash the server.
 const UNSUPPORTED: &[&str] = &[
-    "aof-flush-sleep",
     "assert",
     "client-eviction",
     "crash-and-recover",
@@ -270,6 +276,13 @@ fn resize_buffers(call: &mut Call<'_>) -> Outcome {
         return Err(error::subcommand_syntax(call.args));
     }
     call.server.buffers_kept.store(!is_on(call.args[3]), Ordering::Relaxed);
+    call.reply.ok();
+    DONE
+}
+
+fn aof_flush_sleep(call: &mut Call<'_>) -> Outcome {
+    let micros = std::str::from_utf8(call.args[2]).ok().and_then(|text| text.parse().ok()).unwrap_or(0);
+    call.server.aof.status.flush_rest.store(micros, Ordering::Relaxed);
     call.reply.ok();
     DONE
 }

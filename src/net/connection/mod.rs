@@ -311,6 +311,9 @@ impl Connection {
     }
 
     async fn run_batch(&mut self) -> io::Result<Flow> {
+        if self.server.keyspace.crowd.is_crowded() && !self.make_way().await? {
+            return Ok(Flow::Close);
+        }
         while !self.turn.is_done(&self.batch) {
             let mut stop =
                 self.turn.run(&self.server, &mut self.session, &self.batch, &self.input, &mut self.reply);
