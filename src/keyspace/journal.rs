@@ -13,8 +13,8 @@
 //!
 //! **Replies and the disk.** With `appendfsync always` a connection lets its replies leave when everything that had
 //! been appended by then is durable ([`Journal::must_wait`]): nobody sees a write that a crash takes back, neither
-//! who wrote nor who read. Those who wait share one fsync (group commit). Otherwise they only wait when the
-//! writer is far behind.
+//! who wrote nor who read. Those who wait share one fsync (group commit), each is woken when its own position is reached.
+//! Otherwise they only wait when the writer is far behind.
 //!
 //! **Orderings.** The positions only grow; who reads `written` or `durable` needs to see nothing but the number, as the
 //! bytes are in a file. `on` is changed behind the closed gate, whose lanes order it with every command.
@@ -26,8 +26,8 @@ use std::time::{Duration, Instant};
 
 use crossbeam_utils::CachePadded;
 use parking_lot::{Condvar, Mutex};
-use tokio::sync::Notify;
 
+use super::progress::Waiters;
 use super::propagate::{Propagation, Verbs, encode};
 use crate::base::clock;
 
@@ -50,7 +50,7 @@ pub struct Journal {
     durable: AtomicU64,
     /// Whether the writer can't write at the moment.
     failing: AtomicBool,
-    progress: Notify,
+    waiters: Waiters,
 }
 
 /// What the writer does at a mark.
@@ -101,7 +101,7 @@ impl Default for Journal {
             written: AtomicU64::new(0),
             durable: AtomicU64::new(0),
             failing: AtomicBool::new(false),
-            progress: Notify::new(),
+            waiters: Waiters::default(),
         }
     }
 }
@@ -215,29 +215,18 @@ impl Journal {
 
     /// Waits until replies that tell of a position may leave.
     pub async fn may_tell(&self, position: u64) {
-        self.wait_until(|| !self.is_behind(position)).await;
+        self.waiters.wait(position, || !self.is_behind(position)).await;
     }
 
     /// Waits until everything up to a position is durable, or nobody keeps the journal any more.
     pub async fn durable(&self, position: u64) {
-        self.wait_until(|| self.is_durable(position) || !self.on.load(Ordering::Relaxed)).await;
+        let done = || self.is_durable(position) || !self.on.load(Ordering::Relaxed);
+        self.waiters.wait(position, done).await;
     }
 
     /// Whether everything up to a position is durable.
     pub fn is_durable(&self, position: u64) -> bool {
         self.durable.load(Ordering::Acquire) >= position
-    }
-
-    async fn wait_until(&self, ready: impl Fn() -> bool) {
-        loop {
-            let mut progress = std::pin::pin!(self.progress.notified());
-            // Registered before looking, so that nothing is missed between.
-            progress.as_mut().enable();
-            if ready() {
-                return;
-            }
-            progress.await;
-        }
     }
 
     /// The number of bytes appended so far.
@@ -256,7 +245,7 @@ impl Journal {
     /// Begins or ends keeping the journal. Behind the closed gate, or before there are commands.
     pub fn switch(&self, on: bool) {
         self.on.store(on, Ordering::SeqCst);
-        self.progress.notify_waiters();
+        self.waiters.wake(|_| true);
     }
 
     /// Whether somebody keeps the journal.
@@ -272,7 +261,7 @@ impl Journal {
         self.timestamps.store(settings.timestamps, Ordering::Relaxed);
         if self.always.swap(settings.always, Ordering::SeqCst) != settings.always {
             self.news.notify_one();
-            self.progress.notify_waiters();
+            self.waiters.wake(|_| true);
         }
     }
 
@@ -326,6 +315,11 @@ impl Journal {
         Drained::Bytes
     }
 
+    /// Waits, no longer than this, for those who have just been told that what they wrote is durable to write again.
+    pub fn gather(&self, patience: Duration) {
+        self.waiters.gather(patience);
+    }
+
     /// Wakes the writer, though nothing is there.
     pub fn wake(&self) {
         let _pending = self.pending.lock();
@@ -337,7 +331,7 @@ impl Journal {
         self.written.store(written, Ordering::Relaxed);
         self.durable.store(durable, Ordering::Release);
         self.failing.store(failing, Ordering::Relaxed);
-        self.progress.notify_waiters();
+        self.waiters.wake(|position| durable >= position || !self.is_behind(position));
     }
 
     /// Waits, blocking the thread, until everything appended so far is durable or time is up.

@@ -29,6 +29,7 @@ pub mod gate;
 mod guard;
 pub mod journal;
 mod prefetch;
+mod progress;
 pub mod propagate;
 pub mod shard;
 pub mod snapshot;

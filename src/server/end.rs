@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::sync::mpsc::Sender;
 use std::time::{Duration, Instant};
 
@@ -14,6 +15,8 @@ use crate::config::{Settings, ShutdownFlags};
 
 /// How long clients may take for replies that they have earned.
 const PATIENCE: Duration = Duration::from_secs(1);
+/// How often is looked whether what is waited for has come.
+const POLL: Duration = Duration::from_millis(5);
 
 /// The signals that end a server.
 pub struct Signals {
@@ -34,7 +37,7 @@ impl Signals {
 /// Waits until the server is asked to end, and ends it. Who insists, by a second SIGINT, isn't made to wait.
 pub async fn wait_for_the_end(server: &Arc<Server>, mut signals: Option<Signals>) -> ExitCode {
     loop {
-        let (request, refuse) = wait_for_a_request(server, &mut signals).await;
+        let Some((request, refuse)) = wait_for_a_request(server, &mut signals).await else { continue };
         let insisting = async {
             match &mut signals {
                 Some(signals) => signals.interrupt.recv().await,
@@ -45,26 +48,28 @@ pub async fn wait_for_the_end(server: &Arc<Server>, mut signals: Option<Signals>
             ended = finish(server, request, refuse) => if ended { return ExitCode::SUCCESS },
             _ = insisting => {
                 tracing::warn!("You insist... exiting now.");
+                server.saves.cancel();
+                wait_for_drafts(server).await;
                 return ExitCode::FAILURE;
             }
         }
     }
 }
 
-/// What is asked for, and whom to tell if it comes to nothing.
+/// What is asked for, and whom to tell if it comes to nothing; none if it was given up.
 async fn wait_for_a_request(
     server: &Server,
     signals: &mut Option<Signals>,
-) -> (ShutdownRequest, Option<Sender<()>>) {
+) -> Option<(ShutdownRequest, Option<Sender<()>>)> {
     let Some(signals) = signals else {
         let (request, refuse) = server.shutdown.requested().await;
-        return (request, Some(refuse));
+        return Some((request, Some(refuse)));
     };
     let settings = server.config.settings();
     let (signal, asked) = tokio::select! {
         _ = signals.terminate.recv() => ("SIGTERM", settings.process.shutdown_on_sigterm),
         _ = signals.interrupt.recv() => ("SIGINT", settings.process.shutdown_on_sigint),
-        (request, refuse) = server.shutdown.requested() => return (request, Some(refuse)),
+        (request, refuse) = server.shutdown.requested() => return Some((request, Some(refuse))),
     };
     if server.loading.is_active() {
         tracing::warn!("Received shutdown signal during loading, scheduling shutdown.");
@@ -72,7 +77,19 @@ async fn wait_for_a_request(
         tracing::warn!("Received {signal} scheduling shutdown...");
     }
     let ShutdownFlags { save, nosave, now, force } = asked;
-    (ShutdownRequest { save, nosave, now, force }, None)
+    server.shutdown.announce(ShutdownRequest { save, nosave, now, force });
+    // Signals are heeded by what DEBUG PAUSE-CRON pauses; a command doesn't wait for it.
+    tokio::select! {
+        (request, refuse) = server.shutdown.requested() => return Some((request, Some(refuse))),
+        () = unpaused(server) => {}
+    }
+    server.shutdown.take_announced().map(|request| (request, None))
+}
+
+async fn unpaused(server: &Server) {
+    while server.housekeeping_paused.load(Ordering::Relaxed) && !server.loading.is_active() {
+        tokio::time::sleep(POLL).await;
+    }
 }
 
 /// Ends the server, unless what has to be saved first can't be: then it goes on, whoever asked is told, and that is
@@ -90,6 +107,7 @@ async fn finish(server: &Arc<Server>, request: ShutdownRequest, refuse: Option<S
     drop(refuse);
     drain(server).await;
     close_log(server).await;
+    wait_for_drafts(server).await;
     remove_socket(&settings);
     tracing::warn!("Redis is now ready to exit, bye bye...");
     true
@@ -111,6 +129,9 @@ async fn prepare(server: &Arc<Server>, request: ShutdownRequest, settings: &Sett
             return false;
         }
         tracing::warn!("Writing initial AOF. Exit anyway.");
+    }
+    if server.aof.status.cancel_rewrite() {
+        tracing::warn!("There is a child rewriting the AOF. Killing it!");
     }
     if !request.saves(settings) || save(server).await {
         return true;
@@ -148,7 +169,15 @@ async fn drain(server: &Server) {
     server.clients.for_each(|client| client.outbox.wake());
     let until = Instant::now() + PATIENCE;
     while !server.clients.is_empty() && Instant::now() < until {
-        tokio::time::sleep(Duration::from_millis(5)).await;
+        tokio::time::sleep(POLL).await;
+    }
+}
+
+/// Waits until files that won't be complete any more are removed.
+async fn wait_for_drafts(server: &Server) {
+    let until = Instant::now() + PATIENCE;
+    while !server.drafts.is_empty() && Instant::now() < until {
+        tokio::time::sleep(POLL).await;
     }
 }
 

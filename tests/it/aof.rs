@@ -2,9 +2,9 @@
 
 use std::fs;
 use std::process::Command;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use crate::support::{Client, Reply, Server, debian, free_port, run, server_binary};
+use crate::support::{Client, Reply, Server, debian, free_port, run, server_binary, wait_until};
 
 /// A server in a folder that outlives it.
 struct Kept {
@@ -60,14 +60,6 @@ fn text(client: &mut Client, args: &[&str]) -> String {
     String::from_utf8(client.raw(args)).expect("text")
 }
 
-fn wait_until(what: &str, mut done: impl FnMut() -> bool) {
-    let deadline = Instant::now() + Duration::from_secs(20);
-    while !done() {
-        assert!(Instant::now() < deadline, "{what} doesn't come");
-        std::thread::sleep(Duration::from_millis(5));
-    }
-}
-
 fn info(client: &mut Client, field: &str) -> String {
     let info = text(client, &["INFO", "persistence"]);
     let line = info.lines().find_map(|line| line.strip_prefix(&format!("{field}:")));
@@ -77,7 +69,7 @@ fn info(client: &mut Client, field: &str) -> String {
 fn rewrite(client: &mut Client) {
     let before = info(client, "aof_rewrites");
     client.raw(&["BGREWRITEAOF"]);
-    wait_until("the rewrite", || {
+    wait_until("rewritten", || {
         info(client, "aof_rewrites") != before && info(client, "aof_rewrite_in_progress") == "0"
     });
     assert_eq!(info(client, "aof_last_bgrewrite_status"), "ok");
@@ -237,7 +229,7 @@ fn it_can_be_switched_on_and_off_while_running() {
     let mut client = server.client();
     client.ok(&["SET", "before", "1"]);
     client.ok(&["CONFIG", "SET", "appendonly", "yes"]);
-    wait_until("the first base", || info(&mut client, "aof_rewrite_in_progress") == "0");
+    wait_until("based", || info(&mut client, "aof_rewrite_in_progress") == "0");
     client.ok(&["SET", "on", "1"]);
     client.ok(&["CONFIG", "SET", "appendonly", "no"]);
     client.ok(&["SET", "off", "1"]);
@@ -317,8 +309,11 @@ fn what_expires_stays_expired_and_what_had_not_expired_is_counted_on() {
     let kept = Kept::new();
     let mut server = kept.start(&["--appendfsync", "always"]);
     let mut client = server.client();
-    client.ok(&["SET", "n", "41", "PX", "300"]);
-    client.raw(&["INCR", "n"]);
+    // Once more if it expires in between.
+    wait_until("incremented", || {
+        client.ok(&["SET", "n", "41", "PX", "300"]);
+        int(&mut client, &["INCR", "n"]) == 42
+    });
     server.stop("KILL");
     std::thread::sleep(Duration::from_millis(350));
     // It is 42 and expires, rather than a fresh 1 that doesn't.
@@ -375,7 +370,7 @@ fn a_file_at_its_limit_refuses_writes_until_there_is_room_again() {
     limit("20000");
     let value = "x".repeat(1000);
     let mut written = 0;
-    wait_until("the refusal", || {
+    wait_until("refused", || {
         let reply = text(&mut client, &["RPUSH", "list", &value]);
         written += i64::from(reply.starts_with(':'));
         reply.starts_with("-MISCONF")
@@ -416,7 +411,7 @@ fn fields_that_expire_are_no_transaction() {
     client.raw(&["HSET", "h", "f", "1", "g", "2", "stays", "3"]);
     client.raw(&["HPEXPIRE", "h", "1", "FIELDS", "2", "f", "g"]);
     let log = || fs::read_to_string(kept.increment(1)).expect("text");
-    wait_until("the second deletion", || log().matches("HDEL").count() == 2);
+    wait_until("deleted twice", || log().matches("HDEL").count() == 2);
     assert!(!log().contains("MULTI"), "{}", log());
 }
 
@@ -437,4 +432,109 @@ fn files_pass_to_real_redis_and_back() {
     let theirs = look(&mut client);
     redis.stop("KILL");
     assert_eq!(look(&mut kept.start(&[]).client_kept().1), theirs);
+}
+
+/// Writes collections of several commands' size, and streams in all states; without what only Redis 7.4 has.
+fn fill_large(client: &mut Client) {
+    let words = |line: &str| line.split(' ').map(str::to_owned).collect::<Vec<_>>();
+    let mut calls: Vec<Vec<String>> = Vec::new();
+    let numbers = |count: usize| (0..count).map(|number| number.to_string());
+    for count in [1, 63, 64, 65, 128, 1000] {
+        let key = |kind: &str| [kind.to_owned(), format!("{kind}:{count}")];
+        let [_, list] = key("list");
+        calls.push([words("RPUSH"), vec![list], numbers(count).collect()].concat());
+        let [_, set] = key("set");
+        calls.push(
+            [words("SADD"), vec![set], numbers(count).map(|n| format!("member{n}")).collect()].concat(),
+        );
+        let [_, integers] = key("integers");
+        calls.push([words("SADD"), vec![integers], numbers(count).collect()].concat());
+        let [_, hash] = key("hash");
+        calls.push([words("HSET"), vec![hash], numbers(2 * count).collect()].concat());
+        let [_, zset] = key("zset");
+        let members = numbers(count).flat_map(|n| [format!("{n}.5"), format!("m{n}")]);
+        calls.push([words("ZADD"), vec![zset], members.collect()].concat());
+    }
+    for line in [
+        "SET integer -12",
+        "SET empty ",
+        "SETRANGE binary 3 \r\n",
+        "ZADD extremes inf a -inf b -0.25 c -0 d 12345678 f",
+        "XADD deleted 5-1 a 1",
+        "XADD deleted 6-1 a 1 b 2",
+        "XADD deleted 7-7 b 2",
+        "XGROUP CREATE deleted g1 6-1 ENTRIESREAD 2",
+        "XGROUP CREATE deleted g2 0",
+        "XREADGROUP GROUP g2 reader COUNT 2 STREAMS deleted >",
+        "XGROUP CREATECONSUMER deleted g2 idle",
+        "XDEL deleted 7-7",
+        "XGROUP CREATE made g $ MKSTREAM",
+        "XADD emptied 3-3 a 1",
+        "XDEL emptied 3-3",
+        "PEXPIREAT list:65 4102444800123",
+        "SELECT 3",
+        "SET elsewhere 1",
+        "SELECT 0",
+    ] {
+        calls.push(words(line));
+    }
+    for call in calls {
+        let reply = client.call(&call);
+        assert!(!matches!(reply, Reply::Error(_)), "{call:?}: {reply:?}");
+    }
+}
+
+/// What streams tell beside their entries, which digests don't cover.
+fn look_at_streams(client: &mut Client) -> Vec<String> {
+    let mut told = Vec::new();
+    for stream in ["deleted", "made", "emptied"] {
+        let info = client.call(&["XINFO", "STREAM", stream]);
+        let told_of = |field: &str| format!("{:?}", info.get(field));
+        told.extend(["length", "last-generated-id", "max-deleted-entry-id", "entries-added"].map(told_of));
+        told.push(text(client, &["XINFO", "GROUPS", stream]));
+    }
+    told.push(text(client, &["XPENDING", "deleted", "g2"]));
+    told
+}
+
+#[test]
+fn a_base_of_commands_holds_what_an_rdb_base_holds() {
+    let debug = ["--enable-debug-command", "yes", "--aof-use-rdb-preamble", "no"];
+    let kept = Kept::new();
+    let mut server = kept.start(&debug);
+    let mut client = server.client();
+    fill_large(&mut client);
+    let code = "#!lua name=lib\nredis.register_function('one', function() return 1 end)";
+    client.raw(&["FUNCTION", "LOAD", code]);
+    rewrite(&mut client);
+    client.raw(&["RPUSH", "list:64", "after"]);
+    let (digest, streams) = (text(&mut client, &["DEBUG", "DIGEST"]), look_at_streams(&mut client));
+    server.stop("TERM");
+    let base = fs::read(kept.log_folder().join("appendonly.aof.2.base.aof")).expect("a base");
+    assert!(base.starts_with(b"*3\r\n$8\r\nFUNCTION\r\n$4\r\nLOAD\r\n"));
+    // Theirs first: it says whether the file is right, ours only whether it is read as it is written.
+    let args = ["--appendonly", "yes", "--enable-debug-command", "yes"];
+    let mut redis = debian(kept.folder.path(), &args);
+    let mut client = redis.client();
+    assert_eq!(text(&mut client, &["DEBUG", "DIGEST"]), digest);
+    assert_eq!(look_at_streams(&mut client), streams);
+    redis.stop("TERM");
+    let mut server = kept.start(&debug);
+    let mut client = server.client();
+    assert_eq!(text(&mut client, &["DEBUG", "DIGEST"]), digest);
+    assert_eq!(look_at_streams(&mut client), streams);
+    assert_eq!(int(&mut client, &["FCALL", "one", "0"]), 1);
+    // Fields with deadlines, which 7.0 doesn't know.
+    for field in 0..100 {
+        client.raw(&["HSET", "timed", &format!("f{field}"), "v"]);
+    }
+    client.raw(&["HPEXPIREAT", "timed", "4102444800123", "FIELDS", "2", "f0", "f99"]);
+    let digest = text(&mut client, &["DEBUG", "DIGEST"]);
+    rewrite(&mut client);
+    server.stop("KILL");
+    let server = kept.start(&debug);
+    let mut client = server.client();
+    assert_eq!(text(&mut client, &["DEBUG", "DIGEST"]), digest);
+    let deadlines = text(&mut client, &["HPEXPIRETIME", "timed", "FIELDS", "3", "f0", "f1", "f99"]);
+    assert_eq!(deadlines, "*3\r\n:4102444800123\r\n:-1\r\n:4102444800123\r\n");
 }

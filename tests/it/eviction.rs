@@ -1,8 +1,6 @@
 //! What happens at the limits of memory: keys are evicted, writes are refused, the largest clients go.
 
-use std::time::{Duration, Instant};
-
-use crate::support::{Client, Server, pipeline};
+use crate::support::{Client, Server, pipeline, wait_until};
 
 /// Clients that write at the same time.
 const CLIENTS: usize = 4;
@@ -63,10 +61,7 @@ fn a_limit_below_use_is_reached_in_the_background() {
     client.ok(&["CONFIG", "SET", "maxmemory", "3mb", "maxmemory-policy", "allkeys-lru"]);
     // INFO counts the few KB that it takes to answer.
     let reached = (3 << 20) + (64 << 10);
-    let begun = Instant::now();
-    while figure(&mut client, "memory", "used_memory") > reached {
-        assert!(begun.elapsed() < Duration::from_secs(20));
-    }
+    wait_until("reached", || figure(&mut client, "memory", "used_memory") <= reached);
     assert!(figure(&mut client, "stats", "evicted_keys") > 1000);
 }
 
@@ -95,15 +90,12 @@ fn heavy(server: &Server, admin: &mut Client, name: &str, bytes: usize) -> Clien
     client.ok(&["CLIENT", "SETNAME", name]);
     client.send(format!("*2\r\n${bytes}\r\n").as_bytes());
     client.send_to_maybe_closed(&vec![b'x'; bytes]);
-    let begun = Instant::now();
     let taken = |admin: &mut Client| {
         let list = admin.call(&["CLIENT", "LIST"]).text();
         let line = list.lines().find(|line| line.contains(&format!(" name={name} ")))?.to_owned();
         line.split(' ').find_map(|field| field.strip_prefix("qbuf=")?.parse::<usize>().ok())
     };
-    while taken(admin).is_some_and(|taken| taken < bytes) {
-        assert!(begun.elapsed() < Duration::from_secs(20));
-    }
+    wait_until("taken", || taken(admin).is_none_or(|taken| taken >= bytes));
     client
 }
 

@@ -193,7 +193,7 @@ fn data_outlives_the_container() {
     running.server.client().ok(&["SET", "kept", "by RDB"]);
     assert_eq!(running.server.stop("TERM"), Some(0), "{}", running.server.log());
     running.server.wait_for_log("DB saved on disk");
-    let again = start(&container, &["--appendonly", "yes", "--save", ""]);
+    let again = start(&container, &["--appendonly", "yes", "--appendfsync", "always", "--save", ""]);
     assert_eq!(again.server.client().call(&["DBSIZE"]), Reply::Int(0), "Redis reads no RDB file then");
     again.server.client().ok(&["SET", "kept", "by AOF"]);
     drop(again);

@@ -3,7 +3,7 @@
 use std::fs;
 use std::process::Command;
 
-use crate::support::{Server, free_port, program, project_dir, run, server_binary, yaml};
+use crate::support::{PATIENCE, Server, free_port, program, project_dir, run, server_binary, yaml};
 
 #[test]
 fn the_compose_file_names_only_what_it_defines() {
@@ -48,7 +48,7 @@ fn the_systemd_unit_starts_a_server_that_says_when_it_is_ready() {
     let (config, socket, port) = (folder.path().join("my.conf"), folder.path().join("notify"), free_port());
     fs::write(&config, format!("port {port}\nbind 127.0.0.1\n")).expect("written");
     let notified = std::os::unix::net::UnixDatagram::bind(&socket).expect("a socket");
-    notified.set_read_timeout(Some(std::time::Duration::from_secs(20))).expect("set");
+    notified.set_read_timeout(Some(PATIENCE)).expect("set");
     let mut command = Command::new(server_binary());
     let arguments = of("ExecStart").and_then(|line| line.strip_prefix("/usr/local/bin/redis-server "));
     for argument in arguments.expect("our program").split(' ') {

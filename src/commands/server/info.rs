@@ -12,7 +12,8 @@ pub(super) const INFO: Command = Command::new(
         .flags(&[LOADING, STALE])
         .categories(&[Categories::DANGEROUS])
         .tips(&["nondeterministic_output", "request_policy:all_shards", "response_policy:special"])
-        .doc(GROUP, "1.0.0", "O(1)", "Returns facts and counters of the server, in sections."),
+        .doc(GROUP, "1.0.0", "O(1)", "Returns facts and counters of the server, in sections.")
+        .syntax("[section*]"),
     answer,
 );
 

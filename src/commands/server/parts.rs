@@ -19,7 +19,7 @@ use crate::keyspace::{Keyspace, Leftover};
 use crate::observe::log::Log;
 use crate::observe::metrics::MetricsServer;
 use crate::observe::{Counter, LatencyMonitor, SlowLog, Stats};
-use crate::persist::snapshot::{Loading, Saves};
+use crate::persist::snapshot::{Drafts, Loading, Saves};
 use crate::pubsub::Broker;
 use crate::script::{Functions, Scripts};
 
@@ -75,10 +75,14 @@ pub struct Server {
     pub exceeded_since: AtomicU64,
     /// Set by DEBUG PAUSE-CRON 1.
     pub housekeeping_paused: AtomicBool,
+    /// Set by DEBUG REPLYBUFFER RESIZING 0.
+    pub buffers_kept: AtomicBool,
     /// Set by DEBUG SET-SKIP-CHECKSUM-VALIDATION 1.
     pub checksums_skipped: AtomicBool,
     /// Saving: what is under way, and how the last one went.
     pub saves: Saves,
+    /// Files that are being written.
+    pub drafts: Drafts,
     /// The append only file.
     pub aof: Aof,
     /// Loading the data at the start.
@@ -145,8 +149,10 @@ impl Server {
             active_expire: AtomicBool::new(true),
             exceeded_since: AtomicU64::new(0),
             housekeeping_paused: AtomicBool::new(false),
+            buffers_kept: AtomicBool::new(false),
             checksums_skipped: AtomicBool::new(false),
             saves: Saves::new(now),
+            drafts: Drafts::default(),
             aof: Aof::default(),
             loading: Loading::default(),
             ready: AtomicBool::new(false),
@@ -300,6 +306,8 @@ impl ShutdownRequest {
 #[derive(Default)]
 pub struct Shutdown {
     request: Mutex<Option<(ShutdownRequest, Sender<()>)>>,
+    /// What a signal asks for, until somebody heeds it.
+    announced: Mutex<Option<ShutdownRequest>>,
     requested: Notify,
     asked: AtomicBool,
     notify: Notify,
@@ -322,6 +330,24 @@ impl Shutdown {
                 return request;
             }
         }
+    }
+
+    /// Notes what a signal asks for.
+    pub fn announce(&self, request: ShutdownRequest) {
+        *self.announced.lock() = Some(request);
+    }
+
+    /// What a signal has asked for, unless that was given up. It is heeded from here on.
+    pub fn take_announced(&self) -> Option<ShutdownRequest> {
+        self.announced.lock().take()
+    }
+
+    /// Gives up requests that nobody has heeded yet; tells whether there was one.
+    pub fn abort(&self) -> bool {
+        let request = self.request.lock().take();
+        // Whoever has asked may be gone.
+        let refused = request.map(|(_, refuse)| refuse.send(())).is_some();
+        self.take_announced().is_some() || refused
     }
 
     /// Asks the process to stop.

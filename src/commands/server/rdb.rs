@@ -20,7 +20,7 @@ use crate::config::{EvictionPolicy, Settings};
 use crate::keyspace::{Clock, Frozen, Held, Keyspace, Meter, Plan, Size, Snapshot, View};
 use crate::persist::rdb;
 use crate::persist::snapshot::{
-    Ages, Draft, Encoder, LoadError, LoadOptions, Loaded, Preface, Run, SaveError, load as load_file,
+    Ages, Draft, Encoder, LoadError, LoadOptions, Loaded, Preface, Rest, Run, SaveError, load as load_file,
     load_held,
 };
 use crate::types::hash::HashLimits;
@@ -152,16 +152,21 @@ fn write_draft(server: &Server, run: &Run, source: Source<'_, '_>, moment: Momen
     let settings = server.config.settings();
     let snapshots = &settings.snapshots;
     let sizes = source.sizes(&server.keyspace);
-    // More than one thread may be about to write a file.
-    let temporary = format!("temp-{}.rdb", nix::unistd::gettid());
-    let draft = Draft::create(snapshots.dir.join(temporary), snapshots.incremental_fsync)?;
+    // More than one thread may be about to write a file, but one at a time holds everything.
+    let id = match source {
+        Source::Held(_) => nix::unistd::getpid(),
+        _ => nix::unistd::gettid(),
+    };
+    let temporary = snapshots.dir.join(format!("temp-{id}.rdb"));
+    let draft = Draft::create(temporary, snapshots.incremental_fsync, &server.drafts)?;
     let failed = |error| SaveError::Write("rdbSaveRio", error);
     let options = options(&settings, &sizes);
     let preface = Preface { notes: notes(false), libraries: moment.libraries, sizes };
     let mut encoder = Encoder::new(draft, preface, options, ages(&settings)).map_err(failed)?;
+    let rest = Rest(settings.debug.save_rest);
     source.walk(&server.keyspace, &mut |frozen| {
         encoder.key(&frozen).map_err(failed)?;
-        run.advance()
+        run.advance(rest)
     })?;
     let draft = encoder.finish().map_err(failed)?;
     draft.sync()?;
@@ -273,6 +278,7 @@ pub fn load_options(server: &Server) -> LoadOptions {
         clock: Clock::under(&settings, unix_ms()),
         keeps_expired: false,
         replaces: false,
+        rest: Rest(settings.debug.load_rest),
     }
 }
 

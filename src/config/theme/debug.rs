@@ -7,8 +7,8 @@ use crate::config::values::Values;
 const ANY_INT: (i64, i64) = (i32::MIN as i64, INT_MAX);
 
 pub(in crate::config) const ROWS: &[Directive] = &[
-    integer("key-load-delay", 0, ANY_INT, Micros, "Loading doesn't rest after keys.").hidden().kept(),
-    integer("rdb-key-save-delay", 0, ANY_INT, Micros, "Saving doesn't rest after keys.").hidden().kept(),
+    integer("key-load-delay", 0, ANY_INT, Micros, "How long loading rests after each key.").hidden(),
+    integer("rdb-key-save-delay", 0, ANY_INT, Micros, "How long saving rests after each key.").hidden(),
     integer(
         "loading-process-events-interval-bytes",
         2 << 20,
@@ -29,10 +29,18 @@ pub(in crate::config) const ROWS: &[Directive] = &[
 pub struct Debugging {
     /// Leave the files of older AOFs.
     pub aof_keep_history: bool,
+    /// What follows each key that is loaded, see [`Rest`](crate::persist::snapshot::Rest).
+    pub load_rest: i32,
+    /// What follows each key that is saved.
+    pub save_rest: i32,
 }
 
 impl Debugging {
     pub(in crate::config) fn read(values: &Values) -> Self {
-        Debugging { aof_keep_history: values.yes("aof-disable-auto-gc") }
+        Debugging {
+            aof_keep_history: values.yes("aof-disable-auto-gc"),
+            load_rest: values.integer("key-load-delay"),
+            save_rest: values.integer("rdb-key-save-delay"),
+        }
     }
 }

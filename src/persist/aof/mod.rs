@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! keyspace::Journal ──▶ Writer (a thread) ──▶ appendonlydir/appendonly.aof.N.incr.aof
-//! Snapshot ──▶ rewrite ──────────────────────▶ appendonlydir/appendonly.aof.N.base.rdb
+//! Snapshot ──▶ rewrite ──────────────────────▶ appendonlydir/appendonly.aof.N.base.rdb, or .aof: commands
 //!                                              appendonlydir/appendonly.aof.manifest
 //! ```
 //!
@@ -14,6 +14,7 @@
 //!
 //! The parts know no server; `commands::aof` says when they do what.
 
+mod base;
 mod commands;
 mod files;
 mod load;
@@ -21,6 +22,7 @@ mod manifest;
 mod status;
 mod writer;
 
+pub use self::base::BaseWriter;
 pub use self::commands::{CommandReader, Damage, Line};
 pub use self::files::{Folder, OpenError};
 pub use self::load::{LoadFailure, Reason, Replay, load_commands};

@@ -1,7 +1,8 @@
 //! The thread that writes the journal to its file and has the system put it on disk.
 //!
 //! It takes whatever has been appended, writes it in one go, and syncs: before anything else with `appendfsync
-//! always`, so that all connections that wait share one fsync; once a second with `everysec`; never with `no`.
+//! always`, so that all connections that wait share one fsync, for which it gathers them for about as long as an fsync
+//! takes; once a second with `everysec`; never with `no`.
 //! While it syncs, the journal grows in memory. Unless replies wait for it, it pauses for a millisecond after each
 //! write, so that a busy server pays for a system call now and then and not for one per command.
 //!
@@ -28,6 +29,9 @@ const RETRY: Duration = Duration::from_millis(100);
 const SECOND: Duration = Duration::from_secs(1);
 /// An fsync that takes longer than this is worth a line in the log.
 const LONG_FSYNC: Duration = Duration::from_secs(2);
+/// How long it gathers those who share an fsync at the most; and how long an fsync takes for which that is worth it.
+const GATHER: Duration = Duration::from_millis(1);
+const SHORT_FSYNC: Duration = Duration::from_micros(50);
 /// How often the same error is written to the log.
 const LOG_EVERY: Duration = Duration::from_secs(30);
 /// The buffer keeps so many bytes between writes.
@@ -87,6 +91,8 @@ struct Writer {
     /// What the last write and the last fsync took.
     write_took: Option<Duration>,
     sync_took: Option<Duration>,
+    /// What an fsync takes, about.
+    fsync_time: Duration,
     status: Arc<Status>,
 }
 
@@ -103,6 +109,7 @@ impl Writer {
             last_logged: None,
             write_took: None,
             sync_took: None,
+            fsync_time: Duration::ZERO,
             status,
         }
     }
@@ -116,6 +123,9 @@ impl Writer {
         let failing = self.status.error().is_some();
         if failing {
             std::thread::sleep(RETRY);
+        }
+        if settings.fsync == AppendFsync::Always && self.fsync_time > SHORT_FSYNC {
+            journal.gather(self.fsync_time.min(GATHER));
         }
         if self.mark.is_none() {
             let until = match failing {
@@ -235,6 +245,7 @@ impl Writer {
         }
         let took = begun.elapsed();
         self.sync_took = Some(took);
+        self.fsync_time = (self.fsync_time * 7 + took) / 8;
         if took > LONG_FSYNC {
             self.status.delayed_fsyncs.fetch_add(1, Ordering::Relaxed);
             tracing::info!(

@@ -3,9 +3,22 @@
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// After so many bytes what was written is sent to the disk, so that it isn't flooded at the end.
 const SYNC_EVERY: usize = 4 << 20;
+
+/// Counts files that are being written, so that the end of the process can wait until those are removed that won't be
+/// complete any more.
+#[derive(Clone, Default)]
+pub struct Drafts(Arc<()>);
+
+impl Drafts {
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        Arc::strong_count(&self.0) == 1
+    }
+}
 
 /// See the head of this file. One that is dropped before it is complete is removed.
 pub struct Draft {
@@ -14,6 +27,8 @@ pub struct Draft {
     installed: bool,
     /// Bytes that may not be on disk yet; none if nobody cares before the end.
     unsynced: Option<usize>,
+    /// Given back after the file has been removed.
+    _counted: Drafts,
 }
 
 /// Why there is no new file.
@@ -36,9 +51,15 @@ impl Draft {
     ///
     /// # Errors
     /// It can't be opened.
-    pub fn create(path: PathBuf, incremental_fsync: bool) -> Result<Draft, SaveError> {
+    pub fn create(path: PathBuf, incremental_fsync: bool, drafts: &Drafts) -> Result<Draft, SaveError> {
         match File::create(&path) {
-            Ok(file) => Ok(Draft { file, path, installed: false, unsynced: incremental_fsync.then_some(0) }),
+            Ok(file) => Ok(Draft {
+                file,
+                path,
+                installed: false,
+                unsynced: incremental_fsync.then_some(0),
+                _counted: drafts.clone(),
+            }),
             Err(error) => Err(SaveError::Open(path, error)),
         }
     }
@@ -125,9 +146,11 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let (target, draft) = (folder.path().join("dump.rdb"), folder.path().join("temp-1.rdb"));
         fs::write(&target, "old").unwrap();
+        let drafts = Drafts::default();
         for complete in [false, true] {
-            let mut new = Draft::create(draft.clone(), true).unwrap();
+            let mut new = Draft::create(draft.clone(), true, &drafts).unwrap();
             new.write_all(&vec![b'x'; SYNC_EVERY + 1]).unwrap();
+            assert!(!drafts.is_empty());
             if complete {
                 new.sync().unwrap();
                 new.install(&target).unwrap();
@@ -135,7 +158,7 @@ mod tests {
                 drop(new);
                 assert_eq!(fs::read(&target).unwrap(), b"old");
             }
-            assert!(!draft.exists());
+            assert!(!draft.exists() && drafts.is_empty());
         }
         assert_eq!(fs::metadata(&target).unwrap().len(), SYNC_EVERY as u64 + 1);
     }
@@ -143,10 +166,13 @@ mod tests {
     #[test]
     fn errors_tell_the_step() {
         let folder = tempfile::tempdir().unwrap();
-        assert!(matches!(Draft::create("/no/such/folder/x".into(), false), Err(SaveError::Open(..))));
+        assert!(matches!(
+            Draft::create("/no/such/folder/x".into(), false, &Drafts::default()),
+            Err(SaveError::Open(..))
+        ));
         let target = folder.path().join("dump.rdb");
         fs::create_dir(&target).unwrap();
-        let draft = Draft::create(folder.path().join("temp-1.rdb"), false).unwrap();
+        let draft = Draft::create(folder.path().join("temp-1.rdb"), false, &Drafts::default()).unwrap();
         assert!(matches!(draft.install(&target), Err(SaveError::Rename(..))));
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
     }

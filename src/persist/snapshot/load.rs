@@ -10,6 +10,7 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 use parking_lot::Mutex;
 
+use super::rest::Rest;
 use crate::base::clock::unix_ms;
 use crate::keyspace::{Arrival, Clock, Keyspace, View};
 use crate::persist::rdb::{self, Item, Limits, Reader, Record};
@@ -34,6 +35,8 @@ pub struct LoadOptions {
     pub keeps_expired: bool,
     /// Whether a key that is there already is replaced; else it is an error.
     pub replaces: bool,
+    /// Follows each key.
+    pub rest: Rest,
 }
 
 /// What came of loading a file.
@@ -169,7 +172,8 @@ fn read<'l, R: Read>(
             Item::Key(record) => {
                 keys += 1;
                 loading.keys.store(keys, Ordering::Relaxed);
-                if !put(record) || loading.cancelled.load(Ordering::Relaxed) {
+                options.rest.after_key(|| loading.is_cancelled());
+                if !put(record) || loading.is_cancelled() {
                     return Err(LoadError::Cancelled);
                 }
             }

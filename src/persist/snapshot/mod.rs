@@ -11,8 +11,10 @@ mod draft;
 mod encoder;
 mod load;
 mod record;
+mod rest;
 
-pub use self::draft::{Draft, SaveError};
+pub use self::draft::{Draft, Drafts, SaveError};
 pub use self::encoder::{Ages, Encoder, Preface};
 pub use self::load::{LoadError, LoadOptions, Loaded, Loading, load, load_held};
 pub use self::record::{Run, Saves};
+pub use self::rest::Rest;

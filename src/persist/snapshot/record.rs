@@ -8,6 +8,7 @@ use std::time::Instant;
 use parking_lot::Mutex;
 
 use super::draft::{Draft, SaveError};
+use super::rest::Rest;
 use crate::base::clock::unix_ms;
 use crate::keyspace::Meter;
 
@@ -43,14 +44,16 @@ pub struct Run {
 }
 
 impl Run {
-    /// Counts a key that is done.
+    /// Counts a key that is done, and rests after it.
     ///
     /// # Errors
     /// If somebody has given the save up.
-    pub fn advance(&self) -> Result<(), SaveError> {
+    pub fn advance(&self, rest: Rest) -> Result<(), SaveError> {
         // One thread counts.
         self.done.store(self.done.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
-        if self.cancelled.load(Ordering::Relaxed) { Err(SaveError::Cancelled) } else { Ok(()) }
+        let is_cancelled = || self.cancelled.load(Ordering::Relaxed);
+        rest.after_key(is_cancelled);
+        if is_cancelled() { Err(SaveError::Cancelled) } else { Ok(()) }
     }
 
     /// Keys that are done, and all of them.

@@ -3,14 +3,15 @@
 
 use std::fmt::Write;
 use std::fs;
-use std::os::unix::fs::{PermissionsExt, symlink};
+use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use tempfile::TempDir;
 
 use crate::support::{
-    Background, Finished, kill_by_environment, program, project_dir, run, server_binary, wait_until,
+    Background, Finished, kill_by_environment, program, project_dir, run, run_with_stdin, server_binary,
+    wait_until,
 };
 
 /// Programs that `engine.sh` stands in for.
@@ -141,7 +142,10 @@ impl Drop for Place {
     }
 }
 
+/// Not written by this process: a child that is being started meanwhile would have it open for writing, and what
+/// somebody may write can't be run.
 fn executable(path: &Path, script: &str) {
-    fs::write(path, format!("#!/bin/sh\n{script}\n")).expect("written");
-    fs::set_permissions(path, fs::Permissions::from_mode(0o755)).expect("made executable");
+    let mut writer = program("sh");
+    writer.args(["-c", "cat > \"$0\" && chmod 755 \"$0\""]).arg(path);
+    run_with_stdin(&mut writer, format!("#!/bin/sh\n{script}\n").as_bytes()).success();
 }

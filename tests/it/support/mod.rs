@@ -18,6 +18,8 @@ pub use reply::{Reply, elements};
 pub use server::{Server, debian, free_port, server_binary, testing_the_reference};
 
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 /// The folder of Cargo.toml.
 pub fn project_dir() -> PathBuf {
@@ -46,13 +48,36 @@ pub fn yaml_documents(text: &str) -> Vec<serde_json::Value> {
     serde_json::from_str(&text).expect("JSON")
 }
 
-/// Waits until something is so, for twenty seconds at most.
+/// How long anything may take before the test fails: far more than it needs on a busy machine.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Waits until something is so, as long as patience lasts.
 #[track_caller]
 pub fn wait_until(what: &str, mut done: impl FnMut() -> bool) {
-    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(20);
+    let deadline = Instant::now() + PATIENCE;
     while !done() {
-        assert!(std::time::Instant::now() < deadline, "not {what} in time");
-        std::thread::sleep(std::time::Duration::from_millis(5));
+        assert!(Instant::now() < deadline, "not {what} in time");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// Sets a flag when it is dropped, so that threads which work until then also end when the test fails.
+pub struct SetOnDrop<'a>(pub &'a AtomicBool);
+
+impl Drop for SetOnDrop<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+/// Something that has to happen soon, tried until it does: a busy machine makes everything late, and nothing makes
+/// what is late by itself come soon. `attempt` is given the number of the try and tells what came too late.
+#[track_caller]
+pub fn is_soon_enough(mut attempt: impl FnMut(u32) -> Result<(), String>) {
+    let deadline = Instant::now() + PATIENCE;
+    for number in 0.. {
+        let Err(late) = attempt(number) else { return };
+        assert!(number < 5 || Instant::now() < deadline, "late whenever it is tried: {late}");
     }
 }
 

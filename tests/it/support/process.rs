@@ -69,12 +69,12 @@ pub fn kill_by_environment(variable: &str) {
     }
 }
 
-/// Runs a program without input; fails the test after two minutes.
+/// Runs a program without input; fails the test after five minutes.
 pub fn run(command: &mut Command) -> Finished {
     run_with_stdin(command, b"")
 }
 
-/// Runs a program with `input` on its standard input; fails the test after two minutes.
+/// Runs a program with `input` on its standard input; fails the test after five minutes.
 pub fn run_with_stdin(command: &mut Command, input: &[u8]) -> Finished {
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().unwrap_or_else(|error| panic!("{command:?}: {error}"));
@@ -84,7 +84,7 @@ pub fn run_with_stdin(command: &mut Command, input: &[u8]) -> Finished {
     let writing = std::thread::spawn(move || drop(stdin.write_all(&input)));
     let stdout = collect(child.stdout.take().expect("stdout is piped"));
     let stderr = collect(child.stderr.take().expect("stderr is piped"));
-    let code = wait(&mut child, Duration::from_secs(120)).unwrap_or_else(|| panic!("{command:?} hangs"));
+    let code = wait(&mut child, Duration::from_secs(300)).unwrap_or_else(|| panic!("{command:?} hangs"));
     writing.join().expect("the writer ends");
     Finished {
         code,

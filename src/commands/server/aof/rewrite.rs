@@ -14,11 +14,12 @@ use std::time::Duration;
 use super::super::Server;
 use super::super::rdb::{ages, notes, options};
 use super::{Impossible, Phase, folder};
+use crate::base::clock::unix_ms;
 use crate::config::Settings;
 use crate::keyspace::journal::Mark;
-use crate::keyspace::{Plan, Snapshot};
-use crate::persist::aof::Folder;
-use crate::persist::snapshot::{Draft, Encoder, Preface, SaveError};
+use crate::keyspace::{Frozen, Plan, Snapshot};
+use crate::persist::aof::{BaseWriter, Folder};
+use crate::persist::snapshot::{Draft, Encoder, Preface, Rest, SaveError};
 
 /// How often a closed gate is tried again.
 const GATE_RETRY: Duration = Duration::from_millis(1);
@@ -44,8 +45,28 @@ impl From<SaveError> for Failure {
         if matches!(error, SaveError::Cancelled) {
             return Failure::Overtaken;
         }
-        error.log();
+        log(&error);
         Failure::System("the base can't be written".to_owned())
+    }
+}
+
+/// Writes to the log what Redis writes when there is no new base.
+fn log(error: &SaveError) {
+    match error {
+        SaveError::Open(path, error) => {
+            tracing::warn!("Opening the temp file for AOF rewrite {}: {error}", path.display());
+        }
+        SaveError::Write(_, error) => {
+            tracing::warn!("Write error writing append only file on disk: {error}");
+        }
+        SaveError::Rename(path, error) => {
+            tracing::warn!(
+                "Error moving temp append only file on the final destination {}: {error}",
+                path.display()
+            );
+        }
+        SaveError::Folder(error) => tracing::warn!("Fail to fsync AOF directory: {error}"),
+        SaveError::Cancelled => {}
     }
 }
 
@@ -174,23 +195,56 @@ fn cut(server: &Server, begun: Begun, increment: Option<fs::File>) -> Result<Mom
     Ok(Moment::new(server, snapshot))
 }
 
+/// A base that is being written, in the form that `aof-use-rdb-preamble` asks for.
+enum Base {
+    Rdb(Encoder<Draft>),
+    Commands(BaseWriter<Draft>),
+}
+
+impl Base {
+    fn begin(settings: &Settings, moment: &Moment, draft: Draft) -> io::Result<Base> {
+        let Moment { snapshot, libraries } = moment;
+        if !settings.aof.rdb_preamble {
+            let time = settings.aof.timestamps.then(|| unix_ms() / 1000);
+            return BaseWriter::new(draft, time, libraries).map(Base::Commands);
+        }
+        let sizes = snapshot.sizes();
+        let preface = Preface { notes: notes(true), libraries: libraries.clone(), sizes: sizes.into() };
+        Encoder::new(draft, preface, options(settings, sizes), ages(settings)).map(Base::Rdb)
+    }
+
+    fn key(&mut self, frozen: &Frozen) -> io::Result<()> {
+        match self {
+            Base::Rdb(encoder) => encoder.key(frozen),
+            Base::Commands(writer) => writer.key(frozen),
+        }
+    }
+
+    fn finish(self) -> io::Result<Draft> {
+        match self {
+            Base::Rdb(encoder) => encoder.finish(),
+            Base::Commands(writer) => writer.finish(),
+        }
+    }
+}
+
 /// Writes the base, on disk under a temporary name when this returns.
 fn write_base(
     server: &Server,
     settings: &Settings,
-    Moment { snapshot, libraries }: Moment,
+    moment: Moment,
     temporary: PathBuf,
 ) -> Result<Draft, SaveError> {
-    let failed = |error| SaveError::Write("rdbSaveRio", error);
-    let draft = Draft::create(temporary, settings.aof.incremental_fsync)?;
-    let options = options(settings, snapshot.sizes());
-    let preface = Preface { notes: notes(true), libraries, sizes: snapshot.sizes().into() };
-    let mut encoder = Encoder::new(draft, preface, options, ages(settings)).map_err(failed)?;
-    snapshot.walk(&server.keyspace, |frozen| match server.aof.status.is_rewrite_cancelled() {
-        true => Err(SaveError::Cancelled),
-        false => encoder.key(&frozen).map_err(failed),
+    let failed = |error| SaveError::Write("base", error);
+    let draft = Draft::create(temporary, settings.aof.incremental_fsync, &server.drafts)?;
+    let mut base = Base::begin(settings, &moment, draft).map_err(failed)?;
+    let is_cancelled = || server.aof.status.is_rewrite_cancelled();
+    moment.snapshot.walk(&server.keyspace, |frozen| {
+        base.key(&frozen).map_err(failed)?;
+        Rest(settings.debug.save_rest).after_key(is_cancelled);
+        if is_cancelled() { Err(SaveError::Cancelled) } else { Ok(()) }
     })?;
-    let draft = encoder.finish().map_err(failed)?;
+    let draft = base.finish().map_err(failed)?;
     draft.sync()?;
     Ok(draft)
 }
@@ -209,7 +263,7 @@ fn install(
         return Err(Failure::Overtaken);
     }
     let mut manifest = state.manifest.clone();
-    let base = manifest.add_base(&folder.prefix, true);
+    let base = manifest.add_base(&folder.prefix, settings.aof.rdb_preamble);
     draft.install(&folder.path(&base))?;
     if begun.phase == Phase::Waiting {
         let name = manifest.add_increment(&folder.prefix);
@@ -251,7 +305,7 @@ pub fn write_empty_base(server: &Server, folder: &Folder, name: &str) -> io::Res
     let temporary = folder.path(&format!("temp-{name}"));
     let done = write_base(server, &settings, moment, temporary);
     done.and_then(|draft| draft.install(&folder.path(name))).map_err(|error| {
-        error.log();
+        log(&error);
         io::Error::other("the base can't be written")
     })
 }

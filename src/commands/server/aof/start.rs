@@ -10,6 +10,7 @@ use super::super::Server;
 use super::super::rdb::{load_libraries, load_options};
 use super::rewrite::write_empty_base;
 use super::{Impossible, Phase, folder, follow, start_writer};
+use crate::config::Settings;
 use crate::keyspace::journal::Mark;
 use crate::persist::aof::{Folder, LoadFailure, Manifest, OpenError, Reason, Replay, load_commands};
 use crate::persist::snapshot::{LoadOptions, load as load_rdb};
@@ -190,16 +191,11 @@ fn cut(server: &Server, folder: &Folder, name: &str, good: u64) -> Result<(), Im
 pub fn open(server: &Arc<Server>) -> Result<(), Impossible> {
     let settings = server.config.settings();
     let folder = folder(&settings);
-    open_files(server, &folder).map_err(|error| {
+    open_files(server, &settings, &folder).map_err(|error| {
         tracing::warn!("Can't open the append-only file in {}: {error}", folder.dir().display());
         Impossible
     })?;
     follow(&server.keyspace.journal, &settings);
-    if !settings.aof.rdb_preamble {
-        tracing::warn!(
-            "'aof-use-rdb-preamble no' isn't heeded: base files are RDB files, which Redis 4 and later read"
-        );
-    }
     let mut state = server.aof.state.lock();
     start_writer(server, &mut state)?;
     state.phase = Phase::On;
@@ -207,12 +203,12 @@ pub fn open(server: &Arc<Server>) -> Result<(), Impossible> {
     Ok(())
 }
 
-fn open_files(server: &Server, folder: &Folder) -> io::Result<()> {
+fn open_files(server: &Server, settings: &Settings, folder: &Folder) -> io::Result<()> {
     folder.create()?;
     let mut state = server.aof.state.lock();
     let manifest = &mut state.manifest;
     if manifest.is_empty() {
-        let name = manifest.add_base(&folder.prefix, true);
+        let name = manifest.add_base(&folder.prefix, settings.aof.rdb_preamble);
         write_empty_base(server, folder, &name)?;
         tracing::info!("Creating AOF base file {name} on server start");
     }
