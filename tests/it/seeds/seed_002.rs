@@ -1,5 +1,5 @@
 //! Seed 002, "Redis Cache & Session Store": the image with a password from a secret, and everything that is done to
-//! its container from outside. What an engine would read from the compose file the tests do.
+//! its container from outside. What an engine reads from the compose file is written out here.
 
 use std::path::Path;
 use std::process::Command;

@@ -145,8 +145,9 @@ fn provide(context: &Path, arguments: &str) {
     }
 }
 
+/// The static one that tests/run has unpacked.
 fn busybox() -> PathBuf {
-    PathBuf::from(program("busybox").get_program())
+    project_dir().join("target/test-tools/bin/busybox")
 }
 
 fn size_of(path: &Path) -> u64 {
