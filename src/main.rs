@@ -3,10 +3,8 @@
 use std::ffi::OsString;
 use std::process::ExitCode;
 
-use redstart::config::{Config, LoadError};
-
-/// Names a configuration file that is read before the one of the command line.
-const DEFAULTS_VARIABLE: &str = "REDSTART_DEFAULTS";
+use redstart::config::Config;
+use redstart::server::image;
 
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 
@@ -34,20 +32,13 @@ fn main() -> ExitCode {
         _ => {}
     }
     let mut config = Config::new();
-    let loaded =
-        load_defaults(&mut config).and_then(|()| config.load_args(&args, &mut std::io::stdin().lock()));
+    let loaded = image::prepare(&mut config).and_then(|()| {
+        let loaded = config.load_args(&args, &mut std::io::stdin().lock());
+        loaded.map_err(|error| error.to_string())
+    });
     if let Err(error) = loaded {
         eprintln!("{error}");
         return ExitCode::FAILURE;
     }
     redstart::server::run(config)
-}
-
-/// Loads the file that an image names for defaults of its own: what users give wins over them.
-fn load_defaults(config: &mut Config) -> Result<(), LoadError> {
-    let Some(file) = std::env::var_os(DEFAULTS_VARIABLE).filter(|file| !file.is_empty()) else {
-        return Ok(());
-    };
-    let text = std::fs::read(&file).map_err(|error| LoadError::File((&file).into(), error.to_string()))?;
-    config.load_text(&text)
 }

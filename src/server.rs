@@ -3,6 +3,7 @@
 mod clients;
 mod container;
 mod end;
+pub mod image;
 mod surroundings;
 
 use std::fs::File;
@@ -70,7 +71,7 @@ pub fn run(config: Config) -> ExitCode {
     if settings.memory.active_defrag {
         tracing::warn!("activedefrag is set but changes nothing: {}", Veto::ActiveDefrag);
     }
-    give_back_unused(settings.process.jemalloc_bg_thread);
+    give_back_unused(&settings);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(workers)
         .max_blocking_threads(SPARE_THREADS)

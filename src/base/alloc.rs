@@ -17,6 +17,7 @@
 use std::alloc::{GlobalAlloc, Layout};
 use std::ffi::CStr;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 use std::{io, ptr};
 
 use crossbeam_utils::CachePadded;
@@ -35,9 +36,11 @@ const PAGE: usize = 4096;
 const SMALL_MAX: usize = 14 * 1024;
 /// The least that has pages of its own, in bytes; beyond it every multiple of a page is a class.
 const LARGE_MIN: usize = 16 * 1024;
-/// How long unused pages are kept for what is allocated next, in ms. jemalloc's 10 s leave a peak behind for longer
-/// than people wait.
-const DECAY_MS: isize = 3000;
+/// How long unused pages are kept for what is allocated next. jemalloc's 10 s leave a peak behind for longer than
+/// people wait.
+const DECAY: Duration = Duration::from_secs(3);
+/// The same where memory is limited: at a limit of 256 MB, writes of large values keep some 15 MB that way, not 40.
+const DECAY_WHEN_LIMITED: Duration = Duration::from_millis(500);
 /// Threads with a counter of their own.
 const LANES: usize = 64;
 
@@ -57,21 +60,22 @@ pub fn purge() -> io::Result<()> {
 }
 
 /// Whether a thread of jemalloc's gives unused pages back, even when the program allocates nothing: most of what was
-/// freed within [`DECAY_MS`].
-pub fn set_background_purging(enabled: bool) -> Result<(), Error> {
-    set_decay()?;
+/// freed within 3 s, or half a second where memory is limited.
+pub fn set_background_purging(enabled: bool, limited: bool) -> Result<(), Error> {
+    set_decay(if limited { DECAY_WHEN_LIMITED } else { DECAY })?;
     background_thread::write(enabled)
 }
 
-/// Has unused pages go back after [`DECAY_MS`], in the arenas there are and those to come.
-fn set_decay() -> Result<(), Error> {
+/// Has unused pages go back after a time, in the arenas there are and those to come.
+fn set_decay(decay: Duration) -> Result<(), Error> {
+    let decay_ms = decay.as_millis() as isize;
     // SAFETY: jemalloc documents the count as an `unsigned` and the times as `ssize_t`; all names end with a NUL.
     unsafe {
-        raw::write(b"arenas.dirty_decay_ms\0", DECAY_MS)?;
+        raw::write(b"arenas.dirty_decay_ms\0", decay_ms)?;
         let arenas: u32 = raw::read(b"arenas.narenas\0")?;
         for arena in 0..arenas {
             // Arenas that nobody has used yet refuse it, and begin with the value for those to come.
-            let _ = raw::write(format!("arena.{arena}.dirty_decay_ms\0").as_bytes(), DECAY_MS);
+            let _ = raw::write(format!("arena.{arena}.dirty_decay_ms\0").as_bytes(), decay_ms);
         }
     }
     Ok(())

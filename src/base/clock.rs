@@ -1,16 +1,17 @@
 //! Time: wall clock for deadlines, monotonic clock for durations.
 
 use std::sync::LazyLock;
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
+use nix::sys::time::TimeSpec;
 use nix::time::{ClockId, clock_gettime};
 
-static START: LazyLock<Instant> = LazyLock::new(Instant::now);
+/// When [`monotonic_ms`] was first asked, by [`monotonic_ns`].
+static START: LazyLock<u64> = LazyLock::new(monotonic_ns);
 
 /// Microseconds since the Unix epoch.
 #[inline]
 pub fn unix_us() -> i64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_micros() as i64)
+    read(ClockId::CLOCK_REALTIME).map_or(0, |time| time.tv_sec() * 1_000_000 + time.tv_nsec() / 1000)
 }
 
 /// Milliseconds since the Unix epoch.
@@ -21,13 +22,20 @@ pub fn unix_ms() -> i64 {
 
 /// Milliseconds of the monotonic clock since the first use in this process.
 pub fn monotonic_ms() -> i64 {
-    START.elapsed().as_millis() as i64
+    let start = *START;
+    ((monotonic_ns() - start) / 1_000_000) as i64
 }
 
 /// Nanoseconds of the monotonic clock; where they begin is the system's affair. For measuring what is as short as a
 /// command: a difference of two is one subtraction.
 #[inline]
 pub fn monotonic_ns() -> u64 {
-    clock_gettime(ClockId::CLOCK_MONOTONIC)
+    read(ClockId::CLOCK_MONOTONIC)
         .map_or(0, |time| time.tv_sec() as u64 * 1_000_000_000 + time.tv_nsec() as u64)
+}
+
+/// A clock's time; none if the system doesn't have the clock.
+#[inline]
+fn read(clock: ClockId) -> Option<TimeSpec> {
+    clock_gettime(clock).ok()
 }

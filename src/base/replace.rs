@@ -25,7 +25,10 @@ pub fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
 fn needs_writing_in_place(error: &io::Error) -> bool {
     matches!(
         error.kind(),
-        ErrorKind::ResourceBusy | ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem
+        ErrorKind::ResourceBusy
+            | ErrorKind::CrossesDevices
+            | ErrorKind::PermissionDenied
+            | ErrorKind::ReadOnlyFilesystem
     )
 }
 

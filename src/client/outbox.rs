@@ -37,8 +37,9 @@ pub trait Sink: Send + Sync {
     fn try_send(&self, bytes: &[u8]) -> io::Result<usize>;
 }
 
-/// After a frame that was written at once, others are queued for so long.
-const PAUSE: Duration = Duration::from_micros(100);
+/// After a frame that was written at once, others are queued for so long: less than a publisher takes that waits for
+/// each of its replies, more than lies between the messages of a pipeline.
+const PAUSE: Duration = Duration::from_micros(20);
 
 #[derive(Default)]
 struct Queue {
@@ -53,9 +54,9 @@ struct Queue {
 }
 
 impl Queue {
-    fn write_at_once(&mut self, frame: &[u8]) -> usize {
+    fn write_at_once(&mut self, frame: &[u8], now: impl FnOnce() -> Instant) -> usize {
         let Some(sink) = &self.lent else { return 0 };
-        let now = Instant::now();
+        let now = now();
         if self.written_at.is_some_and(|at| now - at < PAUSE) {
             return 0;
         }
@@ -99,9 +100,13 @@ impl Outbox {
 
     /// Writes a frame at once, if the task has lent its socket and this is the first frame for some time. What can't
     /// be written is appended. Returns how many bytes wait now.
-    pub fn write_or_push(&self, mut frame: Bytes) -> usize {
+    pub fn write_or_push(&self, frame: Bytes) -> usize {
+        self.write_or_push_at(frame, Instant::now)
+    }
+
+    fn write_or_push_at(&self, mut frame: Bytes, now: impl FnOnce() -> Instant) -> usize {
         let mut queue = self.queue.lock();
-        let written = queue.write_at_once(&frame);
+        let written = queue.write_at_once(&frame, now);
         if written == frame.len() {
             return 0;
         }
@@ -229,27 +234,28 @@ mod tests {
     fn the_first_frame_goes_at_once_while_the_socket_is_lent() {
         let (outbox, pipe) = (Outbox::default(), Arc::new(Pipe(Mutex::new((7, Vec::new())))));
         let sink = || -> Arc<dyn Sink> { Arc::<Pipe>::clone(&pipe) };
-        let frame = |text: &'static str| Bytes::from_static(text.as_bytes());
-        assert_eq!(outbox.write_or_push(frame("one")), 3);
+        let begun = Instant::now();
+        let write =
+            |text: &'static str, pauses| outbox.write_or_push_at(text.into(), || begun + PAUSE * pauses);
+        assert_eq!(write("one", 0), 3);
         assert!(outbox.take_back());
         // While something waits nothing is lent.
         outbox.lend(sink);
-        assert_eq!(outbox.write_or_push(frame("two")), 6);
+        assert_eq!(write("two", 0), 6);
         outbox.take();
         outbox.lend(sink);
-        assert_eq!(outbox.write_or_push(frame("three")), 0);
+        assert_eq!(write("three", 0), 0);
         // The next one follows too soon.
-        assert_eq!(outbox.write_or_push(frame("four")), 4);
+        assert_eq!(write("four", 0), 4);
         outbox.take();
         outbox.lend(sink);
-        std::thread::sleep(PAUSE);
-        assert_eq!(outbox.write_or_push(frame("five")), 2);
-        assert_eq!(outbox.write_or_push(frame("six")), 5);
+        assert_eq!(write("five", 1), 2);
+        assert_eq!(write("six", 1), 5);
         assert_eq!((pipe.0.lock().1.as_slice(), outbox.frames()), (&b"threefi"[..], 2));
         outbox.take();
         outbox.lend(sink);
         assert!(!outbox.take_back());
-        assert_eq!((outbox.write_or_push(frame("x")), Arc::strong_count(&pipe)), (1, 1));
+        assert_eq!((write("x", 2), Arc::strong_count(&pipe)), (1, 1));
     }
 
     #[test]

@@ -125,8 +125,8 @@ impl Registry {
     }
 
     /// What time does to clients: ends those silent for longer than `timeout_ms` (0: never) and those above their
-    /// soft output limit for too long, and has the silent ones give back their buffers.
-    pub fn tend(&self, timeout_ms: i64) {
+    /// soft output limit for too long, and has the silent ones give back their buffers, unless those are kept.
+    pub fn tend(&self, timeout_ms: i64, keep_buffers: bool) {
         let now = clock::monotonic_ms();
         for client in &self.clients {
             let silent = now - client.last_seen_ms.load(Ordering::Relaxed);
@@ -135,7 +135,8 @@ impl Registry {
                 client.end(Ending::Idle);
             } else {
                 client.check_output(now);
-                if silent > BUFFERS_KEPT_MS && client.has_buffers() || client.has_outgrown_its_buffer() {
+                let idle = silent > BUFFERS_KEPT_MS && client.has_buffers();
+                if !keep_buffers && (idle || client.has_outgrown_its_buffer()) {
                     client.ask_to_release();
                 }
             }

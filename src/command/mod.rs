@@ -5,6 +5,7 @@ pub mod error;
 pub mod keys;
 pub mod row;
 pub mod spec;
+pub mod syntax;
 
 pub use self::args::Args;
 pub use self::error::Error;

@@ -177,7 +177,8 @@ impl Categories {
 ///     .flags(&[READONLY, FAST])
 ///     .keys(&[KeySpec::at(1, &[RO, ACCESS])])
 ///     .categories(&[Categories::STRING])
-///     .doc("string", "1.0.0", "O(1)", "Returns the string value of a key.");
+///     .doc("string", "1.0.0", "O(1)", "Returns the string value of a key.")
+///     .syntax("key");
 /// ```
 #[derive(Clone, Copy, Debug)]
 pub struct Spec {
@@ -201,6 +202,21 @@ pub struct Spec {
     pub complexity: &'static str,
     /// What it does, in one sentence.
     pub summary: &'static str,
+    /// Its arguments after the name, in the notation of [`super::syntax`].
+    pub syntax: &'static str,
+    /// Since when it isn't to be used any more, and what to use instead.
+    pub deprecated: Option<Deprecated>,
+    /// Whether it is for servers among themselves and for those who examine them.
+    pub internal: bool,
+}
+
+/// What COMMAND DOCS tells of a command that isn't to be used any more.
+#[derive(Clone, Copy, Debug)]
+pub struct Deprecated {
+    /// The Redis version that advised against it.
+    pub since: &'static str,
+    /// What to use instead.
+    pub replaced_by: &'static str,
 }
 
 impl Spec {
@@ -217,6 +233,9 @@ impl Spec {
             since: "",
             complexity: "",
             summary: "",
+            syntax: "",
+            deprecated: None,
+            internal: false,
         }
     }
 
@@ -264,6 +283,24 @@ impl Spec {
         self.since = since;
         self.complexity = complexity;
         self.summary = summary;
+        self
+    }
+
+    /// Sets the arguments, in the notation of [`super::syntax`].
+    pub const fn syntax(mut self, syntax: &'static str) -> Spec {
+        self.syntax = syntax;
+        self
+    }
+
+    /// Says that it isn't to be used any more.
+    pub const fn deprecated(mut self, since: &'static str, replaced_by: &'static str) -> Spec {
+        self.deprecated = Some(Deprecated { since, replaced_by });
+        self
+    }
+
+    /// Says that users have no business with it.
+    pub const fn internal(mut self) -> Spec {
+        self.internal = true;
         self
     }
 

@@ -15,6 +15,7 @@ use crate::keyspace::{Keyspace, Plan, StrRef, Type, View};
 use crate::resp::{Protocol, Reply};
 use crate::types::listpack::Item;
 
+use super::Listed;
 use super::server::Server;
 
 /// A command: its row, its handler, and its subcommands if it is a container.
@@ -163,14 +164,23 @@ impl<'a> Call<'a> {
     ///
     /// # Errors
     /// What the command answers; nothing of its reply is left then.
-    pub fn run_nested(&mut self, command: &'static Command, args: &[&[u8]]) -> Result<(), Error> {
+    pub fn run_nested(&mut self, listed: &Listed, args: &[&[u8]]) -> Result<(), Error> {
+        let command = listed.command;
         let mut hashes: SmallVec<[u64; 16]> = SmallVec::new();
-        // A command that contradicts itself touches no key: it answers an error.
         let mut last = 0;
-        let _ = command.for_each_key(args, &mut |at| {
-            hashes.push(Keyspace::hash(args[at]));
-            last = at;
-        });
+        match listed.single_key {
+            Some(at) if at < args.len() => {
+                hashes.push(Keyspace::hash(args[at]));
+                last = at;
+            }
+            // A command that contradicts itself touches no key: it answers an error.
+            _ => {
+                let _ = command.for_each_key(args, &mut |at| {
+                    hashes.push(Keyspace::hash(args[at]));
+                    last = at;
+                });
+            }
+        }
         let everything = command.flags_for(args).intersects(Flags::EXCLUSIVE | Flags::ALL_KEYS);
         let plan = if everything { Plan::Everything } else { Plan::Keys(&hashes) };
         let from = self.reply.len();
@@ -286,6 +296,18 @@ impl Command {
     /// Adds subcommands; without one of them its own handler runs.
     pub const fn subcommands(mut self, subcommands: &'static [Command]) -> Command {
         self.subcommands = subcommands;
+        self
+    }
+
+    /// Sets the arguments in its row.
+    pub const fn syntax(mut self, syntax: &'static str) -> Command {
+        self.spec = self.spec.syntax(syntax);
+        self
+    }
+
+    /// Says in its row that it isn't to be used any more.
+    pub const fn deprecated(mut self, since: &'static str, replaced_by: &'static str) -> Command {
+        self.spec = self.spec.deprecated(since, replaced_by);
         self
     }
 

@@ -1,8 +1,7 @@
 //! The catalog at run time: commands by name, after `rename-command`, each with a number for its counters.
 
 use std::collections::HashMap;
-
-use ahash::RandomState;
+use std::hash::{BuildHasherDefault, Hash, Hasher};
 
 use super::Command;
 use super::FAMILIES;
@@ -27,7 +26,7 @@ pub struct Listed {
 /// All commands; see the head of this file.
 pub struct Catalog {
     listed: Vec<Listed>,
-    by_name: HashMap<Box<[u8]>, usize, RandomState>,
+    by_name: HashMap<Name, usize, BuildHasherDefault<NameHasher>>,
 }
 
 /// What looking up a request gave.
@@ -41,7 +40,54 @@ pub enum Found<'a> {
     UnknownSubcommand(&'a Listed),
 }
 
-const NAME_MAX: usize = 32;
+/// The longest name, in bytes.
+const NAME_MAX: usize = 31;
+
+/// The name of a command in lower case, padded with zeros, and its length: as large as every other, so that finding it
+/// takes a few instructions, without a loop.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Name([u8; NAME_MAX + 1]);
+
+impl Name {
+    /// None if it is longer than any name.
+    #[inline]
+    fn of(name: &[u8]) -> Option<Name> {
+        let mut padded = [0; NAME_MAX + 1];
+        padded.get_mut(..name.len()).filter(|_| name.len() <= NAME_MAX)?.copy_from_slice(name);
+        padded.make_ascii_lowercase();
+        padded[NAME_MAX] = name.len() as u8;
+        Some(Name(padded))
+    }
+
+    fn as_bytes(&self) -> &[u8] {
+        &self.0[..usize::from(self.0[NAME_MAX])]
+    }
+}
+
+impl Hash for Name {
+    #[inline]
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write(&self.0);
+    }
+}
+
+/// Hashes names. Only the configuration adds some, so nobody could make them collide.
+#[derive(Default)]
+struct NameHasher(u64);
+
+impl Hasher for NameHasher {
+    #[inline]
+    fn write(&mut self, bytes: &[u8]) {
+        for word in bytes.as_chunks::<8>().0 {
+            self.0 = (self.0.rotate_left(23) ^ u64::from_le_bytes(*word)).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        }
+    }
+
+    #[inline]
+    fn finish(&self) -> u64 {
+        self.0 ^ self.0 >> 32
+    }
+}
 
 /// Commands of Redis that this server lacks: a configuration may well take them away.
 pub const MISSING: &[&str] = &["bgrewriteaof", "failover", "psync", "replconf", "sync"];
@@ -55,20 +101,23 @@ impl Catalog {
         let mut catalog = Catalog { listed: Vec::new(), by_name: HashMap::default() };
         for command in FAMILIES.iter().copied().flatten() {
             let index = catalog.list(command);
-            catalog.by_name.insert(command.spec.name.as_bytes().into(), index);
+            let name = Name::of(command.spec.name.as_bytes()).expect("names are short");
+            catalog.by_name.insert(name, index);
         }
         for RenameCommand { old, new, at } in renames {
             let fails = |why| LoadError::Line(at.clone(), why);
-            let (old, new) = (old.to_ascii_lowercase(), new.to_ascii_lowercase());
-            let index = catalog.by_name.remove(&*old);
-            if index.is_none() && !MISSING.iter().any(|missing| missing.as_bytes() == old) {
+            let index = Name::of(old).and_then(|name| catalog.by_name.remove(&name));
+            if index.is_none() && !MISSING.iter().any(|missing| missing.as_bytes().eq_ignore_ascii_case(old))
+            {
                 return Err(fails(LineError::NoSuchCommand));
             }
-            if !new.is_empty() && catalog.by_name.contains_key(&*new) {
+            // Nobody gets at a command under a longer name than there are.
+            let Some(new) = Name::of(new).filter(|_| !new.is_empty()) else { continue };
+            if catalog.by_name.contains_key(&new) {
                 return Err(fails(LineError::CommandExists));
             }
-            if let Some(index) = index.filter(|_| !new.is_empty()) {
-                catalog.by_name.insert(new.into(), index);
+            if let Some(index) = index {
+                catalog.by_name.insert(new, index);
             }
         }
         Ok(catalog)
@@ -109,7 +158,7 @@ impl Catalog {
     /// The commands that clients can name now, with those names; subcommands not among them, nor what is no
     /// command of Redis.
     pub fn named(&self) -> impl Iterator<Item = (&[u8], &Listed)> {
-        let all = self.by_name.iter().map(|(name, &index)| (&**name, &self.listed[index]));
+        let all = self.by_name.iter().map(|(name, &index)| (name.as_bytes(), &self.listed[index]));
         all.filter(|(_, listed)| !listed.command.spec.flags.contains(Flags::CROSS_PROTOCOL))
     }
 
@@ -141,30 +190,20 @@ impl Catalog {
     /// Finds what a request asks for by its first one or two arguments.
     #[inline]
     pub fn find(&self, args: &[&[u8]]) -> Found<'_> {
-        let mut lower = [0; NAME_MAX];
-        let Some(&index) = lowered(args[0], &mut lower).and_then(|name| self.by_name.get(name)) else {
+        let Some(&index) = Name::of(args[0]).and_then(|name| self.by_name.get(&name)) else {
             return Found::Unknown;
         };
         let listed = &self.listed[index];
         if listed.subcommands.is_empty() || args.len() < 2 {
             return Found::Command(listed);
         }
-        let sub = lowered(args[1], &mut lower).and_then(|name| std::str::from_utf8(name).ok());
+        let sub = Name::of(args[1]);
+        let sub = sub.as_ref().and_then(|name| std::str::from_utf8(name.as_bytes()).ok());
         match sub.and_then(|name| listed.subcommands.get(name)) {
             Some(&sub) => Found::Command(&self.listed[sub]),
             None => Found::UnknownSubcommand(listed),
         }
     }
-}
-
-/// A name in lower case; none if it is longer than any command's.
-#[inline]
-fn lowered<'a>(name: &[u8], buffer: &'a mut [u8; NAME_MAX]) -> Option<&'a [u8]> {
-    let buffer = buffer.get_mut(..name.len())?;
-    for (to, from) in buffer.iter_mut().zip(name) {
-        *to = from.to_ascii_lowercase();
-    }
-    Some(buffer)
 }
 
 fn single_key(command: &Command) -> Option<usize> {

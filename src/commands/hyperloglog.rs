@@ -14,12 +14,10 @@ use super::{Call, Command, DONE, Outcome};
 /// The family's rows.
 pub const COMMANDS: &[Command] = &[
     Command::new(
-        row("pfadd", -2, &[WRITE, DENYOOM, FAST]).keys(&[KeySpec::at(1, &[RW, INSERT])]).doc(
-            GROUP,
-            "2.8.9",
-            "O(N) where N is the number of elements",
-            "Adds elements to a HyperLogLog.",
-        ),
+        row("pfadd", -2, &[WRITE, DENYOOM, FAST])
+            .keys(&[KeySpec::at(1, &[RW, INSERT])])
+            .doc(GROUP, "2.8.9", "O(N) where N is the number of elements", "Adds elements to a HyperLogLog.")
+            .syntax("key [element*]"),
         add,
     ),
     Command::new(
@@ -32,7 +30,8 @@ pub const COMMANDS: &[Command] = &[
                 "2.8.9",
                 "O(N) where N is the number of keys; O(1) if the count of a single one is remembered",
                 "Estimates how many distinct elements HyperLogLogs have seen together.",
-            ),
+            )
+            .syntax("key*"),
         count,
     ),
     Command::new(
@@ -43,25 +42,22 @@ pub const COMMANDS: &[Command] = &[
                 "2.8.9",
                 "O(N) where N is the number of keys",
                 "Makes a HyperLogLog of all that others have seen.",
-            ),
+            )
+            .syntax("destkey:key [sourcekey:key#1*]"),
         merge,
     ),
     Command::new(
-        row("pfdebug", 3, &[WRITE, DENYOOM, ADMIN]).keys(&[KeySpec::at(2, &[RW, ACCESS])]).doc(
-            GROUP,
-            "2.8.9",
-            "N/A",
-            "Shows the inside of a HyperLogLog, for tests.",
-        ),
+        row("pfdebug", 3, &[WRITE, DENYOOM, ADMIN])
+            .keys(&[KeySpec::at(2, &[RW, ACCESS])])
+            .doc(GROUP, "2.8.9", "N/A", "Shows the inside of a HyperLogLog, for tests.")
+            .syntax("subcommand key")
+            .internal(),
         debug,
     ),
     Command::new(
-        row("pfselftest", 1, &[ADMIN]).doc(
-            GROUP,
-            "2.8.9",
-            "N/A",
-            "Checks the arithmetic of HyperLogLogs, for tests.",
-        ),
+        row("pfselftest", 1, &[ADMIN])
+            .doc(GROUP, "2.8.9", "N/A", "Checks the arithmetic of HyperLogLogs, for tests.")
+            .internal(),
         self_test,
     ),
 ];

@@ -52,7 +52,8 @@ pub const COMMANDS: &[Command] = &[
                 "2.2.0",
                 "O(1) for every key",
                 "Makes a transaction depend on keys staying as they are.",
-            ),
+            )
+            .syntax("key*"),
         watch,
     ),
     Command::new(
@@ -123,6 +124,7 @@ fn exec(call: &mut Call<'_>) -> Outcome {
         call.reply.null_array();
         return DONE;
     }
+    call.session.frozen_us = None;
     call.reply.array(transaction.queued.len());
     let server = call.server;
     for (id, request) in &transaction.queued {
@@ -136,7 +138,7 @@ fn exec(call: &mut Call<'_>) -> Outcome {
         }
         let (spec, by) = (&listed.command.spec, call.session.client.clone());
         monitor::before(server, spec, &args, call.session, Source::Client(&by));
-        let outcome = call.run_nested(listed.command, &args);
+        let outcome = call.run_nested(listed, &args);
         monitor::after(server, spec, &args, call.session, Source::Client(&by));
         if let Err(error) = &outcome {
             server.stats.error(error.code());

@@ -14,21 +14,25 @@ use super::{Block, Call, Command, DONE, Next, Outcome};
 /// The rows.
 pub const COMMANDS: &[Command] = &[
     Command::new(
-        row("wait", 3).doc(
-            "generic",
-            "3.0.0",
-            "O(1)",
-            "Waits until a number of replicas have what the connection has written.",
-        ),
+        row("wait", 3)
+            .doc(
+                "generic",
+                "3.0.0",
+                "O(1)",
+                "Waits until a number of replicas have what the connection has written.",
+            )
+            .syntax("numreplicas:integer timeout:integer"),
         wait,
     ),
     Command::new(
-        row("waitaof", 4).doc(
-            "generic",
-            "7.2.0",
-            "O(1)",
-            "Waits until what the connection has written is on disk, here and on a number of replicas.",
-        ),
+        row("waitaof", 4)
+            .doc(
+                "generic",
+                "7.2.0",
+                "O(1)",
+                "Waits until what the connection has written is on disk, here and on a number of replicas.",
+            )
+            .syntax("numlocal:integer numreplicas:integer timeout:integer"),
         waitaof,
     ),
 ];

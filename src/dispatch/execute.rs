@@ -8,7 +8,7 @@ use smallvec::SmallVec;
 
 use super::admit::{Candidate, admit};
 use super::blocking::serve_ready;
-use super::effects::settle;
+use super::effects::{announce, settle};
 use super::memory::is_exceeded;
 use crate::base::clock::{monotonic_ns, unix_ms};
 use crate::client::{Blocked, OwnedRequest, Session, Source, Waiting, Watch};
@@ -448,7 +448,9 @@ impl<'s> Executor<'s> {
                 && let Some(mut kept) = self.kept.take()
             {
                 serve_ready(server, &mut kept.held, clock, &mut self.effects);
+                announce(server, &mut self.effects);
             }
+            announce(server, &mut self.effects);
             return outcome;
         }
         self.kept = None;
@@ -464,6 +466,7 @@ impl<'s> Executor<'s> {
             // Still under the locks: nobody comes between a push and those who have waited for it.
             serve_ready(server, &mut held, clock, effects);
         }
+        announce(server, effects);
         outcome
     }
 

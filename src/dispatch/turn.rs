@@ -46,6 +46,8 @@ pub enum Stop {
 pub struct Turn {
     next: usize,
     installing: Option<Install>,
+    /// The request that is known to need the closed gate: the gate was opened before it, to let others through.
+    exclusive: Option<usize>,
 }
 
 type Args<'a> = SmallVec<[&'a [u8]; 8]>;
@@ -72,6 +74,7 @@ impl Turn {
     /// Starts a new batch.
     pub fn begin(&mut self) {
         self.next = 0;
+        self.exclusive = None;
     }
 
     /// Whether every request of the batch has been run.
@@ -103,6 +106,10 @@ impl Turn {
         reply: &mut Reply,
     ) -> Stop {
         let gate = &server.keyspace.gate;
+        if self.exclusive.take() == Some(self.next) {
+            let Some(closed) = gate.close_soon() else { return Stop::NeedsEverything };
+            return self.run_exclusively(server, closed, session, batch, input, reply);
+        }
         let Some(mut pass) = gate.enter_soon() else { return Stop::GateClosed };
         if session.tracking.is_some() {
             limit_tracked(server, session.settings.clients.tracking_table_max_keys);
@@ -222,8 +229,12 @@ impl Turn {
             if reply.len() >= full {
                 return Stop::Full;
             }
-            let over = self.next >= batch.len() || executor.time() - begun > EXCLUSIVE_RUN;
+            let over = self.next >= batch.len();
             if over || !executor.needs_everything(&arguments(batch, self.next, input), session) {
+                return Stop::Drained;
+            }
+            if executor.time() - begun > EXCLUSIVE_RUN {
+                self.exclusive = Some(self.next);
                 return Stop::Drained;
             }
         }

@@ -72,6 +72,17 @@ impl Deadlines {
         renewal.fresh.advance(now, budget, fired) || more
     }
 
+    /// Takes note that a key is gone, where that is cheap.
+    #[inline]
+    pub(super) fn forget(&mut self, local: u64) {
+        self.wheel.forget(local);
+    }
+
+    /// A random key that has, or had, a deadline; see [`Wheel::random`].
+    pub(super) fn random(&self) -> Option<u64> {
+        self.wheel.random()
+    }
+
     /// Items in the wheels, useful or not.
     #[cfg(test)]
     pub(super) fn len(&self) -> usize {

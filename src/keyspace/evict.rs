@@ -5,6 +5,8 @@
 //! many: a bad key that was seen once stays a candidate. Its members are remembered by hash and access clock;
 //! one that was touched since no longer matches and is passed over.
 //!
+//! Where only keys with a deadline may go and few have one, samples come from the timing wheel instead of the table.
+//!
 //! Each step locks one shard, for one victim, and rather one that nobody else has: nobody waits for eviction longer
 //! than that, and eviction for nobody.
 
@@ -12,14 +14,16 @@ use super::Keyspace;
 use super::clock::{Clock, lru_seconds};
 use super::effects::Effects;
 use super::entry::EntryRef;
-use super::shard::Shard;
+use super::shard::{Database, Shard};
 use super::table::Position;
 use super::view::Place;
 use crate::config::EventClasses;
 
 /// Candidates that a shard's pool remembers.
 const POOL: usize = 16;
-/// How many random entries to look at for one with a deadline.
+/// Keys with deadlines are rare if fewer than one in so many has one.
+const RARE: usize = 8;
+/// How many random entries or deadlines to look at for an entry with a deadline.
 const VOLATILE_TRIES: usize = 32;
 
 /// Which keys may go, and which go first.
@@ -91,13 +95,16 @@ impl Keyspace {
             let shard = if step < shards { self.try_lock(index) } else { Some(self.lock(index)) };
             let Some(mut shard) = shard else { return false };
             self.sample(&mut shard, rule, clock);
-            let Some((db, at)) = best(&mut shard) else { return false };
+            let found = best(&mut shard).or_else(|| self.any(&shard, rule));
+            let Some((db, at)) = found else { return false };
             let (database, tracked) = shard.parts(db);
             let entry = database.remove(at);
             let key = entry.as_ref().key();
+            let local = self.local(Keyspace::hash(key));
+            database.deadlines.forget(local);
             effects.propagation.evicted(db, key);
             self.journal.append(&mut effects.propagation);
-            let (counts, local) = (self.counts(index), self.local(Keyspace::hash(key)));
+            let counts = self.counts(index);
             let mut place = Place { database, tracked, counts, effects, clock, db, local };
             place.gone(key);
             place.note(EventClasses::EVICTED, "evicted", key);
@@ -109,20 +116,25 @@ impl Keyspace {
         })
     }
 
+    /// Any key that may go, found by a walk: for when luck has failed.
+    #[cold]
+    fn any(&self, shard: &Shard, rule: Eviction) -> Option<(usize, Position)> {
+        (0..self.databases()).filter(|&db| rule.eligible(shard.db(db)) > 0).find_map(|db| {
+            let table = &shard.db(db).table;
+            let entry = table.next_where(fastrand::u64(..), |entry| rule.may_go(entry))?;
+            let at = table.find(self.local(Keyspace::hash(entry.key())), entry.key())?;
+            Some((db, at))
+        })
+    }
+
     /// Offers random entries of every database to the shard's pool.
     fn sample(&self, shard: &mut Shard, rule: Eviction, clock: Clock) {
         for db in 0..self.databases() {
-            let wanted = if rule.volatile_only { shard.db(db).volatile } else { shard.db(db).table.len() };
-            for _ in 0..rule.samples.min(wanted) {
+            for _ in 0..rule.samples.min(rule.eligible(shard.db(db))) {
                 let database = shard.db(db);
-                let tries = if rule.volatile_only { VOLATILE_TRIES } else { 1 };
-                let may_go = |entry: &EntryRef<'_>| !rule.volatile_only || entry.deadline().is_some();
-                let sampled = (0..tries).find_map(|_| database.table.random().filter(may_go));
-                // Where few keys have deadlines, luck may fail: walk on from a random place instead.
-                let Some(entry) = sampled.or_else(|| database.table.next_where(fastrand::u64(..), may_go))
-                else {
-                    continue;
-                };
+                let sampled =
+                    if rule.volatile_only { random_volatile(database) } else { database.table.random() };
+                let Some(entry) = sampled else { continue };
                 let badness = badness(entry, rule.measure, clock);
                 if !shard.pool.wants(badness) {
                     continue;
@@ -133,6 +145,31 @@ impl Keyspace {
             }
         }
     }
+}
+
+impl Eviction {
+    /// How many keys may go.
+    fn eligible(self, database: &Database) -> usize {
+        if self.volatile_only { database.volatile } else { database.table.len() }
+    }
+
+    fn may_go(self, entry: &EntryRef<'_>) -> bool {
+        !self.volatile_only || entry.deadline().is_some()
+    }
+}
+
+/// A random key with a deadline, if luck doesn't fail. Where such keys are rare it comes from the wheel, in which
+/// those that are due soon are met more often.
+fn random_volatile(database: &Database) -> Option<EntryRef<'_>> {
+    let Database { table, deadlines, volatile: count, .. } = database;
+    let volatile = |entry: &EntryRef<'_>| entry.deadline().is_some();
+    if table.len() / RARE <= *count {
+        return (0..VOLATILE_TRIES).find_map(|_| table.random().filter(volatile));
+    }
+    (0..VOLATILE_TRIES).find_map(|_| {
+        let at = table.find_by(deadlines.random()?, |entry| volatile(&entry))?;
+        Some(table.entry(at))
+    })
 }
 
 fn badness(entry: EntryRef<'_>, measure: Measure, clock: Clock) -> u64 {
@@ -227,5 +264,22 @@ mod tests {
         let left = left_after(&keyspace, rule, NOW, KEYS / 100);
         assert!((0..KEYS).all(|n| left[n] != n.is_multiple_of(100)));
         assert!(!keyspace.evict_one(rule, clock(NOW), &mut Effects::default()));
+    }
+
+    #[test]
+    fn few_keys_with_deadlines_are_found() {
+        let keyspace = filled();
+        // Most of the deadlines are out of date: their keys have become persistent.
+        for n in 0..KEYS {
+            at(&keyspace, NOW, |view| {
+                view.set_string(&key(n), b"value", Expiry::At(NOW + 1_000_000 + n as i64 * 1000));
+                if n % 500 != 7 {
+                    view.set_string(&key(n), b"value", Expiry::Clear);
+                }
+            });
+        }
+        let rule = Eviction { volatile_only: true, measure: Measure::Recency, samples: 5 };
+        let left = left_after(&keyspace, rule, NOW, KEYS / 500);
+        assert!((0..KEYS).all(|n| left[n] == (n % 500 != 7)));
     }
 }

@@ -21,7 +21,10 @@
 //! **Storage.** An item is the hash of its key and the bytes of its tick below its level; the slot implies the
 //! rest. That makes 8 bytes at level 0, 9 up to 17 minutes, 10 up to 75 hours. A slot keeps them in chunks of up
 //! to 4 KB, of which only the last has room to spare, and that grows in small steps. Slots exist while
-//! something is in them, levels until the wheel is empty; then it is a few words.
+//! something is in them, levels until the wheel is empty.
+//!
+//! **Few items.** A level alone takes 2 KB, a slot with one item 64 bytes, and there are as many wheels as shards. So
+//! up to 256 items are kept in a plain list, which is looked through; an empty wheel is a few words.
 //!
 //! **Precision.** A deadline is rounded up to a tick: an item never fires before it, and less than a tick after
 //! it when `advance` is called that often. If the clock goes back, items wait until it has caught up.
@@ -38,6 +41,10 @@ const SLOTS: usize = 256;
 const HASH: usize = size_of::<u64>();
 /// The longest chunk, in bytes.
 const CHUNK: usize = 4096;
+/// What a deadline within hours takes, in bytes.
+pub const BYTES_PER_DEADLINE: usize = 10;
+/// So many items need no levels.
+const FEW: usize = if cfg!(test) { 32 } else { 256 };
 
 /// Hashes of keys by deadline. See the head of this file.
 pub struct Wheel {
@@ -46,7 +53,19 @@ pub struct Wheel {
     len: usize,
     /// The level, above 0, whose slot at the present tick is moving down; 0 if none is.
     draining: usize,
-    levels: [Option<Box<Level>>; LEVELS],
+    items: Items,
+}
+
+enum Items {
+    /// At most [`FEW`], in no order.
+    Few(Vec<Item>),
+    Many(Box<[Option<Box<Level>>; LEVELS]>),
+}
+
+/// When it is due, and the hash of its key.
+struct Item {
+    tick: u64,
+    hash: u64,
 }
 
 struct Level {
@@ -66,20 +85,39 @@ struct Slot {
 impl Wheel {
     /// An empty wheel at a time in Unix ms.
     pub fn new(now_ms: i64) -> Self {
-        Wheel { at: tick_of(now_ms), len: 0, draining: 0, levels: [const { None }; LEVELS] }
+        Wheel { at: tick_of(now_ms), len: 0, draining: 0, items: Items::Few(Vec::new()) }
     }
 
     /// Has `hash` fire once `deadline_ms` has come: at the next call of `advance` if it has. Equal items fire
     /// each for itself.
     pub fn insert(&mut self, deadline_ms: i64, hash: u64) {
         self.len += 1;
-        self.place(due_tick(deadline_ms), hash);
+        let tick = due_tick(deadline_ms);
+        match &mut self.items {
+            Items::Few(items) if items.len() < FEW => {
+                if items.len() == items.capacity() {
+                    items.reserve_exact(items.len() / 4 + 1);
+                }
+                items.push(Item { tick, hash });
+            }
+            Items::Few(_) => {
+                self.spread();
+                self.place(tick, hash);
+            }
+            Items::Many(_) => self.place(tick, hash),
+        }
     }
 
     /// Moves time to `now_ms` and hands the hashes that are due to `fired`, in no particular order within a tick.
     /// Handles at most `budget` items, those included that only come nearer; true if some remain to be handled.
     pub fn advance(&mut self, now_ms: i64, budget: usize, fired: &mut impl FnMut(u64)) -> bool {
         let now = tick_of(now_ms);
+        if let Items::Few(items) = &mut self.items {
+            let more = fire(items, now, budget, fired);
+            self.len = items.len();
+            self.at = self.at.max(now);
+            return more;
+        }
         let mut left = budget;
         while let Some((level, due)) = self.next_slot().filter(|(_, due)| *due <= now) {
             if left == 0 {
@@ -98,9 +136,38 @@ impl Wheel {
         }
         self.at = self.at.max(now);
         if self.is_empty() {
-            self.levels = [const { None }; LEVELS];
+            self.items = Items::Few(Vec::new());
         }
         false
+    }
+
+    /// Takes the item of `hash` out while items are few; else it stays and fires.
+    pub fn forget(&mut self, hash: u64) {
+        if let Items::Few(items) = &mut self.items
+            && let Some(index) = items.iter().position(|item| item.hash == hash)
+        {
+            items.swap_remove(index);
+            self.len = items.len();
+        }
+    }
+
+    /// The hash of a random item. Where items are many, those that share their slot with few come more often.
+    pub fn random(&self) -> Option<u64> {
+        match &self.items {
+            Items::Few(items) => fastrand::choice(items).map(|item| item.hash),
+            Items::Many(levels) => {
+                let slots = |level: &Option<Box<Level>>| level.as_ref().map_or(0, |level| level.slots());
+                let mut nth = fastrand::usize(..levels.iter().map(slots).sum::<usize>().max(1));
+                levels.iter().enumerate().find_map(|(number, level)| {
+                    let level = level.as_ref()?;
+                    if nth < level.slots() {
+                        return level.random(nth, HASH + number);
+                    }
+                    nth -= level.slots();
+                    None
+                })
+            }
+        }
     }
 
     /// Items in the wheel.
@@ -116,21 +183,57 @@ impl Wheel {
     /// Unix ms before which `advance` has nothing to do; `None` if there is no item. It may find then that items
     /// only came nearer.
     pub fn next_due(&self) -> Option<i64> {
-        self.next_slot().map(|(_, due)| i64::try_from(due * TICK_MS).unwrap_or(i64::MAX))
+        let tick = match &self.items {
+            Items::Few(items) => items.iter().map(|item| item.tick).min(),
+            Items::Many(_) => self.next_slot().map(|(_, due)| due),
+        };
+        tick.map(|tick| i64::try_from(tick * TICK_MS).unwrap_or(i64::MAX))
     }
 
     /// Bytes allocated for the items. Takes some microseconds when there are many.
     pub fn memory_bytes(&self) -> usize {
-        let levels = self.levels.iter().flatten();
-        levels.map(|level| size_class(size_of::<Level>()) + level.memory_bytes()).sum()
+        let class = |bytes| if bytes == 0 { 0 } else { size_class(bytes) };
+        match &self.items {
+            Items::Few(items) => class(items.capacity() * size_of::<Item>()),
+            Items::Many(levels) => {
+                let bytes = |level: &Level| size_class(size_of::<Level>()) + level.memory_bytes();
+                class(size_of_val(&**levels))
+                    + levels.iter().flatten().map(|level| bytes(level)).sum::<usize>()
+            }
+        }
     }
 
-    /// The level to go on with and the tick when its next slot is due.
+    /// Moves items that are no longer few to levels.
+    #[cold]
+    fn spread(&mut self) {
+        let levels = Items::Many(Box::new([const { None }; LEVELS]));
+        if let Items::Few(items) = std::mem::replace(&mut self.items, levels) {
+            items.into_iter().for_each(|Item { tick, hash }| self.place(tick, hash));
+        }
+    }
+
+    #[inline]
+    fn levels(&self) -> &[Option<Box<Level>>] {
+        match &self.items {
+            Items::Few(_) => &[],
+            Items::Many(levels) => &levels[..],
+        }
+    }
+
+    #[inline]
+    fn levels_mut(&mut self) -> &mut [Option<Box<Level>>] {
+        match &mut self.items {
+            Items::Few(_) => &mut [],
+            Items::Many(levels) => &mut levels[..],
+        }
+    }
+
+    /// Of many items, the level to go on with and the tick when its next slot is due.
     fn next_slot(&self) -> Option<(usize, u64)> {
         if self.draining > 0 {
             return Some((self.draining, self.at));
         }
-        let in_levels = self.levels.iter().enumerate();
+        let in_levels = self.levels().iter().enumerate();
         let (level, slot) =
             in_levels.filter_map(|(level, slots)| Some((level, slots.as_ref()?.first()?))).next()?;
         // Its bytes above the level are those of the present, those below are 0.
@@ -138,22 +241,23 @@ impl Wheel {
         Some((level, round | (slot as u64) << (8 * level)))
     }
 
-    /// Puts an item into its slot, as seen from the present tick.
+    /// Puts an item among many into its slot, as seen from the present tick.
     fn place(&mut self, due: u64, hash: u64) {
         let due = due.max(self.at);
         let level = highest_byte(due ^ self.at);
         let mut item = [0; 2 * HASH];
         item[..HASH].copy_from_slice(&hash.to_le_bytes());
         item[HASH..].copy_from_slice(&due.to_le_bytes());
-        let slots = self.levels[level].get_or_insert_with(Level::new);
+        let slots = self.levels_mut()[level].get_or_insert_with(Level::new);
         slots.push(byte(due, level), &item[..HASH + level]);
     }
 
     /// Takes an item from the slot of a level that the present tick is in: how many ticks later it is due, its
     /// hash, and whether it was the last one.
     fn take(&mut self, level: usize) -> (u64, u64, bool) {
-        let slots = self.levels[level].as_mut().expect("the level has an occupied slot");
-        let (item, emptied) = slots.pop(byte(self.at, level), HASH + level);
+        let slot = byte(self.at, level);
+        let slots = self.levels_mut()[level].as_mut().expect("the level has an occupied slot");
+        let (item, emptied) = slots.pop(slot, HASH + level);
         let (hash, offset) = item.split_at(HASH);
         let number = |bytes: &[u8]| u64::from_le_bytes(bytes.try_into().expect("half an item"));
         (number(offset), number(hash), emptied)
@@ -170,6 +274,16 @@ impl Level {
     fn first(&self) -> Option<usize> {
         let word = self.occupied.iter().position(|word| *word != 0)?;
         Some(word * 64 + self.occupied[word].trailing_zeros() as usize)
+    }
+
+    /// How many slots have items.
+    fn slots(&self) -> usize {
+        self.occupied.iter().map(|word| word.count_ones() as usize).sum()
+    }
+
+    /// The hash of a random item of the occupied slot with a number.
+    fn random(&self, nth: usize, len: usize) -> Option<u64> {
+        self.slots.iter().flatten().nth(nth)?.random(len)
     }
 
     fn push(&mut self, slot: usize, item: &[u8]) {
@@ -225,12 +339,40 @@ impl Slot {
         item
     }
 
+    fn random(&self, len: usize) -> Option<u64> {
+        let chunk = fastrand::usize(..=self.full.len());
+        let chunk = self.full.get(chunk).map_or(&self.tail[..], |chunk| &chunk[..]);
+        let at = fastrand::usize(..chunk.len() / len) * len;
+        let hash = chunk[at..].first_chunk::<HASH>()?;
+        Some(u64::from_le_bytes(*hash))
+    }
+
     fn memory_bytes(&self) -> usize {
         let list = self.full.capacity() * size_of::<Box<[u8]>>();
         let full = self.full.iter().map(|chunk| size_class(chunk.len())).sum::<usize>();
         let class = |bytes| if bytes == 0 { 0 } else { size_class(bytes) };
         class(self.tail.capacity()) + class(list) + full
     }
+}
+
+/// Takes out of a few items those that are due, at most `budget`; true if some remain.
+fn fire(items: &mut Vec<Item>, now: u64, budget: usize, fired: &mut impl FnMut(u64)) -> bool {
+    let mut left = budget;
+    let mut index = 0;
+    while index < items.len() {
+        if items[index].tick > now {
+            index += 1;
+        } else if left == 0 {
+            return true;
+        } else {
+            left -= 1;
+            fired(items.swap_remove(index).hash);
+        }
+    }
+    if items.is_empty() {
+        *items = Vec::new();
+    }
+    false
 }
 
 /// The tick that a time lies in.
@@ -281,19 +423,22 @@ mod tests {
 
     #[test]
     fn fires_at_the_tick_after_the_deadline_and_not_before() {
-        for distance in [0, 1, 15, 16, 17, 4095, 4096, 70_000, HOUR, 30 * 24 * HOUR, 5000 * 24 * HOUR] {
+        let distances = [0, 1, 15, 16, 17, 4095, 4096, 70_000, HOUR, 30 * 24 * HOUR, 5000 * 24 * HOUR];
+        for (distance, count) in
+            distances.into_iter().flat_map(|distance| [(distance, 1), (distance, FEW + 1)])
+        {
             let mut wheel = Wheel::new(NOW);
             let deadline = NOW + distance;
-            wheel.insert(deadline, 7);
+            (0..count).for_each(|_| wheel.insert(deadline, 7));
             let tick = (deadline + 15) / 16 * 16;
             // Time comes in leaps, or the wheel is looked at now and then.
             for now in [NOW + distance / 2, deadline - 1, tick - 1] {
                 if now < tick {
-                    assert_eq!(advance(&mut wheel, now, 10), (vec![], 1), "{distance} at {now}");
+                    assert_eq!(advance(&mut wheel, now, 10).0, [0; 0], "{distance} at {now}");
                 }
             }
             assert!(wheel.next_due().is_some_and(|due| due <= tick));
-            assert_eq!(advance(&mut wheel, tick, 10).0, [7], "{distance}");
+            assert_eq!(advance(&mut wheel, tick, 10).0, vec![7; count], "{distance}");
             assert!(wheel.is_empty() && wheel.next_due().is_none() && wheel.memory_bytes() == 0);
         }
     }
@@ -328,6 +473,28 @@ mod tests {
     }
 
     #[test]
+    fn random_items_are_any_of_those_that_are_there() {
+        for count in [0, 1, FEW, FEW + 1, 5000] {
+            let mut wheel = Wheel::new(NOW);
+            for hash in 0..count as u64 {
+                // Half of them in one slot, the others anywhere.
+                let distance = if hash % 2 == 0 { HOUR } else { fastrand::i64(0..100 * HOUR) };
+                wheel.insert(NOW + distance, hash);
+            }
+            let mut seen = std::collections::HashSet::new();
+            for _ in 0..count * 100 {
+                let hash = wheel.random().expect("there are items");
+                assert!(hash < count as u64);
+                seen.insert(hash);
+            }
+            assert!(seen.len() >= count / 2, "{} of {count}", seen.len());
+            assert_eq!(wheel.random().is_none(), count == 0);
+            wheel.forget(0);
+            assert_eq!(wheel.len(), if count <= FEW { count.saturating_sub(1) } else { count });
+        }
+    }
+
+    #[test]
     fn a_million_at_once_come_in_small_steps() {
         let mut wheel = Wheel::new(NOW);
         for hash in 0..1_000_000 {
@@ -351,7 +518,7 @@ mod tests {
             let each = wheel.memory_bytes() as f64 / 1e6;
             assert!(each <= most, "{each} bytes within {span} ms");
         }
-        assert!(size_of::<Wheel>() <= 96);
+        assert!(size_of::<Wheel>() <= 48);
     }
 
     #[derive(Clone, Debug)]

@@ -13,7 +13,7 @@ use hdrhistogram::Histogram;
 use parking_lot::Mutex;
 
 use super::latencies::{LATENCY_MAX_NS, Latencies, whole_histogram};
-use crate::base::worker;
+use crate::base::{reaper, worker};
 
 /// How many kinds of error replies are told apart.
 const ERROR_KINDS_MAX: usize = 128;
@@ -332,6 +332,8 @@ impl Errors {
             "Errorstats stopped adding new errors because there are too many kinds of them; CONFIG RESETSTAT starts anew."
         );
         tracing::warn!("Current errors code list: {}", codes.join(", "));
+        let codes = std::mem::take(&mut self.by_code);
+        reaper::free_here(codes.len(), codes);
         *self = Errors { by_code: BTreeMap::from([("ERRORSTATS_DISABLED".to_owned(), 1)]), full: true };
     }
 }

@@ -26,8 +26,18 @@ impl Broker {
     /// Delivers to the subscribers of a channel and to those of each pattern that matches it; returns how many
     /// deliveries that made.
     pub fn publish(&self, channel: &[u8], payload: &[u8]) -> usize {
-        let deliver =
-            |kind, topic: Arc<Topic>| topic.deliver(&Message::new(kind, topic.name(), channel, payload));
+        self.spread(channel, payload, true)
+    }
+
+    /// The same for a publisher that holds locks: each receiver's task does the writing, however few they are.
+    pub fn queue(&self, channel: &[u8], payload: &[u8]) -> usize {
+        self.spread(channel, payload, false)
+    }
+
+    fn spread(&self, channel: &[u8], payload: &[u8], may_write: bool) -> usize {
+        let deliver = |kind, topic: Arc<Topic>| {
+            topic.deliver(&Message::new(kind, topic.name(), channel, payload), may_write)
+        };
         let direct = self.channels.get(channel).map_or(0, |topic| deliver(Kind::Channel, topic));
         let mut matching = Vec::new();
         self.patterns.for_each(|topic| {
@@ -41,7 +51,7 @@ impl Broker {
     /// Delivers to the subscribers of a shard channel; returns their number.
     pub fn publish_sharded(&self, channel: &[u8], payload: &[u8]) -> usize {
         let message = Message::new(Kind::ShardChannel, channel, channel, payload);
-        self.shard_channels.get(channel).map_or(0, |topic| topic.deliver(&message))
+        self.shard_channels.get(channel).map_or(0, |topic| topic.deliver(&message, true))
     }
 
     /// Visits the names of a kind that have subscribers: all, or those that match a glob. Part of the registry is

@@ -44,10 +44,10 @@ impl Topic {
         self.len.load(Ordering::Relaxed)
     }
 
-    /// Hands a message to each member; returns their number.
-    pub(super) fn deliver(&self, message: &Message<'_>) -> usize {
+    /// Hands a message to each member; returns their number. Only a publisher that `may_write` does the writing.
+    pub(super) fn deliver(&self, message: &Message<'_>, may_write: bool) -> usize {
         let members = self.members.lock();
-        let few = members.list.len() <= FEW;
+        let few = may_write && members.list.len() <= FEW;
         for (_, member) in &members.list {
             member.deliver(message, few);
         }

@@ -37,9 +37,7 @@ const REPL_AOF: i64 = 1;
 /// If Lua has no memory left.
 pub fn table(lua: &Lua, slot: &Arc<Slot>) -> Result<Table> {
     let api = lua.create_table()?;
-    let (call, pcall) = raw::call_functions(lua, slot)?;
-    api.raw_set("call", call)?;
-    api.raw_set("pcall", pcall)?;
+    raw::functions(lua, slot, &api, &raw::CALLS)?;
     let own = Arc::clone(slot);
     api.raw_set("setresp", lua.create_function(move |lua, args| setresp(lua, &own, args))?)?;
     let own = Arc::clone(slot);
@@ -88,15 +86,10 @@ fn constants(api: &Table) -> Result<()> {
     Ok(())
 }
 
-/// An argument of a command: a text of Lua's, or a number's.
-pub enum Text<'s> {
-    /// A text.
-    Borrowed(&'s [u8]),
-    /// The text of a number.
-    Number(SmallVec<[u8; 24]>),
-}
+/// The text of a number, as an argument of a command.
+pub struct Text(SmallVec<[u8; 24]>);
 
-impl Text<'_> {
+impl Text {
     /// The text of a number.
     pub fn of_number(value: f64) -> Self {
         let mut text = SmallVec::new();
@@ -104,15 +97,12 @@ impl Text<'_> {
             Some(value) => text.extend_from_slice(itoa::Buffer::new().format(value).as_bytes()),
             None => text.extend_from_slice(DoubleText::new(value).as_bytes()),
         }
-        Text::Number(text)
+        Text(text)
     }
 
     /// The bytes.
     pub fn as_bytes(&self) -> &[u8] {
-        match self {
-            Text::Borrowed(bytes) => bytes,
-            Text::Number(text) => text,
-        }
+        &self.0
     }
 }
 

@@ -4,6 +4,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use ahash::RandomState;
 use parking_lot::{Mutex, MutexGuard};
@@ -44,6 +45,8 @@ pub struct Refused(pub Vec<u8>);
 pub struct Scripts {
     /// The running script, without waiting for it.
     pub running: Arc<Running>,
+    /// For tests: scripts may call commands that are not for them.
+    pub unbound: AtomicBool,
     state: Mutex<State>,
     figures: Mutex<Figures>,
 }
@@ -98,7 +101,7 @@ impl Scripts {
     /// Figures of this moment, or of the last one at which nobody ran a script: it isn't waited for.
     pub fn figures(&self) -> Figures {
         let mut last = self.figures.lock();
-        if let Some(state) = self.state.try_lock() {
+        if let Some(mut state) = self.state.try_lock() {
             *last = state.figures();
         }
         *last
@@ -134,11 +137,15 @@ impl State {
         self.known.get(&sha).map(|known| known.script.flags)
     }
 
-    /// The SHA1 of a script's text, found rather than computed if the script is known.
-    pub fn sha_of(&self, body: &[u8]) -> Sha {
-        let sha = self.by_text.get(&text_hash(body));
-        let known = sha.filter(|sha| self.known.get(*sha).is_some_and(|known| *known.body == *body));
-        known.copied().unwrap_or_else(|| sha_of(body))
+    /// A script that is known, by its text.
+    pub fn find_text(&mut self, body: &[u8]) -> Option<(Sha, Script)> {
+        let sha = *self.by_text.get(&text_hash(body))?;
+        let known = self.known.get_mut(&sha).filter(|known| *known.body == *body)?;
+        self.uses += 1;
+        if let Some(used) = &mut known.used {
+            *used = self.uses;
+        }
+        Some((sha, known.script))
     }
 
     /// Whether a script is known.
@@ -197,11 +204,11 @@ impl State {
         *self = State { evicted, ..State::default() };
     }
 
-    fn figures(&self) -> Figures {
+    fn figures(&mut self) -> Figures {
         Figures {
             known: self.known.len(),
             texts: self.known.values().map(|known| known.body.len()).sum(),
-            vm: self.vm.as_ref().map_or(0, Vm::used_memory),
+            vm: self.vm.as_mut().map_or(0, Vm::used_memory),
             evicted: self.evicted,
         }
     }

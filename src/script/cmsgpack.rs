@@ -1,80 +1,169 @@
 //! The library `cmsgpack`: Lua values to MessagePack and back.
+//!
+//! It works below mlua's safe layer, by the rules of [`raw`](super::raw): where an error may leave, nothing alive has
+//! a destructor. What is written goes to the slot's scratch.
+#![allow(unsafe_code)]
 
-use mlua::{Lua, MultiValue, Result, Table, Value};
+use std::ffi::c_int;
+use std::sync::Arc;
+
+use mlua::ffi::{self, lua_State};
+use mlua::{Lua, Result, Table};
 
 use super::OUTPUT_MAX;
-use super::arguments::Arguments;
-use super::raise::{Raised, fail};
+use super::push::push_text;
+use super::raise::complain;
+use super::raw::{self, Slot, slot_of};
 
 /// Tables nested deeper are written as nil: a table may contain itself.
 const ENCODE_DEPTH_MAX: usize = 16;
 /// Nesting that is refused: each level takes some of the thread's stack.
 const DECODE_DEPTH_MAX: usize = 1000;
+/// The most values that are returned at once: what a C function's stack holds, with some room.
+const RETURNED_MAX: i64 = 7900;
+/// Elements that a table gets room for on the mere word of its header.
+const TRUSTED: u64 = 64;
 
 /// The table `cmsgpack`.
 ///
 /// # Errors
 /// If Lua has no memory left.
-pub fn table(lua: &Lua) -> Result<Table> {
+pub fn table(lua: &Lua, slot: &Arc<Slot>) -> Result<Table> {
     let table = lua.create_table()?;
     table.raw_set("_NAME", "cmsgpack")?;
     table.raw_set("_VERSION", "lua-cmsgpack 0.4.0")?;
     table.raw_set("_DESCRIPTION", "MessagePack C implementation for Lua")?;
-    table.raw_set("pack", lua.create_function(pack)?)?;
-    let all = |lua: &Lua, args| unpack(&Arguments::new(lua, "unpack", args), None);
-    table.raw_set("unpack", lua.create_function(all)?)?;
-    let one = |lua: &Lua, args| {
-        let args = Arguments::new(lua, "unpack_one", args);
-        let offset = optional(&args, 2)?;
-        unpack(&args, Some((1, offset)))
-    };
-    table.raw_set("unpack_one", lua.create_function(one)?)?;
-    let limit = |lua: &Lua, args| {
-        let args = Arguments::new(lua, "unpack_limit", args);
-        let (limit, offset) = (args.integer(2)?, optional(&args, 3)?);
-        unpack(&args, Some((limit, offset)))
-    };
-    table.raw_set("unpack_limit", lua.create_function(limit)?)?;
+    let functions: [(&str, ffi::lua_CFunction); 4] =
+        [("pack", pack), ("unpack", unpack), ("unpack_one", unpack_one), ("unpack_limit", unpack_limit)];
+    raw::functions(lua, slot, &table, &functions)?;
     Ok(table)
 }
 
-fn optional(args: &Arguments<'_>, at: usize) -> Result<i64> {
-    if matches!(args.get(at), None | Some(Value::Nil)) { Ok(0) } else { args.integer(at) }
+unsafe extern "C-unwind" fn pack(state: *mut lua_State) -> c_int {
+    // SAFETY: a function of the interpreter, with its slot.
+    unsafe { pack_all(state) }
 }
 
-fn pack(lua: &Lua, args: MultiValue) -> Result<Value> {
-    let args = Arguments::new(lua, "pack", args);
-    if args.len() == 0 {
-        return Err(args.bad(0, "MessagePack pack needs input."));
-    }
-    let mut out = Vec::new();
-    for value in &args.values {
-        encode(value, 0, &mut out)?;
-    }
-    Ok(Value::String(lua.create_string(&out)?))
+unsafe extern "C-unwind" fn unpack(state: *mut lua_State) -> c_int {
+    // SAFETY: a function of the interpreter.
+    unsafe { unpack_part(state, false, i64::MAX, 0) }
 }
 
-fn encode(value: &Value, depth: usize, out: &mut Vec<u8>) -> Result<()> {
-    if out.len() > OUTPUT_MAX {
-        return Err(mlua::Error::external(Raised::Text(b"MessagePack text too long".to_vec())));
+unsafe extern "C-unwind" fn unpack_one(state: *mut lua_State) -> c_int {
+    // SAFETY: a function of the interpreter.
+    unsafe {
+        let offset = ffi::luaL_optnumber(state, 2, 0.0) as i64;
+        unpack_part(state, true, 1, offset)
     }
-    match value {
-        Value::Boolean(value) => out.push(if *value { 0xc3 } else { 0xc2 }),
-        Value::Integer(value) => encode_int(*value, out),
-        Value::Number(value) => encode_number(*value, out),
-        Value::String(text) => {
-            let text = text.as_bytes();
-            match text.len() {
-                len @ 0..=31 => out.push(0xa0 | len as u8),
-                len @ 32..=0xff => out.extend_from_slice(&[0xd9, len as u8]),
-                len => header(0xda, len, out),
-            }
-            out.extend_from_slice(&text);
+}
+
+unsafe extern "C-unwind" fn unpack_limit(state: *mut lua_State) -> c_int {
+    // SAFETY: a function of the interpreter.
+    unsafe {
+        let limit = ffi::luaL_checknumber(state, 2) as i64;
+        let offset = ffi::luaL_optnumber(state, 3, 0.0) as i64;
+        unpack_part(state, true, limit, offset)
+    }
+}
+
+/// Packs the arguments; a panic ends the process, see [`raw`](super::raw).
+unsafe extern "C" fn pack_all(state: *mut lua_State) -> c_int {
+    // SAFETY: as for `pack`. No Lua code runs meanwhile: tables are read raw.
+    unsafe {
+        let count = ffi::lua_gettop(state);
+        if count == 0 {
+            return ffi::luaL_argerror(state, 0, c"MessagePack pack needs input.".as_ptr());
         }
-        Value::Table(table) if depth < ENCODE_DEPTH_MAX => return encode_table(table, depth, out),
-        _ => out.push(0xc0),
+        let mut encoder = Encoder { state, out: slot_of(state).scratch() };
+        for at in 1..=count {
+            ffi::luaL_checkstack(state, 1, c"in function pack".as_ptr());
+            ffi::lua_pushvalue(state, at);
+            encoder.value(0);
+            ffi::lua_pop(state, 1);
+        }
+        push_text(state, encoder.out);
+        1
     }
-    Ok(())
+}
+
+struct Encoder<'a> {
+    state: *mut lua_State,
+    out: &'a mut Vec<u8>,
+}
+
+impl Encoder<'_> {
+    /// Writes the value at the top, which stays there.
+    unsafe fn value(&mut self, depth: usize) {
+        let state = self.state;
+        // SAFETY: as for `pack_all`.
+        unsafe {
+            if self.out.len() > OUTPUT_MAX {
+                complain(state, format_args!("MessagePack text too long"));
+            }
+            match ffi::lua_type(state, -1) {
+                ffi::LUA_TBOOLEAN => {
+                    self.out.push(if ffi::lua_toboolean(state, -1) != 0 { 0xc3 } else { 0xc2 });
+                }
+                ffi::LUA_TNUMBER => encode_number(ffi::lua_tonumber(state, -1), self.out),
+                ffi::LUA_TSTRING => {
+                    let mut len = 0;
+                    let text = ffi::lua_tolstring(state, -1, &mut len).cast::<u8>();
+                    match len {
+                        0..=31 => self.out.push(0xa0 | len as u8),
+                        32..=0xff => self.out.extend_from_slice(&[0xd9, len as u8]),
+                        _ => header(0xda, len, self.out),
+                    }
+                    self.out.extend_from_slice(std::slice::from_raw_parts(text, len));
+                }
+                ffi::LUA_TTABLE if depth < ENCODE_DEPTH_MAX => self.table(depth),
+                _ => self.out.push(0xc0),
+            }
+        }
+    }
+
+    unsafe fn table(&mut self, depth: usize) {
+        let state = self.state;
+        let (mut max, mut count, mut is_array) = (0.0_f64, 0_usize, true);
+        // SAFETY: as for `pack_all`; the table isn't changed while it is walked through.
+        unsafe {
+            ffi::luaL_checkstack(state, 4, c"in function pack".as_ptr());
+            ffi::lua_pushnil(state);
+            while ffi::lua_next(state, -2) != 0 {
+                let number = ffi::lua_type(state, -2) == ffi::LUA_TNUMBER;
+                let key = if number { ffi::lua_tonumber(state, -2) } else { 0.0 };
+                is_array &= key > 0.0 && key.trunc() == key;
+                max = max.max(key);
+                count += 1;
+                ffi::lua_pop(state, 1);
+            }
+            if is_array && max == count as f64 {
+                if count < 16 {
+                    self.out.push(0x90 | count as u8);
+                } else {
+                    header(0xdc, count, self.out);
+                }
+                for at in 1..=count {
+                    ffi::lua_rawgeti_(state, -1, at as c_int);
+                    self.value(depth + 1);
+                    ffi::lua_pop(state, 1);
+                }
+                return;
+            }
+            if count < 16 {
+                self.out.push(0x80 | count as u8);
+            } else {
+                header(0xde, count, self.out);
+            }
+            ffi::lua_pushnil(state);
+            while ffi::lua_next(state, -2) != 0 {
+                ffi::lua_pushvalue(state, -2);
+                self.value(depth + 1);
+                ffi::lua_pop(state, 1);
+                self.value(depth + 1);
+                ffi::lua_pop(state, 1);
+            }
+        }
+    }
 }
 
 /// A header of 16 bits of length, or the next mark with 32.
@@ -117,157 +206,150 @@ fn encode_int(value: i64, out: &mut Vec<u8>) {
     out.extend_from_slice(&bytes[8 - width..]);
 }
 
-fn encode_table(table: &Table, depth: usize, out: &mut Vec<u8>) -> Result<()> {
-    let (mut max, mut count, mut is_array) = (0.0_f64, 0_usize, true);
-    for pair in table.pairs::<Value, Value>() {
-        let key = match pair?.0 {
-            Value::Integer(key) => key as f64,
-            Value::Number(key) => key,
-            _ => 0.0,
+/// Reads values; if it `tells`, the offset after them comes first, -1 at the end. A panic ends the process, see
+/// [`raw`](super::raw).
+unsafe extern "C" fn unpack_part(state: *mut lua_State, tells: bool, limit: i64, offset: i64) -> c_int {
+    // SAFETY: as for `unpack`. The text is an argument, so it stays.
+    unsafe {
+        let mut len = 0;
+        let text = ffi::luaL_checklstring(state, 1, &mut len).cast::<u8>();
+        // As in Redis: nothing from nowhere is everything.
+        let tells = tells && (limit, offset) != (0, 0);
+        let limit = if tells { limit } else { i64::MAX };
+        if limit < 0 || offset < 0 {
+            let text = format_args!("Invalid request to unpack with offset of {offset} and limit of {len}.");
+            complain(state, text);
+        }
+        let Some(rest) = std::slice::from_raw_parts(text, len).get(offset as usize..) else {
+            complain(state, format_args!("Start offset {offset} greater than input length {len}."));
         };
-        is_array &= key > 0.0 && key.trunc() == key;
-        max = max.max(key);
-        count += 1;
-    }
-    if is_array && max == count as f64 {
-        if count < 16 {
-            out.push(0x90 | count as u8);
-        } else {
-            header(0xdc, count, out);
+        ffi::lua_settop(state, 1);
+        if tells {
+            // Its place.
+            ffi::lua_pushnil(state);
         }
-        for at in 1..=count {
-            encode(&table.raw_get(at)?, depth + 1, out)?;
+        let mut decoder = Decoder { state, rest };
+        let mut count = 0;
+        while !decoder.rest.is_empty() && count < limit {
+            if count >= RETURNED_MAX {
+                let why = "too many return values at once; use unpack_one or unpack_limit instead.";
+                complain(state, format_args!("stack overflow ({why})"));
+            }
+            decoder.value(0);
+            count += 1;
         }
-        return Ok(());
-    }
-    if count < 16 {
-        out.push(0x80 | count as u8);
-    } else {
-        header(0xde, count, out);
-    }
-    for pair in table.pairs::<Value, Value>() {
-        let (key, value) = pair?;
-        encode(&key, depth + 1, out)?;
-        encode(&value, depth + 1, out)?;
-    }
-    Ok(())
-}
-
-/// Reads values; with a limit and an offset, the offset after them comes first, -1 at the end.
-fn unpack(args: &Arguments<'_>, part: Option<(i64, i64)>) -> Result<MultiValue> {
-    let lua = args.lua;
-    let text = args.string(1)?;
-    let text = text.as_bytes();
-    let part = part.filter(|part| *part != (0, 0));
-    let (limit, offset) = part.unwrap_or((i64::MAX, 0));
-    if limit < 0 || offset < 0 {
-        let text = format!("Invalid request to unpack with offset of {offset} and limit of {}.", text.len());
-        return Err(fail(lua, text));
-    }
-    let Some(rest) = text.get(offset as usize..) else {
-        let text = format!("Start offset {offset} greater than input length {}.", text.len());
-        return Err(fail(lua, text));
-    };
-    let mut decoder = Decoder { lua, rest };
-    let mut values = MultiValue::new();
-    while !decoder.rest.is_empty() && (values.len() as i64) < limit {
-        if values.len() >= 7900 {
-            return Err(fail(
-                lua,
-                "stack overflow (too many return values at once; use unpack_one or unpack_limit instead.)",
-            ));
+        if tells {
+            let left = decoder.rest.len();
+            ffi::lua_pushnumber(state, if left == 0 { -1.0 } else { (len - left) as f64 });
+            ffi::lua_replace(state, 2);
         }
-        values.push_back(decoder.value(0)?);
+        ffi::lua_gettop(state) - 1
     }
-    if part.is_some() {
-        let left = decoder.rest.len();
-        let next = if left == 0 { -1.0 } else { (text.len() - left) as f64 };
-        values.push_front(Value::Number(next));
-    }
-    Ok(values)
 }
 
 struct Decoder<'a> {
-    lua: &'a Lua,
+    state: *mut lua_State,
     rest: &'a [u8],
 }
 
 impl<'a> Decoder<'a> {
-    fn take(&mut self, len: usize) -> Result<&'a [u8]> {
-        let Some((taken, rest)) = self.rest.split_at_checked(len) else {
-            return Err(fail(self.lua, "Missing bytes in input."));
+    unsafe fn take(&mut self, len: u64) -> &'a [u8] {
+        let Some((taken, rest)) = usize::try_from(len).ok().and_then(|len| self.rest.split_at_checked(len))
+        else {
+            // SAFETY: as for `unpack_part`.
+            unsafe { complain(self.state, format_args!("Missing bytes in input.")) }
         };
         self.rest = rest;
-        Ok(taken)
+        taken
     }
 
-    fn unsigned(&mut self, width: usize) -> Result<u64> {
-        Ok(self.take(width)?.iter().fold(0, |sum, &byte| sum << 8 | u64::from(byte)))
+    unsafe fn unsigned(&mut self, width: u64) -> u64 {
+        // SAFETY: as for `unpack_part`.
+        unsafe { self.take(width) }.iter().fold(0, |sum, &byte| sum << 8 | u64::from(byte))
     }
 
-    fn signed(&mut self, width: usize) -> Result<Value> {
-        let unused = 64 - 8 * width as u32;
-        Ok(Value::Number(((self.unsigned(width)? << unused) as i64 >> unused) as f64))
-    }
-
-    fn string(&mut self, len: u64) -> Result<Value> {
-        let bytes = self.take(len as usize)?;
-        Ok(Value::String(self.lua.create_string(bytes)?))
-    }
-
-    fn value(&mut self, depth: usize) -> Result<Value> {
-        let bad = || fail(self.lua, "Bad data format in input.");
-        if depth > DECODE_DEPTH_MAX {
-            return Err(bad());
-        }
-        let mark = self.take(1)?[0];
-        match mark {
-            0..=0x7f => Ok(Value::Number(f64::from(mark))),
-            0x80..=0x8f => self.map(u64::from(mark & 15), depth),
-            0x90..=0x9f => self.array(u64::from(mark & 15), depth),
-            0xa0..=0xbf => self.string(u64::from(mark & 31)),
-            0xc0 => Ok(Value::Nil),
-            0xc2 => Ok(Value::Boolean(false)),
-            0xc3 => Ok(Value::Boolean(true)),
-            0xca => Ok(Value::Number(f64::from(f32::from_bits(self.unsigned(4)? as u32)))),
-            0xcb => Ok(Value::Number(f64::from_bits(self.unsigned(8)?))),
-            0xcc..=0xcf => Ok(Value::Number(self.unsigned(1 << (mark - 0xcc))? as f64)),
-            0xd0..=0xd3 => self.signed(1 << (mark - 0xd0)),
-            0xd9..=0xdb => {
-                let len = self.unsigned(1 << (mark - 0xd9))?;
-                self.string(len)
-            }
-            0xdc | 0xdd => {
-                let len = self.unsigned(2 << (mark - 0xdc))?;
-                self.array(len, depth)
-            }
-            0xde | 0xdf => {
-                let len = self.unsigned(2 << (mark - 0xde))?;
-                self.map(len, depth)
-            }
-            0xe0.. => Ok(Value::Number(f64::from(mark as i8))),
-            _ => Err(bad()),
+    /// Pushes the next value.
+    unsafe fn value(&mut self, depth: usize) {
+        let state = self.state;
+        // SAFETY: as for `unpack_part`; each level needs at most four values' room.
+        unsafe {
+            ffi::luaL_checkstack(state, 4, c"too many values".as_ptr());
+            let mark = self.take(1)[0];
+            let number = match mark {
+                0..=0x7f => f64::from(mark),
+                0xe0.. => f64::from(mark as i8),
+                0xca => f64::from(f32::from_bits(self.unsigned(4) as u32)),
+                0xcb => f64::from_bits(self.unsigned(8)),
+                0xcc..=0xcf => self.unsigned(1 << (mark - 0xcc)) as f64,
+                0xd0..=0xd3 => {
+                    let width = 1 << (mark - 0xd0);
+                    let unused = 64 - 8 * width as u32;
+                    ((self.unsigned(width) << unused) as i64 >> unused) as f64
+                }
+                _ => return self.other(mark, depth),
+            };
+            ffi::lua_pushnumber(state, number);
         }
     }
 
-    fn array(&mut self, len: u64, depth: usize) -> Result<Value> {
-        let table = self.lua.create_table()?;
-        for at in 1..=len {
-            table.raw_seti(at as usize, self.value(depth + 1)?)?;
-        }
-        Ok(Value::Table(table))
-    }
-
-    fn map(&mut self, len: u64, depth: usize) -> Result<Value> {
-        let table = self.lua.create_table()?;
-        for _ in 0..len {
-            let (key, value) = (self.value(depth + 1)?, self.value(depth + 1)?);
-            match key {
-                Value::Nil => return Err(fail(self.lua, "table index is nil")),
-                Value::Number(key) if key.is_nan() => return Err(fail(self.lua, "table index is NaN")),
-                key => table.raw_set(key, value)?,
+    /// Pushes what isn't a number.
+    unsafe fn other(&mut self, mark: u8, depth: usize) {
+        let state = self.state;
+        // SAFETY: as for `value`.
+        unsafe {
+            match mark {
+                0x80..=0x8f => self.map(u64::from(mark & 15), depth),
+                0x90..=0x9f => self.array(u64::from(mark & 15), depth),
+                0xa0..=0xbf => push_text(state, self.take(u64::from(mark & 31))),
+                0xc0 => ffi::lua_pushnil(state),
+                0xc2 | 0xc3 => ffi::lua_pushboolean(state, c_int::from(mark == 0xc3)),
+                0xd9..=0xdb => {
+                    let len = self.unsigned(1 << (mark - 0xd9));
+                    push_text(state, self.take(len));
+                }
+                0xdc | 0xdd => {
+                    let len = self.unsigned(2 << (mark - 0xdc));
+                    self.array(len, depth);
+                }
+                0xde | 0xdf => {
+                    let len = self.unsigned(2 << (mark - 0xde));
+                    self.map(len, depth);
+                }
+                _ => complain(state, format_args!("Bad data format in input.")),
             }
         }
-        Ok(Value::Table(table))
+    }
+
+    /// Refuses to nest deeper than the thread's stack allows.
+    unsafe fn descend(&self, depth: usize) {
+        if depth >= DECODE_DEPTH_MAX {
+            // SAFETY: as for `unpack_part`.
+            unsafe { complain(self.state, format_args!("Bad data format in input.")) }
+        }
+    }
+
+    unsafe fn array(&mut self, len: u64, depth: usize) {
+        // SAFETY: as for `value`. Each element takes a byte of the input, so their numbers fit.
+        unsafe {
+            self.descend(depth);
+            ffi::lua_createtable(self.state, len.min(TRUSTED) as c_int, 0);
+            for at in 1..=len {
+                self.value(depth + 1);
+                ffi::lua_rawseti_(self.state, -2, at as c_int);
+            }
+        }
+    }
+
+    unsafe fn map(&mut self, len: u64, depth: usize) {
+        // SAFETY: as for `value`. Keys that no table takes raise errors.
+        unsafe {
+            self.descend(depth);
+            ffi::lua_createtable(self.state, 0, len.min(TRUSTED) as c_int);
+            for _ in 0..len {
+                self.value(depth + 1);
+                self.value(depth + 1);
+                ffi::lua_rawset(self.state, -3);
+            }
+        }
     }
 }

@@ -86,7 +86,7 @@ impl Functions {
     /// Figures of this moment, or of the last one at which nobody ran a function: it isn't waited for.
     pub fn figures(&self) -> FunctionFigures {
         let mut last = self.figures.lock();
-        if let Some(state) = self.state.try_lock() {
+        if let Some(mut state) = self.state.try_lock() {
             *last = state.figures();
         }
         *last
@@ -249,12 +249,12 @@ impl Libraries {
         }
     }
 
-    fn figures(&self) -> FunctionFigures {
+    fn figures(&mut self) -> FunctionFigures {
         FunctionFigures {
             libraries: self.shelf.libraries.len(),
             functions: self.shelf.functions.len(),
             texts: self.libraries().map(|library| library.code.len()).sum(),
-            vm: self.vm.as_ref().map_or(0, Vm::used_memory),
+            vm: self.vm.as_mut().map_or(0, Vm::used_memory),
         }
     }
 }

@@ -17,6 +17,7 @@ mod cjson;
 mod cmsgpack;
 mod functions;
 mod guards;
+mod heap;
 mod library;
 mod number;
 mod push;

@@ -1,7 +1,10 @@
 //! Errors that libraries raise in scripts, and their way back out of Lua.
+#![allow(unsafe_code)]
 
 use std::fmt;
+use std::io::Write;
 
+use mlua::ffi::{self, lua_State};
 use mlua::{Error, Lua, Result, Table, Value};
 
 /// An error raised by a library.
@@ -27,6 +30,20 @@ pub fn fail(lua: &Lua, text: impl AsRef<[u8]>) -> Error {
     let mut message = caller(lua).unwrap_or_default().into_bytes();
     message.extend_from_slice(text.as_ref());
     Error::external(Raised::Text(message))
+}
+
+/// [`fail`] for functions below mlua's safe layer; what is longer than 200 bytes is cut.
+///
+/// # Safety
+/// The caller is a function of the interpreter, and nothing alive in its frames has a destructor.
+pub unsafe fn complain(state: *mut lua_State, text: fmt::Arguments<'_>) -> ! {
+    // The last byte stays zero: the text ends there at the latest.
+    let mut line = [0_u8; 201];
+    // What doesn't fit is left out.
+    let _ = (&mut line[..200]).write_fmt(text);
+    // SAFETY: as the caller promises; the format takes one text, which is copied before the error leaves.
+    unsafe { ffi::luaL_error(state, c"%s".as_ptr(), line.as_ptr()) };
+    unreachable!("errors don't return")
 }
 
 /// Raises a table with an `err` of this text, its code in front.

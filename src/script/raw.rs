@@ -8,15 +8,17 @@
 //! 1. A Lua error leaves by `longjmp`. So where the interpreter is called and could raise, no value with a
 //!    destructor is alive in the frames of this file: they hold numbers, references and raw pointers.
 //! 2. What has destructors (the command and all it does) happens in [`run_command`], which calls nothing of the
-//!    interpreter that allocates or raises, and lets no panic out. Converting replies and results can't be fenced
-//!    off like that, as it raises anywhere: [`answer`] and [`write_result`] are `extern "C"`, so that a panic in
-//!    them, which would be a bug, ends the process instead of unwinding through the interpreter.
+//!    interpreter that allocates or raises, and lets no panic out; so does each step of writing a result. Making
+//!    values of replies and texts can't be fenced off like that, as it raises anywhere: [`answer`] and what the
+//!    libraries do are `extern "C"`, so that a panic in them, which would be a bug, ends the process instead of
+//!    unwinding through the interpreter. They only take slices apart, by `get`.
 //! 3. A reply is moved out of the session before values are made of it: whatever a collection or an error may run
 //!    in between finds an empty one.
 //! 4. The interpreter belongs to one [`Vm`](super::Vm), which is behind a lock: one thread at a time.
 #![allow(unsafe_code)]
 
-use std::cell::{Cell, RefCell};
+use std::any::Any;
+use std::cell::{Cell, RefCell, UnsafeCell};
 use std::ffi::{c_int, c_void};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr;
@@ -27,17 +29,27 @@ use mlua::{Function, Lua, Table};
 use smallvec::SmallVec;
 
 use super::api::{Session, Text};
+use super::cjson::Config;
 use super::push::{COUNTED_FIELD, push_reply, push_text};
 use super::write::{Output, write_result};
 use crate::resp::{Protocol, Reply};
 
-/// Where functions of the interpreter find the run that calls them.
+/// Where functions of the interpreter find the run that calls them, and what outlives an error that leaves them.
 #[derive(Default)]
 pub struct Slot {
     session: Cell<*mut Session<'static>>,
     /// Replies that values are being made of, the outer ones first; see the head of this file.
     in_flight: RefCell<SmallVec<[Reply; 1]>>,
+    /// Options of the library `cjson`.
+    pub json: Cell<Config>,
+    /// Where libraries write texts before they make values of them.
+    scratch: UnsafeCell<Vec<u8>>,
+    /// The panic that has ended the run.
+    broken: Cell<Option<Box<dyn Any + Send>>>,
 }
+
+/// What the scratch may hold from run to run, in bytes.
+const SCRATCH_KEPT: usize = 64 << 10;
 
 // SAFETY: used by whoever holds the interpreter, one thread at a time.
 unsafe impl Send for Slot {}
@@ -55,6 +67,64 @@ impl Slot {
         // SAFETY: `Engine::run` keeps the session while it is in the slot, and nobody else has it: it was taken out.
         Some(work(unsafe { &mut *taken.session }))
     }
+
+    /// Somewhere to write a text, empty.
+    ///
+    /// # Safety
+    /// Only for functions of the interpreter that run no Lua code while they use it.
+    #[allow(clippy::mut_from_ref)]
+    pub unsafe fn scratch(&self) -> &mut Vec<u8> {
+        // SAFETY: the interpreter runs one function at a time, and the caller lets no other one run.
+        let scratch = unsafe { &mut *self.scratch.get() };
+        scratch.clear();
+        scratch
+    }
+
+    /// Notes the panic that ends the run.
+    pub fn break_off(&self, panic: Box<dyn Any + Send>) {
+        self.broken.set(Some(panic));
+    }
+
+    /// Forgets what a run has left.
+    fn clean(&self) {
+        self.in_flight.borrow_mut().clear();
+        // SAFETY: no function of the interpreter runs.
+        let scratch = unsafe { self.scratch() };
+        scratch.shrink_to(SCRATCH_KEPT);
+    }
+}
+
+/// The slot of a function of the interpreter that [`functions`] has made.
+///
+/// # Safety
+/// As it says; the slot lives as long as the interpreter.
+pub unsafe fn slot_of<'s>(state: *mut lua_State) -> &'s Slot {
+    // SAFETY: as the caller promises.
+    unsafe { &*ffi::lua_touserdata(state, ffi::lua_upvalueindex(1)).cast::<Slot>() }
+}
+
+/// Makes functions of the interpreter that find the slot, and puts them into a table.
+///
+/// # Errors
+/// If Lua has no memory left.
+pub fn functions(
+    lua: &Lua,
+    slot: &Arc<Slot>,
+    table: &Table,
+    functions: &[(&str, ffi::lua_CFunction)],
+) -> mlua::Result<()> {
+    let address = Arc::as_ptr(slot).cast_mut().cast::<c_void>();
+    for &(name, function) in functions {
+        // SAFETY: the engine keeps the slot alive as long as the interpreter; the closure takes its one upvalue.
+        let made: Function = unsafe {
+            lua.exec_raw((), |state| {
+                ffi::lua_pushlightuserdata(state, address);
+                ffi::lua_pushcclosure(state, function, 1);
+            })?
+        };
+        table.raw_set(name, made)?;
+    }
+    Ok(())
 }
 
 /// A session that is out of its slot for the moment.
@@ -90,6 +160,8 @@ pub enum Ended {
     Thrown,
     /// There was no memory, not even for that.
     Exhausted,
+    /// There was a panic, which is a bug.
+    Broken,
 }
 
 /// The interpreter with what running scripts needs of it.
@@ -100,6 +172,8 @@ pub struct Engine {
     runner: c_int,
     handler: c_int,
     env: c_int,
+    /// The texts "KEYS" and "ARGV".
+    names: [c_int; 2],
 }
 
 // SAFETY: the pointer is to the interpreter that the owner of the engine owns as well, and that may be sent.
@@ -125,11 +199,13 @@ impl Engine {
             runner: ffi::LUA_NOREF,
             handler: ffi::LUA_NOREF,
             env: ffi::LUA_NOREF,
+            names: [ffi::LUA_NOREF; 2],
         };
-        // SAFETY: the three values are at the top of the stack, and each reference takes one.
+        // SAFETY: the values are at the top of the stack, and each reference takes one.
         unsafe {
             let runner = lua.create_c_function(run_job)?;
-            lua.exec_raw::<()>((env, handler, runner), |state| {
+            lua.exec_raw::<()>((env, handler, runner, "ARGV", "KEYS"), |state| {
+                engine.names = [(); 2].map(|()| ffi::luaL_ref(state, ffi::LUA_REGISTRYINDEX));
                 engine.runner = ffi::luaL_ref(state, ffi::LUA_REGISTRYINDEX);
                 engine.handler = ffi::luaL_ref(state, ffi::LUA_REGISTRYINDEX);
                 engine.env = ffi::luaL_ref(state, ffi::LUA_REGISTRYINDEX);
@@ -160,6 +236,15 @@ impl Engine {
             unsafe { lua.exec_raw::<()>((), |state| ffi::luaL_unref(state, ffi::LUA_REGISTRYINDEX, code)) };
     }
 
+    /// Goes on with the collection by some microseconds, after compiling: that leaves more garbage than it makes.
+    pub fn collect_some(&self, lua: &Lua) {
+        /// In Lua's KB of work, of which it does two for each.
+        const STEP: c_int = 32;
+        // Under protection: tables of the interpreter may be made smaller, which takes memory.
+        // SAFETY: nothing of ours is touched.
+        let _ = unsafe { lua.exec_raw::<()>((), |state| _ = ffi::lua_gc(state, ffi::LUA_GCSTEP, STEP)) };
+    }
+
     /// Runs code and writes its result.
     pub fn run(&self, job: &Job<'_>, session: &mut Session<'_>, out: &mut Reply) -> Ended {
         let mut task = Task { engine: self, job, out, ended: Ended::Exhausted };
@@ -168,7 +253,7 @@ impl Engine {
         // task outlives the call that gets its address. The session is in the slot only during the call.
         unsafe {
             let top = ffi::lua_gettop(self.state);
-            ffi::lua_rawgeti(self.state, ffi::LUA_REGISTRYINDEX, self.runner.into());
+            ffi::lua_rawgeti_(self.state, ffi::LUA_REGISTRYINDEX, self.runner);
             ffi::lua_pushlightuserdata(self.state, ptr::from_mut(&mut task).cast::<c_void>());
             if ffi::lua_pcall(self.state, 1, 0, 0) != ffi::LUA_OK {
                 task.ended = Ended::Exhausted;
@@ -176,7 +261,11 @@ impl Engine {
             ffi::lua_settop(self.state, top);
         }
         self.slot.session.set(before);
-        self.slot.in_flight.borrow_mut().clear();
+        if self.slot.broken.take().is_some() {
+            tracing::error!("panic while the result of a script was written");
+            task.ended = Ended::Broken;
+        }
+        self.slot.clean();
         task.ended
     }
 }
@@ -188,16 +277,16 @@ unsafe extern "C-unwind" fn run_job(state: *mut lua_State) -> c_int {
     unsafe {
         let task = &mut *ffi::lua_touserdata(state, 1).cast::<Task<'_>>();
         let (engine, job) = (task.engine, task.job);
-        ffi::lua_rawgeti(state, ffi::LUA_REGISTRYINDEX, engine.handler.into());
-        ffi::lua_rawgeti(state, ffi::LUA_REGISTRYINDEX, job.code.into());
+        ffi::lua_rawgeti_(state, ffi::LUA_REGISTRYINDEX, engine.handler);
+        ffi::lua_rawgeti_(state, ffi::LUA_REGISTRYINDEX, job.code);
         let arguments = if job.passed {
             push_texts(state, job.keys);
             push_texts(state, job.args);
             2
         } else {
-            ffi::lua_rawgeti(state, ffi::LUA_REGISTRYINDEX, engine.env.into());
-            for (name, texts) in [(c"KEYS", job.keys), (c"ARGV", job.args)] {
-                ffi::lua_pushstring(state, name.as_ptr());
+            ffi::lua_rawgeti_(state, ffi::LUA_REGISTRYINDEX, engine.env);
+            for (name, texts) in [(engine.names[0], job.keys), (engine.names[1], job.args)] {
+                ffi::lua_rawgeti_(state, ffi::LUA_REGISTRYINDEX, name);
                 push_texts(state, texts);
                 ffi::lua_rawset(state, -3);
             }
@@ -229,22 +318,8 @@ unsafe fn push_texts(state: *mut lua_State, texts: &[&[u8]]) {
     }
 }
 
-/// Makes `redis.call` (which raises errors) and `redis.pcall` (which returns them).
-///
-/// # Errors
-/// If Lua has no memory left.
-pub fn call_functions(lua: &Lua, slot: &Arc<Slot>) -> mlua::Result<(Function, Function)> {
-    let address = Arc::as_ptr(slot).cast_mut().cast::<c_void>();
-    // SAFETY: the engine keeps the slot alive as long as the interpreter; each closure takes its one upvalue.
-    unsafe {
-        lua.exec_raw((), |state| {
-            for function in [call as ffi::lua_CFunction, pcall] {
-                ffi::lua_pushlightuserdata(state, address);
-                ffi::lua_pushcclosure(state, function, 1);
-            }
-        })
-    }
-}
+/// `redis.call`, which raises errors, and `redis.pcall`, which returns them.
+pub const CALLS: [(&str, ffi::lua_CFunction); 2] = [("call", call), ("pcall", pcall)];
 
 unsafe extern "C-unwind" fn call(state: *mut lua_State) -> c_int {
     // SAFETY: a function of the interpreter, with its slot for upvalue.
@@ -261,7 +336,7 @@ unsafe extern "C" fn answer(state: *mut lua_State, raises: bool) -> c_int {
     // SAFETY: the upvalue is the slot's address. After `run_command` only references are alive. The reply lies in
     // the slot until it is taken back, or until the run is over if an error leaves from here.
     unsafe {
-        let slot = &*ffi::lua_touserdata(state, ffi::lua_upvalueindex(1)).cast::<Slot>();
+        let slot = slot_of(state);
         let ran = run_command(state, slot);
         // Many arguments may have used up the stack.
         ffi::lua_settop(state, 0);
@@ -290,6 +365,9 @@ fn take_back(slot: &Slot) {
     slot.with(|session| session.reply = reply.unwrap_or_default());
 }
 
+/// Commands with up to so many arguments need no memory for them.
+const ARGUMENTS: usize = 16;
+
 /// Runs the command that is on the stack; its reply is the last one in flight then. Tells whether it was one.
 fn run_command(state: *mut lua_State, slot: &Slot) -> bool {
     let mut ran = true;
@@ -298,10 +376,12 @@ fn run_command(state: *mut lua_State, slot: &Slot) -> bool {
             let mut reply = std::mem::take(&mut session.reply);
             reply.clear();
             reply.set_protocol(session.protocol);
+            let (numbers, mut args);
             // SAFETY: the texts point into values that stay on the stack until the function returns.
             match unsafe { arguments(state) } {
-                Ok(texts) => {
-                    let args: SmallVec<[&[u8]; 8]> = texts.iter().map(Text::as_bytes).collect();
+                Ok(arguments) => {
+                    (numbers, args) = (arguments.numbers, arguments.texts);
+                    numbers.iter().for_each(|(at, number)| args[*at] = number.as_bytes());
                     if let Err(text) = session.host.call(&args, &mut reply) {
                         reply.clear();
                         reply.error(text);
@@ -324,8 +404,14 @@ fn run_command(state: *mut lua_State, slot: &Slot) -> bool {
     ran
 }
 
+/// The arguments of a command: texts, in whose place there may be a number.
+struct Arguments<'s> {
+    texts: SmallVec<[&'s [u8]; ARGUMENTS]>,
+    numbers: SmallVec<[(usize, Text); 2]>,
+}
+
 /// The arguments of a command.
-unsafe fn arguments<'s>(state: *mut lua_State) -> Result<SmallVec<[Text<'s>; 8]>, &'static str> {
+unsafe fn arguments<'s>(state: *mut lua_State) -> Result<Arguments<'s>, &'static str> {
     // SAFETY: looking at values within the top of the stack neither allocates nor raises: a number isn't asked for
     // as a string, which would turn it into one.
     unsafe {
@@ -333,18 +419,23 @@ unsafe fn arguments<'s>(state: *mut lua_State) -> Result<SmallVec<[Text<'s>; 8]>
         if count == 0 {
             return Err("ERR Please specify at least one argument for this redis lib call");
         }
-        let mut texts = SmallVec::new();
+        let mut arguments =
+            Arguments { texts: SmallVec::with_capacity(count as usize), numbers: SmallVec::new() };
         for at in 1..=count {
-            texts.push(match ffi::lua_type(state, at) {
+            arguments.texts.push(match ffi::lua_type(state, at) {
                 ffi::LUA_TSTRING => {
                     let mut len = 0;
                     let bytes = ffi::lua_tolstring(state, at, &mut len);
-                    Text::Borrowed(std::slice::from_raw_parts(bytes.cast(), len))
+                    std::slice::from_raw_parts(bytes.cast(), len)
                 }
-                ffi::LUA_TNUMBER => Text::of_number(ffi::lua_tonumber(state, at)),
+                ffi::LUA_TNUMBER => {
+                    let number = Text::of_number(ffi::lua_tonumber(state, at));
+                    arguments.numbers.push((at as usize - 1, number));
+                    b""
+                }
                 _ => return Err("ERR Lua redis lib command arguments must be strings or integers"),
             });
         }
-        Ok(texts)
+        Ok(arguments)
     }
 }

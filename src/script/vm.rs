@@ -4,11 +4,12 @@ use std::ffi::c_int;
 use std::sync::Arc;
 
 use mlua::chunk::ChunkMode;
-use mlua::{Function, HookTriggers, Lua, LuaOptions, MultiValue, StdLib, Table, Value, VmState};
+use mlua::{Function, HookTriggers, Lua, MultiValue, StdLib, Table, Value, VmState};
 use parking_lot::Mutex;
 
-use super::cjson::{self, Config};
+use super::cjson;
 use super::guards;
+use super::heap::Owned;
 use super::push::COUNTED;
 use super::raise::{self, Raised};
 use super::raw::{Ended, Engine, Job, Slot};
@@ -21,19 +22,24 @@ const HOOK_PERIOD: u32 = 100_000;
 /// The most that scripts may allocate, in bytes. Below 2 GiB: the parser counts in 32 bits (CVE-2025-46819).
 const MEMORY_MAX: usize = if cfg!(test) { 16 << 20 } else { 1 << 30 };
 
+/// A state that is collected in less than a millisecond, in bytes.
+const SMALL: usize = 1 << 20;
+
 /// One Lua state; see the head of the folder.
 pub struct Vm {
     lua: Lua,
-    /// Runs what is compiled. It outlives the interpreter, whose finalizers may still look for a run.
-    engine: Engine,
-    kind: Kind,
     /// What scripts have for globals.
     globals: Table,
     /// Has them show what libraries see while they are loaded, or all.
     show: Function,
+    /// The interpreter itself: it ends after all that mlua has made of it.
+    owned: Owned,
+    /// Runs what is compiled. It outlives the interpreter, whose finalizers may still look for a run.
+    engine: Engine,
+    kind: Kind,
     loading: Arc<Mutex<Option<Loading>>>,
     failure: Arc<Mutex<Option<Thrown>>>,
-    json: Arc<Mutex<Config>>,
+    slot: Arc<Slot>,
     running: Arc<Running>,
     /// Kept from run to run.
     reply: Reply,
@@ -79,15 +85,14 @@ impl Vm {
     /// If there is no memory for it.
     pub fn new(running: Arc<Running>, kind: Kind) -> mlua::Result<Vm> {
         let libraries = StdLib::TABLE | StdLib::STRING | StdLib::MATH | StdLib::OS;
-        let lua = Lua::new_with(libraries, LuaOptions::default())?;
+        let (mut owned, lua) = Owned::new(libraries)?;
         let failure = Arc::new(Mutex::new(None));
-        let json = Arc::new(Mutex::new(Config::default()));
         let slot = Arc::new(Slot::default());
         let api = api::table(&lua, &slot)?;
         let libraries = lua.create_table()?;
         libraries.raw_set("bit", bits::table(&lua)?)?;
-        libraries.raw_set("cjson", cjson::table(&lua, &json)?)?;
-        libraries.raw_set("cmsgpack", cmsgpack::table(&lua)?)?;
+        libraries.raw_set("cjson", cjson::table(&lua, &slot)?)?;
+        libraries.raw_set("cmsgpack", cmsgpack::table(&lua, &slot)?)?;
         libraries.raw_set("struct", structs::table(&lua)?)?;
         let host = host_table(&lua, &running)?;
         let loading = Arc::new(Mutex::new(None));
@@ -97,23 +102,27 @@ impl Vm {
         let (globals, env, show): (Table, Table, Function) = prelude.call((host, &api, libraries))?;
         lua.set_globals(globals.clone())?;
         let engine = Engine::new(&lua, &slot, &error_handler(&lua, &failure)?, &env)?;
-        let (stop, library) = (Arc::clone(&running), Arc::clone(&loading));
+        let (stop, library, own) = (Arc::clone(&running), Arc::clone(&loading), Arc::clone(&slot));
         lua.set_global_hook(HookTriggers::new().every_nth_instruction(HOOK_PERIOD), move |_, _| {
             if let Some(library) = &*library.lock() {
                 return library.check_time().map(|()| VmState::Continue);
             }
             if stop.takes_long() {
-                slot.with(|session| stop.tell(session.name, session.host.command()));
+                own.with(|session| stop.tell(session.name, session.host.command()));
             }
             alive(&stop).map(|()| VmState::Continue)
         })?;
-        lua.set_memory_limit(MEMORY_MAX)?;
-        Ok(Vm { lua, engine, kind, show, loading, globals, failure, json, running, reply: Reply::default() })
+        owned.set_limit(MEMORY_MAX);
+        let reply = Reply::default();
+        Ok(Vm { lua, globals, show, owned, engine, kind, loading, failure, slot, running, reply })
     }
 
-    /// Bytes that the state holds.
-    pub fn used_memory(&self) -> usize {
-        self.lua.used_memory()
+    /// Bytes that the state holds; without garbage, if the state is so small that this takes no time.
+    pub fn used_memory(&mut self) -> usize {
+        if self.owned.used() < SMALL {
+            self.collect();
+        }
+        self.owned.used()
     }
 
     /// Compiles a script.
@@ -143,23 +152,41 @@ impl Vm {
             let code = self.engine.keep(&self.lua, callback).map_err(|error| wrong(told(&error)))?;
             functions.push(Registered { name, description, flags, code: Code(code) });
         }
+        self.engine.collect_some(&self.lua);
         Ok(functions)
     }
 
-    fn parse(&self, code: &[u8]) -> Result<Function, Vec<u8>> {
+    /// Frees what is garbage. That may take memory, so there has to be some.
+    fn collect(&mut self) {
+        self.owned.set_limit(usize::MAX);
+        let _ = self.lua.gc_collect();
+        self.owned.set_limit(MEMORY_MAX);
+    }
+
+    fn parse(&mut self, code: &[u8]) -> Result<Function, Vec<u8>> {
+        let mut parsed = self.parse_once(code);
+        if let Err(mlua::Error::MemoryError(_)) = parsed {
+            // Garbage of other scripts: the parser works without the collector.
+            self.collect();
+            parsed = self.parse_once(code);
+        }
+        parsed.map_err(|error| raise::plain(&error))
+    }
+
+    fn parse_once(&self, code: &[u8]) -> mlua::Result<Function> {
         let name = match self.kind {
             Kind::Scripts => "@user_script",
             Kind::Functions => "@user_function",
         };
         if code.first() == Some(&guards::BYTECODE_MARK) {
-            return Err(format!("{}:1: unexpected symbol near '?'", &name[1..]).into_bytes());
+            return Err(mlua::Error::RuntimeError(format!("{}:1: unexpected symbol near '?'", &name[1..])));
         }
         // A collection while the parser holds unanchored objects has been exploited (CVE-2025-49844).
         self.lua.gc_stop();
         let chunk = self.lua.load(code).set_name(name).set_mode(ChunkMode::Text);
         let compiled = chunk.set_environment(self.globals.clone()).into_function();
         self.lua.gc_restart();
-        compiled.map_err(|error| raise::plain(&error))
+        compiled
     }
 
     /// Lets go of a script.
@@ -178,7 +205,7 @@ impl Vm {
         host: &mut dyn Host,
         out: &mut Reply,
     ) -> Result<(), Failure> {
-        *self.json.lock() = Config::default();
+        self.slot.json.set(cjson::Config::default());
         self.running.begin(self.kind);
         let reply = std::mem::take(&mut self.reply);
         let mut session = api::Session { host, name: run.name, protocol: Protocol::Resp2, reply };
@@ -186,15 +213,18 @@ impl Vm {
         let ended = self.engine.run(&job, &mut session, out);
         self.reply = session.reply;
         self.running.end();
-        if ended == Ended::Exhausted || self.lua.used_memory() > MEMORY_MAX / 4 * 3 {
-            // Most of it is garbage now; the next script must not fail for it.
-            let _ = self.lua.gc_collect();
+        if ended == Ended::Exhausted || self.owned.used() > MEMORY_MAX / 2 {
+            // Most of it is garbage now; the next script must not fail for it. What is less leaves the collector time
+            // to come to an end by itself.
+            self.collect();
         }
+        self.owned.settle();
         let thrown = self.failure.lock().take();
         match (ended, thrown) {
             (Ended::Well, _) => Ok(()),
             (_, Some(thrown)) => Err(Failure { counted: thrown.counted, text: thrown.told(run.name) }),
             (Ended::Thrown, None) => Err(told_plain(run.name, b"execution failure")),
+            (Ended::Broken, None) => Err(told_plain(run.name, b"internal error")),
             (Ended::Exhausted, None) => Err(told_plain(run.name, b"not enough memory")),
         }
     }
@@ -303,4 +333,106 @@ fn thrown(lua: &Lua, problem: &Value) -> Thrown {
     };
     let counted = matches!(problem, Value::Table(table) if table.raw_get(COUNTED).unwrap_or(false));
     Thrown { text, place: raise::place(lua), counted }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A host whose commands answer `+OK`, but for `panic`; it panics as well when it hears of an error of its own
+    /// choice.
+    #[derive(Default)]
+    struct Shaky {
+        calls: usize,
+    }
+
+    impl Host for Shaky {
+        fn call(&mut self, args: &[&[u8]], reply: &mut Reply) -> Result<(), Vec<u8>> {
+            self.calls += 1;
+            let _alive = args.iter().map(|arg| arg.to_vec()).collect::<Vec<_>>();
+            match args[0] {
+                b"panic" => panic!("as the test wants it"),
+                b"refused" => Err(b"ERR refused".to_vec()),
+                _ => {
+                    reply.ok();
+                    Ok(())
+                }
+            }
+        }
+
+        fn answers_error(&mut self, text: &[u8], _counted: bool) {
+            assert!(text != b"ERR panic", "as the test wants it");
+        }
+
+        fn command(&self) -> Vec<Box<[u8]>> {
+            Vec::new()
+        }
+
+        fn journal(&mut self, _kept: bool) {}
+
+        fn may_call(&mut self, _args: &[&[u8]]) -> Option<bool> {
+            None
+        }
+    }
+
+    /// What a script answers, or its error.
+    fn run(vm: &mut Vm, host: &mut Shaky, script: &str) -> Result<String, String> {
+        let code = vm.compile(script.as_bytes()).expect("it compiles");
+        let (mut out, run) = (Reply::default(), Run { name: b"sha", keys: &[], args: &[] });
+        let outcome = vm.run(code, &run, host, &mut out);
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        outcome.map(|()| text(out.as_bytes())).map_err(|failure| text(&failure.text))
+    }
+
+    #[test]
+    fn panics_end_commands_and_scripts_but_not_the_process() {
+        let mut vm = Vm::new(Arc::default(), Kind::Scripts).expect("memory");
+        let mut host = Shaky::default();
+        let cases = [
+            ("return redis.call('panic').err", Err("ERR internal error script: sha, on @user_script:1.")),
+            ("return redis.pcall('panic')", Ok("-ERR internal error\r\n")),
+            ("return {pcall(redis.call, 'panic')}", Ok("*2\r\n$-1\r\n$18\r\nERR internal error\r\n")),
+            (
+                "return {1, redis.error_reply('ERR panic'), 2}",
+                Err("ERR Error running script sha, internal error"),
+            ),
+            ("return {redis.pcall('refused'), redis.call('fine')}", Ok("*2\r\n-ERR refused\r\n+OK\r\n")),
+        ];
+        for (script, wanted) in cases {
+            let told = run(&mut vm, &mut host, script);
+            assert_eq!(told.as_deref().map_err(String::as_str), wanted, "{script}");
+            assert_eq!(
+                run(&mut vm, &mut host, "return redis.call('fine').ok").as_deref(),
+                Ok("$2\r\nOK\r\n")
+            );
+        }
+    }
+
+    #[test]
+    fn errors_that_leave_in_between_keep_nothing() {
+        let mut vm = Vm::new(Arc::default(), Kind::Scripts).expect("memory");
+        let mut host = Shaky::default();
+        let mut used = 0;
+        for round in 0..300 {
+            let script = "local big = ('x'):rep(10000)
+                for i = 1, 20 do
+                    pcall(redis.call, 'refused', big, i, 1.5)
+                    pcall(redis.call, {})
+                    pcall(cjson.encode, {big, {type}})
+                    pcall(cjson.decode, '[\"' .. big .. '\\\\n\", [x')
+                    pcall(cmsgpack.pack, {big, ('x'):rep(100)})
+                    pcall(cmsgpack.unpack, '\\221\\0\\0\\0\\9\\161')
+                end
+                return redis.call('refused', big)";
+            let told = run(&mut vm, &mut host, script);
+            assert_eq!(told.expect_err("it fails"), "ERR refused script: sha, on @user_script:10.");
+            vm.collect();
+            if round == 100 {
+                used = vm.used_memory();
+            }
+        }
+        // The compiled scripts stay.
+        assert!(vm.used_memory() < used + (1 << 20), "{used} {}", vm.used_memory());
+        assert_eq!(host.calls, 300 * 21);
+    }
 }

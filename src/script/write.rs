@@ -1,7 +1,9 @@
 //! From a script's result to a reply: the way back of [`push`](super::push).
 #![allow(unsafe_code)]
 
+use std::borrow::Cow;
 use std::ffi::CStr;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use mlua::ffi::{self, lua_State};
 
@@ -23,6 +25,23 @@ pub struct Output<'a> {
 }
 
 impl<'a> Output<'a> {
+    /// Writes to the reply, which calls nothing of the interpreter. A panic doesn't unwind through that: it ends the
+    /// script instead.
+    unsafe fn put<R>(&mut self, state: *mut lua_State, write: impl FnOnce(&mut Reply) -> R) -> R {
+        match catch_unwind(AssertUnwindSafe(|| write(self.reply))) {
+            Ok(written) => written,
+            Err(panic) => {
+                // It would not be dropped by the error.
+                self.slot.break_off(panic);
+                // SAFETY: as for `write_result`; nothing alive has a destructor.
+                unsafe {
+                    ffi::lua_pushnil(state);
+                    ffi::lua_error(state)
+                }
+            }
+        }
+    }
+
     /// At the end of a reply. `typed` says that the script has chosen RESP3, in which truth values are told as such;
     /// the run that is in the slot hears of errors.
     pub fn new(reply: &'a mut Reply, typed: bool, slot: &'a Slot) -> Self {
@@ -49,22 +68,25 @@ unsafe fn write_value(state: *mut lua_State, depth: usize, out: &mut Output<'_>)
             ffi::lua_error(state);
         }
         if depth > DEPTH_MAX || ffi::lua_checkstack(state, 4) == 0 {
-            return write_error(b"ERR reached lua stack limit", false, out);
+            return write_error(state, b"ERR reached lua stack limit", false, out);
         }
         match ffi::lua_type(state, -1) {
-            ffi::LUA_TSTRING => out.reply.bulk(text(state)),
-            ffi::LUA_TNUMBER => out.reply.int(truncated(ffi::lua_tonumber(state, -1))),
+            ffi::LUA_TSTRING => out.put(state, |reply| reply.bulk(text(state))),
+            ffi::LUA_TNUMBER => {
+                let value = truncated(ffi::lua_tonumber(state, -1));
+                out.put(state, |reply| reply.int(value));
+            }
             ffi::LUA_TBOOLEAN => match ffi::lua_toboolean(state, -1) != 0 {
-                value if out.typed => out.reply.bool(value),
-                true => out.reply.int(1),
-                false => out.reply.null(),
+                value if out.typed => out.put(state, |reply| reply.bool(value)),
+                true => out.put(state, |reply| reply.int(1)),
+                false => out.put(state, Reply::null),
             },
             ffi::LUA_TTABLE => {
                 if !write_single(state, out) {
                     write_aggregate(state, depth, out);
                 }
             }
-            _ => out.reply.null(),
+            _ => out.put(state, Reply::null),
         }
     }
 }
@@ -74,6 +96,15 @@ unsafe fn text<'s>(state: *mut lua_State) -> &'s [u8] {
     let mut len = 0;
     // SAFETY: the caller has seen that it is a string, and uses it while that is on the stack.
     unsafe { std::slice::from_raw_parts(ffi::lua_tolstring(state, -1, &mut len).cast(), len) }
+}
+
+/// A text whose line breaks are spaces.
+fn on_one_line(text: &[u8]) -> Cow<'_, [u8]> {
+    let breaks = |byte: u8| matches!(byte, b'\r' | b'\n');
+    if !text.iter().copied().any(breaks) {
+        return Cow::Borrowed(text);
+    }
+    text.iter().map(|&byte| if breaks(byte) { b' ' } else { byte }).collect()
 }
 
 /// As C converts: what has no place in 64 bits is the least of them.
@@ -106,15 +137,16 @@ unsafe fn write_single(state: *mut lua_State, out: &mut Output<'_>) -> bool {
             let counted = push_field(state, COUNTED_FIELD, ffi::LUA_TBOOLEAN);
             let counted = counted && ffi::lua_toboolean(state, -1) != 0;
             ffi::lua_settop(state, top + 1);
-            write_error(error, counted, out);
+            write_error(state, error, counted, out);
         } else if push_field(state, c"ok", ffi::LUA_TSTRING) {
-            out.reply.simple(text(state));
+            out.put(state, |reply| reply.simple(text(state)));
         } else if push_field(state, c"double", ffi::LUA_TNUMBER) {
-            out.reply.double(ffi::lua_tonumber(state, -1));
+            let value = ffi::lua_tonumber(state, -1);
+            out.put(state, |reply| reply.double(value));
         } else if push_field(state, c"big_number", ffi::LUA_TSTRING) {
-            out.reply.big_number(text(state));
+            out.put(state, |reply| reply.big_number(on_one_line(text(state))));
         } else {
-            return write_verbatim(state, out.reply);
+            return write_verbatim(state, out);
         }
         ffi::lua_pop(state, 1);
         true
@@ -122,12 +154,18 @@ unsafe fn write_single(state: *mut lua_State, out: &mut Output<'_>) -> bool {
 }
 
 /// Writes an error, of which the run hears.
-fn write_error(text: &[u8], counted: bool, out: &mut Output<'_>) {
-    out.reply.error(text);
-    out.slot.with(|session| session.host.answers_error(text, counted));
+unsafe fn write_error(state: *mut lua_State, text: &[u8], counted: bool, out: &mut Output<'_>) {
+    let slot = out.slot;
+    // SAFETY: as for `write_result`.
+    unsafe {
+        out.put(state, |reply| {
+            reply.error(text);
+            slot.with(|session| session.host.answers_error(text, counted));
+        });
+    }
 }
 
-unsafe fn write_verbatim(state: *mut lua_State, out: &mut Reply) -> bool {
+unsafe fn write_verbatim(state: *mut lua_State, out: &mut Output<'_>) -> bool {
     // SAFETY: as for `write_result`.
     unsafe {
         let top = ffi::lua_gettop(state);
@@ -138,7 +176,8 @@ unsafe fn write_verbatim(state: *mut lua_State, out: &mut Reply) -> bool {
             let format = text(state);
             ffi::lua_pushvalue(state, -2);
             if push_field(state, c"string", ffi::LUA_TSTRING) {
-                out.verbatim(std::str::from_utf8(format).unwrap_or("txt"), text(state));
+                let format = std::str::from_utf8(format).unwrap_or("txt");
+                out.put(state, |reply| reply.verbatim(format, text(state)));
                 written = true;
             }
         }
@@ -154,7 +193,7 @@ unsafe fn write_aggregate(state: *mut lua_State, depth: usize, out: &mut Output<
         if !is_map && !push_field(state, c"set", ffi::LUA_TTABLE) {
             return write_array(state, depth, out);
         }
-        let (header, mut count) = (out.reply.defer(), 0);
+        let (header, mut count) = (out.put(state, Reply::defer), 0);
         ffi::lua_pushnil(state);
         while ffi::lua_next(state, -2) != 0 {
             ffi::lua_pushvalue(state, -2);
@@ -167,21 +206,24 @@ unsafe fn write_aggregate(state: *mut lua_State, depth: usize, out: &mut Output<
             count += 1;
         }
         ffi::lua_pop(state, 1);
-        if is_map { out.reply.finish_map(header, count) } else { out.reply.finish_set(header, count) }
+        out.put(state, |reply| match is_map {
+            true => reply.finish_map(header, count),
+            false => reply.finish_set(header, count),
+        });
     }
 }
 
 /// Writes the elements from 1 on until one is missing.
 unsafe fn write_array(state: *mut lua_State, depth: usize, out: &mut Output<'_>) {
-    let (header, mut at) = (out.reply.defer(), 1);
     // SAFETY: as for `write_result`.
     unsafe {
+        let (header, mut at) = (out.put(state, Reply::defer), 1);
         while ffi::lua_rawgeti(state, -1, at) != ffi::LUA_TNIL {
             write_value(state, depth + 1, out);
             ffi::lua_pop(state, 1);
             at += 1;
         }
         ffi::lua_pop(state, 1);
+        out.put(state, |reply| reply.finish_array(header, at as usize - 1));
     }
-    out.reply.finish_array(header, at as usize - 1);
 }

@@ -2,6 +2,7 @@
 
 mod check_aof;
 mod check_rdb;
+mod entrypoint;
 
 use std::ffi::{OsStr, OsString};
 use std::path::Path;
@@ -11,6 +12,7 @@ use std::process::ExitCode;
 pub fn run(args: &[OsString]) -> Option<ExitCode> {
     let name = Path::new(args.first()?).file_name().and_then(OsStr::to_str)?;
     match name {
+        "docker-entrypoint.sh" => Some(entrypoint::main(args)),
         "redis-check-aof" => Some(check_aof::main(args)),
         "redis-check-rdb" => Some(check_rdb::main(args)),
         _ => None,

@@ -167,10 +167,7 @@ fn a_blocked_client_is_asked_again() {
     let mut admin = server.client();
     admin.ok(&words("ACL SETUSER u on >pw +@all ~*"));
     let mut user = login(&server, "u");
-    user.send(&request(&["BLPOP", "k", "0"]));
-    while !admin.call(&["INFO", "clients"]).text().contains("blocked_clients:1") {
-        std::thread::yield_now();
-    }
+    server.block(&mut user, "BLPOP k 0");
     admin.ok(&words("ACL SETUSER u resetkeys ~other"));
     expect(&mut admin, "RPUSH k v", ":1");
     user.expect(format!("{NO_KEY}\r\n").as_bytes());

@@ -3,29 +3,10 @@
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use crate::support::{Client, Reply, Server, pipeline};
+use crate::support::{Client, Reply, Server, SetOnDrop, pipeline, wait_until};
 
 /// Long enough for an answer that must not come.
 const SILENCE: Duration = Duration::from_millis(60);
-
-/// A client that has sent a command and is blocked by it.
-fn blocked(server: &Server, command: &str) -> Client {
-    let mut client = server.client();
-    block(server, &mut client, command);
-    client
-}
-
-/// Sends a command that blocks, and waits until it has.
-fn block(server: &Server, client: &mut Client, command: &str) {
-    let Reply::Int(id) = client.call(&["CLIENT", "ID"]) else { panic!("an id is a number") };
-    client.send(&pipeline(&[command]));
-    let mut other = server.client();
-    let id = id.to_string();
-    let patience = Instant::now() + Duration::from_secs(10);
-    while !other.call(&["CLIENT", "LIST", "ID", &id]).text().contains(" flags=b ") {
-        assert!(Instant::now() < patience, "{command} doesn't block");
-    }
-}
 
 fn run(client: &mut Client, commands: &[&str]) {
     for command in commands {
@@ -41,7 +22,7 @@ fn texts(reply: &Reply) -> Vec<String> {
 #[test]
 fn waiters_are_served_in_the_order_in_which_they_came() {
     let server = Server::start();
-    let mut waiting: Vec<Client> = (0..5).map(|_| blocked(&server, "BLPOP q 0")).collect();
+    let mut waiting: Vec<Client> = (0..5).map(|_| server.blocked("BLPOP q 0")).collect();
     let mut client = server.client();
     assert_eq!(client.call(&["RPUSH", "q", "0", "1", "2"]), Reply::Int(3));
     // Before the reply has left they have been served.
@@ -58,12 +39,15 @@ fn nobody_overtakes_a_waiter() {
     const ROUNDS: usize = 100;
     let server = Server::start();
     let (over, stolen) = (AtomicBool::new(false), AtomicUsize::new(0));
+    let turns = [const { AtomicUsize::new(0) }; 3];
+    let pops = [
+        &["LPOP", "a"][..],
+        &["BLPOP", "a", "b", "c", "0.001"],
+        &["BLMOVE", "a", "x", "LEFT", "LEFT", "0.001"],
+    ];
     std::thread::scope(|scope| {
-        for pop in [
-            &["LPOP", "a"][..],
-            &["BLPOP", "a", "b", "c", "0.001"],
-            &["BLMOVE", "a", "x", "LEFT", "LEFT", "0.001"],
-        ] {
+        let _end = SetOnDrop(&over);
+        for (pop, turns) in pops.into_iter().zip(&turns) {
             let (server, over, stolen) = (&server, &over, &stolen);
             scope.spawn(move || {
                 let mut thief = server.client();
@@ -71,24 +55,25 @@ fn nobody_overtakes_a_waiter() {
                     if thief.call(pop) != Reply::Null {
                         stolen.fetch_add(1, Ordering::Relaxed);
                     }
+                    turns.fetch_add(1, Ordering::Relaxed);
                 }
             });
         }
         let mut client = server.client();
         for round in 0..ROUNDS {
             // It waits for more than one key, so that serving it takes more than one shard.
-            let mut waiter = server.client();
+            let mut waiter = server.blocked("BLPOP a b c d e f g 0");
+            // Until each thief has come after it.
+            let all = || turns.each_ref().map(|turns| turns.load(Ordering::Relaxed));
+            let before = all();
+            wait_until("each thief's turn", || all().iter().zip(before).all(|(now, before)| *now > before));
             let value = round.to_string();
-            waiter.send(&pipeline(&[format!("SET w {value}"), "BLPOP a b c d e f g 0".into()]));
-            assert_eq!(waiter.read().1, b"+OK\r\n");
-            std::thread::sleep(Duration::from_millis(10));
             client.call(&["RPUSH", "a", &value]);
-            if waiter.is_silent_for(Duration::from_secs(2)) {
-                break;
+            while waiter.is_silent_for(SILENCE) {
+                assert_eq!(stolen.load(Ordering::Relaxed), 0, "elements went to clients that came later");
             }
             assert_eq!(texts(&waiter.read().0), ["a", &value]);
         }
-        over.store(true, Ordering::Relaxed);
     });
     assert_eq!(stolen.into_inner(), 0, "elements went to clients that came later");
 }
@@ -98,12 +83,12 @@ fn of_several_keys_the_first_with_data_counts() {
     let server = Server::start();
     let mut client = server.client();
     client.call(&["SET", "s", "x"]);
-    let mut waiter = blocked(&server, "BRPOP a b c 0");
+    let mut waiter = server.blocked("BRPOP a b c 0");
     client.call(&["RPUSH", "other", "x"]);
     client.call(&["RPUSH", "c", "1"]);
     assert_eq!(texts(&waiter.read().0), ["c", "1"]);
     // Within a transaction all pushes come first, then the waiter looks at its keys in their order.
-    let mut waiter = blocked(&server, "BLPOP a b c 0");
+    let mut waiter = server.blocked("BLPOP a b c 0");
     run(&mut client, &["MULTI", "RPUSH c 3", "RPUSH b 2", "RPUSH a 1", "EXEC"]);
     assert_eq!(texts(&waiter.read().0), ["a", "1"]);
     assert_eq!(client.call(&["LLEN", "c"]), Reply::Int(1));
@@ -113,7 +98,7 @@ fn of_several_keys_the_first_with_data_counts() {
 fn what_is_gone_again_or_of_another_type_wakes_nobody() {
     let server = Server::start();
     let mut client = server.client();
-    let mut waiter = blocked(&server, "BLPOP q 0");
+    let mut waiter = server.blocked("BLPOP q 0");
     client.ok(&["SET", "q", "x"]);
     client.call(&["APPEND", "q", "y"]);
     client.call(&["DEL", "q"]);
@@ -128,9 +113,9 @@ fn a_chain_of_moves_is_one_step() {
     let server = Server::start();
     let mut client = server.client();
     let mut chain = [
-        blocked(&server, "BLMOVE a b LEFT RIGHT 0"),
-        blocked(&server, "BRPOPLPUSH b c 0"),
-        blocked(&server, "BLMPOP 0 2 x c LEFT COUNT 5"),
+        server.blocked("BLMOVE a b LEFT RIGHT 0"),
+        server.blocked("BRPOPLPUSH b c 0"),
+        server.blocked("BLMPOP 0 2 x c LEFT COUNT 5"),
     ];
     assert_eq!(client.call(&["RPUSH", "a", "1"]), Reply::Int(1));
     assert_eq!(client.call(&["EXISTS", "a", "b", "c"]), Reply::Int(0));
@@ -138,7 +123,7 @@ fn a_chain_of_moves_is_one_step() {
     assert_eq!(chain[1].read().0, Reply::bulk("1"));
     assert_eq!(chain[2].read().0, Reply::Array(vec![Reply::bulk("c"), Reply::Array(vec![Reply::bulk("1")])]));
     // In a circle each goes round once.
-    let mut circle = [blocked(&server, "BLMOVE a b LEFT LEFT 0"), blocked(&server, "BLMOVE b a LEFT LEFT 0")];
+    let mut circle = [server.blocked("BLMOVE a b LEFT LEFT 0"), server.blocked("BLMOVE b a LEFT LEFT 0")];
     client.call(&["RPUSH", "a", "2"]);
     circle.iter_mut().for_each(|client| assert_eq!(client.read().0, Reply::bulk("2")));
     assert_eq!(client.call(&["LRANGE", "a", "0", "-1"]), Reply::Array(vec![Reply::bulk("2")]));
@@ -149,8 +134,8 @@ fn a_destination_of_another_type_is_the_waiters_error() {
     let server = Server::start();
     let mut client = server.client();
     client.ok(&["SET", "s", "x"]);
-    let mut mover = blocked(&server, "BLMOVE a s LEFT LEFT 0");
-    let mut next = blocked(&server, "BLPOP a 0");
+    let mut mover = server.blocked("BLMOVE a s LEFT LEFT 0");
+    let mut next = server.blocked("BLPOP a 0");
     client.call(&["RPUSH", "a", "1"]);
     assert!(mover.read().0.is_error("WRONGTYPE"));
     assert_eq!(texts(&next.read().0), ["a", "1"]);
@@ -161,9 +146,9 @@ fn who_has_gone_away_takes_nothing() {
     let server = Server::start();
     let mut client = server.client();
     for _ in 0..20 {
-        drop(blocked(&server, "BLPOP q 0"));
+        drop(server.blocked("BLPOP q 0"));
     }
-    std::thread::sleep(SILENCE);
+    wait_until("gone", || client.call(&["INFO", "clients"]).text().contains("\r\nblocked_clients:0\r\n"));
     client.call(&["RPUSH", "q", "kept"]);
     assert_eq!(client.call(&["LPOP", "q"]), Reply::bulk("kept"));
 }
@@ -173,12 +158,14 @@ fn requests_behind_a_blocked_one_wait_for_it() {
     let server = Server::start();
     let mut client = server.client();
     let mut waiter = server.client();
-    waiter.send(&pipeline(&["SET x 1", "BLPOP q 0", "INCR x", "BLPOP q 0.01"]));
-    std::thread::sleep(SILENCE);
+    waiter.ok(&["SET", "x", "1"]);
+    server.block(&mut waiter, "BLPOP q 0");
+    waiter.send(&pipeline(&["INCR x", "BLPOP q 0.01"]));
+    assert!(waiter.is_silent_for(SILENCE));
     waiter.send(&pipeline(&["INCR x"]));
     assert_eq!(client.call(&["GET", "x"]), Reply::bulk("1"));
     client.call(&["RPUSH", "q", "a"]);
-    waiter.expect(b"+OK\r\n*2\r\n$1\r\nq\r\n$1\r\na\r\n:2\r\n*-1\r\n:3\r\n");
+    waiter.expect(b"*2\r\n$1\r\nq\r\n$1\r\na\r\n:2\r\n*-1\r\n:3\r\n");
 }
 
 #[test]
@@ -191,7 +178,7 @@ fn in_a_transaction_nobody_is_blocked() {
 }
 
 #[test]
-fn timeouts_come_in_time() {
+fn timeouts_come_and_not_too_early() {
     const CLIENTS: u64 = 300;
     let server = Server::start();
     let mut waiting: Vec<(Client, Instant, Duration)> = (0..CLIENTS)
@@ -205,7 +192,6 @@ fn timeouts_come_in_time() {
     for (client, since, timeout) in &mut waiting {
         assert_eq!(client.read().1, b"*-1\r\n");
         assert!(since.elapsed() >= *timeout, "{:?} instead of {timeout:?}", since.elapsed());
-        assert!(since.elapsed() < *timeout + Duration::from_secs(2), "{:?}", since.elapsed());
     }
     let mut client = server.client();
     let since = Instant::now();
@@ -223,7 +209,7 @@ fn unblocking_answers_as_asked_for() {
     for (reason, answer) in
         [("TIMEOUT", "*-1\\r\\n"), ("ERROR", "-UNBLOCKED client unblocked via CLIENT UNBLOCK\\r\\n")]
     {
-        block(&server, &mut waiter, "BLMOVE a b LEFT LEFT 0");
+        server.block(&mut waiter, "BLMOVE a b LEFT LEFT 0");
         assert_eq!(client.call(&["CLIENT", "UNBLOCK", &id, reason]), Reply::Int(1));
         assert_eq!(crate::support::show(&waiter.read().1), answer);
         assert_eq!(client.call(&["CLIENT", "UNBLOCK", &id, reason]), Reply::Int(0));
@@ -240,9 +226,15 @@ fn a_command_that_waits_counts_once() {
         let mut waiter = server.client();
         let Reply::Int(id) = waiter.call(&["CLIENT", "ID"]) else { panic!("an id is a number") };
         run(&mut client, &["CONFIG RESETSTAT", "DEL q"]);
-        block(&server, &mut waiter, command);
+        if end.is_empty() {
+            waiter.send(&pipeline(&[command]));
+        } else {
+            server.block(&mut waiter, command);
+        }
         let end: Vec<String> = end.iter().map(|word| word.replace("$id", &id.to_string())).collect();
-        client.call(&end);
+        if !end.is_empty() {
+            client.call(&end);
+        }
         waiter.read();
         let stats = client.call(&["INFO", "commandstats"]).text();
         let line =
@@ -250,7 +242,7 @@ fn a_command_that_waits_counts_once() {
         assert!(line.starts_with("cmdstat_blpop:calls=1,") && line.ends_with(expected), "{line:?}");
     };
     counted("BLPOP q 0", &["RPUSH", "q", "1"], "rejected_calls=0,failed_calls=0");
-    counted("BLPOP q 0.02", &["PING"], "rejected_calls=0,failed_calls=0");
+    counted("BLPOP q 0.02", &[], "rejected_calls=0,failed_calls=0");
     counted("BLPOP q 0", &["CLIENT", "UNBLOCK", "$id"], "rejected_calls=0,failed_calls=0");
     counted("BLPOP q 0", &["CLIENT", "UNBLOCK", "$id", "ERROR"], "rejected_calls=0,failed_calls=1");
 }
@@ -279,7 +271,7 @@ fn waiters_see_the_time_after_a_transaction() {
     let server = Server::with(&["--enable-debug-command", "yes"]);
     let mut client = server.client();
     run(&mut client, &["DEBUG SET-ACTIVE-EXPIRE 0"]);
-    let mut waiter = blocked(&server, "BLPOP q 0");
+    let mut waiter = server.blocked("BLPOP q 0");
     // When the transaction is over, the list has expired.
     run(&mut client, &["MULTI", "RPUSH q 1", "PEXPIRE q 20", "DEBUG SLEEP 0.05", "EXEC"]);
     assert!(waiter.is_silent_for(SILENCE));

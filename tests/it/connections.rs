@@ -2,7 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use crate::support::{Client, Reply, Server, pipeline, request, show, testing_the_reference};
+use crate::support::{
+    Client, PATIENCE, Reply, Server, pipeline, request, show, testing_the_reference, wait_until,
+};
 
 fn words(command: &str) -> Vec<&str> {
     command.split(' ').collect()
@@ -21,15 +23,7 @@ fn is_ok(client: &mut Client, command: &str) {
 /// Asks until the answer is this one.
 #[track_caller]
 fn becomes(client: &mut Client, command: &str, expected: &Reply) {
-    let deadline = Instant::now() + Duration::from_secs(10);
-    loop {
-        let got = client.call(&words(command));
-        if got == *expected {
-            return;
-        }
-        assert!(Instant::now() < deadline, "{command} stays {got:?}");
-        std::thread::sleep(Duration::from_millis(5));
-    }
+    wait_until(&format!("{expected:?} to {command}"), || client.call(&words(command)) == *expected);
 }
 
 /// The lines of CLIENT LIST.
@@ -46,11 +40,8 @@ fn field<'a>(line: &'a str, name: &str) -> &'a str {
 /// Waits until a connection with this name is gone.
 #[track_caller]
 fn goes(client: &mut Client, name: &str) {
-    let deadline = Instant::now() + Duration::from_secs(10);
-    while list(client).iter().any(|line| field(line, "name") == name) {
-        assert!(Instant::now() < deadline, "{name} stays");
-        std::thread::sleep(Duration::from_millis(5));
-    }
+    let here = |line: &String| field(line, "name") == name;
+    wait_until(&format!("{name} gone"), || !list(client).iter().any(here));
 }
 
 fn named(server: &Server, name: &str) -> (Client, i64) {
@@ -278,12 +269,12 @@ fn a_pause_of_writes_lets_reads_pass() {
     queuer.send(&pipeline(&["EXEC"]));
     // What is wrong is answered at once.
     is_error(&mut client, "SET k", "ERR wrong number of arguments for 'set' command");
-    assert!(writer.is_silent_for(Duration::from_millis(100)));
-    assert!(
-        publisher.is_silent_for(Duration::from_millis(1)) && queuer.is_silent_for(Duration::from_millis(1))
-    );
-    let blocked = list(&mut client).iter().filter(|line| field(line, "flags").contains('b')).count();
-    assert_eq!(blocked, 3);
+    wait_until("all three held back", || {
+        list(&mut client).iter().filter(|line| field(line, "flags").contains('b')).count() == 3
+    });
+    for held in [&mut writer, &mut publisher, &mut queuer] {
+        assert!(held.is_silent_for(Duration::from_millis(20)));
+    }
     assert_eq!(client.call(&["MGET", "k", "q"]), Reply::Array(vec![Reply::bulk("old"), Reply::Null]));
     is_ok(&mut client, "CLIENT UNPAUSE");
     writer.expect(b"+OK\r\n$3\r\nnew\r\n");
@@ -360,10 +351,13 @@ fn a_paused_client_can_be_killed_and_may_leave() {
 
 #[test]
 fn keys_do_not_expire_in_a_pause() {
-    let server = Server::start();
+    let server = Server::with(&["--enable-debug-command", "yes"]);
     let mut client = server.client();
+    // It may not go before the pause begins.
+    is_ok(&mut client, "DEBUG SET-ACTIVE-EXPIRE 0");
     client.ok(&["SET", "k", "v", "PX", "30"]);
     is_ok(&mut client, "CLIENT PAUSE 100000 WRITE");
+    is_ok(&mut client, "DEBUG SET-ACTIVE-EXPIRE 1");
     std::thread::sleep(Duration::from_millis(150));
     // It counts as gone, but it is still there.
     assert_eq!(client.call(&["GET", "k"]), Reply::Null);
@@ -374,19 +368,21 @@ fn keys_do_not_expire_in_a_pause() {
 
 #[test]
 fn a_silent_client_is_closed_after_the_timeout() {
-    let server = Server::with(&["--timeout", "1"]);
+    let server = Server::start();
     let (mut silent, _) = named(&server, "silent");
+    // It asks the questions as well: on a busy machine anybody else may be silent for too long.
     let (mut subscriber, _) = named(&server, "subscriber");
+    subscriber.hello3();
     subscriber.call(&["SUBSCRIBE", "c"]);
-    let mut client = server.client();
-    let begun = Instant::now();
-    while begun.elapsed() < Duration::from_millis(2500) {
-        client.call(&["PING"]);
-        std::thread::sleep(Duration::from_millis(100));
-    }
+    let heard = Instant::now();
+    is_ok(&mut silent, "SELECT 0");
+    is_ok(&mut subscriber, "CONFIG SET timeout 1");
     assert_eq!(show(&silent.read_to_close()), "");
-    let names: Vec<String> = list(&mut client).iter().map(|line| field(line, "name").to_owned()).collect();
-    assert_eq!(names, ["subscriber", ""]);
+    assert!(heard.elapsed() >= Duration::from_secs(1), "{:?}", heard.elapsed());
+    std::thread::sleep(Duration::from_millis(500));
+    let names: Vec<String> =
+        list(&mut subscriber).iter().map(|line| field(line, "name").to_owned()).collect();
+    assert_eq!(names, ["subscriber"]);
 }
 
 #[test]
@@ -482,11 +478,10 @@ fn the_port_and_the_addresses_can_be_changed() {
     let reply = client.call(&["CONFIG", "SET", "bind", "127.0.0.1 127.0.0.2"]);
     assert_eq!(reply, Reply::Simple(b"OK".to_vec()));
     std::net::TcpStream::connect(("127.0.0.2", other)).expect("listens there too");
-    let taken = std::net::TcpListener::bind(("127.0.0.1", 0)).expect("loopback has free ports");
-    let taken = taken.local_addr().expect("an address").port();
-    let held = std::net::TcpListener::bind(("127.0.0.1", taken));
+    let taken = crate::support::free_port();
+    let _holds = std::net::TcpListener::bind(("127.0.0.1", taken)).expect("the port is free");
     let reply = client.call(&["CONFIG", "SET", "port", &taken.to_string()]);
-    assert!(held.is_err() || reply.is_error("ERR CONFIG SET failed (possibly related to argument 'port')"));
+    assert!(reply.is_error("ERR CONFIG SET failed (possibly related to argument 'port')"), "{reply:?}");
     Client::tcp(other).ok(&["SET", "k", "v"]);
     is_ok(&mut client, "CONFIG SET port 0");
     std::net::TcpStream::connect(("127.0.0.1", other)).expect_err("nobody listens any more");
@@ -556,7 +551,7 @@ fn protected_mode_lets_only_this_host_in() {
     let mut client = server.client();
     let outside = |request: &[u8]| {
         let mut stream = std::net::TcpStream::connect((address, server.port())).expect("it listens");
-        stream.set_read_timeout(Some(Duration::from_secs(10))).expect("a timeout can be set");
+        stream.set_read_timeout(Some(PATIENCE)).expect("a timeout can be set");
         // It may be closed already.
         let _ = std::io::Write::write(&mut stream, request);
         let mut answer = [0; 7];

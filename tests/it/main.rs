@@ -1,6 +1,8 @@
 //! The integration tests: the built server asked over real sockets, mostly by real client programs.
 //!
-//! They need redis-cli, redis-benchmark, node and python with their pinned packages; `tests/run` installs those.
+//! They need redis-cli, redis-benchmark, node and python with their pinned packages, buildah and the image's programs;
+//! `tests/run` installs or makes those. Those of the image and of the seeds need root, for mounts and networks of their
+//! own.
 //! With `REDSTART_TEST_BIN` naming a real Redis 7.4.1 the same tests show that what they expect is what Redis does.
 
 mod acl;
@@ -11,6 +13,8 @@ mod clients;
 mod config;
 mod connections;
 mod eviction;
+mod helm;
+mod image;
 mod keys;
 mod large_values;
 mod metrics;
@@ -24,6 +28,7 @@ mod protocol;
 mod pubsub;
 mod queues;
 mod resp3;
+mod seeds;
 mod shutdown;
 mod specs;
 mod startup;

@@ -2,7 +2,7 @@
 
 use std::net::TcpListener;
 
-use crate::support::{Reply, Server};
+use crate::support::{Reply, Server, free_port};
 
 fn call(server: &Server, args: &[&str]) -> Reply {
     server.client().call(args)
@@ -56,11 +56,12 @@ fn keys_go_over_with_their_deadlines() {
 fn a_target_that_is_not_there_or_silent() {
     let server = Server::start();
     call(&server, &["SET", "a", "1"]);
-    let silent = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let silent = TcpListener::bind(("127.0.0.1", free_port())).expect("a free port");
     let port = silent.local_addr().expect("bound").port().to_string();
     let reply = call(&server, &["MIGRATE", "127.0.0.1", &port, "a", "0", "50"]);
     assert_eq!(reply, error("IOERR error or timeout reading to target instance"));
-    drop(silent);
+    // Not the one that has just been closed: a child that is being started at this moment may still have it open.
+    let port = free_port().to_string();
     let reply = call(&server, &["MIGRATE", "127.0.0.1", &port, "a", "0", "50"]);
     assert_eq!(reply, error("IOERR error or timeout connecting to the client"));
     let reply = call(&server, &["MIGRATE", "127.0.0.1", &port, "a", "0", "50", "KEYS", "b"]);

@@ -4,7 +4,7 @@ use std::fs;
 use std::net::{TcpListener, TcpStream};
 use std::time::{Duration, Instant};
 
-use crate::support::{Client, Reply, Server, data, free_port, pipeline, testing_the_reference};
+use crate::support::{Client, Reply, Server, data, free_port, pipeline, testing_the_reference, wait_until};
 
 /// The fields of INFO, as pairs of name and value.
 fn info(client: &mut Client, section: &str) -> Vec<(String, String)> {
@@ -129,17 +129,24 @@ fn errors_of_scripts_are_counted_once() {
 
 #[test]
 fn slow_commands_are_noted_with_their_arguments() {
-    let server = Server::with(&["--enable-debug-command", "yes", "--slowlog-log-slower-than", "30000"]);
+    // Nothing is as slow as that.
+    let day = "86400000000";
+    let server = Server::with(&["--enable-debug-command", "yes", "--slowlog-log-slower-than", day]);
     let mut client = server.client();
     client.ok(&["SET", "a", "1"]);
     client.ok(&["DEBUG", "SLEEP", "0.05"]);
-    assert_eq!(client.call(&["SLOWLOG", "LEN"]), Reply::Int(1));
-    let entry = client.call(&["SLOWLOG", "GET"]).items()[0].items();
-    assert_eq!(entry[0], Reply::Int(0));
-    assert!(matches!(entry[2], Reply::Int(usec) if (50_000..5_000_000).contains(&usec)), "{entry:?}");
-    assert_eq!(entry[3].items(), ["DEBUG", "SLEEP", "0.05"].map(Reply::bulk));
+    assert_eq!(client.call(&["SLOWLOG", "LEN"]), Reply::Int(0));
+    client.ok(&["CONFIG", "SET", "slowlog-log-slower-than", "50000"]);
+    client.ok(&["DEBUG", "SLEEP", "0.05"]);
+    // On a busy machine other commands may be slow as well.
+    let entries = client.call(&["SLOWLOG", "GET"]).items();
+    let sleep = ["DEBUG", "SLEEP", "0.05"].map(Reply::bulk);
+    let entry = entries.iter().map(Reply::items).find(|entry| entry[3].items() == sleep);
+    let entry = entry.unwrap_or_else(|| panic!("{entries:?}"));
+    assert!(matches!(entry[0], Reply::Int(0..)) && matches!(entry[2], Reply::Int(50_000..)), "{entry:?}");
     assert!(entry[4].text().starts_with("127.0.0.1:"));
     // A new setting holds for what follows in the same pipeline.
+    client.ok(&["CONFIG", "SET", "slowlog-log-slower-than", day]);
     client.ok(&["SLOWLOG", "RESET"]);
     client.send(&pipeline(&["CONFIG SET slowlog-log-slower-than 0 requirepass secret", "SET k v", "ECHO x"]));
     (0..3).for_each(|_| drop(client.read()));
@@ -162,15 +169,17 @@ fn the_latency_monitor_notes_what_takes_long() {
     assert_eq!(client.call(&["LATENCY", "LATEST"]), Reply::Array(vec![]));
     client.ok(&["CONFIG", "SET", "latency-monitor-threshold", "20"]);
     client.ok(&["DEBUG", "SLEEP", "0.03"]);
+    // On a busy machine other commands may take as long, and other events.
     let latest = client.call(&["LATENCY", "LATEST"]).items();
-    let [event] = &latest[..] else { panic!("{latest:?}") };
-    assert_eq!(event.items()[0], Reply::bulk("command"));
-    assert!(matches!(event.items()[2], Reply::Int(ms) if (30..5000).contains(&ms)), "{event:?}");
-    assert_eq!(client.call(&["LATENCY", "HISTORY", "command"]).items().len(), 1);
+    let event = latest.iter().map(Reply::items).find(|event| event[0] == Reply::bulk("command"));
+    let event = event.unwrap_or_else(|| panic!("{latest:?}"));
+    assert!(matches!(event[3], Reply::Int(30..)), "{event:?}");
+    assert!(!client.call(&["LATENCY", "HISTORY", "command"]).items().is_empty());
     let graph = client.call(&["LATENCY", "GRAPH", "command"]).text();
     assert!(graph.starts_with("command - high ") && graph.contains(" (all time high "), "{graph}");
-    assert!(client.call(&["LATENCY", "DOCTOR"]).text().contains("1. command: 1 latency spikes (average "));
-    assert_eq!(client.call(&["LATENCY", "RESET"]), Reply::Int(1));
+    let advice = client.call(&["LATENCY", "DOCTOR"]).text();
+    assert!(advice.contains(". command: ") && advice.contains(" latency spikes (average "), "{advice}");
+    assert!(matches!(client.call(&["LATENCY", "RESET"]), Reply::Int(1..)));
 }
 
 /// Whether somebody listens; a socket that is going away may take a moment.
@@ -188,7 +197,7 @@ fn the_port_moves_and_connections_stay() {
     Client::tcp(port).ok(&["SET", "a", "1"]);
     client.ok(&["SET", "a", "2"]);
 
-    let taken = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
+    let taken = TcpListener::bind(("127.0.0.1", free_port())).expect("the port is free");
     let taken_port = taken.local_addr().expect("an address").port().to_string();
     let refused = client.call(&["CONFIG", "SET", "timeout", "77", "port", &taken_port]);
     let error = "ERR CONFIG SET failed (possibly related to argument 'port') - Unable to listen on this port. Check server logs.";
@@ -265,10 +274,7 @@ fn info_tells_what_clients_do() {
     subscribes.call(&["SUBSCRIBE", "channel"]);
     tracks.call(&["HELLO", "3"]);
     tracks.ok(&["CLIENT", "TRACKING", "ON"]);
-    let deadline = Instant::now() + Duration::from_secs(10);
-    while field(&mut asks, "clients", "blocked_clients") != "2" {
-        assert!(Instant::now() < deadline, "they don't block");
-    }
+    wait_until("both blocked", || field(&mut asks, "clients", "blocked_clients") == "2");
     let expected = [
         ("connected_clients", "6"),
         ("tracking_clients", "1"),

@@ -9,8 +9,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use crate::support::{
-    Background, Client, Reply, Server, debian, free_port, http, pipeline, program, run, server_binary, show,
-    wait_until,
+    Background, Client, Reply, Server, SetOnDrop, debian, free_port, http, pipeline, program, run,
+    server_binary, show, wait_until,
 };
 
 /// A server that lives in a folder which outlives it.
@@ -187,6 +187,7 @@ fn a_background_save_is_of_one_instant() {
     client.exchange(pipeline(&lines), lines.len());
     let over = AtomicBool::new(false);
     std::thread::scope(|scope| {
+        let _end = SetOnDrop(&over);
         for _ in 0..3 {
             scope.spawn(|| {
                 let mut client = server.client();
@@ -223,7 +224,6 @@ fn a_background_save_is_of_one_instant() {
                 .expect("the file is there");
             assert_eq!(total(copy.path()), 100 * ACCOUNTS as i64);
         }
-        over.store(true, Ordering::Relaxed);
     });
     assert_eq!(
         (info(&mut client, "rdb_saves"), info(&mut client, "rdb_last_bgsave_status")),
@@ -320,7 +320,7 @@ fn save_points_save() {
     let server = serve(folder.path(), &["--save", "1 5"]);
     let mut client = server.client();
     (0..4).for_each(|_| _ = client.call(&["INCR", "k"]));
-    std::thread::sleep(Duration::from_millis(2500));
+    std::thread::sleep(Duration::from_millis(1500));
     assert!(!server.log().contains("Saving"), "{}", server.log());
     client.call(&["INCR", "k"]);
     server.wait_for_log("5 changes in 1 seconds. Saving...");
@@ -368,6 +368,8 @@ fn keys_that_have_expired_are_left_out() {
     let folder = folder();
     let mut server = serve(folder.path(), &["--save", "3600 1"]);
     let mut client = server.client();
+    // It stays for the end of this server, however late that comes.
+    client.ok(&["DEBUG", "SET-ACTIVE-EXPIRE", "0"]);
     client.ok(&["SET", "short", "v", "PX", "300"]);
     client.ok(&["SET", "long", "v", "PX", "300000"]);
     assert_eq!(server.stop("TERM"), Some(0));
@@ -440,10 +442,8 @@ fn clients_are_told_that_data_is_being_loaded() {
     for command in [&["PING"][..], &["GET", "string:1"], &["SET", "k", "v"], &["DBSIZE"]] {
         assert_eq!(client.call(command), loading, "{command:?}");
     }
-    assert_eq!(
-        (info(&mut client, "loading"), info(&mut client, "loading_eta_seconds")),
-        ("1".into(), "1".into())
-    );
+    assert_eq!(info(&mut client, "loading"), "1");
+    assert!(info(&mut client, "loading_eta_seconds").parse::<u64>().is_ok());
     wait_until("read", || info(&mut client, "loading_loaded_bytes") == half.to_string());
     let ready = || http(metrics_port, "GET /readyz");
     assert_eq!(ready(), ("503 Service Unavailable".into(), "loading\n".into()));

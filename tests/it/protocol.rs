@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use crate::support::{Client, Reply, Server, pipeline, show};
+use crate::support::{Client, Reply, Server, pipeline, show, wait_until};
 
 /// Sends `request` on a new connection and expects exactly `answer`, the connection staying open.
 #[track_caller]
@@ -360,6 +360,6 @@ fn maxclients_turns_away_the_next_one() {
     }
     answers_and_closes(&server, b"", b"-ERR max number of clients reached\r\n");
     clients.pop();
-    std::thread::sleep(Duration::from_millis(100));
+    wait_until("gone", || clients[0].call(&["CLIENT", "LIST"]).text().lines().count() == 2);
     server.client().ok(&["SET", "k", "w"]);
 }

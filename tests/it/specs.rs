@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Map, Value, json};
 
-use crate::support::{Client, ReferenceCommands, Reply, Server, supported_commands};
+use crate::support::{Client, ReferenceCommands, Reply, Server, project_dir, supported_commands};
 
 /// Commands every client needs on its way in: without them the other tests here would prove little.
 const AT_LEAST: [&str; 12] = [
@@ -216,4 +216,53 @@ fn docs_describe_a_command() {
     assert!(subcommands.get("config|get").is_some(), "{subcommands:?}");
     let all = client.call(&["COMMAND", "DOCS"]).items().len() / 2;
     assert_eq!(client.call(&["COMMAND", "COUNT"]), Reply::Int(all.try_into().expect("a small number")));
+}
+
+/// What COMMAND DOCS tells of an argument, in the words of `tests/data/command-arguments-7.4.tsv`.
+fn argument_facts(argument: &Reply) -> String {
+    let mut facts = ["name", "type"].map(|field| argument.get(field).expect(field).text()).join(" ");
+    for field in ["display_text", "key_spec_index", "token", "since", "deprecated_since"] {
+        facts.extend(argument.get(field).map(|value| match value {
+            Reply::Int(number) => format!(" {field}={number}"),
+            text => format!(" {field}={}", text.text()),
+        }));
+    }
+    for flag in argument.get("flags").map_or(vec![], |flags| flags.items()) {
+        facts += &format!(" {}", flag.text());
+    }
+    facts.extend(argument.get("arguments").map(|parts| format!(" {{{}}}", arguments_facts(&parts))));
+    facts
+}
+
+fn arguments_facts(arguments: &Reply) -> String {
+    arguments.items().iter().map(argument_facts).collect::<Vec<_>>().join("; ")
+}
+
+/// Lines of the file for a command and its subcommands.
+fn docs_facts(name: &str, docs: &Reply, lines: &mut Vec<String>) {
+    let mut notes: Vec<String> =
+        docs.get("doc_flags").map_or(vec![], |flags| flags.items().iter().map(Reply::text).collect());
+    for field in ["deprecated_since", "replaced_by"] {
+        notes.extend(docs.get(field).map(|value| format!("{field}={}", value.text())));
+    }
+    let arguments = docs.get("arguments").map_or(String::new(), |arguments| arguments_facts(&arguments));
+    lines.push(format!("{name}\t{}\t{arguments}", notes.join(" ")));
+    if let Some(Reply::Map(subcommands)) = docs.get("subcommands") {
+        subcommands.iter().for_each(|(name, docs)| docs_facts(&name.text(), docs, lines));
+    }
+}
+
+#[test]
+fn docs_tell_the_arguments_that_redis_tells() {
+    let server = Server::start();
+    let mut client = server.client();
+    client.hello3();
+    let Reply::Map(all) = client.call(&["COMMAND", "DOCS"]) else { panic!("a map of all commands") };
+    let mut lines = Vec::new();
+    all.iter().for_each(|(name, docs)| docs_facts(&name.text(), docs, &mut lines));
+    let path = project_dir().join("tests/data/command-arguments-7.4.tsv");
+    let known = std::fs::read_to_string(path).expect("the recorded facts are there");
+    let known: BTreeSet<&str> = known.lines().collect();
+    let other: Vec<&String> = lines.iter().filter(|line| !known.contains(line.as_str())).collect();
+    assert!(lines.len() > 350 && other.is_empty(), "{} lines, of them unknown: {other:#?}", lines.len());
 }

@@ -7,7 +7,7 @@ use std::process::Command;
 
 use crate::support::{
     Client, Finished, ReferenceCommands, Reply, Server, data, free_port, run, run_with_stdin, server_binary,
-    testing_the_reference,
+    testing_the_reference, wait_until,
 };
 
 fn server(args: &[&str]) -> Command {
@@ -296,9 +296,9 @@ fn the_log_may_go_to_a_file_and_be_made_quieter() {
     let folder = tempfile::tempdir().expect("temporary folders can be made");
     let file = folder.path().join("redis.log");
     let mut server = Server::with(&["--logfile", file.to_str().expect("a plain path")]);
+    // It listens a moment before it says so.
+    wait_until("ready", || read(&file).contains("Ready to accept connections tcp"));
     assert_eq!(server.stop("TERM"), Some(0));
-    let log = read(&file);
-    assert!(log.contains("Ready to accept connections tcp"), "{log}");
     assert!(!server.log().contains("Ready to accept"), "{}", server.log());
 
     let mut quiet = Server::with(&["--loglevel", "warning"]);
@@ -343,11 +343,7 @@ fn in_the_background() {
     let started = run(&mut command);
     assert_eq!((started.code, started.stdout.as_str()), (Some(0), ""), "{started:?}");
     let ready = || fs::read_to_string(&log_file).is_ok_and(|log| log.contains("Ready to accept connections"));
-    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(10);
-    while !ready() {
-        assert!(std::time::Instant::now() < deadline, "not ready");
-        std::thread::sleep(std::time::Duration::from_millis(5));
-    }
+    wait_until("ready", ready);
     let pid = read(Path::new(&pid_file)).trim().to_owned();
     let mut client = Client::tcp(port);
     assert!(client.call(&["INFO", "server"]).text().contains(&format!("\r\nprocess_id:{pid}\r\n")));

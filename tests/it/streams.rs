@@ -7,15 +7,6 @@ use crate::support::{Client, Reply, Server, pipeline, request};
 const QUIET: Duration = Duration::from_millis(60);
 const ENTRY: &str = "*1\r\n*2\r\n$1\r\ns\r\n*1\r\n*2\r\n$3\r\n5-0\r\n*2\r\n$1\r\nf\r\n$1\r\nv\r\n";
 
-/// A client that has sent a request and waits.
-#[track_caller]
-fn waiting(server: &Server, words: &str) -> Client {
-    let mut client = server.client();
-    client.send(&pipeline(&[words]));
-    assert!(client.is_silent_for(QUIET), "{words} should wait");
-    client
-}
-
 #[track_caller]
 fn sends(client: &mut Client, commands: &[&str]) {
     client.exchange(pipeline(commands), commands.len());
@@ -26,8 +17,8 @@ fn the_dollar_is_the_last_id_at_the_time_of_asking() {
     let server = Server::start();
     let mut client = server.client();
     sends(&mut client, &["XADD s 4-0 old v"]);
-    let mut reader = waiting(&server, "XREAD BLOCK 0 STREAMS s none $ $");
-    let mut plus = waiting(&server, "XREAD BLOCK 0 STREAMS none +");
+    let mut reader = server.blocked("XREAD BLOCK 0 STREAMS s none $ $");
+    let mut plus = server.blocked("XREAD BLOCK 0 STREAMS none +");
     sends(&mut client, &["XADD s 5-0 f v"]);
     reader.expect(ENTRY.as_bytes());
     sends(&mut client, &["XADD none 1-0 f v"]);
@@ -38,7 +29,7 @@ fn the_dollar_is_the_last_id_at_the_time_of_asking() {
 fn an_entry_that_is_gone_again_wakes_nobody() {
     let server = Server::start();
     let mut client = server.client();
-    let mut reader = waiting(&server, "XREAD BLOCK 0 STREAMS s $");
+    let mut reader = server.blocked("XREAD BLOCK 0 STREAMS s $");
     sends(&mut client, &["MULTI", "XADD s 4-0 f v", "DEL s", "LPUSH s x", "EXEC", "DEL s"]);
     sends(&mut client, &["XADD s 0-1 f v", "DEL s"]);
     let answered = "*1\r\n*2\r\n$1\r\ns\r\n*1\r\n*2\r\n$3\r\n0-1\r\n*2\r\n$1\r\nf\r\n$1\r\nv\r\n";
@@ -50,9 +41,9 @@ fn readers_of_a_group_share_in_the_order_of_their_coming() {
     let server = Server::start();
     let mut client = server.client();
     sends(&mut client, &["XGROUP CREATE s g $ MKSTREAM"]);
-    let mut first = waiting(&server, "XREADGROUP GROUP g a BLOCK 0 STREAMS s >");
-    let mut second = waiting(&server, "XREADGROUP GROUP g b BLOCK 0 STREAMS s >");
-    let mut plain = waiting(&server, "XREAD BLOCK 0 STREAMS s $");
+    let mut first = server.blocked("XREADGROUP GROUP g a BLOCK 0 STREAMS s >");
+    let mut second = server.blocked("XREADGROUP GROUP g b BLOCK 0 STREAMS s >");
+    let mut plain = server.blocked("XREAD BLOCK 0 STREAMS s $");
     sends(&mut client, &["XADD s 5-0 f v"]);
     first.expect(ENTRY.as_bytes());
     plain.expect(ENTRY.as_bytes());
@@ -76,8 +67,8 @@ fn who_reads_a_group_learns_that_it_has_gone() {
     ] {
         let mut client = server.client();
         sends(&mut client, &["DEL s", "XGROUP CREATE s g $ MKSTREAM"]);
-        let mut grouped = waiting(&server, "XREADGROUP GROUP g c BLOCK 0 STREAMS s >");
-        let mut plain = waiting(&server, "XREAD BLOCK 0 STREAMS s $");
+        let mut grouped = server.blocked("XREADGROUP GROUP g c BLOCK 0 STREAMS s >");
+        let mut plain = server.blocked("XREAD BLOCK 0 STREAMS s $");
         sends(&mut client, &[loss]);
         assert_eq!(grouped.read().0, Reply::Error(answer.into()), "{loss}");
         assert!(plain.is_silent_for(QUIET), "{loss} is nothing for XREAD");
@@ -89,7 +80,7 @@ fn moving_a_group_back_wakes_nobody() {
     let server = Server::start();
     let mut client = server.client();
     sends(&mut client, &["XADD s 5-0 f v", "XGROUP CREATE s g $"]);
-    let mut reader = waiting(&server, "XREADGROUP GROUP g c BLOCK 0 COUNT 1 STREAMS s >");
+    let mut reader = server.blocked("XREADGROUP GROUP g c BLOCK 0 COUNT 1 STREAMS s >");
     sends(&mut client, &["XGROUP SETID s g 0"]);
     assert!(reader.is_silent_for(QUIET));
     sends(&mut client, &["XADD s 6-0 f v"]);

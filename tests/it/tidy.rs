@@ -8,20 +8,88 @@ use crate::support::project_dir;
 /// The longest a source file may be, in lines.
 const LONGEST: usize = 600;
 
-/// The folders of src/ from the ground up: one may use those before it and those on its own step.
-const STEPS: [&[&str]; 8] = [
-    &["base"],
-    &["resp", "types"],
-    &["keyspace", "command", "acl", "config", "observe"],
-    &["persist", "replication", "pubsub", "script", "client"],
-    &["commands"],
-    &["dispatch"],
-    &["net"],
-    &["server", "tools"],
-];
+/// A crate of modules that stand on each other.
+struct House {
+    root: &'static str,
+    /// From the ground up: one may use those before it and those on its own step.
+    steps: &'static [&'static [&'static str]],
+    /// Modules that of their own step use nobody but themselves.
+    apart: &'static [&'static str],
+}
 
-/// Folders that are pure: of their own step they use nobody but themselves.
-const PURE: [&str; 3] = ["base", "resp", "types"];
+const LIBRARY: House = House {
+    root: "src",
+    steps: &[
+        &["base"],
+        &["resp", "types"],
+        &["keyspace", "command", "acl", "config", "observe"],
+        &["persist", "replication", "pubsub", "script", "client"],
+        &["commands"],
+        &["dispatch"],
+        &["net"],
+        &["server", "tools"],
+    ],
+    apart: &["base", "resp", "types"],
+};
+
+const CLI: House = House {
+    root: "src/bin/redis-cli",
+    steps: &[
+        &["text", "output", "interrupt", "password"],
+        &["wire"],
+        &["format"],
+        &["options"],
+        &["connection"],
+        &["session"],
+        &["docs"],
+        &["modes", "repl"],
+        &["single"],
+    ],
+    apart: &["text", "interrupt", "modes", "repl"],
+};
+
+/// What redis-cli may use of the library: leaves that know nothing of a server.
+const CLI_USES: [&str; 2] = ["base", "config"];
+
+impl House {
+    fn step(&self, folder: &str) -> Option<usize> {
+        self.steps.iter().position(|step| step.contains(&folder))
+    }
+
+    /// Its files, without those of other programs beside it.
+    fn files(&self) -> Vec<PathBuf> {
+        let others = project_dir().join(self.root).join("bin");
+        sources(&[self.root]).into_iter().filter(|path| !path.starts_with(&others)).collect()
+    }
+
+    /// The folder a file belongs to; `None` for main.rs and lib.rs, which see everything.
+    fn folder_of(&self, path: &Path) -> Option<String> {
+        let inside = path.strip_prefix(project_dir().join(self.root)).expect("a file of the house");
+        let first = inside.iter().next().expect("a name").to_string_lossy();
+        let folder = first.trim_end_matches(".rs").to_owned();
+        (!matches!(folder.as_str(), "main" | "lib")).then_some(folder)
+    }
+
+    /// Uses against the arrows.
+    fn wrong_uses(&self) -> Vec<String> {
+        let mut wrong = Vec::new();
+        for path in self.files() {
+            let Some(folder) = self.folder_of(&path) else { continue };
+            let Some(own_step) = self.step(&folder) else {
+                wrong.push(format!("{}: {folder} has no place among the steps", short(&path)));
+                continue;
+            };
+            for used in used_folders(&without_comments(&read(&path)), "crate::") {
+                let Some(used_step) = self.step(&used) else { continue };
+                let same = used_step == own_step && used != folder;
+                if used_step > own_step || same && self.apart.contains(&folder.as_str()) {
+                    wrong.push(format!("{}: {folder} uses {used}", short(&path)));
+                }
+            }
+        }
+        wrong
+    }
+}
 
 fn sources(folders: &[&str]) -> Vec<PathBuf> {
     let mut found = Vec::new();
@@ -50,22 +118,10 @@ fn short(path: &Path) -> String {
     path.strip_prefix(project_dir()).unwrap_or(path).display().to_string()
 }
 
-fn step(folder: &str) -> Option<usize> {
-    STEPS.iter().position(|step| step.contains(&folder))
-}
-
-/// The folder of src/ a file belongs to; `None` for main.rs and lib.rs, which see everything.
-fn folder_of(path: &Path) -> Option<String> {
-    let inside = path.strip_prefix(project_dir().join("src")).expect("a file of src");
-    let first = inside.iter().next().expect("a name").to_string_lossy();
-    let folder = first.trim_end_matches(".rs").to_owned();
-    (!matches!(folder.as_str(), "main" | "lib")).then_some(folder)
-}
-
-/// The folders that code mentions as `crate::folder` or in `crate::{folder, other::item}`.
-fn used_folders(code: &str) -> Vec<String> {
+/// The folders that code mentions as `crate::folder` or in `crate::{folder, other::item}`, for `crate::` as marker.
+fn used_folders(code: &str, marker: &str) -> Vec<String> {
     let mut found = Vec::new();
-    for (at, marker) in code.match_indices("crate::") {
+    for (at, _) in code.match_indices(marker) {
         let inside_a_word = code[..at].ends_with(|c: char| c.is_alphanumeric() || matches!(c, '_' | '$'));
         let rest = &code[at + marker.len()..];
         if inside_a_word {
@@ -106,28 +162,21 @@ fn without_comments(text: &str) -> String {
 
 #[test]
 fn the_arrows_hold() {
-    let mut wrong = Vec::new();
-    for path in sources(&["src"]) {
-        let Some(folder) = folder_of(&path) else { continue };
-        let Some(own_step) = step(&folder) else {
-            wrong.push(format!("{}: {folder} has no place among the steps", short(&path)));
-            continue;
-        };
-        for used in used_folders(&without_comments(&read(&path))) {
-            let Some(used_step) = step(&used) else { continue };
-            let same = used_step == own_step && used != folder;
-            if used_step > own_step || same && PURE.contains(&folder.as_str()) {
-                wrong.push(format!("{}: {folder} uses {used}", short(&path)));
-            }
-        }
+    let mut wrong = LIBRARY.wrong_uses();
+    wrong.extend(CLI.wrong_uses());
+    for path in CLI.files() {
+        let used = used_folders(&without_comments(&read(&path)), "redstart::");
+        let foreign = used.iter().filter(|used| !CLI_USES.contains(&used.as_str()));
+        wrong.extend(foreign.map(|used| format!("{}: redis-cli uses redstart::{used}", short(&path))));
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
 #[test]
 fn the_scan_for_arrows_sees_uses() {
-    let code = "use crate::a::B; use crate::{b::{x, y}, c, d::E};\nfn f() { crate::e::g(); mycrate::h(); }";
-    assert_eq!(used_folders(code), ["a", "b", "c", "d", "e"]);
+    let code =
+        "use crate::a::B; use crate::{b::{x, y}, c, d::E};\nfn f() { crate::e::g(); mycrate::h(); x::f(); }";
+    assert_eq!(used_folders(code, "crate::"), ["a", "b", "c", "d", "e"]);
     assert_eq!(without_comments("a\n  // crate::x\n//! crate::y\nb"), "a\nb");
 }
 

@@ -40,38 +40,44 @@ const ACL: Command = Command::container(
     ),
     &[
         Command::new(
-            sub("acl|cat", -2).doc(
-                GROUP,
-                "6.0.0",
-                "O(1) since the categories and commands are a fixed set.",
-                "Returns the categories, or the commands of one.",
-            ),
+            sub("acl|cat", -2)
+                .doc(
+                    GROUP,
+                    "6.0.0",
+                    "O(1) since the categories and commands are a fixed set.",
+                    "Returns the categories, or the commands of one.",
+                )
+                .syntax("[category]"),
             tell::cat,
         ),
         Command::new(
-            admin("acl|deluser", -3).tips(ALL_NODES).doc(
-                GROUP,
-                "6.0.0",
-                "O(1) amortized time considering the typical user.",
-                "Deletes users, and ends their connections.",
-            ),
+            admin("acl|deluser", -3)
+                .tips(ALL_NODES)
+                .doc(
+                    GROUP,
+                    "6.0.0",
+                    "O(1) amortized time considering the typical user.",
+                    "Deletes users, and ends their connections.",
+                )
+                .syntax("username*"),
             users::deluser,
         ),
         Command::new(
-            admin("acl|dryrun", -4).doc(
-                GROUP,
-                "7.0.0",
-                "O(1).",
-                "Tells whether a user may run a command, without running it.",
-            ),
+            admin("acl|dryrun", -4)
+                .doc(GROUP, "7.0.0", "O(1).", "Tells whether a user may run a command, without running it.")
+                .syntax("username command [arg*]"),
             tell::dryrun,
         ),
         Command::new(
-            sub("acl|genpass", -2).doc(GROUP, "6.0.0", "O(1)", "Returns a random password."),
+            sub("acl|genpass", -2)
+                .doc(GROUP, "6.0.0", "O(1)", "Returns a random password.")
+                .syntax("[bits:integer]"),
             tell::genpass,
         ),
         Command::new(
-            admin("acl|getuser", 3).doc(GROUP, "6.0.0", PER_RULE, "Returns the rules of a user."),
+            admin("acl|getuser", 3)
+                .doc(GROUP, "6.0.0", PER_RULE, "Returns the rules of a user.")
+                .syntax("username"),
             users::getuser,
         ),
         Command::new(
@@ -92,12 +98,14 @@ const ACL: Command = Command::container(
             file::load,
         ),
         Command::new(
-            admin("acl|log", -2).doc(
-                GROUP,
-                "6.0.0",
-                "O(N) with N being the number of entries shown.",
-                "Returns what was refused lately, or forgets it.",
-            ),
+            admin("acl|log", -2)
+                .doc(
+                    GROUP,
+                    "6.0.0",
+                    "O(N) with N being the number of entries shown.",
+                    "Returns what was refused lately, or forgets it.",
+                )
+                .syntax("[operation:<count:integer|RESET>]"),
             log::log,
         ),
         Command::new(
@@ -110,12 +118,10 @@ const ACL: Command = Command::container(
             file::save,
         ),
         Command::new(
-            admin("acl|setuser", -3).tips(ALL_NODES).doc(
-                GROUP,
-                "6.0.0",
-                PER_RULE,
-                "Makes a user, or changes what one may do.",
-            ),
+            admin("acl|setuser", -3)
+                .tips(ALL_NODES)
+                .doc(GROUP, "6.0.0", PER_RULE, "Makes a user, or changes what one may do.")
+                .syntax("username [rule*]"),
             users::setuser,
         ),
         Command::new(

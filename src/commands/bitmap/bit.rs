@@ -10,22 +10,16 @@ use super::super::{Call, Command, DONE, Outcome};
 use super::{GROUP, edit, offset, row};
 
 pub(super) const SETBIT: Command = Command::new(
-    row("setbit", 4, &[WRITE, DENYOOM], &[KeySpec::at(1, &[RW, ACCESS, UPDATE])]).doc(
-        GROUP,
-        "2.2.0",
-        "O(1)",
-        "Sets or clears a bit and returns what it was.",
-    ),
+    row("setbit", 4, &[WRITE, DENYOOM], &[KeySpec::at(1, &[RW, ACCESS, UPDATE])])
+        .doc(GROUP, "2.2.0", "O(1)", "Sets or clears a bit and returns what it was.")
+        .syntax("key offset:integer value:integer"),
     setbit,
 );
 
 pub(super) const GETBIT: Command = Command::new(
-    row("getbit", 3, &[READONLY, FAST], &[KeySpec::at(1, &[RO, ACCESS])]).doc(
-        GROUP,
-        "2.2.0",
-        "O(1)",
-        "Returns a bit.",
-    ),
+    row("getbit", 3, &[READONLY, FAST], &[KeySpec::at(1, &[RO, ACCESS])])
+        .doc(GROUP, "2.2.0", "O(1)", "Returns a bit.")
+        .syntax("key offset:integer"),
     getbit,
 );
 

@@ -12,22 +12,29 @@ use super::{GROUP, MANY_BYTES, row};
 const KEY: &[KeySpec] = &[KeySpec::at(1, &[RO, ACCESS])];
 
 pub(super) const BITCOUNT: Command = Command::new(
-    row("bitcount", -2, &[READONLY], KEY).doc(
-        GROUP,
-        "2.6.0",
-        "O(N) where N is the length of the range, outside of the way of others.",
-        "Counts the set bits of a string or a part of it.",
-    ),
+    row("bitcount", -2, &[READONLY], KEY)
+        .doc(
+            GROUP,
+            "2.6.0",
+            "O(N) where N is the length of the range, outside of the way of others.",
+            "Counts the set bits of a string or a part of it.",
+        )
+        .syntax("key [range:(start:integer end:integer [unit:<BYTE|BIT>@7.0.0])]"),
     bitcount,
 );
 
 pub(super) const BITPOS: Command = Command::new(
-    row("bitpos", -3, &[READONLY], KEY).doc(
-        GROUP,
-        "2.8.7",
-        "O(N) where N is the length of the range, outside of the way of others.",
-        "Finds the first set or clear bit of a string or a part of it.",
-    ),
+    row("bitpos", -3, &[READONLY], KEY)
+        .doc(
+            GROUP,
+            "2.8.7",
+            "O(N) where N is the length of the range, outside of the way of others.",
+            "Finds the first set or clear bit of a string or a part of it.",
+        )
+        .syntax(
+            "key bit:integer [range:(start:integer [end-unit-block:(end:integer [unit:<BYTE|\
+             BIT>@7.0.0])])]",
+        ),
     bitpos,
 );
 

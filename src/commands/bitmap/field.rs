@@ -23,18 +23,20 @@ pub(super) const BITFIELD: Command = Command::new(
         "3.2.0",
         "O(1) for each operation.",
         "Reads and changes integers of any width within a string.",
+    )
+    .syntax(
+        "key [operation:<GET get-block:(encoding offset:integer)|write:([OVERFLOW overflow-block:<WRAP|\
+         SAT|FAIL>] write-operation:<SET set-block:(encoding offset:integer value:integer)|\
+         INCRBY incrby-block:(encoding offset:integer increment:integer)>)>*]",
     ),
     bitfield,
 )
 .key_flags(bitfield_key_flags);
 
 pub(super) const BITFIELD_RO: Command = Command::new(
-    row("bitfield_ro", -2, &[READONLY, FAST], &[KeySpec::at(1, &[RO, ACCESS])]).doc(
-        GROUP,
-        "6.0.0",
-        "O(1) for each operation.",
-        "Reads integers of any width within a string.",
-    ),
+    row("bitfield_ro", -2, &[READONLY, FAST], &[KeySpec::at(1, &[RO, ACCESS])])
+        .doc(GROUP, "6.0.0", "O(1) for each operation.", "Reads integers of any width within a string.")
+        .syntax("key [GET get-block:(encoding offset:integer)**]"),
     bitfield_ro,
 );
 

@@ -26,7 +26,8 @@ pub(super) const BITOP: Command = Command::new(
         "2.6.0",
         "O(N) where N is the number of bytes of all sources, outside of the way of others.",
         "Combines strings bit by bit and stores the result.",
-    ),
+    )
+    .syntax("operation:<AND|OR|XOR|NOT> destkey:key key#1*"),
     bitop,
 );
 

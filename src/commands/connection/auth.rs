@@ -8,12 +8,14 @@ use super::super::{Call, Command, DONE, Outcome, permission};
 use super::{GROUP, row};
 
 pub(super) const AUTH: Command = Command::new(
-    row("auth", -2, &[FAST, NOSCRIPT, LOADING, STALE, NO_AUTH, ALLOW_BUSY]).doc(
-        GROUP,
-        "1.0.0",
-        "O(N) where N is the number of passwords defined for the user",
-        "Shows by a password who the client is.",
-    ),
+    row("auth", -2, &[FAST, NOSCRIPT, LOADING, STALE, NO_AUTH, ALLOW_BUSY])
+        .doc(
+            GROUP,
+            "1.0.0",
+            "O(N) where N is the number of passwords defined for the user",
+            "Shows by a password who the client is.",
+        )
+        .syntax("[username@6.0.0] password"),
     auth,
 );
 

@@ -16,12 +16,9 @@ pub(super) const CLIENT: Command = Command::container(
     ),
     &[
         Command::new(
-            sub("client|caching", 3).doc(
-                GROUP,
-                "6.0.0",
-                "O(1)",
-                "Says whether the next command's keys are tracked.",
-            ),
+            sub("client|caching", 3)
+                .doc(GROUP, "6.0.0", "O(1)", "Says whether the next command's keys are tracked.")
+                .syntax("mode:<YES|NO>"),
             tracking::caching,
         ),
         Command::new(
@@ -55,73 +52,95 @@ pub(super) const CLIENT: Command = Command::container(
             list::info,
         ),
         Command::new(
-            admin("client|kill", -3).doc(
-                GROUP,
-                "2.4.0",
-                "O(N) where N is the number of client connections",
-                "Closes connections.",
-            ),
+            admin("client|kill", -3)
+                .doc(
+                    GROUP,
+                    "2.4.0",
+                    "O(N) where N is the number of client connections",
+                    "Closes connections.",
+                )
+                .syntax(
+                    "filter:<old-format/ip:port@!2.8.12|new-format:<[ID client-id:integer@2.8.12]|\
+                     [TYPE client-type:<NORMAL|MASTER@3.2.0|SLAVE|REPLICA@5.0.0|PUBSUB>@2.8.12]|\
+                     [USER username]|[ADDR addr/ip:port]|[LADDR laddr/ip:port@6.2.0]|\
+                     [SKIPME skipme:<YES|NO>]|[MAXAGE maxage:integer@7.4.0]>*>",
+                ),
             kill::kill,
         ),
         Command::new(
-            admin("client|list", -2).tips(&["nondeterministic_output"]).doc(
-                GROUP,
-                "2.4.0",
-                "O(N) where N is the number of client connections",
-                "Describes the connections.",
-            ),
+            admin("client|list", -2)
+                .tips(&["nondeterministic_output"])
+                .doc(
+                    GROUP,
+                    "2.4.0",
+                    "O(N) where N is the number of client connections",
+                    "Describes the connections.",
+                )
+                .syntax(
+                    "[TYPE client-type:<NORMAL|MASTER|REPLICA|PUBSUB>@5.0.0] [ID client-id:integer*@6.2.0]",
+                ),
             list::list,
         ),
         Command::new(
-            admin("client|no-evict", 3).doc(
-                GROUP,
-                "7.0.0",
-                "O(1)",
-                "Says whether the connection may be closed when clients use too much memory.",
-            ),
+            admin("client|no-evict", 3)
+                .doc(
+                    GROUP,
+                    "7.0.0",
+                    "O(1)",
+                    "Says whether the connection may be closed when clients use too much memory.",
+                )
+                .syntax("enabled:<ON|OFF>"),
             no_evict,
         ),
         Command::new(
-            sub("client|no-touch", 3).doc(
-                GROUP,
-                "7.2.0",
-                "O(1)",
-                "Says whether the connection's commands leave the access times of keys alone.",
-            ),
+            sub("client|no-touch", 3)
+                .doc(
+                    GROUP,
+                    "7.2.0",
+                    "O(1)",
+                    "Says whether the connection's commands leave the access times of keys alone.",
+                )
+                .syntax("enabled:<ON|OFF>"),
             no_touch,
         ),
         Command::new(
-            row("client|pause", -3, &[ADMIN, LOADING, NOSCRIPT, STALE, EXCLUSIVE, KEEPS_CACHING]).doc(
-                GROUP,
-                "3.0.0",
-                "O(1)",
-                "Holds commands back for some time.",
-            ),
+            row("client|pause", -3, &[ADMIN, LOADING, NOSCRIPT, STALE, EXCLUSIVE, KEEPS_CACHING])
+                .doc(GROUP, "3.0.0", "O(1)", "Holds commands back for some time.")
+                .syntax("timeout:integer [mode:<WRITE|ALL>@6.2.0]"),
             pause::pause,
         ),
         Command::new(
-            sub("client|reply", 3).doc(GROUP, "3.2.0", "O(1)", "Says whether commands are answered."),
+            sub("client|reply", 3)
+                .doc(GROUP, "3.2.0", "O(1)", "Says whether commands are answered.")
+                .syntax("action:<ON|OFF|SKIP>"),
             reply,
         ),
         Command::new(
             sub("client|setinfo", 4)
                 .tips(&["request_policy:all_nodes", "response_policy:all_succeeded"])
-                .doc(GROUP, "7.2.0", "O(1)", "Tells name or version of the client's library."),
+                .doc(GROUP, "7.2.0", "O(1)", "Tells name or version of the client's library.")
+                .syntax("attr:<LIB-NAME libname|LIB-VER libver>"),
             names::setinfo,
         ),
         Command::new(
             sub("client|setname", 3)
                 .tips(&["request_policy:all_nodes", "response_policy:all_succeeded"])
-                .doc(GROUP, "2.6.9", "O(1)", "Names the connection."),
+                .doc(GROUP, "2.6.9", "O(1)", "Names the connection.")
+                .syntax("connection-name"),
             names::setname,
         ),
         Command::new(
-            sub("client|tracking", -3).doc(
-                GROUP,
-                "6.0.0",
-                "O(1). Some options may introduce additional complexity.",
-                "Says whether the connection is told when keys that it has read change.",
-            ),
+            sub("client|tracking", -3)
+                .doc(
+                    GROUP,
+                    "6.0.0",
+                    "O(1). Some options may introduce additional complexity.",
+                    "Says whether the connection is told when keys that it has read change.",
+                )
+                .syntax(
+                    "status:<ON|OFF> [REDIRECT client-id:integer] [PREFIX prefix**] \
+                     [BCAST] [OPTIN] [OPTOUT] [NOLOOP]",
+                ),
             tracking::tracking,
         ),
         Command::new(
@@ -134,12 +153,14 @@ pub(super) const CLIENT: Command = Command::container(
             tracking::trackinginfo,
         ),
         Command::new(
-            admin("client|unblock", -3).doc(
-                GROUP,
-                "5.0.0",
-                "O(log N) where N is the number of client connections",
-                "Ends the waiting of a client that is blocked on keys.",
-            ),
+            admin("client|unblock", -3)
+                .doc(
+                    GROUP,
+                    "5.0.0",
+                    "O(log N) where N is the number of client connections",
+                    "Ends the waiting of a client that is blocked on keys.",
+                )
+                .syntax("client-id:integer [unblock-type:<TIMEOUT|ERROR>]"),
             pause::unblock,
         ),
         Command::new(

@@ -11,12 +11,9 @@ use super::names::{check_name, set_name};
 use super::{GROUP, row};
 
 pub(super) const HELLO: Command = Command::new(
-    row("hello", -1, &[FAST, NOSCRIPT, LOADING, STALE, NO_AUTH, ALLOW_BUSY]).doc(
-        GROUP,
-        "6.0.0",
-        "O(1)",
-        "Chooses the protocol, authenticates and names the connection.",
-    ),
+    row("hello", -1, &[FAST, NOSCRIPT, LOADING, STALE, NO_AUTH, ALLOW_BUSY])
+        .doc(GROUP, "6.0.0", "O(1)", "Chooses the protocol, authenticates and names the connection.")
+        .syntax("[arguments:(protover:integer [AUTH auth:(username password)] [SETNAME clientname])]"),
     hello,
 );
 

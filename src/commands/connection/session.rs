@@ -10,27 +10,29 @@ use crate::resp::Protocol;
 pub(super) const PING: Command = Command::new(
     row("ping", -1, &[FAST, SUBSCRIBER, HEALTH])
         .tips(&["request_policy:all_shards", "response_policy:all_succeeded"])
-        .doc(GROUP, "1.0.0", "O(1)", "Answers, which shows that the server does."),
+        .doc(GROUP, "1.0.0", "O(1)", "Answers, which shows that the server does.")
+        .syntax("[message]"),
     ping,
 );
 
 pub(super) const ECHO: Command = Command::new(
-    row("echo", 2, &[FAST, LOADING, STALE]).doc(GROUP, "1.0.0", "O(1)", "Returns its argument."),
+    row("echo", 2, &[FAST, LOADING, STALE])
+        .doc(GROUP, "1.0.0", "O(1)", "Returns its argument.")
+        .syntax("message"),
     echo,
 );
 
 pub(super) const SELECT: Command = Command::new(
-    row("select", 2, &[FAST, LOADING, STALE]).doc(GROUP, "1.0.0", "O(1)", "Changes the selected database."),
+    row("select", 2, &[FAST, LOADING, STALE])
+        .doc(GROUP, "1.0.0", "O(1)", "Changes the selected database.")
+        .syntax("index:integer"),
     select,
 );
 
 pub(super) const QUIT: Command = Command::new(
-    row("quit", -1, &[FAST, NOSCRIPT, LOADING, STALE, NO_AUTH, ALLOW_BUSY, IMMEDIATE, SUBSCRIBER]).doc(
-        GROUP,
-        "1.0.0",
-        "O(1)",
-        "Closes the connection.",
-    ),
+    row("quit", -1, &[FAST, NOSCRIPT, LOADING, STALE, NO_AUTH, ALLOW_BUSY, IMMEDIATE, SUBSCRIBER])
+        .doc(GROUP, "1.0.0", "O(1)", "Closes the connection.")
+        .deprecated("7.2.0", "just closing the connection"),
     quit,
 );
 

@@ -7,12 +7,15 @@ use super::super::server::ShutdownRequest;
 use super::super::{Call, Command, DONE, Next, Outcome};
 
 pub(super) const SHUTDOWN: Command = Command::new(
-    Spec::new("shutdown", -1).flags(&[ADMIN, ALLOW_BUSY, LOADING, NO_MULTI, NOSCRIPT, STALE]).doc(
-        "server",
-        "1.0.0",
-        "O(N) when saving, where N is the total number of keys in all databases when saving data, otherwise O(1)",
-        "Ends the server, after saving if that is asked for or configured.",
-    ),
+    Spec::new("shutdown", -1)
+        .flags(&[ADMIN, ALLOW_BUSY, LOADING, NO_MULTI, NOSCRIPT, STALE])
+        .doc(
+            "server",
+            "1.0.0",
+            "O(N) if data is saved, N being the number of keys in all databases; else O(1)",
+            "Ends the server, after saving if that is asked for or configured.",
+        )
+        .syntax("[save-selector:<NOSAVE|SAVE>] [NOW@7.0.0] [FORCE@7.0.0] [ABORT@7.0.0]"),
     shutdown,
 );
 

@@ -20,12 +20,10 @@ use super::{Call, Command, DONE, Outcome};
 
 /// The family's row.
 pub const COMMANDS: &[Command] = &[Command::new(
-    Spec::new("debug", -2).flags(&[ADMIN, NOSCRIPT, LOADING, STALE, PROTECTED, EXCLUSIVE]).doc(
-        "server",
-        "1.0.0",
-        "Depends on subcommand.",
-        "Helps testing and debugging.",
-    ),
+    Spec::new("debug", -2)
+        .flags(&[ADMIN, NOSCRIPT, LOADING, STALE, PROTECTED, EXCLUSIVE])
+        .doc("server", "1.0.0", "Depends on subcommand.", "Helps testing and debugging.")
+        .internal(),
     run,
 )];
 
@@ -151,11 +149,25 @@ const SUBCOMMANDS: &[Subcommand] = &[
                   keys stay, with MERGE keys of the file replace those that are there.",
     },
     Subcommand {
+        name: "replybuffer",
+        arguments: (2, 2),
+        run: resize_buffers,
+        usage: "REPLYBUFFER RESIZING <0|1>",
+        meaning: "Whether clients that are idle give back the buffers of their requests and replies.",
+    },
+    Subcommand {
         name: "set-active-expire",
         arguments: (1, 1),
         run: set_active_expire,
         usage: "SET-ACTIVE-EXPIRE <0|1>",
         meaning: "Whether keys expire by themselves, without being looked at.",
+    },
+    Subcommand {
+        name: "set-disable-deny-scripts",
+        arguments: (1, 1),
+        run: let_scripts_call,
+        usage: "SET-DISABLE-DENY-SCRIPTS <0|1>",
+        meaning: "Whether scripts may call commands that are not for them, but for those that run scripts.",
     },
     Subcommand {
         name: "set-skip-checksum-validation",
@@ -190,12 +202,10 @@ const UNSUPPORTED: &[&str] = &[
     "panic",
     "quicklist",
     "replicate",
-    "replybuffer",
     "restart",
     "script",
     "sdslen",
     "segfault",
-    "set-disable-deny-scripts",
     "stringmatch-test",
     "structsize",
 ];
@@ -249,6 +259,12 @@ fn set_active_expire(call: &mut Call<'_>) -> Outcome {
     DONE
 }
 
+fn let_scripts_call(call: &mut Call<'_>) -> Outcome {
+    call.server.scripts.unbound.store(is_on(call.args[2]), Ordering::Relaxed);
+    call.reply.ok();
+    DONE
+}
+
 fn pause_cron(call: &mut Call<'_>) -> Outcome {
     call.server.housekeeping_paused.store(is_on(call.args[2]), Ordering::Relaxed);
     call.reply.ok();
@@ -258,6 +274,15 @@ fn pause_cron(call: &mut Call<'_>) -> Outcome {
 fn aof_flush_sleep(call: &mut Call<'_>) -> Outcome {
     let micros = std::str::from_utf8(call.args[2]).ok().and_then(|text| text.parse().ok()).unwrap_or(0);
     call.server.aof.status.flush_rest.store(micros, Ordering::Relaxed);
+    call.reply.ok();
+    DONE
+}
+
+fn resize_buffers(call: &mut Call<'_>) -> Outcome {
+    if !call.args[2].eq_ignore_ascii_case(b"resizing") {
+        return Err(error::subcommand_syntax(call.args));
+    }
+    call.server.buffers_kept.store(!is_on(call.args[3]), Ordering::Relaxed);
     call.reply.ok();
     DONE
 }

@@ -107,10 +107,16 @@ fn small_things() {
     ]);
     assert_eq!(rig.run("DEBUG QUICKLIST-PACKED-THRESHOLD 100b"), "+OK");
     assert_eq!(rig.server.list_packed_threshold.load(std::sync::atomic::Ordering::Relaxed), 100);
+    let kept = |rig: &Rig| rig.server.buffers_kept.load(std::sync::atomic::Ordering::Relaxed);
+    for (value, expected) in [("0", true), ("1", false)] {
+        assert_eq!(rig.run(&format!("DEBUG REPLYBUFFER resizing {value}")), "+OK");
+        assert_eq!(kept(&rig), expected);
+    }
     let syntax = "-ERR unknown subcommand or wrong number of arguments for";
     rig.check(&[
         ("DEBUG FOO", &*format!("{syntax} 'FOO'. Try DEBUG HELP.")),
         ("DEBUG object", &*format!("{syntax} 'object'. Try DEBUG HELP.")),
+        ("DEBUG replybuffer peak 1", &*format!("{syntax} 'replybuffer'. Try DEBUG HELP.")),
         ("DEBUG HELP x", &*format!("{syntax} 'HELP'. Try DEBUG HELP.")),
         ("DEBUG jmap", "-ERR DEBUG JMAP is not supported by Redstart"),
     ]);

@@ -12,22 +12,24 @@ use super::{GROUP, point, row, unit, write_distance, write_point};
 const READ_KEY: &[KeySpec] = &[KeySpec::at(1, &[RO, ACCESS])];
 
 pub(super) const GEOADD: Command = Command::new(
-    row("geoadd", -5, &[WRITE, DENYOOM], &[KeySpec::at(1, &[RW, UPDATE])]).doc(
-        GROUP,
-        "3.2.0",
-        "O(log(N)) for each place, where N is the size of the sorted set.",
-        "Adds places to a sorted set, or moves them.",
-    ),
+    row("geoadd", -5, &[WRITE, DENYOOM], &[KeySpec::at(1, &[RW, UPDATE])])
+        .doc(
+            GROUP,
+            "3.2.0",
+            "O(log(N)) for each place, where N is the size of the sorted set.",
+            "Adds places to a sorted set, or moves them.",
+        )
+        .syntax(
+            "key [condition:<NX|XX>@6.2.0] [change=CH@6.2.0] \
+             data:(longitude:double latitude:double member)*",
+        ),
     geoadd,
 );
 
 pub(super) const GEOPOS: Command = Command::new(
-    row("geopos", -2, &[READONLY], READ_KEY).doc(
-        GROUP,
-        "3.2.0",
-        "O(1) for each place",
-        "Returns longitude and latitude of places.",
-    ),
+    row("geopos", -2, &[READONLY], READ_KEY)
+        .doc(GROUP, "3.2.0", "O(1) for each place", "Returns longitude and latitude of places.")
+        .syntax("key [member*]"),
     |call| {
         for_each_score(call, |call, score| match score {
             Some(score) => write_point(call.reply, geo::position(score)),
@@ -37,12 +39,9 @@ pub(super) const GEOPOS: Command = Command::new(
 );
 
 pub(super) const GEOHASH: Command = Command::new(
-    row("geohash", -2, &[READONLY], READ_KEY).doc(
-        GROUP,
-        "3.2.0",
-        "O(1) for each place",
-        "Returns the geohash texts of places.",
-    ),
+    row("geohash", -2, &[READONLY], READ_KEY)
+        .doc(GROUP, "3.2.0", "O(1) for each place", "Returns the geohash texts of places.")
+        .syntax("key [member*]"),
     |call| {
         for_each_score(call, |call, score| match score {
             Some(score) => call.reply.bulk(&geo::geohash_text(score)),
@@ -52,12 +51,9 @@ pub(super) const GEOHASH: Command = Command::new(
 );
 
 pub(super) const GEODIST: Command = Command::new(
-    row("geodist", -4, &[READONLY], READ_KEY).doc(
-        GROUP,
-        "3.2.0",
-        "O(1)",
-        "Returns the distance between two places.",
-    ),
+    row("geodist", -4, &[READONLY], READ_KEY)
+        .doc(GROUP, "3.2.0", "O(1)", "Returns the distance between two places.")
+        .syntax("key member1 member2 [unit:<M|KM|FT|MI>]"),
     geodist,
 );
 

@@ -19,12 +19,14 @@ const READ_KEY: &[KeySpec] = &[KeySpec::at(1, &[RO, ACCESS])];
 const ONE: Find = Find::Range { last: 0, step: 1, limit: 0 };
 
 pub(super) const GEOSEARCH: Command = Command::new(
-    row("geosearch", -7, &[READONLY], READ_KEY).doc(
-        GROUP,
-        "6.2.0",
-        COST,
-        "Finds places within a circle or a box.",
-    ),
+    row("geosearch", -7, &[READONLY], READ_KEY)
+        .doc(GROUP, "6.2.0", COST, "Finds places within a circle or a box.")
+        .syntax(
+            "key from:<FROMMEMBER member|FROMLONLAT fromlonlat:(longitude:double latitude:double)> \
+             by:<circle:(BYRADIUS radius:double unit:<M|KM|FT|MI>)|\
+             box:(BYBOX width:double height:double unit:<M|KM|FT|MI>)> [order:<ASC|DESC>] \
+             [count-block:(COUNT count:integer [ANY])] [WITHCOORD] [WITHDIST] [WITHHASH]",
+        ),
     |call| search(call, Form::Search),
 );
 
@@ -35,7 +37,14 @@ pub(super) const GEOSEARCHSTORE: Command = Command::new(
         &[WRITE, DENYOOM],
         &[KeySpec::at(1, &[OW, UPDATE]), KeySpec::at(2, &[RO, ACCESS])],
     )
-    .doc(GROUP, "6.2.0", COST, "Finds places within a circle or a box and stores them."),
+    .doc(GROUP, "6.2.0", COST, "Finds places within a circle or a box and stores them.")
+    .syntax(
+        "destination:key source:key#1 from:<FROMMEMBER member|\
+         FROMLONLAT fromlonlat:(longitude:double latitude:double)> \
+         by:<circle:(BYRADIUS radius:double unit:<M|KM|FT|MI>)|\
+         box:(BYBOX width:double height:double unit:<M|KM|FT|MI>)> [order:<ASC|DESC>] \
+         [count-block:(COUNT count:integer [ANY])] [STOREDIST]",
+    ),
     |call| search(call, Form::SearchStore),
 );
 
@@ -50,18 +59,25 @@ pub(super) const GEORADIUS: Command = Command::new(
             KeySpec::behind("STOREDIST", 6, ONE, &[OW, UPDATE]),
         ],
     )
-    .doc(GROUP, "3.2.0", COST, "Finds places around a position, and may store them."),
+    .doc(GROUP, "3.2.0", COST, "Finds places around a position, and may store them.")
+    .syntax(
+        "key longitude:double latitude:double radius:double unit:<M|KM|FT|MI> [WITHCOORD] [WITHDIST] \
+         [WITHHASH] [count-block:(COUNT count:integer [ANY@6.2.0])] [order:<ASC|DESC>] \
+         [store:<STORE storekey:key#1/key|STOREDIST storedistkey:key#2/key>]",
+    )
+    .deprecated("6.2.0", "`GEOSEARCH` and `GEOSEARCHSTORE` with the `BYRADIUS` argument"),
     |call| search(call, Form::Radius { by_member: false, may_store: true }),
 )
 .find_keys(|args| store_keys(args, 6));
 
 pub(super) const GEORADIUS_RO: Command = Command::new(
-    row("georadius_ro", -6, &[READONLY], READ_KEY).doc(
-        GROUP,
-        "3.2.10",
-        COST,
-        "Finds places around a position.",
-    ),
+    row("georadius_ro", -6, &[READONLY], READ_KEY)
+        .doc(GROUP, "3.2.10", COST, "Finds places around a position.")
+        .syntax(
+            "key longitude:double latitude:double radius:double unit:<M|KM|FT|MI> [WITHCOORD] \
+             [WITHDIST] [WITHHASH] [count-block:(COUNT count:integer [ANY@6.2.0])] [order:<ASC|DESC>]",
+        )
+        .deprecated("6.2.0", "`GEOSEARCH` with the `BYRADIUS` argument"),
     |call| search(call, Form::Radius { by_member: false, may_store: false }),
 );
 
@@ -76,18 +92,25 @@ pub(super) const GEORADIUSBYMEMBER: Command = Command::new(
             KeySpec::behind("STOREDIST", 5, ONE, &[OW, UPDATE]),
         ],
     )
-    .doc(GROUP, "3.2.0", COST, "Finds places around another place, and may store them."),
+    .doc(GROUP, "3.2.0", COST, "Finds places around another place, and may store them.")
+    .syntax(
+        "key member radius:double unit:<M|KM|FT|MI> [WITHCOORD] [WITHDIST] [WITHHASH] \
+         [count-block:(COUNT count:integer [ANY])] [order:<ASC|DESC>] [store:<STORE storekey:key#1/key|\
+         STOREDIST storedistkey:key#2/key>]",
+    )
+    .deprecated("6.2.0", "`GEOSEARCH` and `GEOSEARCHSTORE` with the `BYRADIUS` and `FROMMEMBER` arguments"),
     |call| search(call, Form::Radius { by_member: true, may_store: true }),
 )
 .find_keys(|args| store_keys(args, 5));
 
 pub(super) const GEORADIUSBYMEMBER_RO: Command = Command::new(
-    row("georadiusbymember_ro", -5, &[READONLY], READ_KEY).doc(
-        GROUP,
-        "3.2.10",
-        COST,
-        "Finds places around another place.",
-    ),
+    row("georadiusbymember_ro", -5, &[READONLY], READ_KEY)
+        .doc(GROUP, "3.2.10", COST, "Finds places around another place.")
+        .syntax(
+            "key member radius:double unit:<M|KM|FT|MI> [WITHCOORD] [WITHDIST] [WITHHASH] \
+             [count-block:(COUNT count:integer [ANY])] [order:<ASC|DESC>]",
+        )
+        .deprecated("6.2.0", "`GEOSEARCH` with the `BYRADIUS` and `FROMMEMBER` arguments"),
     |call| search(call, Form::Radius { by_member: true, may_store: false }),
 );
 

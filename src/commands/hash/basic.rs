@@ -12,92 +12,86 @@ use super::super::{Call, Command, DONE, Outcome};
 use super::{GROUP, limits, look_up, row};
 
 pub(super) const HGET: Command = Command::new(
-    row("hget", 3, &[READONLY, FAST], &[KeySpec::at(1, &[RO, ACCESS])]).doc(
-        GROUP,
-        "2.0.0",
-        "O(1)",
-        "Returns the value of a field of a hash.",
-    ),
+    row("hget", 3, &[READONLY, FAST], &[KeySpec::at(1, &[RO, ACCESS])])
+        .doc(GROUP, "2.0.0", "O(1)", "Returns the value of a field of a hash.")
+        .syntax("key field"),
     hget,
 );
 
 pub(super) const HMGET: Command = Command::new(
-    row("hmget", -3, &[READONLY, FAST], &[KeySpec::at(1, &[RO, ACCESS])]).doc(
-        GROUP,
-        "2.0.0",
-        "O(N) where N is the number of fields asked for.",
-        "Returns the values of several fields of a hash.",
-    ),
+    row("hmget", -3, &[READONLY, FAST], &[KeySpec::at(1, &[RO, ACCESS])])
+        .doc(
+            GROUP,
+            "2.0.0",
+            "O(N) where N is the number of fields asked for.",
+            "Returns the values of several fields of a hash.",
+        )
+        .syntax("key field*"),
     hmget,
 );
 
 pub(super) const HSET: Command = Command::new(
-    row("hset", -4, &[WRITE, DENYOOM, FAST], &[KeySpec::at(1, &[RW, UPDATE])]).doc(
-        GROUP,
-        "2.0.0",
-        "O(N) where N is the number of fields to set.",
-        "Sets fields of a hash, which is created if the key doesn't exist, and counts the new ones.",
-    ),
+    row("hset", -4, &[WRITE, DENYOOM, FAST], &[KeySpec::at(1, &[RW, UPDATE])])
+        .doc(
+            GROUP,
+            "2.0.0",
+            "O(N) where N is the number of fields to set.",
+            "Sets fields of a hash, which is created if the key doesn't exist, and counts the new ones.",
+        )
+        .syntax("key data:(field value)*"),
     hset,
 );
 
 pub(super) const HMSET: Command = Command::new(
-    row("hmset", -4, &[WRITE, DENYOOM, FAST], &[KeySpec::at(1, &[RW, UPDATE])]).doc(
-        GROUP,
-        "2.0.0",
-        "O(N) where N is the number of fields to set.",
-        "Sets fields of a hash, which is created if the key doesn't exist.",
-    ),
+    row("hmset", -4, &[WRITE, DENYOOM, FAST], &[KeySpec::at(1, &[RW, UPDATE])])
+        .doc(
+            GROUP,
+            "2.0.0",
+            "O(N) where N is the number of fields to set.",
+            "Sets fields of a hash, which is created if the key doesn't exist.",
+        )
+        .syntax("key data:(field value)*")
+        .deprecated("4.0.0", "`HSET` with multiple field-value pairs"),
     hmset,
 );
 
 pub(super) const HSETNX: Command = Command::new(
-    row("hsetnx", 4, &[WRITE, DENYOOM, FAST], &[KeySpec::at(1, &[RW, INSERT])]).doc(
-        GROUP,
-        "2.0.0",
-        "O(1)",
-        "Sets a field of a hash only when the field doesn't exist.",
-    ),
+    row("hsetnx", 4, &[WRITE, DENYOOM, FAST], &[KeySpec::at(1, &[RW, INSERT])])
+        .doc(GROUP, "2.0.0", "O(1)", "Sets a field of a hash only when the field doesn't exist.")
+        .syntax("key field value"),
     hsetnx,
 );
 
 pub(super) const HDEL: Command = Command::new(
-    row("hdel", -3, &[WRITE, FAST], &[KeySpec::at(1, &[RW, DELETE])]).doc(
-        GROUP,
-        "2.0.0",
-        "O(N) where N is the number of fields to delete.",
-        "Deletes fields of a hash, and the key with its last field.",
-    ),
+    row("hdel", -3, &[WRITE, FAST], &[KeySpec::at(1, &[RW, DELETE])])
+        .doc(
+            GROUP,
+            "2.0.0",
+            "O(N) where N is the number of fields to delete.",
+            "Deletes fields of a hash, and the key with its last field.",
+        )
+        .syntax("key field*"),
     hdel,
 );
 
 pub(super) const HEXISTS: Command = Command::new(
-    row("hexists", 3, &[READONLY, FAST], &[KeySpec::at(1, &[RO])]).doc(
-        GROUP,
-        "2.0.0",
-        "O(1)",
-        "Tells whether a hash has a field.",
-    ),
+    row("hexists", 3, &[READONLY, FAST], &[KeySpec::at(1, &[RO])])
+        .doc(GROUP, "2.0.0", "O(1)", "Tells whether a hash has a field.")
+        .syntax("key field"),
     hexists,
 );
 
 pub(super) const HLEN: Command = Command::new(
-    row("hlen", 2, &[READONLY, FAST], &[KeySpec::at(1, &[RO])]).doc(
-        GROUP,
-        "2.0.0",
-        "O(1)",
-        "Counts the fields of a hash.",
-    ),
+    row("hlen", 2, &[READONLY, FAST], &[KeySpec::at(1, &[RO])])
+        .doc(GROUP, "2.0.0", "O(1)", "Counts the fields of a hash.")
+        .syntax("key"),
     hlen,
 );
 
 pub(super) const HSTRLEN: Command = Command::new(
-    row("hstrlen", 3, &[READONLY, FAST], &[KeySpec::at(1, &[RO])]).doc(
-        GROUP,
-        "3.2.0",
-        "O(1)",
-        "Returns the length of the value of a field of a hash.",
-    ),
+    row("hstrlen", 3, &[READONLY, FAST], &[KeySpec::at(1, &[RO])])
+        .doc(GROUP, "3.2.0", "O(1)", "Returns the length of the value of a field of a hash.")
+        .syntax("key field"),
     hstrlen,
 );
 

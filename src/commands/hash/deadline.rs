@@ -26,53 +26,63 @@ const fn reader(name: &'static str, summary: &'static str) -> Spec {
     row(name, -5, &[READONLY, FAST], READ).doc(GROUP, "7.4.0", COST, summary)
 }
 
-pub(super) const HEXPIRE: Command =
-    Command::new(setter("hexpire", "Sets the time to live of fields of a hash in seconds."), |call| {
-        set(call, Span { seconds: true, absolute: false })
-    });
+pub(super) const HEXPIRE: Command = Command::new(
+    setter("hexpire", "Sets the time to live of fields of a hash in seconds.")
+        .syntax("key seconds:integer [condition:<NX|XX|GT|LT>] FIELDS fields:(numfields:integer field*)"),
+    |call| set(call, Span { seconds: true, absolute: false }),
+);
 
-pub(super) const HPEXPIRE: Command =
-    Command::new(setter("hpexpire", "Sets the time to live of fields of a hash in milliseconds."), |call| {
-        set(call, Span { seconds: false, absolute: false })
-    });
+pub(super) const HPEXPIRE: Command = Command::new(
+    setter("hpexpire", "Sets the time to live of fields of a hash in milliseconds.").syntax(
+        "key milliseconds:integer [condition:<NX|XX|GT|LT>] FIELDS fields:(numfields:integer field*)",
+    ),
+    |call| set(call, Span { seconds: false, absolute: false }),
+);
 
 pub(super) const HEXPIREAT: Command = Command::new(
-    setter("hexpireat", "Sets the deadline of fields of a hash as a Unix time in seconds."),
+    setter("hexpireat", "Sets the deadline of fields of a hash as a Unix time in seconds.").syntax(
+        "key unix-time-seconds:unix-time [condition:<NX|XX|GT|LT>] FIELDS \
+         fields:(numfields:integer field*)",
+    ),
     |call| set(call, Span { seconds: true, absolute: true }),
 );
 
 pub(super) const HPEXPIREAT: Command = Command::new(
-    setter("hpexpireat", "Sets the deadline of fields of a hash as a Unix time in milliseconds."),
+    setter("hpexpireat", "Sets the deadline of fields of a hash as a Unix time in milliseconds.").syntax(
+        "key unix-time-milliseconds:unix-time [condition:<NX|XX|GT|LT>] FIELDS \
+         fields:(numfields:integer field*)",
+    ),
     |call| set(call, Span { seconds: false, absolute: true }),
 );
 
 pub(super) const HTTL: Command = Command::new(
-    reader("httl", "Returns the remaining time to live of fields of a hash in seconds."),
+    reader("httl", "Returns the remaining time to live of fields of a hash in seconds.")
+        .syntax("key FIELDS fields:(numfields:integer field*)"),
     |call| get(call, Span { seconds: true, absolute: false }),
 );
 
 pub(super) const HPTTL: Command = Command::new(
-    reader("hpttl", "Returns the remaining time to live of fields of a hash in milliseconds."),
+    reader("hpttl", "Returns the remaining time to live of fields of a hash in milliseconds.")
+        .syntax("key FIELDS fields:(numfields:integer field*)"),
     |call| get(call, Span { seconds: false, absolute: false }),
 );
 
 pub(super) const HEXPIRETIME: Command = Command::new(
-    reader("hexpiretime", "Returns the deadline of fields of a hash as a Unix time in seconds."),
+    reader("hexpiretime", "Returns the deadline of fields of a hash as a Unix time in seconds.")
+        .syntax("key FIELDS fields:(numfields:integer field*)"),
     |call| get(call, Span { seconds: true, absolute: true }),
 );
 
 pub(super) const HPEXPIRETIME: Command = Command::new(
-    reader("hpexpiretime", "Returns the deadline of fields of a hash as a Unix time in milliseconds."),
+    reader("hpexpiretime", "Returns the deadline of fields of a hash as a Unix time in milliseconds.")
+        .syntax("key FIELDS fields:(numfields:integer field*)"),
     |call| get(call, Span { seconds: false, absolute: true }),
 );
 
 pub(super) const HPERSIST: Command = Command::new(
-    row("hpersist", -5, &[WRITE, FAST], UPDATED).doc(
-        GROUP,
-        "7.4.0",
-        COST,
-        "Clears the deadlines of fields of a hash.",
-    ),
+    row("hpersist", -5, &[WRITE, FAST], UPDATED)
+        .doc(GROUP, "7.4.0", COST, "Clears the deadlines of fields of a hash.")
+        .syntax("key FIELDS fields:(numfields:integer field*)"),
     hpersist,
 );
 

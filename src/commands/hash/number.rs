@@ -14,22 +14,16 @@ const KEY: &[KeySpec] = &[KeySpec::at(1, &[RW, ACCESS, UPDATE])];
 const FLAGS: &[Flags] = &[WRITE, DENYOOM, FAST];
 
 pub(super) const HINCRBY: Command = Command::new(
-    row("hincrby", 4, FLAGS, KEY).doc(
-        GROUP,
-        "2.0.0",
-        "O(1)",
-        "Adds a number to the integer value of a field of a hash.",
-    ),
+    row("hincrby", 4, FLAGS, KEY)
+        .doc(GROUP, "2.0.0", "O(1)", "Adds a number to the integer value of a field of a hash.")
+        .syntax("key field increment:integer"),
     hincrby,
 );
 
 pub(super) const HINCRBYFLOAT: Command = Command::new(
-    row("hincrbyfloat", 4, FLAGS, KEY).doc(
-        GROUP,
-        "2.6.0",
-        "O(1)",
-        "Adds a decimal number to the value of a field of a hash.",
-    ),
+    row("hincrbyfloat", 4, FLAGS, KEY)
+        .doc(GROUP, "2.6.0", "O(1)", "Adds a decimal number to the value of a field of a hash.")
+        .syntax("key field increment:double"),
     hincrbyfloat,
 );
 

@@ -18,7 +18,8 @@ pub(super) const HRANDFIELD: Command = Command::new(
             "6.2.0",
             "O(N) where N is the number of fields returned, at least 1.",
             "Returns random fields of a hash, with their values if wanted.",
-        ),
+        )
+        .syntax("key [options:(count:integer [WITHVALUES])]"),
     hrandfield,
 );
 

@@ -15,42 +15,39 @@ const ANY_ORDER: &[&str] = &["nondeterministic_output_order"];
 const COST: &str = "O(N) where N is the number of fields.";
 
 pub(super) const HGETALL: Command = Command::new(
-    row("hgetall", 2, &[READONLY], KEY).tips(ANY_ORDER).doc(
-        GROUP,
-        "2.0.0",
-        COST,
-        "Returns all fields and values of a hash.",
-    ),
+    row("hgetall", 2, &[READONLY], KEY)
+        .tips(ANY_ORDER)
+        .doc(GROUP, "2.0.0", COST, "Returns all fields and values of a hash.")
+        .syntax("key"),
     |call| answer(call, Part::Both),
 );
 
 pub(super) const HKEYS: Command = Command::new(
-    row("hkeys", 2, &[READONLY], KEY).tips(ANY_ORDER).doc(
-        GROUP,
-        "2.0.0",
-        COST,
-        "Returns all fields of a hash.",
-    ),
+    row("hkeys", 2, &[READONLY], KEY)
+        .tips(ANY_ORDER)
+        .doc(GROUP, "2.0.0", COST, "Returns all fields of a hash.")
+        .syntax("key"),
     |call| answer(call, Part::Fields),
 );
 
 pub(super) const HVALS: Command = Command::new(
-    row("hvals", 2, &[READONLY], KEY).tips(ANY_ORDER).doc(
-        GROUP,
-        "2.0.0",
-        COST,
-        "Returns all values of a hash.",
-    ),
+    row("hvals", 2, &[READONLY], KEY)
+        .tips(ANY_ORDER)
+        .doc(GROUP, "2.0.0", COST, "Returns all values of a hash.")
+        .syntax("key"),
     |call| answer(call, Part::Values),
 );
 
 pub(super) const HSCAN: Command = Command::new(
-    row("hscan", -3, &[READONLY], KEY).tips(&["nondeterministic_output"]).doc(
-        GROUP,
-        "2.8.0",
-        "O(1) for every call. O(N) for a complete iteration, including enough command calls for the cursor to return back to 0. N is the number of fields of the hash.",
-        "Visits the fields of a hash some at a time.",
-    ),
+    row("hscan", -3, &[READONLY], KEY)
+        .tips(&["nondeterministic_output"])
+        .doc(
+            GROUP,
+            "2.8.0",
+            "O(1) a call; O(N) from cursor 0 back to 0, N being the number of fields",
+            "Visits the fields of a hash some at a time.",
+        )
+        .syntax("key cursor:integer [MATCH pattern:pattern] [COUNT count:integer] [NOVALUES]"),
     hscan,
 );
 

@@ -12,52 +12,56 @@ const DELETED: &[KeySpec] = &[KeySpec::range(1, -1, 1, &[RM, KeyFlags::DELETE])]
 const ASKED: &[KeySpec] = &[KeySpec::range(1, -1, 1, &[RO])];
 
 pub(super) const DEL: Command = Command::new(
-    row("del", -2, &[WRITE], DELETED).tips(SUMMED).doc(
-        GROUP,
-        "1.0.0",
-        "O(N) where N is the number of keys; large values are freed in the background.",
-        "Deletes keys.",
-    ),
+    row("del", -2, &[WRITE], DELETED)
+        .tips(SUMMED)
+        .doc(
+            GROUP,
+            "1.0.0",
+            "O(N) where N is the number of keys; large values are freed in the background.",
+            "Deletes keys.",
+        )
+        .syntax("key*"),
     delete,
 );
 
 pub(super) const UNLINK: Command = Command::new(
-    row("unlink", -2, &[WRITE, FAST], DELETED).tips(SUMMED).doc(
-        GROUP,
-        "4.0.0",
-        "O(N) where N is the number of keys; large values are freed in the background.",
-        "Deletes keys.",
-    ),
+    row("unlink", -2, &[WRITE, FAST], DELETED)
+        .tips(SUMMED)
+        .doc(
+            GROUP,
+            "4.0.0",
+            "O(N) where N is the number of keys; large values are freed in the background.",
+            "Deletes keys.",
+        )
+        .syntax("key*"),
     delete,
 );
 
 pub(super) const EXISTS: Command = Command::new(
-    row("exists", -2, &[READONLY, FAST], ASKED).tips(SUMMED).doc(
-        GROUP,
-        "1.0.0",
-        "O(N) where N is the number of keys.",
-        "Counts which of the given keys exist.",
-    ),
+    row("exists", -2, &[READONLY, FAST], ASKED)
+        .tips(SUMMED)
+        .doc(GROUP, "1.0.0", "O(N) where N is the number of keys.", "Counts which of the given keys exist.")
+        .syntax("key*"),
     |call| count(call, Access::Ask),
 );
 
 pub(super) const TOUCH: Command = Command::new(
-    row("touch", -2, &[READONLY, FAST], ASKED).tips(SUMMED).doc(
-        GROUP,
-        "3.2.1",
-        "O(N) where N is the number of keys.",
-        "Sets the time of the last access of keys and counts which exist.",
-    ),
+    row("touch", -2, &[READONLY, FAST], ASKED)
+        .tips(SUMMED)
+        .doc(
+            GROUP,
+            "3.2.1",
+            "O(N) where N is the number of keys.",
+            "Sets the time of the last access of keys and counts which exist.",
+        )
+        .syntax("key*"),
     |call| count(call, Access::Touch),
 );
 
 pub(super) const TYPE: Command = Command::new(
-    row("type", 2, &[READONLY, FAST], &[KeySpec::at(1, &[RO])]).doc(
-        GROUP,
-        "1.0.0",
-        "O(1)",
-        "Returns the type of the value of a key.",
-    ),
+    row("type", 2, &[READONLY, FAST], &[KeySpec::at(1, &[RO])])
+        .doc(GROUP, "1.0.0", "O(1)", "Returns the type of the value of a key.")
+        .syntax("key"),
     type_of,
 );
 

@@ -19,34 +19,48 @@ use super::{GROUP, row};
 const LONG_PAYLOAD: usize = 16 << 10;
 
 pub(super) const DUMP: Command = Command::new(
-    row("dump", 2, &[READONLY], &[KeySpec::at(1, &[RO, ACCESS])]).tips(&["nondeterministic_output"]).doc(
-        GROUP,
-        "2.6.0",
-        "O(N) where N is the number of bytes of the value.",
-        "Returns the value of a key in the form that RESTORE takes.",
-    ),
+    row("dump", 2, &[READONLY], &[KeySpec::at(1, &[RO, ACCESS])])
+        .tips(&["nondeterministic_output"])
+        .doc(
+            GROUP,
+            "2.6.0",
+            "O(N) where N is the number of bytes of the value.",
+            "Returns the value of a key in the form that RESTORE takes.",
+        )
+        .syntax("key"),
     dump,
 );
 
 const RESTORED: &[KeySpec] = &[KeySpec::at(1, &[OW, UPDATE])];
 
 pub(super) const RESTORE: Command = Command::new(
-    restoring("restore", &[WRITE, DENYOOM]).doc(
-        GROUP,
-        "2.6.0",
-        "O(N log N) where N is the number of bytes of the payload.",
-        "Makes a key of what DUMP returned.",
-    ),
+    restoring("restore", &[WRITE, DENYOOM])
+        .doc(
+            GROUP,
+            "2.6.0",
+            "O(N log N) where N is the number of bytes of the payload.",
+            "Makes a key of what DUMP returned.",
+        )
+        .syntax(
+            "key ttl:integer serialized-value [REPLACE@3.0.0] [ABSTTL@5.0.0] \
+             [IDLETIME seconds:integer@5.0.0] [FREQ frequency:integer@5.0.0]",
+        ),
     restore,
 );
 
 pub(super) const RESTORE_ASKING: Command = Command::new(
-    restoring("restore-asking", &[WRITE, DENYOOM, ASKING]).doc(
-        "server",
-        "3.0.0",
-        "O(N log N) where N is the number of bytes of the payload.",
-        "Makes a key of what DUMP returned, while its slot moves.",
-    ),
+    restoring("restore-asking", &[WRITE, DENYOOM, ASKING])
+        .doc(
+            "server",
+            "3.0.0",
+            "O(N log N) where N is the number of bytes of the payload.",
+            "Makes a key of what DUMP returned, while its slot moves.",
+        )
+        .syntax(
+            "key ttl:integer serialized-value [REPLACE@3.0.0] [ABSTTL@5.0.0] \
+             [IDLETIME seconds:integer@5.0.0] [FREQ frequency:integer@5.0.0]",
+        )
+        .internal(),
     restore,
 );
 

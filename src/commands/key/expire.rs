@@ -14,92 +14,67 @@ const CHANGED: &[KeySpec] = &[KeySpec::at(1, &[RW, UPDATE])];
 const ASKED: &[KeySpec] = &[KeySpec::at(1, &[RO, ACCESS])];
 
 pub(super) const EXPIRE: Command = Command::new(
-    row("expire", -3, &[WRITE, FAST], CHANGED).doc(
-        GROUP,
-        "1.0.0",
-        "O(1)",
-        "Sets the time to live of a key in seconds.",
-    ),
+    row("expire", -3, &[WRITE, FAST], CHANGED)
+        .doc(GROUP, "1.0.0", "O(1)", "Sets the time to live of a key in seconds.")
+        .syntax("key seconds:integer [condition:<NX|XX|GT|LT>@7.0.0]"),
     |call| expire(call, Unit::Seconds, Origin::Now),
 );
 
 pub(super) const PEXPIRE: Command = Command::new(
-    row("pexpire", -3, &[WRITE, FAST], CHANGED).doc(
-        GROUP,
-        "2.6.0",
-        "O(1)",
-        "Sets the time to live of a key in milliseconds.",
-    ),
+    row("pexpire", -3, &[WRITE, FAST], CHANGED)
+        .doc(GROUP, "2.6.0", "O(1)", "Sets the time to live of a key in milliseconds.")
+        .syntax("key milliseconds:integer [condition:<NX|XX|GT|LT>@7.0.0]"),
     |call| expire(call, Unit::Milliseconds, Origin::Now),
 );
 
 pub(super) const EXPIREAT: Command = Command::new(
-    row("expireat", -3, &[WRITE, FAST], CHANGED).doc(
-        GROUP,
-        "1.2.0",
-        "O(1)",
-        "Sets when a key expires, as Unix time in seconds.",
-    ),
+    row("expireat", -3, &[WRITE, FAST], CHANGED)
+        .doc(GROUP, "1.2.0", "O(1)", "Sets when a key expires, as Unix time in seconds.")
+        .syntax("key unix-time-seconds:unix-time [condition:<NX|XX|GT|LT>@7.0.0]"),
     |call| expire(call, Unit::Seconds, Origin::Epoch),
 );
 
 pub(super) const PEXPIREAT: Command = Command::new(
-    row("pexpireat", -3, &[WRITE, FAST], CHANGED).doc(
-        GROUP,
-        "2.6.0",
-        "O(1)",
-        "Sets when a key expires, as Unix time in milliseconds.",
-    ),
+    row("pexpireat", -3, &[WRITE, FAST], CHANGED)
+        .doc(GROUP, "2.6.0", "O(1)", "Sets when a key expires, as Unix time in milliseconds.")
+        .syntax("key unix-time-milliseconds:unix-time [condition:<NX|XX|GT|LT>@7.0.0]"),
     |call| expire(call, Unit::Milliseconds, Origin::Epoch),
 );
 
 pub(super) const TTL: Command = Command::new(
-    row("ttl", 2, &[READONLY, FAST], ASKED).tips(&["nondeterministic_output"]).doc(
-        GROUP,
-        "1.0.0",
-        "O(1)",
-        "Returns the time to live of a key in seconds.",
-    ),
+    row("ttl", 2, &[READONLY, FAST], ASKED)
+        .tips(&["nondeterministic_output"])
+        .doc(GROUP, "1.0.0", "O(1)", "Returns the time to live of a key in seconds.")
+        .syntax("key"),
     |call| time_left(call, Unit::Seconds, Origin::Now),
 );
 
 pub(super) const PTTL: Command = Command::new(
-    row("pttl", 2, &[READONLY, FAST], ASKED).tips(&["nondeterministic_output"]).doc(
-        GROUP,
-        "2.6.0",
-        "O(1)",
-        "Returns the time to live of a key in milliseconds.",
-    ),
+    row("pttl", 2, &[READONLY, FAST], ASKED)
+        .tips(&["nondeterministic_output"])
+        .doc(GROUP, "2.6.0", "O(1)", "Returns the time to live of a key in milliseconds.")
+        .syntax("key"),
     |call| time_left(call, Unit::Milliseconds, Origin::Now),
 );
 
 pub(super) const EXPIRETIME: Command = Command::new(
-    row("expiretime", 2, &[READONLY, FAST], ASKED).doc(
-        GROUP,
-        "7.0.0",
-        "O(1)",
-        "Returns when a key expires, as Unix time in seconds.",
-    ),
+    row("expiretime", 2, &[READONLY, FAST], ASKED)
+        .doc(GROUP, "7.0.0", "O(1)", "Returns when a key expires, as Unix time in seconds.")
+        .syntax("key"),
     |call| time_left(call, Unit::Seconds, Origin::Epoch),
 );
 
 pub(super) const PEXPIRETIME: Command = Command::new(
-    row("pexpiretime", 2, &[READONLY, FAST], ASKED).doc(
-        GROUP,
-        "7.0.0",
-        "O(1)",
-        "Returns when a key expires, as Unix time in milliseconds.",
-    ),
+    row("pexpiretime", 2, &[READONLY, FAST], ASKED)
+        .doc(GROUP, "7.0.0", "O(1)", "Returns when a key expires, as Unix time in milliseconds.")
+        .syntax("key"),
     |call| time_left(call, Unit::Milliseconds, Origin::Epoch),
 );
 
 pub(super) const PERSIST: Command = Command::new(
-    row("persist", 2, &[WRITE, FAST], CHANGED).doc(
-        GROUP,
-        "2.2.0",
-        "O(1)",
-        "Clears the time to live of a key, so that it never expires.",
-    ),
+    row("persist", 2, &[WRITE, FAST], CHANGED)
+        .doc(GROUP, "2.2.0", "O(1)", "Clears the time to live of a key, so that it never expires.")
+        .syntax("key"),
     persist,
 );
 

@@ -40,6 +40,11 @@ pub(super) const MIGRATE: Command = Command::new(
         "2.6.0",
         "O(N) where N is the number of bytes of the values.",
         "Moves keys to another server.",
+    )
+    .syntax(
+        "host port:integer key-selector:<key|empty-string=''> destination-db:integer timeout:integer \
+         [COPY@3.0.0] [REPLACE@3.0.0] [authentication:<AUTH auth/password@4.0.7|\
+         AUTH2 auth2:(username password)@6.0.0>] [KEYS keys:key#1/key*@3.0.6]",
     ),
     migrate,
 )

@@ -19,19 +19,22 @@ pub(super) const OBJECT: Command = Command::container(
     Spec::new("object", -2).doc(GROUP, "2.2.3", "Depends on subcommand.", "Tells how keys are kept."),
     &[
         Command::new(
-            about_key("object|encoding", "2.2.3", "Returns the name of the encoding of a value."),
+            about_key("object|encoding", "2.2.3", "Returns the name of the encoding of a value.")
+                .syntax("key"),
             encoding,
         ),
         Command::new(
-            about_key("object|freq", "4.0.0", "Returns the approximate number of accesses to a key."),
+            about_key("object|freq", "4.0.0", "Returns the approximate number of accesses to a key.")
+                .syntax("key"),
             freq,
         ),
         Command::new(
-            about_key("object|idletime", "2.2.3", "Returns the seconds since the last access to a key."),
+            about_key("object|idletime", "2.2.3", "Returns the seconds since the last access to a key.")
+                .syntax("key"),
             idletime,
         ),
         Command::new(
-            about_key("object|refcount", "2.2.3", "Returns how often a value is referred to."),
+            about_key("object|refcount", "2.2.3", "Returns how often a value is referred to.").syntax("key"),
             refcount,
         ),
         Command::new(

@@ -35,7 +35,8 @@ pub(super) const KEYS: Command = Command::new(
             "1.0.0",
             "O(N) where N is the number of keys of the database; others are served meanwhile.",
             "Returns all keys that match a pattern.",
-        ),
+        )
+        .syntax("pattern:pattern"),
     keys,
 );
 
@@ -47,7 +48,8 @@ pub(super) const SCAN: Command = Command::new(
             "2.8.0",
             "O(COUNT) for a call, O(N) for a whole round.",
             "Returns some keys of the selected database and where to go on.",
-        ),
+        )
+        .syntax("cursor:integer [MATCH pattern:pattern] [COUNT count:integer] [TYPE type@6.0.0]"),
     scan,
 );
 

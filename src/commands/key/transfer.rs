@@ -11,42 +11,35 @@ use super::{GROUP, database, row};
 const SOURCE: KeySpec = KeySpec::at(1, &[RW, ACCESS, KeyFlags::DELETE]);
 
 pub(super) const RENAME: Command = Command::new(
-    row("rename", 3, &[WRITE], &[SOURCE, KeySpec::at(2, &[OW, UPDATE])]).doc(
-        GROUP,
-        "1.0.0",
-        "O(1)",
-        "Renames a key, over another one if need be.",
-    ),
+    row("rename", 3, &[WRITE], &[SOURCE, KeySpec::at(2, &[OW, UPDATE])])
+        .doc(GROUP, "1.0.0", "O(1)", "Renames a key, over another one if need be.")
+        .syntax("key newkey:key#1"),
     rename,
 );
 
 pub(super) const RENAMENX: Command = Command::new(
-    row("renamenx", 3, &[WRITE, FAST], &[SOURCE, KeySpec::at(2, &[OW, INSERT])]).doc(
-        GROUP,
-        "1.0.0",
-        "O(1)",
-        "Renames a key if there is none of the new name.",
-    ),
+    row("renamenx", 3, &[WRITE, FAST], &[SOURCE, KeySpec::at(2, &[OW, INSERT])])
+        .doc(GROUP, "1.0.0", "O(1)", "Renames a key if there is none of the new name.")
+        .syntax("key newkey:key#1"),
     renamenx,
 );
 
 pub(super) const COPY: Command = Command::new(
-    row("copy", -3, &[WRITE, DENYOOM], &[KeySpec::at(1, &[RO, ACCESS]), KeySpec::at(2, &[OW, UPDATE])]).doc(
-        GROUP,
-        "6.2.0",
-        "O(1) for large values, which are shared until one is changed.",
-        "Copies the value of a key.",
-    ),
+    row("copy", -3, &[WRITE, DENYOOM], &[KeySpec::at(1, &[RO, ACCESS]), KeySpec::at(2, &[OW, UPDATE])])
+        .doc(
+            GROUP,
+            "6.2.0",
+            "O(1) for large values, which are shared until one is changed.",
+            "Copies the value of a key.",
+        )
+        .syntax("source:key destination:key#1 [DB destination-db:integer] [REPLACE]"),
     copy,
 );
 
 pub(super) const MOVE: Command = Command::new(
-    row("move", 3, &[WRITE, FAST], &[KeySpec::at(1, &[RW, ACCESS, UPDATE])]).doc(
-        GROUP,
-        "1.0.0",
-        "O(1)",
-        "Moves a key to another database.",
-    ),
+    row("move", 3, &[WRITE, FAST], &[KeySpec::at(1, &[RW, ACCESS, UPDATE])])
+        .doc(GROUP, "1.0.0", "O(1)", "Moves a key to another database.")
+        .syntax("key db:integer"),
     move_,
 );
 
@@ -58,7 +51,8 @@ pub(super) const SWAPDB: Command = Command::new(
             "4.0.0",
             "O(N) where N is the number of clients watching or blocking on keys of the two databases.",
             "Exchanges two databases.",
-        ),
+        )
+        .syntax("index1:integer index2:integer"),
     swapdb,
 );
 

@@ -19,42 +19,50 @@ const POP_KEYS: &[KeySpec] = &[KeySpec::range(1, -2, 1, &[RW, ACCESS, DELETE])];
 const POP_COST: &str = "O(N) where N is the number of keys";
 
 pub(super) const BLPOP: Command = Command::new(
-    row("blpop", -3, &[WRITE, BLOCKING], POP_KEYS).doc(
-        GROUP,
-        "2.0.0",
-        POP_COST,
-        "Removes the first element of the first list that has any and returns it; waits for one if none has.",
-    ),
+    row("blpop", -3, &[WRITE, BLOCKING], POP_KEYS)
+        .doc(
+            GROUP,
+            "2.0.0",
+            POP_COST,
+            "Removes and returns the first element of the first list that has any; waits for one.",
+        )
+        .syntax("key* timeout:double"),
     |call| pop(call, End::Head),
 );
 
 pub(super) const BRPOP: Command = Command::new(
-    row("brpop", -3, &[WRITE, BLOCKING], POP_KEYS).doc(
-        GROUP,
-        "2.0.0",
-        POP_COST,
-        "Removes the last element of the first list that has any and returns it; waits for one if none has.",
-    ),
+    row("brpop", -3, &[WRITE, BLOCKING], POP_KEYS)
+        .doc(
+            GROUP,
+            "2.0.0",
+            POP_COST,
+            "Removes and returns the last element of the first list that has any; waits for one.",
+        )
+        .syntax("key* timeout:double"),
     |call| pop(call, End::Tail),
 );
 
 pub(super) const BLMPOP: Command = Command::new(
-    row("blmpop", -5, &[WRITE, BLOCKING], &[KeySpec::counted(2, &[RW, ACCESS, DELETE])]).doc(
-        GROUP,
-        "7.0.0",
-        "O(N+M) where N is the number of keys and M the number of elements returned",
-        "Removes elements of the first list that has any and returns them; waits for one if none has.",
-    ),
+    row("blmpop", -5, &[WRITE, BLOCKING], &[KeySpec::counted(2, &[RW, ACCESS, DELETE])])
+        .doc(
+            GROUP,
+            "7.0.0",
+            "O(N+M) where N is the number of keys and M the number of elements returned",
+            "Removes and returns elements of the first list that has any; waits for one.",
+        )
+        .syntax("timeout:double numkeys:integer key* where:<LEFT|RIGHT> [COUNT count:integer]"),
     multi_pop,
 );
 
 pub(super) const BLMOVE: Command = Command::new(
-    row("blmove", 6, &[WRITE, DENYOOM, BLOCKING], KEYS).doc(
-        GROUP,
-        "6.2.0",
-        "O(1)",
-        "Moves an element from an end of a list to an end of another and returns it; waits for one if need be.",
-    ),
+    row("blmove", 6, &[WRITE, DENYOOM, BLOCKING], KEYS)
+        .doc(
+            GROUP,
+            "6.2.0",
+            "O(1)",
+            "Moves an element from an end of a list to an end of another; waits for one.",
+        )
+        .syntax("source:key destination:key#1 wherefrom:<LEFT|RIGHT> whereto:<LEFT|RIGHT> timeout:double"),
     |call| {
         let ends = ends(call)?;
         move_when_there(call, ends, call.args[5])
@@ -62,12 +70,15 @@ pub(super) const BLMOVE: Command = Command::new(
 );
 
 pub(super) const BRPOPLPUSH: Command = Command::new(
-    row("brpoplpush", 4, &[WRITE, DENYOOM, BLOCKING], KEYS).doc(
-        GROUP,
-        "2.2.0",
-        "O(1)",
-        "Moves the last element of a list to the head of another and returns it; waits for one if need be.",
-    ),
+    row("brpoplpush", 4, &[WRITE, DENYOOM, BLOCKING], KEYS)
+        .doc(
+            GROUP,
+            "2.2.0",
+            "O(1)",
+            "Moves the last element of a list to the head of another; waits for one.",
+        )
+        .syntax("source:key destination:key#1 timeout:double")
+        .deprecated("6.2.0", "`BLMOVE` with the `RIGHT` and `LEFT` arguments"),
     |call| move_when_there(call, (End::Tail, End::Head), call.args[3]),
 );
 

@@ -9,42 +9,50 @@ use super::super::{Call, Command, DONE, Outcome};
 use super::{GROUP, limits, removed, row};
 
 pub(super) const LSET: Command = Command::new(
-    row("lset", 4, &[WRITE, DENYOOM], &[KeySpec::at(1, &[RW, UPDATE])]).doc(
-        GROUP,
-        "1.0.0",
-        "O(log(N)) where N is the number of elements of the list",
-        "Replaces the element at an index of a list.",
-    ),
+    row("lset", 4, &[WRITE, DENYOOM], &[KeySpec::at(1, &[RW, UPDATE])])
+        .doc(
+            GROUP,
+            "1.0.0",
+            "O(log(N)) where N is the number of elements of the list",
+            "Replaces the element at an index of a list.",
+        )
+        .syntax("key index:integer element"),
     lset,
 );
 
 pub(super) const LINSERT: Command = Command::new(
-    row("linsert", 5, &[WRITE, DENYOOM], &[KeySpec::at(1, &[RW, INSERT])]).doc(
-        GROUP,
-        "2.2.0",
-        "O(N) where N is the number of elements in front of the pivot",
-        "Adds an element before or after another one of a list.",
-    ),
+    row("linsert", 5, &[WRITE, DENYOOM], &[KeySpec::at(1, &[RW, INSERT])])
+        .doc(
+            GROUP,
+            "2.2.0",
+            "O(N) where N is the number of elements in front of the pivot",
+            "Adds an element before or after another one of a list.",
+        )
+        .syntax("key where:<BEFORE|AFTER> pivot element"),
     linsert,
 );
 
 pub(super) const LREM: Command = Command::new(
-    row("lrem", 4, &[WRITE], &[KeySpec::at(1, &[RW, DELETE])]).doc(
-        GROUP,
-        "1.0.0",
-        "O(N) where N is the number of elements of the list",
-        "Removes elements of a list that are equal to one.",
-    ),
+    row("lrem", 4, &[WRITE], &[KeySpec::at(1, &[RW, DELETE])])
+        .doc(
+            GROUP,
+            "1.0.0",
+            "O(N) where N is the number of elements of the list",
+            "Removes elements of a list that are equal to one.",
+        )
+        .syntax("key count:integer element"),
     lrem,
 );
 
 pub(super) const LTRIM: Command = Command::new(
-    row("ltrim", 4, &[WRITE], &[KeySpec::at(1, &[RW, DELETE])]).doc(
-        GROUP,
-        "1.0.0",
-        "O(log(N)) where N is the number of elements of the list",
-        "Removes all elements of a list but those between two indexes.",
-    ),
+    row("ltrim", 4, &[WRITE], &[KeySpec::at(1, &[RW, DELETE])])
+        .doc(
+            GROUP,
+            "1.0.0",
+            "O(log(N)) where N is the number of elements of the list",
+            "Removes all elements of a list but those between two indexes.",
+        )
+        .syntax("key start:integer stop:integer"),
     ltrim,
 );
 

@@ -16,12 +16,14 @@ use super::{GROUP, end, limits, popped, pushed, row};
 pub(super) const KEYS: &[KeySpec] = &[KeySpec::at(1, &[RW, ACCESS, DELETE]), KeySpec::at(2, &[RW, INSERT])];
 
 pub(super) const LMOVE: Command = Command::new(
-    row("lmove", 5, &[WRITE, DENYOOM], KEYS).doc(
-        GROUP,
-        "6.2.0",
-        "O(1)",
-        "Moves an element from an end of a list to an end of another and returns it.",
-    ),
+    row("lmove", 5, &[WRITE, DENYOOM], KEYS)
+        .doc(
+            GROUP,
+            "6.2.0",
+            "O(1)",
+            "Moves an element from an end of a list to an end of another and returns it.",
+        )
+        .syntax("source:key destination:key#1 wherefrom:<LEFT|RIGHT> whereto:<LEFT|RIGHT>"),
     |call| {
         let ends = ends(call)?;
         move_or_null(call, ends)
@@ -29,12 +31,15 @@ pub(super) const LMOVE: Command = Command::new(
 );
 
 pub(super) const RPOPLPUSH: Command = Command::new(
-    row("rpoplpush", 3, &[WRITE, DENYOOM], KEYS).doc(
-        GROUP,
-        "1.2.0",
-        "O(1)",
-        "Moves the last element of a list to the head of another and returns it.",
-    ),
+    row("rpoplpush", 3, &[WRITE, DENYOOM], KEYS)
+        .doc(
+            GROUP,
+            "1.2.0",
+            "O(1)",
+            "Moves the last element of a list to the head of another and returns it.",
+        )
+        .syntax("source:key destination:key#1")
+        .deprecated("6.2.0", "`LMOVE` with the `RIGHT` and `LEFT` arguments"),
     |call| move_or_null(call, (End::Tail, End::Head)),
 );
 

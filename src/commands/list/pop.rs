@@ -16,32 +16,28 @@ const KEY: &[KeySpec] = &[KeySpec::at(1, &[RW, ACCESS, DELETE])];
 const COST: &str = "O(N) where N is the number of elements returned";
 
 pub(super) const LPOP: Command = Command::new(
-    row("lpop", -2, &[WRITE, FAST], KEY).doc(
-        GROUP,
-        "1.0.0",
-        COST,
-        "Removes elements at the head of a list and returns them.",
-    ),
+    row("lpop", -2, &[WRITE, FAST], KEY)
+        .doc(GROUP, "1.0.0", COST, "Removes elements at the head of a list and returns them.")
+        .syntax("key [count:integer@6.2.0]"),
     |call| pop(call, End::Head),
 );
 
 pub(super) const RPOP: Command = Command::new(
-    row("rpop", -2, &[WRITE, FAST], KEY).doc(
-        GROUP,
-        "1.0.0",
-        COST,
-        "Removes elements at the tail of a list and returns them.",
-    ),
+    row("rpop", -2, &[WRITE, FAST], KEY)
+        .doc(GROUP, "1.0.0", COST, "Removes elements at the tail of a list and returns them.")
+        .syntax("key [count:integer@6.2.0]"),
     |call| pop(call, End::Tail),
 );
 
 pub(super) const LMPOP: Command = Command::new(
-    row("lmpop", -4, &[WRITE], &[KeySpec::counted(1, &[RW, ACCESS, DELETE])]).doc(
-        GROUP,
-        "7.0.0",
-        "O(N+M) where N is the number of keys and M the number of elements returned",
-        "Removes elements of the first list that has any and returns them.",
-    ),
+    row("lmpop", -4, &[WRITE], &[KeySpec::counted(1, &[RW, ACCESS, DELETE])])
+        .doc(
+            GROUP,
+            "7.0.0",
+            "O(N+M) where N is the number of keys and M the number of elements returned",
+            "Removes elements of the first list that has any and returns them.",
+        )
+        .syntax("numkeys:integer key* where:<LEFT|RIGHT> [COUNT count:integer]"),
     lmpop,
 );
 

@@ -12,32 +12,30 @@ const KEY: &[KeySpec] = &[KeySpec::at(1, &[RW, INSERT])];
 const COST: &str = "O(N) where N is the number of elements added";
 
 pub(super) const LPUSH: Command = Command::new(
-    row("lpush", -3, FLAGS, KEY).doc(GROUP, "1.0.0", COST, "Adds elements at the head of a list."),
+    row("lpush", -3, FLAGS, KEY)
+        .doc(GROUP, "1.0.0", COST, "Adds elements at the head of a list.")
+        .syntax("key element*"),
     |call| push(call, End::Head),
 );
 
 pub(super) const RPUSH: Command = Command::new(
-    row("rpush", -3, FLAGS, KEY).doc(GROUP, "1.0.0", COST, "Adds elements at the tail of a list."),
+    row("rpush", -3, FLAGS, KEY)
+        .doc(GROUP, "1.0.0", COST, "Adds elements at the tail of a list.")
+        .syntax("key element*"),
     |call| push(call, End::Tail),
 );
 
 pub(super) const LPUSHX: Command = Command::new(
-    row("lpushx", -3, FLAGS, KEY).doc(
-        GROUP,
-        "2.2.0",
-        COST,
-        "Adds elements at the head of a list only when the list exists.",
-    ),
+    row("lpushx", -3, FLAGS, KEY)
+        .doc(GROUP, "2.2.0", COST, "Adds elements at the head of a list only when the list exists.")
+        .syntax("key element*"),
     |call| push_if_exists(call, End::Head),
 );
 
 pub(super) const RPUSHX: Command = Command::new(
-    row("rpushx", -3, FLAGS, KEY).doc(
-        GROUP,
-        "2.2.0",
-        COST,
-        "Adds elements at the tail of a list only when the list exists.",
-    ),
+    row("rpushx", -3, FLAGS, KEY)
+        .doc(GROUP, "2.2.0", COST, "Adds elements at the tail of a list only when the list exists.")
+        .syntax("key element*"),
     |call| push_if_exists(call, End::Tail),
 );
 

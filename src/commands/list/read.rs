@@ -12,42 +12,45 @@ use super::{GROUP, row};
 const KEY: &[KeySpec] = &[KeySpec::at(1, &[RO, ACCESS])];
 
 pub(super) const LLEN: Command = Command::new(
-    row("llen", 2, &[READONLY, FAST], &[KeySpec::at(1, &[RO])]).doc(
-        GROUP,
-        "1.0.0",
-        "O(1)",
-        "Returns the number of elements of a list.",
-    ),
+    row("llen", 2, &[READONLY, FAST], &[KeySpec::at(1, &[RO])])
+        .doc(GROUP, "1.0.0", "O(1)", "Returns the number of elements of a list.")
+        .syntax("key"),
     llen,
 );
 
 pub(super) const LINDEX: Command = Command::new(
-    row("lindex", 3, &[READONLY], KEY).doc(
-        GROUP,
-        "1.0.0",
-        "O(log(N)) where N is the number of elements of the list",
-        "Returns the element at an index of a list.",
-    ),
+    row("lindex", 3, &[READONLY], KEY)
+        .doc(
+            GROUP,
+            "1.0.0",
+            "O(log(N)) where N is the number of elements of the list",
+            "Returns the element at an index of a list.",
+        )
+        .syntax("key index:integer"),
     lindex,
 );
 
 pub(super) const LRANGE: Command = Command::new(
-    row("lrange", 4, &[READONLY], KEY).doc(
-        GROUP,
-        "1.0.0",
-        "O(log(N)+M) where N is the number of elements of the list and M the number returned",
-        "Returns the elements of a list between two indexes.",
-    ),
+    row("lrange", 4, &[READONLY], KEY)
+        .doc(
+            GROUP,
+            "1.0.0",
+            "O(log(N)+M) where N is the number of elements of the list and M the number returned",
+            "Returns the elements of a list between two indexes.",
+        )
+        .syntax("key start:integer stop:integer"),
     lrange,
 );
 
 pub(super) const LPOS: Command = Command::new(
-    row("lpos", -3, &[READONLY], KEY).doc(
-        GROUP,
-        "6.0.6",
-        "O(N) where N is the number of elements looked at",
-        "Returns the indexes of elements that are equal to one.",
-    ),
+    row("lpos", -3, &[READONLY], KEY)
+        .doc(
+            GROUP,
+            "6.0.6",
+            "O(N) where N is the number of elements looked at",
+            "Returns the indexes of elements that are equal to one.",
+        )
+        .syntax("key element [RANK rank:integer] [COUNT num-matches:integer] [MAXLEN len:integer]"),
     lpos,
 );
 

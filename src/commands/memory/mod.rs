@@ -24,12 +24,11 @@ pub const COMMANDS: &[Command] = &[Command::container(
     ),
     &[
         Command::new(
-            Spec::new("memory|usage", -3).flags(&[READONLY]).keys(&[KeySpec::at(2, &[RO])]).doc(
-                GROUP,
-                "4.0.0",
-                "O(1)",
-                "Returns the bytes that a key and its value take.",
-            ),
+            Spec::new("memory|usage", -3)
+                .flags(&[READONLY])
+                .keys(&[KeySpec::at(2, &[RO])])
+                .doc(GROUP, "4.0.0", "O(1)", "Returns the bytes that a key and its value take.")
+                .syntax("key [SAMPLES count:integer]"),
             usage,
         ),
         Command::new(

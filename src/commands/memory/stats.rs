@@ -3,15 +3,13 @@
 use std::sync::Arc;
 
 use crate::keyspace::table::BYTES_PER_ENTRY;
+use crate::keyspace::wheel::BYTES_PER_DEADLINE;
 use crate::observe::Facts;
 use crate::observe::facts::DatabaseFacts;
 use crate::observe::info::MemoryFacts;
 use crate::resp::Reply;
 
 use super::super::{Call, Next, Outcome};
-
-/// Bytes of an item of the timing wheel, about.
-const BYTES_PER_DEADLINE: u64 = 10;
 
 /// What the figures are made of.
 struct Picture {
@@ -114,7 +112,7 @@ fn write(picture: &Picture, reply: &mut Reply) {
         reply.bulk(b"overhead.hashtable.main");
         reply.int((database.keys * BYTES_PER_ENTRY as u64) as i64);
         reply.bulk(b"overhead.hashtable.expires");
-        reply.int((database.expires * BYTES_PER_DEADLINE) as i64);
+        reply.int((database.expires * BYTES_PER_DEADLINE as u64) as i64);
     }
     ABOUT_DATA.iter().for_each(|row| write_row(row, picture, reply));
 }

@@ -11,12 +11,14 @@ pub(super) const PUBSUB_CONTAINER: Command = Command::container(
     row("pubsub", -2, &[]).doc(GROUP, "2.8.0", "Depends on subcommand.", "A container for Pub/Sub commands."),
     &[
         Command::new(
-            row("pubsub|channels", -2, FLAGS).doc(
-                GROUP,
-                "2.8.0",
-                "O(N) where N is the number of active channels, and assuming constant time pattern matching (relatively short channels and patterns)",
-                "Returns the channels that somebody is subscribed to.",
-            ),
+            row("pubsub|channels", -2, FLAGS)
+                .doc(
+                    GROUP,
+                    "2.8.0",
+                    "O(N) where N is the number of channels with subscribers",
+                    "Returns the channels that somebody is subscribed to.",
+                )
+                .syntax("[pattern:pattern]"),
             |call| channels(call, Kind::Channel),
         ),
         Command::new(
@@ -33,30 +35,36 @@ pub(super) const PUBSUB_CONTAINER: Command = Command::container(
             numpat,
         ),
         Command::new(
-            row("pubsub|numsub", -2, FLAGS).doc(
-                GROUP,
-                "2.8.0",
-                "O(N) for the NUMSUB subcommand, where N is the number of requested channels",
-                "Returns how many are subscribed to channels.",
-            ),
+            row("pubsub|numsub", -2, FLAGS)
+                .doc(
+                    GROUP,
+                    "2.8.0",
+                    "O(N) where N is the number of channels asked for",
+                    "Returns how many are subscribed to channels.",
+                )
+                .syntax("[channel*]"),
             |call| numsub(call, Kind::Channel),
         ),
         Command::new(
-            row("pubsub|shardchannels", -2, FLAGS).doc(
-                GROUP,
-                "7.0.0",
-                "O(N) where N is the number of active shard channels, and assuming constant time pattern matching (relatively short shard channels).",
-                "Returns the shard channels that somebody is subscribed to.",
-            ),
+            row("pubsub|shardchannels", -2, FLAGS)
+                .doc(
+                    GROUP,
+                    "7.0.0",
+                    "O(N) where N is the number of shard channels with subscribers",
+                    "Returns the shard channels that somebody is subscribed to.",
+                )
+                .syntax("[pattern:pattern]"),
             |call| channels(call, Kind::ShardChannel),
         ),
         Command::new(
-            row("pubsub|shardnumsub", -2, FLAGS).doc(
-                GROUP,
-                "7.0.0",
-                "O(N) for the SHARDNUMSUB subcommand, where N is the number of requested shard channels",
-                "Returns how many are subscribed to shard channels.",
-            ),
+            row("pubsub|shardnumsub", -2, FLAGS)
+                .doc(
+                    GROUP,
+                    "7.0.0",
+                    "O(N) where N is the number of shard channels asked for",
+                    "Returns how many are subscribed to shard channels.",
+                )
+                .syntax("[shardchannel*]"),
             |call| numsub(call, Kind::ShardChannel),
         ),
     ],

@@ -7,23 +7,28 @@ use super::super::{Call, Command, DONE, Outcome};
 use super::{GROUP, row};
 
 pub(super) const PUBLISH: Command = Command::new(
-    row("publish", 3, FLAGS).doc(
-        GROUP,
-        "2.0.0",
-        "O(N+M) where N is the number of clients subscribed to the receiving channel and M is the total number of subscribed patterns (by any client).",
-        "Sends a message to a channel.",
-    ),
+    row("publish", 3, FLAGS)
+        .doc(
+            GROUP,
+            "2.0.0",
+            "O(N+M) where N is the number of subscribers and M the number of all patterns",
+            "Sends a message to a channel.",
+        )
+        .syntax("channel message"),
     publish,
 )
 .channels(Channels::Published);
 
 pub(super) const SPUBLISH: Command = Command::new(
-    row("spublish", 3, FLAGS).keys(&[KeySpec::at(1, &[NOT_KEY])]).doc(
-        GROUP,
-        "7.0.0",
-        "O(N) where N is the number of clients subscribed to the receiving shard channel.",
-        "Sends a message to a shard channel.",
-    ),
+    row("spublish", 3, FLAGS)
+        .keys(&[KeySpec::at(1, &[NOT_KEY])])
+        .doc(
+            GROUP,
+            "7.0.0",
+            "O(N) where N is the number of subscribers",
+            "Sends a message to a shard channel.",
+        )
+        .syntax("shardchannel message"),
     spublish,
 )
 .channels(Channels::Published);

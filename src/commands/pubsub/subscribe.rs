@@ -13,65 +13,79 @@ use super::super::{Call, Command, DONE, Found, Outcome, permission};
 use super::{GROUP, row};
 
 pub(super) const SUBSCRIBE: Command = Command::new(
-    row("subscribe", -2, FLAGS).doc(
-        GROUP,
-        "2.0.0",
-        "O(N) where N is the number of channels to subscribe to.",
-        "Listens to messages of channels.",
-    ),
+    row("subscribe", -2, FLAGS)
+        .doc(
+            GROUP,
+            "2.0.0",
+            "O(N) where N is the number of channels to subscribe to.",
+            "Listens to messages of channels.",
+        )
+        .syntax("channel*"),
     |call| subscribe(call, Kind::Channel, "subscribe"),
 )
 .channels(Channels::Subscribed);
 
 pub(super) const UNSUBSCRIBE: Command = Command::new(
-    row("unsubscribe", -1, FLAGS).doc(
-        GROUP,
-        "2.0.0",
-        "O(N) where N is the number of channels to unsubscribe.",
-        "Stops listening to channels.",
-    ),
+    row("unsubscribe", -1, FLAGS)
+        .doc(
+            GROUP,
+            "2.0.0",
+            "O(N) where N is the number of channels to unsubscribe.",
+            "Stops listening to channels.",
+        )
+        .syntax("[channel*]"),
     |call| unsubscribe(call, Kind::Channel, "unsubscribe"),
 );
 
 pub(super) const PSUBSCRIBE: Command = Command::new(
-    row("psubscribe", -2, FLAGS).doc(
-        GROUP,
-        "2.0.0",
-        "O(N) where N is the number of patterns to subscribe to.",
-        "Listens to messages of channels that match patterns.",
-    ),
+    row("psubscribe", -2, FLAGS)
+        .doc(
+            GROUP,
+            "2.0.0",
+            "O(N) where N is the number of patterns to subscribe to.",
+            "Listens to messages of channels that match patterns.",
+        )
+        .syntax("pattern:pattern*"),
     |call| subscribe(call, Kind::Pattern, "psubscribe"),
 )
 .channels(Channels::Patterns);
 
 pub(super) const PUNSUBSCRIBE: Command = Command::new(
-    row("punsubscribe", -1, FLAGS).doc(
-        GROUP,
-        "2.0.0",
-        "O(N) where N is the number of patterns to unsubscribe.",
-        "Stops listening to channels that match patterns.",
-    ),
+    row("punsubscribe", -1, FLAGS)
+        .doc(
+            GROUP,
+            "2.0.0",
+            "O(N) where N is the number of patterns to unsubscribe.",
+            "Stops listening to channels that match patterns.",
+        )
+        .syntax("[pattern:pattern*]"),
     |call| unsubscribe(call, Kind::Pattern, "punsubscribe"),
 );
 
 pub(super) const SSUBSCRIBE: Command = Command::new(
-    row("ssubscribe", -2, FLAGS).keys(SHARD_CHANNELS).doc(
-        GROUP,
-        "7.0.0",
-        "O(N) where N is the number of shard channels to subscribe to.",
-        "Listens to messages of shard channels.",
-    ),
+    row("ssubscribe", -2, FLAGS)
+        .keys(SHARD_CHANNELS)
+        .doc(
+            GROUP,
+            "7.0.0",
+            "O(N) where N is the number of shard channels to subscribe to.",
+            "Listens to messages of shard channels.",
+        )
+        .syntax("shardchannel*"),
     |call| subscribe(call, Kind::ShardChannel, "ssubscribe"),
 )
 .channels(Channels::Subscribed);
 
 pub(super) const SUNSUBSCRIBE: Command = Command::new(
-    row("sunsubscribe", -1, FLAGS).keys(SHARD_CHANNELS).doc(
-        GROUP,
-        "7.0.0",
-        "O(N) where N is the number of shard channels to unsubscribe.",
-        "Stops listening to shard channels.",
-    ),
+    row("sunsubscribe", -1, FLAGS)
+        .keys(SHARD_CHANNELS)
+        .doc(
+            GROUP,
+            "7.0.0",
+            "O(N) where N is the number of shard channels to unsubscribe.",
+            "Stops listening to shard channels.",
+        )
+        .syntax("[shardchannel*]"),
     |call| unsubscribe(call, Kind::ShardChannel, "sunsubscribe"),
 );
 

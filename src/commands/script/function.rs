@@ -27,12 +27,10 @@ const COST: &str = "O(N) with N being the number of functions";
 
 const SUBCOMMANDS: &[Command] = &[
     Command::new(
-        row("function|delete", 3, &[NOSCRIPT, WRITE, EXCLUSIVE]).tips(ON_ALL).doc(
-            GROUP,
-            "7.0.0",
-            "O(1)",
-            "Deletes a library.",
-        ),
+        row("function|delete", 3, &[NOSCRIPT, WRITE, EXCLUSIVE])
+            .tips(ON_ALL)
+            .doc(GROUP, "7.0.0", "O(1)", "Deletes a library.")
+            .syntax("library-name"),
         delete,
     ),
     Command::new(
@@ -45,12 +43,10 @@ const SUBCOMMANDS: &[Command] = &[
         dump,
     ),
     Command::new(
-        row("function|flush", -2, &[NOSCRIPT, WRITE, EXCLUSIVE]).tips(ON_ALL).doc(
-            GROUP,
-            "7.0.0",
-            COST,
-            "Deletes all libraries.",
-        ),
+        row("function|flush", -2, &[NOSCRIPT, WRITE, EXCLUSIVE])
+            .tips(ON_ALL)
+            .doc(GROUP, "7.0.0", COST, "Deletes all libraries.")
+            .syntax("[flush-type:<ASYNC|SYNC>]"),
         flush,
     ),
     Command::new(
@@ -69,30 +65,29 @@ const SUBCOMMANDS: &[Command] = &[
         |call| end(call, Kind::Functions),
     ),
     Command::new(
-        row("function|list", -2, &[NOSCRIPT]).tips(&["nondeterministic_output_order"]).doc(
-            GROUP,
-            "7.0.0",
-            COST,
-            "Returns the libraries.",
-        ),
+        row("function|list", -2, &[NOSCRIPT])
+            .tips(&["nondeterministic_output_order"])
+            .doc(GROUP, "7.0.0", COST, "Returns the libraries.")
+            .syntax("[LIBRARYNAME library-name-pattern] [WITHCODE]"),
         list,
     ),
     Command::new(
-        row("function|load", -3, &[DENYOOM, NOSCRIPT, WRITE, EXCLUSIVE]).tips(ON_ALL).doc(
-            GROUP,
-            "7.0.0",
-            "O(1) (considering compilation time is redundant)",
-            "Creates a library.",
-        ),
+        row("function|load", -3, &[DENYOOM, NOSCRIPT, WRITE, EXCLUSIVE])
+            .tips(ON_ALL)
+            .doc(GROUP, "7.0.0", "O(1) (considering compilation time is redundant)", "Creates a library.")
+            .syntax("[REPLACE] function-code"),
         load,
     ),
     Command::new(
-        row("function|restore", -3, &[DENYOOM, NOSCRIPT, WRITE, EXCLUSIVE]).tips(ON_ALL).doc(
-            GROUP,
-            "7.0.0",
-            "O(N) with N being the number of functions on the payload",
-            "Creates the libraries of a dump.",
-        ),
+        row("function|restore", -3, &[DENYOOM, NOSCRIPT, WRITE, EXCLUSIVE])
+            .tips(ON_ALL)
+            .doc(
+                GROUP,
+                "7.0.0",
+                "O(N) with N being the number of functions on the payload",
+                "Creates the libraries of a dump.",
+            )
+            .syntax("serialized-value [policy:<FLUSH|APPEND|REPLACE>]"),
         restore,
     ),
     Command::new(

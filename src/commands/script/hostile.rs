@@ -286,12 +286,48 @@ fn few_tables_make_no_endless_output() {
     answers(&[
         (&long("t"), "-ERR Error running script"),
         (&long("cjson.encode(t)"), "-ERR user_script:1: Cannot serialise"),
-        (&long("cmsgpack.pack(t)"), "-ERR MessagePack text too long"),
+        (&long("cmsgpack.pack(t)"), "-ERR user_script:1: MessagePack text too long"),
         (
             "local t = ('x'):rep(100000) for i = 1, 12 do t = {map = {a = t, b = t}} end return t",
             "-ERR Error running script",
         ),
     ]);
+}
+
+#[test]
+fn any_bytes_are_decoded_or_refused() {
+    const JSON: &[u8] =
+        b"{\"a\":[1,-2.5e3,\"\\u00e9\\n\\ud83d\\ude00\",null,true,{\"b\":[]}],\"\":{},\"c\":0.1}";
+    const PACKED: &[u8] = b"\x85\xa1a\x93\x01\xd1\xff\x00\xcb\x3f\xf8\0\0\0\0\0\0\xa1b\xc0\xa1c\x81\x02\xc3\xa1d\xd9\x03xyz\xa1e\xdc\0\x01\xe0";
+    let decodes = "local ok, value = pcall(cjson.decode, ARGV[1])\n\
+                   if ok then pcall(cjson.encode, value) end\n\
+                   local values = {}\n\
+                   pcall(function() values = {cmsgpack.unpack(ARGV[1])} end)\n\
+                   pcall(cmsgpack.unpack_limit, ARGV[1], 2, 1)\n\
+                   if values[1] then pcall(cmsgpack.pack, values) pcall(cjson.encode, values) end\n\
+                   return 1";
+    on_a_worker(move || {
+        let mut client = Rig::new();
+        let mut run = |bytes: &[u8]| {
+            let told = client.call(&[b"EVAL", decodes.as_bytes(), b"0", bytes]);
+            assert_eq!(told, b":1\r\n", "{:?}", String::from_utf8_lossy(bytes));
+        };
+        for sample in [JSON, PACKED] {
+            (0..=sample.len()).for_each(|len| run(&sample[..len]));
+            for _ in 0..2000 {
+                let mut bytes = sample.to_vec();
+                for _ in 0..fastrand::usize(1..4) {
+                    let at = fastrand::usize(..bytes.len());
+                    match fastrand::u8(..3) {
+                        0 => bytes[at] = fastrand::u8(..),
+                        1 => bytes[at] = sample[fastrand::usize(..sample.len())],
+                        _ => drop(bytes.drain(at..(at + 3).min(bytes.len() - 1).max(at))),
+                    }
+                }
+                run(&bytes);
+            }
+        }
+    });
 }
 
 #[test]

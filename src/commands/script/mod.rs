@@ -28,45 +28,48 @@ const NOTED_READING: &[KeySpec] = &[KeySpec::counted(2, &[RO, ACCESS])
 /// The family's rows.
 pub const COMMANDS: &[Command] = &[
     Command::new(
-        eval_row("eval").keys(NOTED_USE).doc(GROUP, "2.6.0", COST, "Runs a Lua script on the server."),
+        eval_row("eval")
+            .keys(NOTED_USE)
+            .doc(GROUP, "2.6.0", COST, "Runs a Lua script on the server.")
+            .syntax("script numkeys:integer [key*] [arg*]"),
         run::eval,
     )
     .promises_to_read(run::eval_only_reads),
     Command::new(
-        eval_row("evalsha").keys(ANY_USE).doc(GROUP, "2.6.0", COST, "Runs a Lua script known by its SHA1."),
+        eval_row("evalsha")
+            .keys(ANY_USE)
+            .doc(GROUP, "2.6.0", COST, "Runs a Lua script known by its SHA1.")
+            .syntax("sha1 numkeys:integer [key*] [arg*]"),
         run::evalsha,
     )
     .promises_to_read(run::evalsha_only_reads),
     Command::new(
-        eval_ro_row("eval_ro").keys(NOTED_READING).doc(
-            GROUP,
-            "7.0.0",
-            COST,
-            "Runs a Lua script that only reads.",
-        ),
+        eval_ro_row("eval_ro")
+            .keys(NOTED_READING)
+            .doc(GROUP, "7.0.0", COST, "Runs a Lua script that only reads.")
+            .syntax("script numkeys:integer [key*] [arg*]"),
         run::eval_ro,
     ),
     Command::new(
-        eval_ro_row("evalsha_ro").keys(READING).doc(
-            GROUP,
-            "7.0.0",
-            COST,
-            "Runs a Lua script that only reads, known by its SHA1.",
-        ),
+        eval_ro_row("evalsha_ro")
+            .keys(READING)
+            .doc(GROUP, "7.0.0", COST, "Runs a Lua script that only reads, known by its SHA1.")
+            .syntax("sha1 numkeys:integer [key*] [arg*]"),
         run::evalsha_ro,
     ),
     Command::new(
-        eval_row("fcall").keys(NOTED_USE).doc(GROUP, "7.0.0", FUNCTION_COST, "Runs a function."),
+        eval_row("fcall")
+            .keys(NOTED_USE)
+            .doc(GROUP, "7.0.0", FUNCTION_COST, "Runs a function.")
+            .syntax("function numkeys:integer [key*] [arg*]"),
         run::fcall,
     )
     .promises_to_read(run::fcall_only_reads),
     Command::new(
-        eval_ro_row("fcall_ro").keys(NOTED_READING).doc(
-            GROUP,
-            "7.0.0",
-            FUNCTION_COST,
-            "Runs a function that only reads.",
-        ),
+        eval_ro_row("fcall_ro")
+            .keys(NOTED_READING)
+            .doc(GROUP, "7.0.0", FUNCTION_COST, "Runs a function that only reads.")
+            .syntax("function numkeys:integer [key*] [arg*]"),
         run::fcall_ro,
     ),
     Command::container(
@@ -83,12 +86,9 @@ pub const COMMANDS: &[Command] = &[
 
 const SCRIPT: &[Command] = &[
     Command::new(
-        script_row("script|debug", 3, &[NOSCRIPT]).doc(
-            GROUP,
-            "3.2.0",
-            "O(1)",
-            "Would set the debug mode; refused.",
-        ),
+        script_row("script|debug", 3, &[NOSCRIPT])
+            .doc(GROUP, "3.2.0", "O(1)", "Would set the debug mode; refused.")
+            .syntax("mode:<YES|SYNC|NO>"),
         debug,
     ),
     Command::new(
@@ -99,13 +99,15 @@ const SCRIPT: &[Command] = &[
                 "2.6.0",
                 "O(N) with N being the number of scripts to check",
                 "Tells which scripts the server knows.",
-            ),
+            )
+            .syntax("sha1*"),
         exists,
     ),
     Command::new(
         script_row("script|flush", -2, &[NOSCRIPT])
             .tips(&["request_policy:all_nodes", "response_policy:all_succeeded"])
-            .doc(GROUP, "2.6.0", "O(N) with N being the number of scripts in cache", "Forgets all scripts."),
+            .doc(GROUP, "2.6.0", "O(N) with N being the number of scripts in cache", "Forgets all scripts.")
+            .syntax("[flush-type:<ASYNC|SYNC>@6.2.0]"),
         flush,
     ),
     Command::new(
@@ -131,7 +133,8 @@ const SCRIPT: &[Command] = &[
                 "2.6.0",
                 "O(N) with N being the length in bytes of the script body",
                 "Makes a script known without running it.",
-            ),
+            )
+            .syntax("script"),
         load,
     ),
 ];

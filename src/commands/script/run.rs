@@ -1,18 +1,20 @@
 //! Running a script: its admission, and the commands that it calls.
 
+use std::sync::atomic::Ordering;
+
 use crate::acl::Context;
 use crate::base::clock::monotonic_ns;
 use crate::base::num::parse_i64;
 use crate::client::Source;
 use crate::command::error::{self, Error};
-use crate::command::spec::Flags;
+use crate::command::spec::{Categories, Flags};
 use crate::commands::account::account;
 use crate::commands::server::monitor;
 use crate::commands::server::rdb::write_refusal;
 use crate::commands::{Call, DONE, Found, Listed, Outcome, Server, permission};
 use crate::keyspace::Plan;
 use crate::resp::Reply;
-use crate::script::{Code, Failure, Host, Run, ScriptFlags, Sha, Vm, promises};
+use crate::script::{Code, Failure, Host, Run, ScriptFlags, Sha, Vm, promises, sha_of};
 
 pub fn eval(call: &mut Call<'_>) -> Outcome {
     run(call, false, false)
@@ -57,14 +59,20 @@ fn run(call: &mut Call<'_>, by_sha: bool, reads_only: bool) -> Outcome {
     let server = call.server;
     let scripts = &server.scripts;
     let mut state = scripts.lock();
-    let sha = match Sha::try_from(body) {
-        Ok(sha) if by_sha => sha.map(|byte| byte.to_ascii_lowercase()),
-        _ => state.sha_of(body),
+    let known = match Sha::try_from(body) {
+        Ok(sha) if by_sha => {
+            let sha = sha.map(|byte| byte.to_ascii_lowercase());
+            state.find(&sha).map(|script| (sha, script))
+        }
+        _ => state.find_text(body),
     };
-    let script = match state.find(&sha) {
-        Some(script) => script,
+    let (sha, script) = match known {
+        Some(known) => known,
         None if by_sha => return Err(error::NOSCRIPT),
-        None => state.add(&scripts.running, body, sha, false)?,
+        None => {
+            let sha = sha_of(body);
+            (sha, state.add(&scripts.running, body, sha, false)?)
+        }
     };
     let run = Run { name: &sha, keys, args };
     let vm = state.vm(&scripts.running)?;
@@ -114,6 +122,9 @@ fn execute(
     let no_writes = reads_only || declared && flags.contains(ScriptFlags::NO_WRITES);
     let allow_oom = declared && flags.contains(ScriptFlags::ALLOW_OOM);
     let db = call.session.db;
+    if !call.nested {
+        call.session.frozen_us = None;
+    }
     let mut out = std::mem::take(call.reply);
     let from = out.len();
     let mut host =
@@ -169,10 +180,17 @@ struct Caller<'c, 'a> {
 }
 
 impl Caller<'_, '_> {
+    /// Whether a command that is not for scripts may run all the same; never one that would wait for this script.
+    #[cold]
+    fn is_unbound(&self, listed: &Listed) -> bool {
+        let runs_scripts = listed.command.spec.explicit_categories.contains(Categories::SCRIPTING);
+        self.call.server.scripts.unbound.load(Ordering::Relaxed) && !runs_scripts
+    }
+
     /// Whether a command may run; in Redis's order.
     fn admit(&self, listed: &Listed, args: &[&[u8]]) -> Result<(), Error> {
         let flags = listed.command.spec.flags;
-        if flags.contains(Flags::NOSCRIPT) {
+        if flags.contains(Flags::NOSCRIPT) && !self.is_unbound(listed) {
             return Err(error::SCRIPT_COMMAND_NOT_ALLOWED);
         }
         let Call { server, session, .. } = &*self.call;
@@ -220,7 +238,7 @@ impl Host for Caller<'_, '_> {
         let session = &mut *self.call.session;
         let keys = self.call.keys.lend(session.db, Plan::Everything);
         let mut part = Call { args, spec, keys, reply, session, server, nested: true };
-        let outcome = part.run_nested(listed.command, args);
+        let outcome = part.run_nested(listed, args);
         drop(part);
         monitor::after(server, spec, args, self.call.session, Source::Script);
         account(server, listed, args, self.call.session, monotonic_ns() - begun, outcome.is_err());

@@ -5,9 +5,10 @@ use smallvec::SmallVec;
 use crate::acl::KeyUse;
 use crate::base::glob;
 use crate::command::row::*;
+use crate::command::syntax::{self, Argument};
 use crate::command::{Error, error};
 use crate::commands::{Call, Catalog, Command, DONE, Found, Listed, Outcome, help};
-use crate::resp::Reply;
+use crate::resp::{Deferred, Reply};
 
 const GROUP: &str = "server";
 
@@ -30,49 +31,62 @@ pub(super) const COMMAND: Command = Command::new(
         count,
     ),
     Command::new(
-        row("command|docs", -2).tips(&["nondeterministic_output_order"]).doc(
-            GROUP,
-            "7.0.0",
-            "O(N) where N is the number of commands asked for",
-            "Returns what commands do, since when, and what they cost.",
-        ),
+        row("command|docs", -2)
+            .tips(&["nondeterministic_output_order"])
+            .doc(
+                GROUP,
+                "7.0.0",
+                "O(N) where N is the number of commands asked for",
+                "Returns what commands do, since when, and what they cost.",
+            )
+            .syntax("[command-name*]"),
         docs,
     ),
     Command::new(
-        row("command|getkeys", -3).doc(
-            GROUP,
-            "2.8.13",
-            "O(N) where N is the number of arguments",
-            "Finds the keys among a command's arguments.",
-        ),
+        row("command|getkeys", -3)
+            .doc(
+                GROUP,
+                "2.8.13",
+                "O(N) where N is the number of arguments",
+                "Finds the keys among a command's arguments.",
+            )
+            .syntax("command [arg*]"),
         |call| keys(call, false),
     ),
     Command::new(
-        row("command|getkeysandflags", -3).doc(
-            GROUP,
-            "7.0.0",
-            "O(N) where N is the number of arguments",
-            "Finds the keys among a command's arguments, and what would be done to them.",
-        ),
+        row("command|getkeysandflags", -3)
+            .doc(
+                GROUP,
+                "7.0.0",
+                "O(N) where N is the number of arguments",
+                "Finds the keys among a command's arguments, and what would be done to them.",
+            )
+            .syntax("command [arg*]"),
         |call| keys(call, true),
     ),
     Command::new(row("command|help", 2).doc(GROUP, "5.0.0", "O(1)", "Tells the subcommands."), command_help),
     Command::new(
-        row("command|info", -2).tips(&["nondeterministic_output_order"]).doc(
-            GROUP,
-            "2.8.13",
-            "O(N) where N is the number of commands asked for",
-            "Returns details about some commands, or all.",
-        ),
+        row("command|info", -2)
+            .tips(&["nondeterministic_output_order"])
+            .doc(
+                GROUP,
+                "2.8.13",
+                "O(N) where N is the number of commands asked for",
+                "Returns details about some commands, or all.",
+            )
+            .syntax("[command-name*]"),
         info,
     ),
     Command::new(
-        row("command|list", -2).tips(&["nondeterministic_output_order"]).doc(
-            GROUP,
-            "7.0.0",
-            "O(N) where N is the number of commands",
-            "Returns the names of the commands.",
-        ),
+        row("command|list", -2)
+            .tips(&["nondeterministic_output_order"])
+            .doc(
+                GROUP,
+                "7.0.0",
+                "O(N) where N is the number of commands",
+                "Returns the names of the commands.",
+            )
+            .syntax("[FILTERBY filterby:<MODULE module-name|ACLCAT category|PATTERN pattern:pattern>]"),
         list,
     ),
 ]);
@@ -243,27 +257,96 @@ fn docs(call: &mut Call<'_>) -> Outcome {
 /// A command's name and, as its value, what is told about it.
 fn write_docs(reply: &mut Reply, catalog: &Catalog, listed: &Listed) {
     let spec = &listed.command.spec;
-    let texts = [
-        ("summary", spec.summary),
-        ("since", spec.since),
-        ("group", spec.group),
-        ("complexity", spec.complexity),
-    ];
-    let texts = texts.into_iter().filter(|(_, text)| !text.is_empty());
-    let subcommands: Vec<_> = catalog.subcommands(listed).collect();
     reply.bulk(spec.name.as_bytes());
-    reply.map(texts.clone().count() + usize::from(!subcommands.is_empty()));
-    for (name, text) in texts {
-        reply.bulk(name.as_bytes());
-        reply.bulk(text.as_bytes());
-    }
+    let mut entry = Entry::begin(reply);
+    entry.text("summary", Some(spec.summary).filter(|text| !text.is_empty()));
+    entry.text("since", Some(spec.since).filter(|text| !text.is_empty()));
+    entry.text("group", Some(spec.group).filter(|text| !text.is_empty()));
+    entry.text("complexity", Some(spec.complexity).filter(|text| !text.is_empty()));
+    entry.flags("doc_flags", &[(spec.deprecated.is_some(), "deprecated"), (spec.internal, "syscmd")]);
+    entry.text("deprecated_since", spec.deprecated.map(|deprecated| deprecated.since));
+    entry.text("replaced_by", spec.deprecated.map(|deprecated| deprecated.replaced_by));
+    // A test reads every row.
+    entry.arguments(&syntax::parse(spec.syntax).unwrap_or_default());
+    let subcommands: Vec<_> = catalog.subcommands(listed).collect();
     if !subcommands.is_empty() {
-        reply.bulk(b"subcommands");
+        let reply = entry.field("subcommands");
         reply.map(subcommands.len());
         for sub in subcommands {
             write_docs(reply, catalog, sub);
         }
     }
+    entry.end();
+}
+
+/// A map of COMMAND DOCS while it is written: what isn't there has no field.
+struct Entry<'r> {
+    reply: &'r mut Reply,
+    head: Deferred,
+    fields: usize,
+}
+
+impl<'r> Entry<'r> {
+    fn begin(reply: &'r mut Reply) -> Entry<'r> {
+        let head = reply.defer();
+        Entry { reply, head, fields: 0 }
+    }
+
+    fn end(self) {
+        self.reply.finish_map(self.head, self.fields);
+    }
+
+    fn field(&mut self, name: &str) -> &mut Reply {
+        self.fields += 1;
+        self.reply.bulk(name.as_bytes());
+        self.reply
+    }
+
+    fn text(&mut self, name: &str, text: Option<&str>) {
+        if let Some(text) = text {
+            self.field(name).bulk(text.as_bytes());
+        }
+    }
+
+    fn flags(&mut self, name: &str, flags: &[(bool, &str)]) {
+        let set = flags.iter().filter(|(is_set, _)| *is_set);
+        if set.clone().next().is_some() {
+            let reply = self.field(name);
+            reply.set(set.clone().count());
+            set.for_each(|(_, flag)| reply.simple(flag));
+        }
+    }
+
+    fn arguments(&mut self, arguments: &[Argument<'_>]) {
+        if !arguments.is_empty() {
+            let reply = self.field("arguments");
+            reply.array(arguments.len());
+            arguments.iter().for_each(|argument| write_argument(reply, argument));
+        }
+    }
+}
+
+fn write_argument(reply: &mut Reply, argument: &Argument<'_>) {
+    let mut entry = Entry::begin(reply);
+    entry.text("name", Some(&argument.name));
+    entry.text("type", Some(argument.type_name()));
+    entry.text("display_text", Some(&*argument.display).filter(|_| argument.parts().is_empty()));
+    if let Some(index) = argument.key_spec {
+        entry.field("key_spec_index").int(index.into());
+    }
+    entry.text("token", argument.token);
+    entry.text("since", argument.since);
+    entry.text("deprecated_since", argument.deprecated_since);
+    entry.flags(
+        "flags",
+        &[
+            (argument.optional, "optional"),
+            (argument.multiple, "multiple"),
+            (argument.repeats_token, "multiple_token"),
+        ],
+    );
+    entry.arguments(argument.parts());
+    entry.end();
 }
 
 /// COMMAND GETKEYS and GETKEYSANDFLAGS.

@@ -22,12 +22,14 @@ pub(super) const CONFIG: Command = Command::container(
     Spec::new("config", -2).doc(GROUP, "2.0.0", "Depends on the subcommand.", "Configuration and counters."),
     &[
         Command::new(
-            row("config|get", -3).doc(
-                GROUP,
-                "2.0.0",
-                "O(N) where N is the number of directives",
-                "Returns directives and their values.",
-            ),
+            row("config|get", -3)
+                .doc(
+                    GROUP,
+                    "2.0.0",
+                    "O(N) where N is the number of directives",
+                    "Returns directives and their values.",
+                )
+                .syntax("parameter*"),
             get,
         ),
         Command::new(
@@ -58,12 +60,15 @@ pub(super) const CONFIG: Command = Command::container(
             |call| rewrite(call, Scope::Changed),
         ),
         Command::new(
-            row("config|set", -4).tips(ALL_NODES).doc(
-                GROUP,
-                "2.0.0",
-                "O(N) where N is the number of directives given",
-                "Changes directives, all or none.",
-            ),
+            row("config|set", -4)
+                .tips(ALL_NODES)
+                .doc(
+                    GROUP,
+                    "2.0.0",
+                    "O(N) where N is the number of directives given",
+                    "Changes directives, all or none.",
+                )
+                .syntax("data:(parameter value)*"),
             set,
         ),
     ],
@@ -196,9 +201,10 @@ fn move_clients(
     })
 }
 
-/// Has unused memory go back to the operating system by itself, or no longer.
-pub fn give_back_unused(enabled: bool) {
-    if let Err(error) = alloc::set_background_purging(enabled) {
+/// Has unused memory go back to the operating system by itself, or no longer; sooner where `maxmemory` is set.
+pub fn give_back_unused(settings: &Settings) {
+    let (enabled, limited) = (settings.process.jemalloc_bg_thread, settings.memory.maxmemory != 0);
+    if let Err(error) = alloc::set_background_purging(enabled, limited) {
         tracing::warn!(
             "Can't {} the allocator's background thread: {error}",
             if enabled { "start" } else { "stop" }
@@ -213,8 +219,8 @@ fn tell(server: &Server, prepared: &Prepared<'_>) {
     if changes.has("loglevel") {
         server.log.set_level(settings.log.level);
     }
-    if changes.has("jemalloc-bg-thread") {
-        give_back_unused(settings.process.jemalloc_bg_thread);
+    if changes.has("jemalloc-bg-thread") || changes.has("maxmemory") {
+        give_back_unused(settings);
     }
     if changes.has("slowlog-max-len") {
         server.slow_log.trim(settings.observe.slowlog_max_len);

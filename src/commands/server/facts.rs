@@ -11,6 +11,7 @@ use crate::base::{alloc, clock, reaper};
 use crate::client::ClientFlags;
 use crate::config::Settings;
 use crate::keyspace::table::BYTES_PER_ENTRY;
+use crate::keyspace::wheel::BYTES_PER_DEADLINE;
 use crate::keyspace::{Counts, Lateness, lru_seconds};
 use crate::observe::facts::{DatabaseFacts, Readiness};
 use crate::observe::info::{
@@ -69,7 +70,9 @@ impl Facts for Server {
         let settings = self.config.settings();
         let used = alloc::used() as u64;
         let peak = self.stats.peak_memory.fetch_max(used, Ordering::Relaxed).max(used);
-        let keys: u64 = self.databases().iter().map(|db| db.keys).sum();
+        let databases = self.databases();
+        let keys: u64 = databases.iter().map(|db| db.keys).sum();
+        let expires: u64 = databases.iter().map(|db| db.expires).sum();
         let mut clients = 0;
         self.clients.for_each(|client| clients += client.memory_bytes() as u64);
         let (scripts, functions) = (self.scripts.figures(), self.functions.figures());
@@ -80,6 +83,7 @@ impl Facts for Server {
             startup: self.identity.startup_memory as u64,
             clients,
             tables: keys * BYTES_PER_ENTRY as u64,
+            deadlines: expires * BYTES_PER_DEADLINE as u64,
             script_vm: scripts.vm as u64,
             script_texts: scripts.texts as u64,
             scripts: scripts.known as u64,

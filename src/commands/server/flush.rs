@@ -21,8 +21,15 @@ const FEW: usize = 1000;
 
 /// The rows.
 pub const COMMANDS: &[Command] = &[
-    Command::new(row("flushall", "Deletes the keys of all databases."), flushall),
-    Command::new(row("flushdb", "Deletes the keys of the selected database."), flushdb),
+    Command::new(
+        row("flushall", "Deletes the keys of all databases.").syntax("[flush-type:<ASYNC@4.0.0|SYNC@6.2.0>]"),
+        flushall,
+    ),
+    Command::new(
+        row("flushdb", "Deletes the keys of the selected database.")
+            .syntax("[flush-type:<ASYNC@4.0.0|SYNC@6.2.0>]"),
+        flushdb,
+    ),
 ];
 
 const fn row(name: &'static str, summary: &'static str) -> Spec {

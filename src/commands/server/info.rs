@@ -12,7 +12,8 @@ pub(super) const INFO: Command = Command::new(
         .flags(&[LOADING, STALE])
         .categories(&[Categories::DANGEROUS])
         .tips(&["nondeterministic_output", "request_policy:all_shards", "response_policy:special"])
-        .doc(GROUP, "1.0.0", "O(1)", "Returns facts and counters of the server, in sections."),
+        .doc(GROUP, "1.0.0", "O(1)", "Returns facts and counters of the server, in sections.")
+        .syntax("[section*]"),
     answer,
 );
 
@@ -34,7 +35,10 @@ fn answer(call: &mut Call<'_>) -> Outcome {
 
 /// Seconds and, within the second, microseconds.
 fn time(call: &mut Call<'_>) -> Outcome {
-    let now = clock::unix_us();
+    let now = match call.nested {
+        true => *call.session.frozen_us.get_or_insert_with(clock::unix_us),
+        false => clock::unix_us(),
+    };
     call.reply.array(2);
     call.reply.bulk_int(now / 1_000_000);
     call.reply.bulk_int(now % 1_000_000);

@@ -28,12 +28,10 @@ pub(super) const LATENCY: Command = Command::container(
             doctor,
         ),
         Command::new(
-            row("latency|graph", 3).tips(TIPS).doc(
-                GROUP,
-                "2.8.13",
-                "O(1)",
-                "Draws the latencies of an event.",
-            ),
+            row("latency|graph", 3)
+                .tips(TIPS)
+                .doc(GROUP, "2.8.13", "O(1)", "Draws the latencies of an event.")
+                .syntax("event"),
             graph,
         ),
         Command::new(
@@ -46,21 +44,22 @@ pub(super) const LATENCY: Command = Command::container(
             latency_help,
         ),
         Command::new(
-            row("latency|histogram", -2).tips(TIPS).doc(
-                GROUP,
-                "7.0.0",
-                "O(N) where N is the number of commands asked for",
-                "Returns how long calls of commands took, as cumulative distributions.",
-            ),
+            row("latency|histogram", -2)
+                .tips(TIPS)
+                .doc(
+                    GROUP,
+                    "7.0.0",
+                    "O(N) where N is the number of commands asked for",
+                    "Returns how long calls of commands took, as cumulative distributions.",
+                )
+                .syntax("[command*]"),
             histogram,
         ),
         Command::new(
-            row("latency|history", 3).tips(TIPS).doc(
-                GROUP,
-                "2.8.13",
-                "O(1)",
-                "Returns the samples of an event.",
-            ),
+            row("latency|history", 3)
+                .tips(TIPS)
+                .doc(GROUP, "2.8.13", "O(1)", "Returns the samples of an event.")
+                .syntax("event"),
             history,
         ),
         Command::new(
@@ -73,12 +72,10 @@ pub(super) const LATENCY: Command = Command::container(
             latest,
         ),
         Command::new(
-            row("latency|reset", -2).tips(&["request_policy:all_nodes", "response_policy:agg_sum"]).doc(
-                GROUP,
-                "2.8.13",
-                "O(1)",
-                "Drops the samples of some events, or of all.",
-            ),
+            row("latency|reset", -2)
+                .tips(&["request_policy:all_nodes", "response_policy:agg_sum"])
+                .doc(GROUP, "2.8.13", "O(1)", "Drops the samples of some events, or of all.")
+                .syntax("[event*]"),
             reset,
         ),
     ],

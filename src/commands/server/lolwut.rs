@@ -8,12 +8,10 @@ use crate::commands::{Call, Command, DONE, Outcome};
 use crate::config::REDIS_VERSION;
 
 pub(super) const LOLWUT: Command = Command::new(
-    Spec::new("lolwut", -1).flags(&[READONLY, FAST]).doc(
-        "server",
-        "5.0.0",
-        "",
-        "Draws, and tells the version.",
-    ),
+    Spec::new("lolwut", -1)
+        .flags(&[READONLY, FAST])
+        .doc("server", "5.0.0", "", "Draws, and tells the version.")
+        .syntax("[VERSION version:integer]"),
     lolwut,
 );
 

@@ -39,9 +39,13 @@ pub(super) const MODULE: Command = Command::container(
                 .doc(GROUP, "4.0.0", "O(1)", "Returns an empty list."),
             list,
         ),
-        Command::new(loading_row("module|load", -3, "4.0.0"), refuse),
-        Command::new(loading_row("module|loadex", -3, "7.0.0"), refuse),
-        Command::new(loading_row("module|unload", 3, "4.0.0"), refuse),
+        Command::new(loading_row("module|load", -3, "4.0.0").syntax("path [arg*]"), refuse),
+        Command::new(
+            loading_row("module|loadex", -3, "7.0.0")
+                .syntax("path [CONFIG configs:(name value)**] [ARGS args*]"),
+            refuse,
+        ),
+        Command::new(loading_row("module|unload", 3, "4.0.0").syntax("name"), refuse),
     ],
 );
 

@@ -75,6 +75,8 @@ pub struct Server {
     pub exceeded_since: AtomicU64,
     /// Set by DEBUG PAUSE-CRON 1.
     pub housekeeping_paused: AtomicBool,
+    /// Set by DEBUG REPLYBUFFER RESIZING 0.
+    pub buffers_kept: AtomicBool,
     /// Set by DEBUG SET-SKIP-CHECKSUM-VALIDATION 1.
     pub checksums_skipped: AtomicBool,
     /// Saving: what is under way, and how the last one went.
@@ -147,6 +149,7 @@ impl Server {
             active_expire: AtomicBool::new(true),
             exceeded_since: AtomicU64::new(0),
             housekeeping_paused: AtomicBool::new(false),
+            buffers_kept: AtomicBool::new(false),
             checksums_skipped: AtomicBool::new(false),
             saves: Saves::new(now),
             drafts: Drafts::default(),

@@ -16,8 +16,16 @@ const fn replicaof_row(name: &'static str, since: &'static str) -> Spec {
     )
 }
 
-pub(super) const REPLICAOF: Command = Command::new(replicaof_row("replicaof", "5.0.0"), replicaof);
-pub(super) const SLAVEOF: Command = Command::new(replicaof_row("slaveof", "1.0.0"), replicaof);
+pub(super) const REPLICAOF: Command = Command::new(
+    replicaof_row("replicaof", "5.0.0").syntax("args:<host-port:(host port:integer)|no-one:(NO ONE)>"),
+    replicaof,
+);
+pub(super) const SLAVEOF: Command = Command::new(
+    replicaof_row("slaveof", "1.0.0")
+        .syntax("args:<host-port:(host port:integer)|no-one:(NO ONE)>")
+        .deprecated("5.0.0", "`REPLICAOF`"),
+    replicaof,
+);
 
 pub(super) const ROLE: Command = Command::new(
     Spec::new("role", 1)

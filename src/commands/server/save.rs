@@ -24,12 +24,10 @@ pub(super) const SAVE: Command = Command::new(
 );
 
 pub(super) const BGSAVE: Command = Command::new(
-    Spec::new("bgsave", -1).flags(&[ADMIN, NO_ASYNC_LOADING, NOSCRIPT, EXCLUSIVE]).doc(
-        GROUP,
-        "1.0.0",
-        "O(1)",
-        "Begins to write the RDB file in the background.",
-    ),
+    Spec::new("bgsave", -1)
+        .flags(&[ADMIN, NO_ASYNC_LOADING, NOSCRIPT, EXCLUSIVE])
+        .doc(GROUP, "1.0.0", "O(1)", "Begins to write the RDB file in the background.")
+        .syntax("[SCHEDULE@3.2.2]"),
     begin,
 );
 

@@ -17,12 +17,15 @@ pub(super) const SLOWLOG: Command = Command::container(
     Spec::new("slowlog", -2).doc(GROUP, "2.2.12", "Depends on the subcommand.", "The log of slow commands."),
     &[
         Command::new(
-            row("slowlog|get", -2).tips(&["request_policy:all_nodes", "nondeterministic_output"]).doc(
-                GROUP,
-                "2.2.12",
-                "O(N) where N is the number of entries",
-                "Returns the latest entries of the slow log.",
-            ),
+            row("slowlog|get", -2)
+                .tips(&["request_policy:all_nodes", "nondeterministic_output"])
+                .doc(
+                    GROUP,
+                    "2.2.12",
+                    "O(N) where N is the number of entries",
+                    "Returns the latest entries of the slow log.",
+                )
+                .syntax("[count:integer]"),
             get,
         ),
         Command::new(

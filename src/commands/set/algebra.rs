@@ -23,72 +23,69 @@ const TOTAL_COST: &str = "O(N) where N is the number of members of all sets toge
 const QUICK: usize = 2048;
 
 pub(super) const SINTER: Command = Command::new(
-    row("sinter", -2, &[READONLY], SOURCES).tips(ANY_ORDER).doc(
-        GROUP,
-        "1.0.0",
-        INTERSECTION_COST,
-        "Returns the members that several sets have in common.",
-    ),
+    row("sinter", -2, &[READONLY], SOURCES)
+        .tips(ANY_ORDER)
+        .doc(GROUP, "1.0.0", INTERSECTION_COST, "Returns the members that several sets have in common.")
+        .syntax("key*"),
     |call| answer(call, Operation::Intersection),
 );
 
 pub(super) const SINTERCARD: Command = Command::new(
-    row("sintercard", -3, &[READONLY, MOVABLEKEYS], &[KeySpec::counted(1, &[RO, ACCESS])]).doc(
-        GROUP,
-        "7.0.0",
-        INTERSECTION_COST,
-        "Counts the members that several sets have in common, up to a limit.",
-    ),
+    row("sintercard", -3, &[READONLY, MOVABLEKEYS], &[KeySpec::counted(1, &[RO, ACCESS])])
+        .doc(
+            GROUP,
+            "7.0.0",
+            INTERSECTION_COST,
+            "Counts the members that several sets have in common, up to a limit.",
+        )
+        .syntax("numkeys:integer key* [LIMIT limit:integer]"),
     sintercard,
 );
 
 pub(super) const SINTERSTORE: Command = Command::new(
-    row("sinterstore", -3, &[WRITE, DENYOOM], STORE).doc(
-        GROUP,
-        "1.0.0",
-        INTERSECTION_COST,
-        "Stores the members that several sets have in common as a set.",
-    ),
+    row("sinterstore", -3, &[WRITE, DENYOOM], STORE)
+        .doc(
+            GROUP,
+            "1.0.0",
+            INTERSECTION_COST,
+            "Stores the members that several sets have in common as a set.",
+        )
+        .syntax("destination:key key#1*"),
     |call| store(call, Operation::Intersection),
 );
 
 pub(super) const SUNION: Command = Command::new(
-    row("sunion", -2, &[READONLY], SOURCES).tips(ANY_ORDER).doc(
-        GROUP,
-        "1.0.0",
-        TOTAL_COST,
-        "Returns the members of several sets together.",
-    ),
+    row("sunion", -2, &[READONLY], SOURCES)
+        .tips(ANY_ORDER)
+        .doc(GROUP, "1.0.0", TOTAL_COST, "Returns the members of several sets together.")
+        .syntax("key*"),
     |call| answer(call, Operation::Union),
 );
 
 pub(super) const SUNIONSTORE: Command = Command::new(
-    row("sunionstore", -3, &[WRITE, DENYOOM], STORE).doc(
-        GROUP,
-        "1.0.0",
-        TOTAL_COST,
-        "Stores the members of several sets together as a set.",
-    ),
+    row("sunionstore", -3, &[WRITE, DENYOOM], STORE)
+        .doc(GROUP, "1.0.0", TOTAL_COST, "Stores the members of several sets together as a set.")
+        .syntax("destination:key key#1*"),
     |call| store(call, Operation::Union),
 );
 
 pub(super) const SDIFF: Command = Command::new(
-    row("sdiff", -2, &[READONLY], SOURCES).tips(ANY_ORDER).doc(
-        GROUP,
-        "1.0.0",
-        TOTAL_COST,
-        "Returns the members of the first set that no other set has.",
-    ),
+    row("sdiff", -2, &[READONLY], SOURCES)
+        .tips(ANY_ORDER)
+        .doc(GROUP, "1.0.0", TOTAL_COST, "Returns the members of the first set that no other set has.")
+        .syntax("key*"),
     |call| answer(call, Operation::Difference),
 );
 
 pub(super) const SDIFFSTORE: Command = Command::new(
-    row("sdiffstore", -3, &[WRITE, DENYOOM], STORE).doc(
-        GROUP,
-        "1.0.0",
-        TOTAL_COST,
-        "Stores the members of the first set that no other set has as a set.",
-    ),
+    row("sdiffstore", -3, &[WRITE, DENYOOM], STORE)
+        .doc(
+            GROUP,
+            "1.0.0",
+            TOTAL_COST,
+            "Stores the members of the first set that no other set has as a set.",
+        )
+        .syntax("destination:key key#1*"),
     |call| store(call, Operation::Difference),
 );
 

@@ -9,65 +9,67 @@ use super::super::{Call, Command, DONE, Next, Outcome};
 use super::{GROUP, limits, row, write_members};
 
 pub(super) const SADD: Command = Command::new(
-    row("sadd", -3, &[WRITE, DENYOOM, FAST], &[KeySpec::at(1, &[RW, INSERT])]).doc(
-        GROUP,
-        "1.0.0",
-        "O(N) where N is the number of members to add.",
-        "Adds members to a set, which is created if the key doesn't exist.",
-    ),
+    row("sadd", -3, &[WRITE, DENYOOM, FAST], &[KeySpec::at(1, &[RW, INSERT])])
+        .doc(
+            GROUP,
+            "1.0.0",
+            "O(N) where N is the number of members to add.",
+            "Adds members to a set, which is created if the key doesn't exist.",
+        )
+        .syntax("key member*"),
     sadd,
 );
 
 pub(super) const SREM: Command = Command::new(
-    row("srem", -3, &[WRITE, FAST], &[KeySpec::at(1, &[RW, DELETE])]).doc(
-        GROUP,
-        "1.0.0",
-        "O(N) where N is the number of members to remove.",
-        "Removes members from a set, and the key with its last member.",
-    ),
+    row("srem", -3, &[WRITE, FAST], &[KeySpec::at(1, &[RW, DELETE])])
+        .doc(
+            GROUP,
+            "1.0.0",
+            "O(N) where N is the number of members to remove.",
+            "Removes members from a set, and the key with its last member.",
+        )
+        .syntax("key member*"),
     srem,
 );
 
 pub(super) const SMOVE: Command = Command::new(
     row("smove", 4, &[WRITE, FAST], &[KeySpec::at(1, &[RW, ACCESS, DELETE]), KeySpec::at(2, &[RW, INSERT])])
-        .doc(GROUP, "1.0.0", "O(1)", "Moves a member from one set to another."),
+        .doc(GROUP, "1.0.0", "O(1)", "Moves a member from one set to another.")
+        .syntax("source:key destination:key#1 member"),
     smove,
 );
 
 pub(super) const SCARD: Command = Command::new(
-    row("scard", 2, &[READONLY, FAST], &[KeySpec::at(1, &[RO])]).doc(
-        GROUP,
-        "1.0.0",
-        "O(1)",
-        "Counts the members of a set.",
-    ),
+    row("scard", 2, &[READONLY, FAST], &[KeySpec::at(1, &[RO])])
+        .doc(GROUP, "1.0.0", "O(1)", "Counts the members of a set.")
+        .syntax("key"),
     scard,
 );
 
 pub(super) const SISMEMBER: Command = Command::new(
-    row("sismember", 3, &[READONLY, FAST], &[KeySpec::at(1, &[RO])]).doc(
-        GROUP,
-        "1.0.0",
-        "O(1)",
-        "Tells whether something is a member of a set.",
-    ),
+    row("sismember", 3, &[READONLY, FAST], &[KeySpec::at(1, &[RO])])
+        .doc(GROUP, "1.0.0", "O(1)", "Tells whether something is a member of a set.")
+        .syntax("key member"),
     sismember,
 );
 
 pub(super) const SMISMEMBER: Command = Command::new(
-    row("smismember", -3, &[READONLY, FAST], &[KeySpec::at(1, &[RO, ACCESS])]).doc(
-        GROUP,
-        "6.2.0",
-        "O(N) where N is the number of members asked for.",
-        "Tells of several things whether they are members of a set.",
-    ),
+    row("smismember", -3, &[READONLY, FAST], &[KeySpec::at(1, &[RO, ACCESS])])
+        .doc(
+            GROUP,
+            "6.2.0",
+            "O(N) where N is the number of members asked for.",
+            "Tells of several things whether they are members of a set.",
+        )
+        .syntax("key member*"),
     smismember,
 );
 
 pub(super) const SMEMBERS: Command = Command::new(
     row("smembers", 2, &[READONLY], &[KeySpec::at(1, &[RO, ACCESS])])
         .tips(&["nondeterministic_output_order"])
-        .doc(GROUP, "1.0.0", "O(N) where N is the number of members.", "Returns all members of a set."),
+        .doc(GROUP, "1.0.0", "O(N) where N is the number of members.", "Returns all members of a set.")
+        .syntax("key"),
     smembers,
 );
 

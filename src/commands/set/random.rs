@@ -21,7 +21,8 @@ pub(super) const SPOP: Command = Command::new(
             "1.0.0",
             "O(N) where N is the number of members returned, at least 1.",
             "Removes random members from a set and returns them; the key goes with the last one.",
-        ),
+        )
+        .syntax("key [count:integer@3.2.0]"),
     spop,
 );
 
@@ -33,7 +34,8 @@ pub(super) const SRANDMEMBER: Command = Command::new(
             "1.0.0",
             "O(N) where N is the number of members returned, at least 1.",
             "Returns random members of a set.",
-        ),
+        )
+        .syntax("key [count:integer@2.6.0]"),
     srandmember,
 );
 

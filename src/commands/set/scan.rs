@@ -11,12 +11,15 @@ use super::super::{Call, Command, DONE, Next, Outcome};
 use super::{GROUP, row};
 
 pub(super) const SSCAN: Command = Command::new(
-    row("sscan", -3, &[READONLY], &[KeySpec::at(1, &[RO, ACCESS])]).tips(&["nondeterministic_output"]).doc(
-        GROUP,
-        "2.8.0",
-        "O(1) for every call. O(N) for a complete iteration, including enough command calls for the cursor to return back to 0. N is the number of members of the set.",
-        "Visits the members of a set some at a time.",
-    ),
+    row("sscan", -3, &[READONLY], &[KeySpec::at(1, &[RO, ACCESS])])
+        .tips(&["nondeterministic_output"])
+        .doc(
+            GROUP,
+            "2.8.0",
+            "O(1) a call; O(N) from cursor 0 back to 0, N being the number of members",
+            "Visits the members of a set some at a time.",
+        )
+        .syntax("key cursor:integer [MATCH pattern:pattern] [COUNT count:integer]"),
     sscan,
 );
 

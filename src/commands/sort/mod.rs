@@ -35,23 +35,29 @@ use super::{Call, Command, DONE, Found, Outcome, permission};
 /// The family's rows.
 pub const COMMANDS: &[Command] = &[
     Command::new(
-        row("sort", &[WRITE, DENYOOM], &[SOURCE, PATTERNS, DESTINATION]).doc(
-            GROUP,
-            "1.0.0",
-            COST,
-            "Sorts the elements of a list, a set or a sorted set and may store them.",
-        ),
+        row("sort", &[WRITE, DENYOOM], &[SOURCE, PATTERNS, DESTINATION])
+            .doc(
+                GROUP,
+                "1.0.0",
+                COST,
+                "Sorts the elements of a list, a set or a sorted set and may store them.",
+            )
+            .syntax(
+                "key [BY by-pattern:pattern#1/pattern] [LIMIT limit:(offset:integer count:integer)] \
+                 [GET get-pattern:pattern#1/pattern**] [order:<ASC|DESC>] [sorting=ALPHA] \
+                 [STORE destination:key#2]",
+            ),
         |call| sort(call, true),
     )
     .find_keys(keys)
     .touches_unnamed(has_patterns),
     Command::new(
-        row("sort_ro", &[READONLY], &[SOURCE, PATTERNS]).doc(
-            GROUP,
-            "7.0.0",
-            COST,
-            "Sorts the elements of a list, a set or a sorted set.",
-        ),
+        row("sort_ro", &[READONLY], &[SOURCE, PATTERNS])
+            .doc(GROUP, "7.0.0", COST, "Sorts the elements of a list, a set or a sorted set.")
+            .syntax(
+                "key [BY by-pattern:pattern#1/pattern] [LIMIT limit:(offset:integer count:integer)] \
+                 [GET get-pattern:pattern#1/pattern**] [order:<ASC|DESC>] [sorting=ALPHA]",
+            ),
         |call| sort(call, false),
     )
     .touches_unnamed(has_patterns),

@@ -24,17 +24,28 @@ pub(super) const XADD: Command = Command::new(
         "5.0.0",
         "O(1) to add an entry, O(N) to trim N entries",
         "Adds an entry to a stream, which is made if it doesn't exist.",
+    )
+    .syntax(
+        "key [NOMKSTREAM@6.2.0] [trim:(strategy:<MAXLEN|MINID@6.2.0> [operator:<equal==|\
+         approximately=~>] threshold [LIMIT count:integer@6.2.0])] id-selector:<auto-id=*|id> \
+         data:(field value)*",
     ),
     xadd,
 );
 
 pub(super) const XTRIM: Command = Command::new(
-    row("xtrim", -4, &[WRITE], &[KeySpec::at(1, &[RW, DELETE])]).tips(&["nondeterministic_output"]).doc(
-        GROUP,
-        "5.0.0",
-        "O(N) where N is the number of entries removed; whole chunks of entries go at once",
-        "Removes the oldest entries of a stream.",
-    ),
+    row("xtrim", -4, &[WRITE], &[KeySpec::at(1, &[RW, DELETE])])
+        .tips(&["nondeterministic_output"])
+        .doc(
+            GROUP,
+            "5.0.0",
+            "O(N) where N is the number of entries removed; whole chunks of entries go at once",
+            "Removes the oldest entries of a stream.",
+        )
+        .syntax(
+            "key trim:(strategy:<MAXLEN|MINID@6.2.0> [operator:<equal==|\
+             approximately=~>] threshold [LIMIT count:integer@6.2.0])",
+        ),
     xtrim,
 );
 

@@ -20,6 +20,11 @@ pub(super) const XCLAIM: Command = Command::new(
             "5.0.0",
             "O(log N) with N being the number of pending entries",
             "Gives entries that are pending in a consumer group to a consumer.",
+        )
+        .syntax(
+            "key group consumer min-idle-time id* [IDLE ms:integer] \
+             [TIME unix-time-milliseconds:unix-time] [RETRYCOUNT count:integer] [FORCE] [JUSTID] \
+             [LASTID lastid]",
         ),
     xclaim,
 );
@@ -32,7 +37,8 @@ pub(super) const XAUTOCLAIM: Command = Command::new(
             "6.2.0",
             "O(1) if COUNT is small",
             "Gives the next entries that are pending in a consumer group to a consumer.",
-        ),
+        )
+        .syntax("key group consumer min-idle-time start [COUNT count:integer] [JUSTID]"),
     xautoclaim,
 );
 

@@ -10,22 +10,19 @@ use super::append::removed;
 use super::{GROUP, parse_id, parse_ids, row};
 
 pub(super) const XDEL: Command = Command::new(
-    row("xdel", -3, &[WRITE, FAST], &[KeySpec::at(1, &[RW, DELETE])]).doc(
-        GROUP,
-        "5.0.0",
-        "O(1) for each entry",
-        "Deletes entries of a stream by their IDs.",
-    ),
+    row("xdel", -3, &[WRITE, FAST], &[KeySpec::at(1, &[RW, DELETE])])
+        .doc(GROUP, "5.0.0", "O(1) for each entry", "Deletes entries of a stream by their IDs.")
+        .syntax("key id*"),
     xdel,
 );
 
 pub(super) const XSETID: Command = Command::new(
-    row("xsetid", -3, &[WRITE, DENYOOM, FAST], &[KeySpec::at(1, &[RW, UPDATE])]).doc(
-        GROUP,
-        "5.0.0",
-        "O(1)",
-        "Sets the last ID of a stream, as replication does.",
-    ),
+    row("xsetid", -3, &[WRITE, DENYOOM, FAST], &[KeySpec::at(1, &[RW, UPDATE])])
+        .doc(GROUP, "5.0.0", "O(1)", "Sets the last ID of a stream, as replication does.")
+        .syntax(
+            "key last-id [ENTRIESADDED entries-added:integer@7.0.0] \
+             [MAXDELETEDID max-deleted-id@7.0.0]",
+        ),
     xsetid,
 );
 

@@ -18,48 +18,46 @@ pub(super) const XGROUP: Command = Command::container(
     Spec::new("xgroup", -2).doc(GROUP, "5.0.0", "Depends on subcommand.", "Manages consumer groups."),
     &[
         Command::new(
-            row("xgroup|create", -5, &[WRITE, DENYOOM], INSERTS).doc(
-                GROUP,
-                "5.0.0",
-                "O(1)",
-                "Makes a consumer group.",
-            ),
+            row("xgroup|create", -5, &[WRITE, DENYOOM], INSERTS)
+                .doc(GROUP, "5.0.0", "O(1)", "Makes a consumer group.")
+                .syntax(
+                    "key group id-selector:<id|new-id=$> [MKSTREAM] \
+                     [ENTRIESREAD entriesread:integer/entries-read]",
+                ),
             create,
         ),
         Command::new(
-            row("xgroup|setid", -5, &[WRITE], UPDATES).doc(
-                GROUP,
-                "5.0.0",
-                "O(1)",
-                "Sets the last ID that a consumer group was given.",
-            ),
+            row("xgroup|setid", -5, &[WRITE], UPDATES)
+                .doc(GROUP, "5.0.0", "O(1)", "Sets the last ID that a consumer group was given.")
+                .syntax("key group id-selector:<id|new-id=$> [ENTRIESREAD entriesread:integer/entries-read]"),
             set_id,
         ),
         Command::new(
-            row("xgroup|destroy", 4, &[WRITE], DELETES).doc(
-                GROUP,
-                "5.0.0",
-                "O(1); what was pending in the group is freed in the background",
-                "Removes a consumer group.",
-            ),
+            row("xgroup|destroy", 4, &[WRITE], DELETES)
+                .doc(
+                    GROUP,
+                    "5.0.0",
+                    "O(1); what was pending in the group is freed in the background",
+                    "Removes a consumer group.",
+                )
+                .syntax("key group"),
             destroy,
         ),
         Command::new(
-            row("xgroup|createconsumer", 5, &[WRITE, DENYOOM], INSERTS).doc(
-                GROUP,
-                "6.2.0",
-                "O(1)",
-                "Makes a consumer in a consumer group.",
-            ),
+            row("xgroup|createconsumer", 5, &[WRITE, DENYOOM], INSERTS)
+                .doc(GROUP, "6.2.0", "O(1)", "Makes a consumer in a consumer group.")
+                .syntax("key group consumer"),
             create_consumer,
         ),
         Command::new(
-            row("xgroup|delconsumer", 5, &[WRITE], DELETES).doc(
-                GROUP,
-                "5.0.0",
-                "O(N) where N is the number of entries pending for the consumer",
-                "Removes a consumer from a consumer group.",
-            ),
+            row("xgroup|delconsumer", 5, &[WRITE], DELETES)
+                .doc(
+                    GROUP,
+                    "5.0.0",
+                    "O(N) where N is the number of entries pending for the consumer",
+                    "Removes a consumer from a consumer group.",
+                )
+                .syntax("key group consumer"),
             delete_consumer,
         ),
         Command::new(

@@ -15,30 +15,37 @@ pub(super) const XINFO: Command = Command::container(
     Spec::new("xinfo", -2).doc(GROUP, "5.0.0", "Depends on subcommand.", "Tells about streams."),
     &[
         Command::new(
-            row("xinfo|stream", -3, &[READONLY], KEY).doc(
-                GROUP,
-                "5.0.0",
-                "O(1); with FULL O(N) with N being the number of entries and pending entries returned",
-                "Tells about a stream.",
-            ),
+            row("xinfo|stream", -3, &[READONLY], KEY)
+                .doc(
+                    GROUP,
+                    "5.0.0",
+                    "O(1); with FULL O(N) with N being the number of entries and pending entries returned",
+                    "Tells about a stream.",
+                )
+                .syntax("key [full-block:(FULL [COUNT count:integer])]"),
             stream,
         ),
         Command::new(
-            row("xinfo|groups", 3, &[READONLY], KEY).doc(
-                GROUP,
-                "5.0.0",
-                "O(N) with N being the number of groups",
-                "Tells about the consumer groups of a stream.",
-            ),
+            row("xinfo|groups", 3, &[READONLY], KEY)
+                .doc(
+                    GROUP,
+                    "5.0.0",
+                    "O(N) with N being the number of groups",
+                    "Tells about the consumer groups of a stream.",
+                )
+                .syntax("key"),
             groups,
         ),
         Command::new(
-            row("xinfo|consumers", 4, &[READONLY], KEY).tips(&["nondeterministic_output"]).doc(
-                GROUP,
-                "5.0.0",
-                "O(N) with N being the number of consumers",
-                "Tells about the consumers of a consumer group.",
-            ),
+            row("xinfo|consumers", 4, &[READONLY], KEY)
+                .tips(&["nondeterministic_output"])
+                .doc(
+                    GROUP,
+                    "5.0.0",
+                    "O(N) with N being the number of consumers",
+                    "Tells about the consumers of a consumer group.",
+                )
+                .syntax("key group"),
             consumers,
         ),
         Command::new(

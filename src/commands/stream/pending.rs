@@ -9,12 +9,14 @@ use super::super::{Call, Command, DONE, Next, Outcome};
 use super::{FEW, GROUP, open_group, parse_end, parse_ids, parse_start, row, write_id};
 
 pub(super) const XACK: Command = Command::new(
-    row("xack", -4, &[WRITE, FAST], &[KeySpec::at(1, &[RW, UPDATE])]).doc(
-        GROUP,
-        "5.0.0",
-        "O(log(N)) for each ID with N being the number of pending entries",
-        "Confirms that a consumer group has worked entries off.",
-    ),
+    row("xack", -4, &[WRITE, FAST], &[KeySpec::at(1, &[RW, UPDATE])])
+        .doc(
+            GROUP,
+            "5.0.0",
+            "O(log(N)) for each ID with N being the number of pending entries",
+            "Confirms that a consumer group has worked entries off.",
+        )
+        .syntax("key group id*"),
     xack,
 );
 
@@ -27,6 +29,9 @@ pub(super) const XPENDING: Command = Command::new(
             "O(log(N)+M) with N being the number of pending entries and M the number returned, or with IDLE \
              looked at; the summary is O(C) with C being the number of consumers",
             "Tells which entries a consumer group was given and hasn't confirmed.",
+        )
+        .syntax(
+            "key group [filters:([IDLE min-idle-time:integer@6.2.0] start end count:integer [consumer])]",
         ),
     xpending,
 );

@@ -12,22 +12,16 @@ const COST: &str = "O(log(N)+M) with N being the number of entries in the stream
 const KEY: &[KeySpec] = &[KeySpec::at(1, &[RO, ACCESS])];
 
 pub(super) const XLEN: Command = Command::new(
-    row("xlen", 2, &[READONLY, FAST], &[KeySpec::at(1, &[RO])]).doc(
-        GROUP,
-        "5.0.0",
-        "O(1)",
-        "Returns the number of entries in a stream.",
-    ),
+    row("xlen", 2, &[READONLY, FAST], &[KeySpec::at(1, &[RO])])
+        .doc(GROUP, "5.0.0", "O(1)", "Returns the number of entries in a stream.")
+        .syntax("key"),
     xlen,
 );
 
 pub(super) const XRANGE: Command = Command::new(
-    row("xrange", -4, &[READONLY], KEY).doc(
-        GROUP,
-        "5.0.0",
-        COST,
-        "Returns the entries of a stream within a range of IDs.",
-    ),
+    row("xrange", -4, &[READONLY], KEY)
+        .doc(GROUP, "5.0.0", COST, "Returns the entries of a stream within a range of IDs.")
+        .syntax("key start end [COUNT count:integer]"),
     |call| {
         let (start, end) = (parse_start(call.args[2])?, parse_end(call.args[3])?);
         reply_range(call, Span { start, end, reverse: false })
@@ -35,12 +29,14 @@ pub(super) const XRANGE: Command = Command::new(
 );
 
 pub(super) const XREVRANGE: Command = Command::new(
-    row("xrevrange", -4, &[READONLY], KEY).doc(
-        GROUP,
-        "5.0.0",
-        COST,
-        "Returns the entries of a stream within a range of IDs, the last one first.",
-    ),
+    row("xrevrange", -4, &[READONLY], KEY)
+        .doc(
+            GROUP,
+            "5.0.0",
+            COST,
+            "Returns the entries of a stream within a range of IDs, the last one first.",
+        )
+        .syntax("key end start [COUNT count:integer]"),
     |call| {
         let (start, end) = (parse_start(call.args[3])?, parse_end(call.args[2])?);
         reply_range(call, Span { start, end, reverse: true })

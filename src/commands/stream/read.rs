@@ -33,7 +33,8 @@ pub(super) const XREAD: Command = Command::new(
         "5.0.0",
         "O(log(N)+M) for each stream with N being its entries and M the number returned",
         "Returns what was added to streams behind the given IDs, waiting for it if need be.",
-    ),
+    )
+    .syntax("[COUNT count:integer] [BLOCK milliseconds:integer] STREAMS streams:(key* id*)"),
     xread,
 )
 .find_keys(find_keys);
@@ -51,6 +52,10 @@ pub(super) const XREADGROUP: Command = Command::new(
         "O(M log(N)) for each stream with N being its entries and M the number returned",
         "Hands a consumer of a group new entries of streams, or once more those that it has; waits for new \
          ones if need be.",
+    )
+    .syntax(
+        "GROUP group-block:(group consumer) [COUNT count:integer] [BLOCK milliseconds:integer] [NOACK] \
+         STREAMS streams:(key* id*)",
     ),
     xreadgroup,
 )

@@ -11,12 +11,9 @@ use super::super::{Call, Command, DONE, Outcome};
 use super::{ExpiryOptions, GROUP, Span, reply_string, row};
 
 pub(super) const GET: Command = Command::new(
-    row("get", 2, &[READONLY, FAST], &[KeySpec::at(1, &[RO, ACCESS])]).doc(
-        GROUP,
-        "1.0.0",
-        "O(1)",
-        "Returns the string value of a key.",
-    ),
+    row("get", 2, &[READONLY, FAST], &[KeySpec::at(1, &[RO, ACCESS])])
+        .doc(GROUP, "1.0.0", "O(1)", "Returns the string value of a key.")
+        .syntax("key"),
     get,
 );
 
@@ -28,38 +25,37 @@ pub(super) const SET: Command = Command::new(
         &[KeySpec::at(1, &[RW, ACCESS, UPDATE, VARIABLE_FLAGS])
             .notes("RW and ACCESS due to the optional `GET` argument")],
     )
-    .doc(GROUP, "1.0.0", "O(1)", "Sets the string value of a key, whatever it held before."),
+    .doc(GROUP, "1.0.0", "O(1)", "Sets the string value of a key, whatever it held before.")
+    .syntax(
+        "key value [condition:<NX|XX>@2.6.12] [GET@6.2.0] [expiration:<EX seconds:integer@2.6.12|\
+         PX milliseconds:integer@2.6.12|EXAT unix-time-seconds:unix-time@6.2.0|\
+         PXAT unix-time-milliseconds:unix-time@6.2.0|KEEPTTL@6.0.0>]",
+    ),
     set,
 )
 .key_flags(set_key_flags);
 
 pub(super) const SETNX: Command = Command::new(
-    row("setnx", 3, &[WRITE, DENYOOM, FAST], &[KeySpec::at(1, &[OW, INSERT])]).doc(
-        GROUP,
-        "1.0.0",
-        "O(1)",
-        "Sets the string value of a key only when the key doesn't exist.",
-    ),
+    row("setnx", 3, &[WRITE, DENYOOM, FAST], &[KeySpec::at(1, &[OW, INSERT])])
+        .doc(GROUP, "1.0.0", "O(1)", "Sets the string value of a key only when the key doesn't exist.")
+        .syntax("key value")
+        .deprecated("2.6.12", "`SET` with the `NX` argument"),
     setnx,
 );
 
 pub(super) const SETEX: Command = Command::new(
-    row("setex", 4, &[WRITE, DENYOOM], &[KeySpec::at(1, &[OW, UPDATE])]).doc(
-        GROUP,
-        "2.0.0",
-        "O(1)",
-        "Sets the string value of a key and its time to live in seconds.",
-    ),
+    row("setex", 4, &[WRITE, DENYOOM], &[KeySpec::at(1, &[OW, UPDATE])])
+        .doc(GROUP, "2.0.0", "O(1)", "Sets the string value of a key and its time to live in seconds.")
+        .syntax("key seconds:integer value")
+        .deprecated("2.6.12", "`SET` with the `EX` argument"),
     |call| set_expiring(call, Span::Seconds),
 );
 
 pub(super) const PSETEX: Command = Command::new(
-    row("psetex", 4, &[WRITE, DENYOOM], &[KeySpec::at(1, &[OW, UPDATE])]).doc(
-        GROUP,
-        "2.6.0",
-        "O(1)",
-        "Sets the string value of a key and its time to live in milliseconds.",
-    ),
+    row("psetex", 4, &[WRITE, DENYOOM], &[KeySpec::at(1, &[OW, UPDATE])])
+        .doc(GROUP, "2.6.0", "O(1)", "Sets the string value of a key and its time to live in milliseconds.")
+        .syntax("key milliseconds:integer value")
+        .deprecated("2.6.12", "`SET` with the `PX` argument"),
     |call| set_expiring(call, Span::Milliseconds),
 );
 
@@ -70,27 +66,26 @@ pub(super) const GETEX: Command = Command::new(
         &[WRITE, FAST],
         &[KeySpec::at(1, &[RW, ACCESS, UPDATE]).notes("RW and UPDATE because it changes the TTL")],
     )
-    .doc(GROUP, "6.2.0", "O(1)", "Returns the string value of a key and changes its time to live."),
+    .doc(GROUP, "6.2.0", "O(1)", "Returns the string value of a key and changes its time to live.")
+    .syntax(
+        "key [expiration:<EX seconds:integer|PX milliseconds:integer|EXAT unix-time-seconds:unix-time|\
+         PXAT unix-time-milliseconds:unix-time|PERSIST>]",
+    ),
     getex,
 );
 
 pub(super) const GETDEL: Command = Command::new(
-    row("getdel", 2, &[WRITE, FAST], &[KeySpec::at(1, &[RW, ACCESS, DELETE])]).doc(
-        GROUP,
-        "6.2.0",
-        "O(1)",
-        "Returns the string value of a key and deletes the key.",
-    ),
+    row("getdel", 2, &[WRITE, FAST], &[KeySpec::at(1, &[RW, ACCESS, DELETE])])
+        .doc(GROUP, "6.2.0", "O(1)", "Returns the string value of a key and deletes the key.")
+        .syntax("key"),
     getdel,
 );
 
 pub(super) const GETSET: Command = Command::new(
-    row("getset", 3, &[WRITE, DENYOOM, FAST], &[KeySpec::at(1, &[RW, ACCESS, UPDATE])]).doc(
-        GROUP,
-        "1.0.0",
-        "O(1)",
-        "Returns the previous string value of a key and sets a new one.",
-    ),
+    row("getset", 3, &[WRITE, DENYOOM, FAST], &[KeySpec::at(1, &[RW, ACCESS, UPDATE])])
+        .doc(GROUP, "1.0.0", "O(1)", "Returns the previous string value of a key and sets a new one.")
+        .syntax("key value")
+        .deprecated("6.2.0", "`SET` with the `!GET` argument"),
     getset,
 );
 
@@ -102,29 +97,28 @@ pub(super) const MGET: Command = Command::new(
             "1.0.0",
             "O(N) where N is the number of keys.",
             "Returns the string values of several keys.",
-        ),
+        )
+        .syntax("key*"),
     mget,
 );
 
 pub(super) const MSET: Command = Command::new(
     row("mset", -3, &[WRITE, DENYOOM], &[KeySpec::range(1, -1, 2, &[OW, UPDATE])])
         .tips(&["request_policy:multi_shard", "response_policy:all_succeeded"])
-        .doc(
-            GROUP,
-            "1.0.1",
-            "O(N) where N is the number of keys.",
-            "Sets the string values of several keys.",
-        ),
+        .doc(GROUP, "1.0.1", "O(N) where N is the number of keys.", "Sets the string values of several keys.")
+        .syntax("data:(key value)*"),
     mset,
 );
 
 pub(super) const MSETNX: Command = Command::new(
-    row("msetnx", -3, &[WRITE, DENYOOM], &[KeySpec::range(1, -1, 2, &[OW, INSERT])]).doc(
-        GROUP,
-        "1.0.1",
-        "O(N) where N is the number of keys.",
-        "Sets the string values of several keys only when none of them exists.",
-    ),
+    row("msetnx", -3, &[WRITE, DENYOOM], &[KeySpec::range(1, -1, 2, &[OW, INSERT])])
+        .doc(
+            GROUP,
+            "1.0.1",
+            "O(N) where N is the number of keys.",
+            "Sets the string values of several keys only when none of them exists.",
+        )
+        .syntax("data:(key value)*"),
     msetnx,
 );
 

@@ -9,12 +9,14 @@ use super::super::{Call, Command, DONE, Outcome};
 use super::{GROUP, row};
 
 pub(super) const LCS: Command = Command::new(
-    row("lcs", -3, &[READONLY], &[KeySpec::range(1, 1, 1, &[RO, ACCESS])]).doc(
-        GROUP,
-        "7.0.0",
-        "O(N*M) where N and M are the lengths of the strings.",
-        "Finds the longest common subsequence of two strings.",
-    ),
+    row("lcs", -3, &[READONLY], &[KeySpec::range(1, 1, 1, &[RO, ACCESS])])
+        .doc(
+            GROUP,
+            "7.0.0",
+            "O(N*M) where N and M are the lengths of the strings.",
+            "Finds the longest common subsequence of two strings.",
+        )
+        .syntax("key1:key key2:key [LEN] [IDX] [MINMATCHLEN min-match-len:integer] [WITHMATCHLEN]"),
     run,
 );
 

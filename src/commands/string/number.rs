@@ -13,37 +13,37 @@ const KEY: &[KeySpec] = &[KeySpec::at(1, &[RW, ACCESS, UPDATE])];
 const FLAGS: &[Flags] = &[WRITE, DENYOOM, FAST];
 
 pub(super) const INCR: Command = Command::new(
-    row("incr", 2, FLAGS, KEY).doc(GROUP, "1.0.0", "O(1)", "Adds one to the integer value of a key."),
+    row("incr", 2, FLAGS, KEY)
+        .doc(GROUP, "1.0.0", "O(1)", "Adds one to the integer value of a key.")
+        .syntax("key"),
     |call| add(call, 1),
 );
 
 pub(super) const DECR: Command = Command::new(
-    row("decr", 2, FLAGS, KEY).doc(GROUP, "1.0.0", "O(1)", "Takes one from the integer value of a key."),
+    row("decr", 2, FLAGS, KEY)
+        .doc(GROUP, "1.0.0", "O(1)", "Takes one from the integer value of a key.")
+        .syntax("key"),
     |call| add(call, -1),
 );
 
 pub(super) const INCRBY: Command = Command::new(
-    row("incrby", 3, FLAGS, KEY).doc(GROUP, "1.0.0", "O(1)", "Adds a number to the integer value of a key."),
+    row("incrby", 3, FLAGS, KEY)
+        .doc(GROUP, "1.0.0", "O(1)", "Adds a number to the integer value of a key.")
+        .syntax("key increment:integer"),
     |call| add(call, args::int(call.args[2])?),
 );
 
 pub(super) const DECRBY: Command = Command::new(
-    row("decrby", 3, FLAGS, KEY).doc(
-        GROUP,
-        "1.0.0",
-        "O(1)",
-        "Takes a number from the integer value of a key.",
-    ),
+    row("decrby", 3, FLAGS, KEY)
+        .doc(GROUP, "1.0.0", "O(1)", "Takes a number from the integer value of a key.")
+        .syntax("key decrement:integer"),
     |call| add(call, args::int(call.args[2])?.checked_neg().ok_or(error::DECR_OVERFLOW)?),
 );
 
 pub(super) const INCRBYFLOAT: Command = Command::new(
-    row("incrbyfloat", 3, FLAGS, KEY).doc(
-        GROUP,
-        "2.6.0",
-        "O(1)",
-        "Adds a decimal number to the value of a key.",
-    ),
+    row("incrbyfloat", 3, FLAGS, KEY)
+        .doc(GROUP, "2.6.0", "O(1)", "Adds a decimal number to the value of a key.")
+        .syntax("key increment:double"),
     add_float,
 );
 

@@ -10,52 +10,53 @@ use super::super::{Call, Command, DONE, Outcome};
 use super::{GROUP, check_length, row};
 
 pub(super) const APPEND: Command = Command::new(
-    row("append", 3, &[WRITE, DENYOOM, FAST], &[KeySpec::at(1, &[RW, INSERT])]).doc(
-        GROUP,
-        "2.0.0",
-        "O(1) amortised",
-        "Appends to the string value of a key.",
-    ),
+    row("append", 3, &[WRITE, DENYOOM, FAST], &[KeySpec::at(1, &[RW, INSERT])])
+        .doc(GROUP, "2.0.0", "O(1) amortised", "Appends to the string value of a key.")
+        .syntax("key value"),
     append,
 );
 
 pub(super) const STRLEN: Command = Command::new(
-    row("strlen", 2, &[READONLY, FAST], &[KeySpec::at(1, &[RO])]).doc(
-        GROUP,
-        "2.2.0",
-        "O(1)",
-        "Returns the length of the string value of a key.",
-    ),
+    row("strlen", 2, &[READONLY, FAST], &[KeySpec::at(1, &[RO])])
+        .doc(GROUP, "2.2.0", "O(1)", "Returns the length of the string value of a key.")
+        .syntax("key"),
     strlen,
 );
 
 pub(super) const SETRANGE: Command = Command::new(
-    row("setrange", 4, &[WRITE, DENYOOM], &[KeySpec::at(1, &[RW, UPDATE])]).doc(
-        GROUP,
-        "2.2.0",
-        "O(M) where M is the length of the value argument.",
-        "Overwrites a part of the string value of a key from an offset on.",
-    ),
+    row("setrange", 4, &[WRITE, DENYOOM], &[KeySpec::at(1, &[RW, UPDATE])])
+        .doc(
+            GROUP,
+            "2.2.0",
+            "O(M) where M is the length of the value argument.",
+            "Overwrites a part of the string value of a key from an offset on.",
+        )
+        .syntax("key offset:integer value"),
     setrange,
 );
 
 pub(super) const GETRANGE: Command = Command::new(
-    row("getrange", 4, &[READONLY], &[KeySpec::at(1, &[RO, ACCESS])]).doc(
-        GROUP,
-        "2.4.0",
-        "O(N) where N is the length of the returned string.",
-        "Returns a part of the string value of a key.",
-    ),
+    row("getrange", 4, &[READONLY], &[KeySpec::at(1, &[RO, ACCESS])])
+        .doc(
+            GROUP,
+            "2.4.0",
+            "O(N) where N is the length of the returned string.",
+            "Returns a part of the string value of a key.",
+        )
+        .syntax("key start:integer end:integer"),
     getrange,
 );
 
 pub(super) const SUBSTR: Command = Command::new(
-    row("substr", 4, &[READONLY], &[KeySpec::at(1, &[RO, ACCESS])]).doc(
-        GROUP,
-        "1.0.0",
-        "O(N) where N is the length of the returned string.",
-        "The old name of GETRANGE.",
-    ),
+    row("substr", 4, &[READONLY], &[KeySpec::at(1, &[RO, ACCESS])])
+        .doc(
+            GROUP,
+            "1.0.0",
+            "O(N) where N is the length of the returned string.",
+            "The old name of GETRANGE.",
+        )
+        .syntax("key start:integer end:integer")
+        .deprecated("2.0.0", "`GETRANGE`"),
     getrange,
 );
 

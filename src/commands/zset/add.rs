@@ -11,22 +11,29 @@ use super::super::{Call, Command, DONE, Outcome};
 use super::{GROUP, limits, row};
 
 pub(super) const ZADD: Command = Command::new(
-    row("zadd", -4, &[WRITE, DENYOOM, FAST], &[KeySpec::at(1, &[RW, UPDATE])]).doc(
-        GROUP,
-        "1.2.0",
-        "O(log(N)) for each member, where N is the size of the sorted set.",
-        "Adds members to a sorted set or changes their scores.",
-    ),
+    row("zadd", -4, &[WRITE, DENYOOM, FAST], &[KeySpec::at(1, &[RW, UPDATE])])
+        .doc(
+            GROUP,
+            "1.2.0",
+            "O(log(N)) for each member, where N is the size of the sorted set.",
+            "Adds members to a sorted set or changes their scores.",
+        )
+        .syntax(
+            "key [condition:<NX|XX>@3.0.2] [comparison:<GT|LT>@6.2.0] [change=CH@3.0.2] \
+             [increment=INCR@3.0.2] data:(score:double member)*",
+        ),
     zadd,
 );
 
 pub(super) const ZINCRBY: Command = Command::new(
-    row("zincrby", 4, &[WRITE, DENYOOM, FAST], &[KeySpec::at(1, &[RW, ACCESS, UPDATE])]).doc(
-        GROUP,
-        "1.2.0",
-        "O(log(N)) where N is the size of the sorted set.",
-        "Adds to the score of a member of a sorted set.",
-    ),
+    row("zincrby", 4, &[WRITE, DENYOOM, FAST], &[KeySpec::at(1, &[RW, ACCESS, UPDATE])])
+        .doc(
+            GROUP,
+            "1.2.0",
+            "O(log(N)) where N is the size of the sorted set.",
+            "Adds to the score of a member of a sorted set.",
+        )
+        .syntax("key increment:integer member"),
     |call| {
         let flags = AddFlags { incr: true, ..AddFlags::default() };
         add(call, flags, false, &call.args[2..])

@@ -19,72 +19,68 @@ const COST: &str =
     "O(N*K)+O(M*log(M)) with N the size of the smallest input, K their number, M the size of the result.";
 
 pub(super) const ZUNION: Command = Command::new(
-    row("zunion", -3, &[READONLY, MOVABLEKEYS], KEYS).doc(
-        GROUP,
-        "6.2.0",
-        COST,
-        "Returns the union of sorted sets.",
-    ),
+    row("zunion", -3, &[READONLY, MOVABLEKEYS], KEYS)
+        .doc(GROUP, "6.2.0", COST, "Returns the union of sorted sets.")
+        .syntax(
+            "numkeys:integer key* [WEIGHTS weight:integer*] [AGGREGATE aggregate:<SUM|MIN|MAX>] \
+             [WITHSCORES]",
+        ),
     |call| run(call, Operation::Union, Target::Reply),
 );
 
 pub(super) const ZINTER: Command = Command::new(
-    row("zinter", -3, &[READONLY, MOVABLEKEYS], KEYS).doc(
-        GROUP,
-        "6.2.0",
-        COST,
-        "Returns the intersection of sorted sets.",
-    ),
+    row("zinter", -3, &[READONLY, MOVABLEKEYS], KEYS)
+        .doc(GROUP, "6.2.0", COST, "Returns the intersection of sorted sets.")
+        .syntax(
+            "numkeys:integer key* [WEIGHTS weight:integer*] [AGGREGATE aggregate:<SUM|MIN|MAX>] \
+             [WITHSCORES]",
+        ),
     |call| run(call, Operation::Intersection, Target::Reply),
 );
 
 pub(super) const ZDIFF: Command = Command::new(
-    row("zdiff", -3, &[READONLY, MOVABLEKEYS], KEYS).doc(
-        GROUP,
-        "6.2.0",
-        COST,
-        "Returns the members of the first sorted set that no other has.",
-    ),
+    row("zdiff", -3, &[READONLY, MOVABLEKEYS], KEYS)
+        .doc(GROUP, "6.2.0", COST, "Returns the members of the first sorted set that no other has.")
+        .syntax("numkeys:integer key* [WITHSCORES]"),
     |call| run(call, Operation::Difference, Target::Reply),
 );
 
 pub(super) const ZINTERCARD: Command = Command::new(
-    row("zintercard", -3, &[READONLY, MOVABLEKEYS], KEYS).doc(
-        GROUP,
-        "7.0.0",
-        "O(N*K) with N the size of the smallest input and K their number.",
-        "Returns how many members all sorted sets have.",
-    ),
+    row("zintercard", -3, &[READONLY, MOVABLEKEYS], KEYS)
+        .doc(
+            GROUP,
+            "7.0.0",
+            "O(N*K) with N the size of the smallest input and K their number.",
+            "Returns how many members all sorted sets have.",
+        )
+        .syntax("numkeys:integer key* [LIMIT limit:integer]"),
     |call| run(call, Operation::Intersection, Target::Count),
 );
 
 pub(super) const ZUNIONSTORE: Command = Command::new(
-    row("zunionstore", -4, &[WRITE, DENYOOM, MOVABLEKEYS], STORE_KEYS).doc(
-        GROUP,
-        "2.0.0",
-        COST,
-        "Stores the union of sorted sets.",
-    ),
+    row("zunionstore", -4, &[WRITE, DENYOOM, MOVABLEKEYS], STORE_KEYS)
+        .doc(GROUP, "2.0.0", COST, "Stores the union of sorted sets.")
+        .syntax(
+            "destination:key numkeys:integer key#1* [WEIGHTS weight:integer*] [AGGREGATE aggregate:<SUM|\
+             MIN|MAX>]",
+        ),
     |call| run(call, Operation::Union, Target::Store("zunionstore")),
 );
 
 pub(super) const ZINTERSTORE: Command = Command::new(
-    row("zinterstore", -4, &[WRITE, DENYOOM, MOVABLEKEYS], STORE_KEYS).doc(
-        GROUP,
-        "2.0.0",
-        COST,
-        "Stores the intersection of sorted sets.",
-    ),
+    row("zinterstore", -4, &[WRITE, DENYOOM, MOVABLEKEYS], STORE_KEYS)
+        .doc(GROUP, "2.0.0", COST, "Stores the intersection of sorted sets.")
+        .syntax(
+            "destination:key numkeys:integer key#1* [WEIGHTS weight:integer*] [AGGREGATE aggregate:<SUM|\
+             MIN|MAX>]",
+        ),
     |call| run(call, Operation::Intersection, Target::Store("zinterstore")),
 );
 
 pub(super) const ZDIFFSTORE: Command = Command::new(
-    row("zdiffstore", -4, &[WRITE, DENYOOM, MOVABLEKEYS], STORE_KEYS).doc(
-        GROUP,
-        "6.2.0",
-        COST,
-        "Stores the members of the first sorted set that no other has.",
-    ),
+    row("zdiffstore", -4, &[WRITE, DENYOOM, MOVABLEKEYS], STORE_KEYS)
+        .doc(GROUP, "6.2.0", COST, "Stores the members of the first sorted set that no other has.")
+        .syntax("destination:key numkeys:integer key#1*"),
     |call| run(call, Operation::Difference, Target::Store("zdiffstore")),
 );
 

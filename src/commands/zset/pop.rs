@@ -14,62 +14,59 @@ const COST: &str = "O(log(N)*M) where N is the size of the sorted set and M the 
 const FLAGS: &[KeyFlags] = &[RW, ACCESS, DELETE];
 
 pub(super) const ZPOPMIN: Command = Command::new(
-    row("zpopmin", -2, &[WRITE, FAST], &[KeySpec::at(1, FLAGS)]).doc(
-        GROUP,
-        "5.0.0",
-        COST,
-        "Removes and returns the members with the lowest scores.",
-    ),
+    row("zpopmin", -2, &[WRITE, FAST], &[KeySpec::at(1, FLAGS)])
+        .doc(GROUP, "5.0.0", COST, "Removes and returns the members with the lowest scores.")
+        .syntax("key [count:integer]"),
     |call| pop(call, End::Min),
 );
 
 pub(super) const ZPOPMAX: Command = Command::new(
-    row("zpopmax", -2, &[WRITE, FAST], &[KeySpec::at(1, FLAGS)]).doc(
-        GROUP,
-        "5.0.0",
-        COST,
-        "Removes and returns the members with the highest scores.",
-    ),
+    row("zpopmax", -2, &[WRITE, FAST], &[KeySpec::at(1, FLAGS)])
+        .doc(GROUP, "5.0.0", COST, "Removes and returns the members with the highest scores.")
+        .syntax("key [count:integer]"),
     |call| pop(call, End::Max),
 );
 
 pub(super) const ZMPOP: Command = Command::new(
-    row("zmpop", -4, &[WRITE, MOVABLEKEYS], &[KeySpec::counted(1, FLAGS)]).doc(
-        GROUP,
-        "7.0.0",
-        COST,
-        "Removes and returns members from the first sorted set that has any.",
-    ),
+    row("zmpop", -4, &[WRITE, MOVABLEKEYS], &[KeySpec::counted(1, FLAGS)])
+        .doc(GROUP, "7.0.0", COST, "Removes and returns members from the first sorted set that has any.")
+        .syntax("numkeys:integer key* where:<MIN|MAX> [COUNT count:integer]"),
     zmpop,
 );
 
 pub(super) const BZPOPMIN: Command = Command::new(
-    row("bzpopmin", -3, &[WRITE, FAST, BLOCKING], &[KeySpec::range(1, -2, 1, FLAGS)]).doc(
-        GROUP,
-        "5.0.0",
-        "O(log(N)) where N is the size of the sorted set.",
-        "Removes and returns the member with the lowest score, waiting for one if need be.",
-    ),
+    row("bzpopmin", -3, &[WRITE, FAST, BLOCKING], &[KeySpec::range(1, -2, 1, FLAGS)])
+        .doc(
+            GROUP,
+            "5.0.0",
+            "O(log(N)) where N is the size of the sorted set.",
+            "Removes and returns the member with the lowest score, waiting for one if need be.",
+        )
+        .syntax("key* timeout:double"),
     |call| bzpop(call, End::Min),
 );
 
 pub(super) const BZPOPMAX: Command = Command::new(
-    row("bzpopmax", -3, &[WRITE, FAST, BLOCKING], &[KeySpec::range(1, -2, 1, FLAGS)]).doc(
-        GROUP,
-        "5.0.0",
-        "O(log(N)) where N is the size of the sorted set.",
-        "Removes and returns the member with the highest score, waiting for one if need be.",
-    ),
+    row("bzpopmax", -3, &[WRITE, FAST, BLOCKING], &[KeySpec::range(1, -2, 1, FLAGS)])
+        .doc(
+            GROUP,
+            "5.0.0",
+            "O(log(N)) where N is the size of the sorted set.",
+            "Removes and returns the member with the highest score, waiting for one if need be.",
+        )
+        .syntax("key* timeout:double"),
     |call| bzpop(call, End::Max),
 );
 
 pub(super) const BZMPOP: Command = Command::new(
-    row("bzmpop", -5, &[WRITE, BLOCKING, MOVABLEKEYS], &[KeySpec::counted(2, FLAGS)]).doc(
-        GROUP,
-        "7.0.0",
-        COST,
-        "Removes and returns members from the first sorted set that has any, waiting for one if need be.",
-    ),
+    row("bzmpop", -5, &[WRITE, BLOCKING, MOVABLEKEYS], &[KeySpec::counted(2, FLAGS)])
+        .doc(
+            GROUP,
+            "7.0.0",
+            COST,
+            "Removes and returns members from the first sorted set that has any, waiting for one if need be.",
+        )
+        .syntax("timeout:double numkeys:integer key* where:<MIN|MAX> [COUNT count:integer]"),
     bzmpop,
 );
 

@@ -17,62 +17,75 @@ const KEY: &[KeySpec] = &[KeySpec::at(1, &[RO, ACCESS])];
 const COST: &str = "O(log(N)+M) where N is the size of the sorted set and M the number of members returned.";
 
 pub(super) const ZRANGE: Command = Command::new(
-    row("zrange", -4, &[READONLY], KEY).doc(
-        GROUP,
-        "1.2.0",
-        COST,
-        "Returns members of a sorted set within a range of ranks, scores or members.",
-    ),
+    row("zrange", -4, &[READONLY], KEY)
+        .doc(
+            GROUP,
+            "1.2.0",
+            COST,
+            "Returns members of a sorted set within a range of ranks, scores or members.",
+        )
+        .syntax(
+            "key start stop [sortby:<BYSCORE|BYLEX>@6.2.0] [REV@6.2.0] \
+             [LIMIT limit:(offset:integer count:integer)@6.2.0] [WITHSCORES]",
+        ),
     |call| reply_range(call, None, None),
 );
 
 pub(super) const ZREVRANGE: Command = Command::new(
-    row("zrevrange", -4, &[READONLY], KEY).doc(
-        GROUP,
-        "1.2.0",
-        COST,
-        "Returns members of a sorted set within a range of ranks, from high scores to low ones.",
-    ),
+    row("zrevrange", -4, &[READONLY], KEY)
+        .doc(
+            GROUP,
+            "1.2.0",
+            COST,
+            "Returns members of a sorted set within a range of ranks, from high scores to low ones.",
+        )
+        .syntax("key start:integer stop:integer [WITHSCORES]")
+        .deprecated("6.2.0", "`ZRANGE` with the `REV` argument"),
     |call| reply_range(call, Some(By::Rank), Some(Direction::Reverse)),
 );
 
 pub(super) const ZRANGEBYSCORE: Command = Command::new(
-    row("zrangebyscore", -4, &[READONLY], KEY).doc(
-        GROUP,
-        "1.0.5",
-        COST,
-        "Returns members of a sorted set within a range of scores.",
-    ),
+    row("zrangebyscore", -4, &[READONLY], KEY)
+        .doc(GROUP, "1.0.5", COST, "Returns members of a sorted set within a range of scores.")
+        .syntax(
+            "key min:double max:double [WITHSCORES@2.0.0] \
+             [LIMIT limit:(offset:integer count:integer)]",
+        )
+        .deprecated("6.2.0", "`ZRANGE` with the `BYSCORE` argument"),
     |call| reply_range(call, Some(By::Score), Some(Direction::Forward)),
 );
 
 pub(super) const ZREVRANGEBYSCORE: Command = Command::new(
-    row("zrevrangebyscore", -4, &[READONLY], KEY).doc(
-        GROUP,
-        "2.2.0",
-        COST,
-        "Returns members of a sorted set within a range of scores, from high scores to low ones.",
-    ),
+    row("zrevrangebyscore", -4, &[READONLY], KEY)
+        .doc(
+            GROUP,
+            "2.2.0",
+            COST,
+            "Returns members of a sorted set within a range of scores, from high scores to low ones.",
+        )
+        .syntax("key max:double min:double [WITHSCORES] [LIMIT limit:(offset:integer count:integer)]")
+        .deprecated("6.2.0", "`ZRANGE` with the `REV` and `BYSCORE` arguments"),
     |call| reply_range(call, Some(By::Score), Some(Direction::Reverse)),
 );
 
 pub(super) const ZRANGEBYLEX: Command = Command::new(
-    row("zrangebylex", -4, &[READONLY], KEY).doc(
-        GROUP,
-        "2.8.9",
-        COST,
-        "Returns members of a sorted set within a range of members.",
-    ),
+    row("zrangebylex", -4, &[READONLY], KEY)
+        .doc(GROUP, "2.8.9", COST, "Returns members of a sorted set within a range of members.")
+        .syntax("key min max [LIMIT limit:(offset:integer count:integer)]")
+        .deprecated("6.2.0", "`ZRANGE` with the `BYLEX` argument"),
     |call| reply_range(call, Some(By::Member), Some(Direction::Forward)),
 );
 
 pub(super) const ZREVRANGEBYLEX: Command = Command::new(
-    row("zrevrangebylex", -4, &[READONLY], KEY).doc(
-        GROUP,
-        "2.8.9",
-        COST,
-        "Returns members of a sorted set within a range of members, from the last to the first.",
-    ),
+    row("zrevrangebylex", -4, &[READONLY], KEY)
+        .doc(
+            GROUP,
+            "2.8.9",
+            COST,
+            "Returns members of a sorted set within a range of members, from the last to the first.",
+        )
+        .syntax("key max min [LIMIT limit:(offset:integer count:integer)]")
+        .deprecated("6.2.0", "`ZRANGE` with the `REV` and `BYLEX` arguments"),
     |call| reply_range(call, Some(By::Member), Some(Direction::Reverse)),
 );
 
@@ -83,7 +96,11 @@ pub(super) const ZRANGESTORE: Command = Command::new(
         &[WRITE, DENYOOM],
         &[KeySpec::at(1, &[OW, UPDATE]), KeySpec::at(2, &[RO, ACCESS])],
     )
-    .doc(GROUP, "6.2.0", COST, "Stores members of a sorted set within a range as another sorted set."),
+    .doc(GROUP, "6.2.0", COST, "Stores members of a sorted set within a range as another sorted set.")
+    .syntax(
+        "dst:key src:key#1 min max [sortby:<BYSCORE|BYLEX>] [REV] \
+         [LIMIT limit:(offset:integer count:integer)]",
+    ),
     store_range,
 );
 

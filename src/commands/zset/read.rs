@@ -15,12 +15,9 @@ const ASK_KEY: &[KeySpec] = &[KeySpec::at(1, &[RO])];
 const LOG: &str = "O(log(N)) where N is the size of the sorted set.";
 
 pub(super) const ZCARD: Command = Command::new(
-    row("zcard", 2, &[READONLY, FAST], ASK_KEY).doc(
-        GROUP,
-        "1.2.0",
-        "O(1)",
-        "Returns the number of members of a sorted set.",
-    ),
+    row("zcard", 2, &[READONLY, FAST], ASK_KEY)
+        .doc(GROUP, "1.2.0", "O(1)", "Returns the number of members of a sorted set.")
+        .syntax("key"),
     |call| {
         let len = call.keys.read::<Zset>(call.args[1])?.map_or(0, |zset| zset.len());
         call.reply.int(len as i64);
@@ -29,12 +26,9 @@ pub(super) const ZCARD: Command = Command::new(
 );
 
 pub(super) const ZSCORE: Command = Command::new(
-    row("zscore", 3, &[READONLY, FAST], READ_KEY).doc(
-        GROUP,
-        "1.2.0",
-        "O(1)",
-        "Returns the score of a member of a sorted set.",
-    ),
+    row("zscore", 3, &[READONLY, FAST], READ_KEY)
+        .doc(GROUP, "1.2.0", "O(1)", "Returns the score of a member of a sorted set.")
+        .syntax("key member"),
     |call| {
         let zset = call.keys.read::<Zset>(call.args[1])?;
         match zset.and_then(|zset| zset.score(call.args[2])) {
@@ -46,12 +40,14 @@ pub(super) const ZSCORE: Command = Command::new(
 );
 
 pub(super) const ZMSCORE: Command = Command::new(
-    row("zmscore", -3, &[READONLY, FAST], READ_KEY).doc(
-        GROUP,
-        "6.2.0",
-        "O(N) where N is the number of members asked for.",
-        "Returns the scores of several members of a sorted set.",
-    ),
+    row("zmscore", -3, &[READONLY, FAST], READ_KEY)
+        .doc(
+            GROUP,
+            "6.2.0",
+            "O(N) where N is the number of members asked for.",
+            "Returns the scores of several members of a sorted set.",
+        )
+        .syntax("key member*"),
     |call| {
         let zset = call.keys.read::<Zset>(call.args[1])?;
         call.reply.array(call.args.len() - 2);
@@ -66,32 +62,23 @@ pub(super) const ZMSCORE: Command = Command::new(
 );
 
 pub(super) const ZRANK: Command = Command::new(
-    row("zrank", -3, &[READONLY, FAST], READ_KEY).doc(
-        GROUP,
-        "2.0.0",
-        LOG,
-        "Returns how many members are before one, from low scores to high ones.",
-    ),
+    row("zrank", -3, &[READONLY, FAST], READ_KEY)
+        .doc(GROUP, "2.0.0", LOG, "Returns how many members are before one, from low scores to high ones.")
+        .syntax("key member [WITHSCORE]"),
     |call| rank(call, Direction::Forward),
 );
 
 pub(super) const ZREVRANK: Command = Command::new(
-    row("zrevrank", -3, &[READONLY, FAST], READ_KEY).doc(
-        GROUP,
-        "2.0.0",
-        LOG,
-        "Returns how many members are before one, from high scores to low ones.",
-    ),
+    row("zrevrank", -3, &[READONLY, FAST], READ_KEY)
+        .doc(GROUP, "2.0.0", LOG, "Returns how many members are before one, from high scores to low ones.")
+        .syntax("key member [WITHSCORE]"),
     |call| rank(call, Direction::Reverse),
 );
 
 pub(super) const ZCOUNT: Command = Command::new(
-    row("zcount", 4, &[READONLY, FAST], READ_KEY).doc(
-        GROUP,
-        "2.0.0",
-        LOG,
-        "Returns how many members have scores within a range.",
-    ),
+    row("zcount", 4, &[READONLY, FAST], READ_KEY)
+        .doc(GROUP, "2.0.0", LOG, "Returns how many members have scores within a range.")
+        .syntax("key min:double max:double"),
     |call| {
         let (min, max) = score_bounds(call.args[2], call.args[3])?;
         let count = call.keys.read::<Zset>(call.args[1])?.map_or(0, |zset| zset.score_range(min, max).len());
@@ -101,12 +88,9 @@ pub(super) const ZCOUNT: Command = Command::new(
 );
 
 pub(super) const ZLEXCOUNT: Command = Command::new(
-    row("zlexcount", 4, &[READONLY, FAST], READ_KEY).doc(
-        GROUP,
-        "2.8.9",
-        LOG,
-        "Returns how many members are within a range of members.",
-    ),
+    row("zlexcount", 4, &[READONLY, FAST], READ_KEY)
+        .doc(GROUP, "2.8.9", LOG, "Returns how many members are within a range of members.")
+        .syntax("key min max"),
     |call| {
         let (min, max) = lex_bounds(call.args[2], call.args[3])?;
         let zset = call.keys.read::<Zset>(call.args[1])?;
@@ -117,22 +101,28 @@ pub(super) const ZLEXCOUNT: Command = Command::new(
 );
 
 pub(super) const ZRANDMEMBER: Command = Command::new(
-    row("zrandmember", -2, &[READONLY], READ_KEY).tips(&["nondeterministic_output"]).doc(
-        GROUP,
-        "6.2.0",
-        "O(N) where N is the number of members returned.",
-        "Returns random members of a sorted set.",
-    ),
+    row("zrandmember", -2, &[READONLY], READ_KEY)
+        .tips(&["nondeterministic_output"])
+        .doc(
+            GROUP,
+            "6.2.0",
+            "O(N) where N is the number of members returned.",
+            "Returns random members of a sorted set.",
+        )
+        .syntax("key [options:(count:integer [WITHSCORES])]"),
     random,
 );
 
 pub(super) const ZSCAN: Command = Command::new(
-    row("zscan", -3, &[READONLY], READ_KEY).tips(&["nondeterministic_output"]).doc(
-        GROUP,
-        "2.8.0",
-        "O(COUNT) for a call, O(N) for a whole round.",
-        "Returns some members of a sorted set with their scores, and where to go on.",
-    ),
+    row("zscan", -3, &[READONLY], READ_KEY)
+        .tips(&["nondeterministic_output"])
+        .doc(
+            GROUP,
+            "2.8.0",
+            "O(COUNT) for a call, O(N) for a whole round.",
+            "Returns some members of a sorted set with their scores, and where to go on.",
+        )
+        .syntax("key cursor:integer [MATCH pattern:pattern] [COUNT count:integer]"),
     scan,
 );
 

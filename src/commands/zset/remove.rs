@@ -14,22 +14,21 @@ const KEY: &[KeySpec] = &[KeySpec::at(1, &[RW, DELETE])];
 const COST: &str = "O(log(N)+M) where N is the size of the sorted set and M the number of members removed.";
 
 pub(super) const ZREM: Command = Command::new(
-    row("zrem", -3, &[WRITE, FAST], KEY).doc(
-        GROUP,
-        "1.2.0",
-        "O(M*log(N)) where N is the size of the sorted set and M the number of members removed.",
-        "Removes members from a sorted set.",
-    ),
+    row("zrem", -3, &[WRITE, FAST], KEY)
+        .doc(
+            GROUP,
+            "1.2.0",
+            "O(M*log(N)) where N is the size of the sorted set and M the number of members removed.",
+            "Removes members from a sorted set.",
+        )
+        .syntax("key member*"),
     zrem,
 );
 
 pub(super) const ZREMRANGEBYRANK: Command = Command::new(
-    row("zremrangebyrank", 4, &[WRITE], KEY).doc(
-        GROUP,
-        "2.0.0",
-        COST,
-        "Removes members within a range of ranks.",
-    ),
+    row("zremrangebyrank", 4, &[WRITE], KEY)
+        .doc(GROUP, "2.0.0", COST, "Removes members within a range of ranks.")
+        .syntax("key start:integer stop:integer"),
     |call| {
         let (start, stop) = (args::int(call.args[2])?, args::int(call.args[3])?);
         remove(call, "zremrangebyrank", |zset| ranks_of(start, stop, zset.len()))
@@ -37,12 +36,9 @@ pub(super) const ZREMRANGEBYRANK: Command = Command::new(
 );
 
 pub(super) const ZREMRANGEBYSCORE: Command = Command::new(
-    row("zremrangebyscore", 4, &[WRITE], KEY).doc(
-        GROUP,
-        "1.2.0",
-        COST,
-        "Removes members within a range of scores.",
-    ),
+    row("zremrangebyscore", 4, &[WRITE], KEY)
+        .doc(GROUP, "1.2.0", COST, "Removes members within a range of scores.")
+        .syntax("key min:double max:double"),
     |call| {
         let (min, max) = score_bounds(call.args[2], call.args[3])?;
         remove(call, "zremrangebyscore", |zset| zset.score_range(min, max))
@@ -50,12 +46,9 @@ pub(super) const ZREMRANGEBYSCORE: Command = Command::new(
 );
 
 pub(super) const ZREMRANGEBYLEX: Command = Command::new(
-    row("zremrangebylex", 4, &[WRITE], KEY).doc(
-        GROUP,
-        "2.8.9",
-        COST,
-        "Removes members within a range of members.",
-    ),
+    row("zremrangebylex", 4, &[WRITE], KEY)
+        .doc(GROUP, "2.8.9", COST, "Removes members within a range of members.")
+        .syntax("key min max"),
     |call| {
         let (min, max) = lex_bounds(call.args[2], call.args[3])?;
         remove(call, "zremrangebylex", |zset| zset.lex_range(min, max, Direction::Forward))

@@ -18,6 +18,8 @@ pub struct MemoryFacts {
     pub clients: u64,
     /// In use to find keys.
     pub tables: u64,
+    /// In use to know when keys expire.
+    pub deadlines: u64,
     /// In use by the interpreter of scripts.
     pub script_vm: u64,
     /// In use for the texts of scripts.
@@ -53,7 +55,8 @@ pub struct MemoryFacts {
 impl MemoryFacts {
     /// What is not data.
     pub fn overhead(&self) -> u64 {
-        self.startup + self.clients + self.tables + self.aof_buffer + self.script_texts + self.function_texts
+        let caches = self.script_texts + self.function_texts;
+        self.startup + self.clients + self.tables + self.deadlines + self.aof_buffer + caches
     }
 
     /// What is.

@@ -91,11 +91,11 @@ impl Section {
         !matches!(self, Section::CommandStats | Section::LatencyStats | Section::Debug)
     }
 
-    fn write(self, out: &mut String, facts: &dyn Facts) {
+    fn write(self, out: &mut String, facts: &dyn Facts, memory: Option<&MemoryFacts>) {
         match self {
             Section::Server => process::write_server(out, &facts.server()),
             Section::Clients => row::write(out, clients::ROWS, &facts.clients()),
-            Section::Memory => row::write(out, memory::ROWS, &facts.memory()),
+            Section::Memory => memory.into_iter().for_each(|facts| row::write(out, memory::ROWS, facts)),
             Section::Persistence => row::write(out, persistence::ROWS, &facts.persistence()),
             Section::Stats => row::write(out, stats::ROWS, &facts.stats()),
             Section::Replication => row::write(out, replication::ROWS, &facts.replication()),
@@ -127,6 +127,8 @@ pub fn select(args: &[&[u8]]) -> Vec<Section> {
 
 /// The text of these sections.
 pub fn text(sections: &[Section], facts: &dyn Facts) -> String {
+    // Before the text takes memory of its own.
+    let memory = sections.contains(&Section::Memory).then(|| facts.memory());
     let mut out = String::with_capacity(8 * 1024);
     for section in sections {
         if !out.is_empty() {
@@ -137,7 +139,7 @@ pub fn text(sections: &[Section], facts: &dyn Facts) -> String {
         out.push_str("# ");
         out.push_str(title);
         out.push_str("\r\n");
-        section.write(&mut out, facts);
+        section.write(&mut out, facts, memory.as_ref());
     }
     out
 }

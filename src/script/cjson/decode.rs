@@ -1,39 +1,59 @@
-//! JSON to Lua values, with the errors of the library that Redis has.
+//! JSON to Lua values, with the errors of the library that Redis has. Below mlua's safe layer, by the rules of
+//! [`raw`](crate::script::raw).
+#![allow(unsafe_code)]
 
-use mlua::{Lua, MultiValue, Result, Table, Value};
+use std::ffi::c_int;
+use std::ptr;
 
-use super::{DEPTH_MAX, Shared};
-use crate::script::arguments::Arguments;
-use crate::script::raise::fail;
+use mlua::ffi::{self, lua_State};
+
+use super::DEPTH_MAX;
+use crate::script::push::push_text;
+use crate::script::raise::complain;
+use crate::script::raw::slot_of;
 
 /// `cjson.decode(text)`.
-pub fn decode(lua: &Lua, config: &Shared, args: MultiValue) -> Result<Value> {
-    let args = Arguments::new(lua, "decode", args);
-    if args.len() != 1 {
-        return Err(args.bad(1, "expected 1 argument"));
-    }
-    let text = args.string(1)?;
-    let text = text.as_bytes();
-    if text.len() >= 2 && (text[0] == 0 || text[1] == 0) {
-        return Err(fail(lua, "JSON parser does not support UTF-16 or UTF-32"));
-    }
-    let config = *config.lock();
-    let depth_max = config.decode_depth.min(DEPTH_MAX);
-    let mut parser = Parser { lua, text: &text, at: 0, depth: 0, depth_max, lenient: config.decode_invalid };
-    let token = parser.next();
-    let value = parser.value(token)?;
-    match parser.next() {
-        (Token::End, _) => Ok(value),
-        token => Err(parser.unexpected("the end", &token)),
+pub unsafe extern "C-unwind" fn decode(state: *mut lua_State) -> c_int {
+    // SAFETY: a function of the interpreter, with its slot.
+    unsafe { decode_all(state) }
+}
+
+/// A panic ends the process, see [`raw`](crate::script::raw).
+unsafe extern "C" fn decode_all(state: *mut lua_State) -> c_int {
+    // SAFETY: as for `decode`. The text is an argument, so it stays; no Lua code runs meanwhile.
+    unsafe {
+        if ffi::lua_gettop(state) != 1 {
+            return ffi::luaL_argerror(state, 1, c"expected 1 argument".as_ptr());
+        }
+        let mut len = 0;
+        let text = ffi::luaL_checklstring(state, 1, &mut len).cast::<u8>();
+        let text = std::slice::from_raw_parts(text, len);
+        if text.iter().take(2).any(|byte| *byte == 0) && len >= 2 {
+            complain(state, format_args!("JSON parser does not support UTF-16 or UTF-32"));
+        }
+        let slot = slot_of(state);
+        let config = slot.json.get();
+        let depth_max = config.decode_depth.min(DEPTH_MAX);
+        let lenient = config.decode_invalid;
+        let mut parser =
+            Parser { state, text, at: 0, depth: 0, depth_max, lenient, unescaped: slot.scratch() };
+        let token = parser.next();
+        parser.value(&token);
+        match parser.next() {
+            (Token::End, _) => 1,
+            token => parser.unexpected("the end", &token),
+        }
     }
 }
 
+#[derive(Clone, Copy)]
 enum Token {
     ObjectBegin,
     ObjectEnd,
     ArrayBegin,
     ArrayEnd,
-    String(Vec<u8>),
+    /// It lies in the JSON, or where it was unescaped to; until the next one.
+    String(*const [u8]),
     Number(f64),
     Boolean(bool),
     Null,
@@ -66,94 +86,108 @@ impl Token {
 type Placed = (Token, usize);
 
 struct Parser<'a> {
-    lua: &'a Lua,
+    state: *mut lua_State,
     text: &'a [u8],
     at: usize,
     depth: i64,
     depth_max: i64,
     /// Whether numbers may be infinite, hexadecimal, not numbers.
     lenient: bool,
+    /// The last string that had escapes, without them.
+    unescaped: &'a mut Vec<u8>,
 }
 
-impl Parser<'_> {
+impl<'a> Parser<'a> {
     /// The byte at a place; zero at the end, as in a C string.
     fn byte(&self, at: usize) -> u8 {
         self.text.get(at).copied().unwrap_or(0)
     }
 
-    fn unexpected(&self, wanted: &str, (token, at): &Placed) -> mlua::Error {
-        fail(self.lua, format!("Expected {wanted} but found {} at character {}", token.name(), at + 1))
+    unsafe fn unexpected(&self, wanted: &str, (token, at): &Placed) -> ! {
+        let text = format_args!("Expected {wanted} but found {} at character {}", token.name(), at + 1);
+        // SAFETY: as for `decode_all`.
+        unsafe { complain(self.state, text) }
     }
 
-    fn value(&mut self, token: Placed) -> Result<Value> {
-        Ok(match token.0 {
-            Token::String(text) => Value::String(self.lua.create_string(text)?),
-            Token::Number(value) => Value::Number(value),
-            Token::Boolean(value) => Value::Boolean(value),
-            Token::Null => Value::NULL,
-            Token::ObjectBegin => Value::Table(self.object()?),
-            Token::ArrayBegin => Value::Table(self.array()?),
-            _ => return Err(self.unexpected("value", &token)),
-        })
+    /// Pushes the value that begins with a token.
+    unsafe fn value(&mut self, token: &Placed) {
+        // SAFETY: as for `decode_all`; each level has room for four values. The string is copied before the next one
+        // is read.
+        unsafe {
+            match &token.0 {
+                Token::String(text) => push_text(self.state, &**text),
+                Token::Number(value) => ffi::lua_pushnumber(self.state, *value),
+                Token::Boolean(value) => ffi::lua_pushboolean(self.state, c_int::from(*value)),
+                Token::Null => ffi::lua_pushlightuserdata(self.state, ptr::null_mut()),
+                Token::ObjectBegin => self.object(),
+                Token::ArrayBegin => self.array(),
+                _ => self.unexpected("value", token),
+            }
+        }
     }
 
-    fn descend(&mut self) -> Result<()> {
+    unsafe fn descend(&mut self) {
         self.depth += 1;
-        if self.depth <= self.depth_max {
-            return Ok(());
+        // SAFETY: as for `decode_all`.
+        unsafe {
+            if self.depth > self.depth_max || ffi::lua_checkstack(self.state, 4) == 0 {
+                let (depth, at) = (self.depth, self.at);
+                let text = format_args!("Found too many nested data structures ({depth}) at character {at}");
+                complain(self.state, text);
+            }
         }
-        let text = format!("Found too many nested data structures ({}) at character {}", self.depth, self.at);
-        Err(fail(self.lua, text))
     }
 
-    fn object(&mut self) -> Result<Table> {
-        self.descend()?;
-        let table = self.lua.create_table()?;
-        let mut token = self.next();
-        if let Token::ObjectEnd = token.0 {
-            self.depth -= 1;
-            return Ok(table);
-        }
-        loop {
-            let Token::String(key) = token.0 else {
-                return Err(self.unexpected("object key string", &token));
-            };
-            match self.next() {
-                (Token::Colon, _) => {}
-                token => return Err(self.unexpected("colon", &token)),
-            }
-            let value = self.next();
-            let value = self.value(value)?;
-            table.raw_set(self.lua.create_string(key)?, value)?;
-            match self.next() {
-                (Token::ObjectEnd, _) => break,
-                (Token::Comma, _) => token = self.next(),
-                token => return Err(self.unexpected("comma or object end", &token)),
+    unsafe fn object(&mut self) {
+        let state = self.state;
+        // SAFETY: as for `value`.
+        unsafe {
+            self.descend();
+            ffi::lua_createtable(state, 0, 0);
+            let mut token = self.next();
+            while !matches!(token.0, Token::ObjectEnd) {
+                let Token::String(key) = token.0 else { self.unexpected("object key string", &token) };
+                push_text(state, &*key);
+                match self.next() {
+                    (Token::Colon, _) => {}
+                    token => self.unexpected("colon", &token),
+                }
+                let value = self.next();
+                self.value(&value);
+                ffi::lua_rawset(state, -3);
+                match self.next() {
+                    (Token::ObjectEnd, _) => break,
+                    (Token::Comma, _) => token = self.next(),
+                    token => self.unexpected("comma or object end", &token),
+                }
+                if let Token::ObjectEnd = token.0 {
+                    self.unexpected("object key string", &token);
+                }
             }
         }
         self.depth -= 1;
-        Ok(table)
     }
 
-    fn array(&mut self) -> Result<Table> {
-        self.descend()?;
-        let table = self.lua.create_table()?;
-        let mut token = self.next();
-        if let Token::ArrayEnd = token.0 {
-            self.depth -= 1;
-            return Ok(table);
-        }
-        for at in 1.. {
-            let value = self.value(token)?;
-            table.raw_seti(at, value)?;
-            match self.next() {
-                (Token::ArrayEnd, _) => break,
-                (Token::Comma, _) => token = self.next(),
-                token => return Err(self.unexpected("comma or array end", &token)),
+    unsafe fn array(&mut self) {
+        let state = self.state;
+        // SAFETY: as for `value`. Each element takes a byte of the text at least, so their numbers fit.
+        unsafe {
+            self.descend();
+            ffi::lua_createtable(state, 0, 0);
+            let mut token = self.next();
+            if !matches!(token.0, Token::ArrayEnd) {
+                for at in 1.. {
+                    self.value(&token);
+                    ffi::lua_rawseti_(state, -2, at);
+                    match self.next() {
+                        (Token::ArrayEnd, _) => break,
+                        (Token::Comma, _) => token = self.next(),
+                        token => self.unexpected("comma or array end", &token),
+                    }
+                }
             }
         }
         self.depth -= 1;
-        Ok(table)
     }
 
     fn next(&mut self) -> Placed {
@@ -184,7 +218,7 @@ impl Parser<'_> {
     }
 
     fn word(&mut self) -> Token {
-        let rest = &self.text[self.at..];
+        let rest = self.text.get(self.at..).unwrap_or_default();
         for (word, token) in
             [("true", Token::Boolean(true)), ("false", Token::Boolean(false)), ("null", Token::Null)]
         {
@@ -269,19 +303,29 @@ impl Parser<'_> {
                 end = exponent;
             }
         }
-        let text = std::str::from_utf8(&self.text[start..end]).unwrap_or_default();
+        let text = std::str::from_utf8(self.text.get(start..end).unwrap_or_default()).unwrap_or_default();
         self.at = end;
         text.parse().map_or(Token::Error("invalid number"), Token::Number)
     }
 
+    /// Goes on to the next byte that ends a string or stands for another one; the bytes before it.
+    fn run(&mut self) -> &'a [u8] {
+        let rest = self.text.get(self.at..).unwrap_or_default();
+        let run = &rest[..memchr::memchr3(b'"', b'\\', 0, rest).unwrap_or(rest.len())];
+        self.at += run.len();
+        run
+    }
+
     fn string(&mut self, start: usize) -> Placed {
         self.at += 1;
-        let mut out = Vec::new();
+        let first = self.run();
+        if self.byte(self.at) == b'"' {
+            self.at += 1;
+            return (Token::String(first), start);
+        }
+        self.unescaped.clear();
+        self.unescaped.extend_from_slice(first);
         loop {
-            let run =
-                memchr::memchr3(b'"', b'\\', 0, &self.text[self.at..]).unwrap_or(self.text.len() - self.at);
-            out.extend_from_slice(&self.text[self.at..self.at + run]);
-            self.at += run;
             match self.byte(self.at) {
                 b'"' => break,
                 0 => return (Token::Error("unexpected end of string"), self.at),
@@ -298,17 +342,21 @@ impl Parser<'_> {
                     let Some((char, len)) = self.unicode_escape() else {
                         return (Token::Error("invalid unicode escape code"), self.at);
                     };
-                    out.extend_from_slice(char.encode_utf8(&mut [0; 4]).as_bytes());
+                    self.unescaped.extend_from_slice(char.encode_utf8(&mut [0; 4]).as_bytes());
                     self.at += len;
+                    let more = self.run();
+                    self.unescaped.extend_from_slice(more);
                     continue;
                 }
                 _ => return (Token::Error("invalid escape code"), self.at),
             };
-            out.push(plain);
+            self.unescaped.push(plain);
             self.at += 2;
+            let more = self.run();
+            self.unescaped.extend_from_slice(more);
         }
         self.at += 1;
-        (Token::String(out), start)
+        (Token::String(self.unescaped.as_slice()), start)
     }
 
     /// The character of `\uXXXX`, or of a pair of them, and how long that is.

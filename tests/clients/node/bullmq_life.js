@@ -64,19 +64,21 @@ async function promotion() {
   await until('the promoted job', () => ran.length === 2);
   await target.promoteJobs();
   await until('all', () => ran.length === 3);
-  assert.equal(await day.getState(), 'completed');
+  await until('the last one is completed', async () => (await day.getState()) === 'completed');
   await one.close();
 }
 
 async function deduplication() {
   const target = queue('dedup');
-  const deduplication = { id: 'customer1', ttl: 400 };
+  const deduplication = { id: 'customer1', ttl: HOUR };
   const first = await target.add('mail', { number: 1 }, { deduplication });
   const second = await target.add('mail', { number: 2 }, { deduplication });
   assert.equal(second.id, first.id);
   assert.equal(await target.getDeduplicationJobId('customer1'), first.id);
-  await until('the memory of it ends', async () => !(await target.getDeduplicationJobId('customer1')));
-  assert.notEqual((await target.add('mail', { number: 3 }, { deduplication })).id, first.id);
+  const brief = { deduplication: { id: 'customer2', ttl: 100 } };
+  const third = await target.add('mail', { number: 3 }, brief);
+  await until('the memory of it ends', async () => !(await target.getDeduplicationJobId('customer2')));
+  assert.notEqual((await target.add('mail', { number: 3 }, brief)).id, third.id);
   const debounced = { deduplication: { id: 'two', ttl: HOUR, extend: true, replace: true }, delay: HOUR };
   await target.add('mail', { number: 4 }, debounced);
   const last = await target.add('mail', { number: 5 }, debounced);

@@ -6,10 +6,8 @@ use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::time::Duration;
 
+use super::PATIENCE;
 use super::reply::{Reply, decode};
-
-/// How long a reply may take before the test fails.
-const PATIENCE: Duration = Duration::from_secs(20);
 
 trait Stream: Read + Write + Send {}
 impl Stream for TcpStream {}
@@ -136,8 +134,14 @@ impl Client {
     pub fn is_silent_for(&mut self, time: Duration) -> bool {
         let tcp = self.tcp.as_ref().expect("only for TCP");
         tcp.set_read_timeout(Some(time)).expect("a timeout can be set");
-        let mut byte = [0];
-        let silent = matches!(tcp.peek(&mut byte), Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut));
+        let silent = loop {
+            match tcp.peek(&mut [0]) {
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                result => {
+                    break matches!(result, Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut));
+                }
+            }
+        };
         tcp.set_read_timeout(Some(PATIENCE)).expect("a timeout can be set");
         silent && self.pending.is_empty()
     }
@@ -159,14 +163,18 @@ impl Client {
     /// Reads once; false at the end of the stream, a reset counting as such.
     fn fill(&mut self) -> bool {
         let mut buffer = vec![0; 1 << 18];
-        match self.stream.read(&mut buffer) {
-            Ok(0) => false,
-            Ok(count) => {
-                self.pending.extend_from_slice(&buffer[..count]);
-                true
+        loop {
+            match self.stream.read(&mut buffer) {
+                Ok(0) => return false,
+                Ok(count) => {
+                    self.pending.extend_from_slice(&buffer[..count]);
+                    return true;
+                }
+                Err(error) if error.kind() == ErrorKind::ConnectionReset => return false,
+                // Whoever stops a process and lets it go on interrupts the reads that have a timeout.
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => panic!("no reply: {error}; pending: {}", super::show(&self.pending)),
             }
-            Err(error) if error.kind() == ErrorKind::ConnectionReset => false,
-            Err(error) => panic!("no reply: {error}; pending: {}", super::show(&self.pending)),
         }
     }
 }

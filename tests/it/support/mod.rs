@@ -3,6 +3,7 @@
 
 mod client;
 mod http;
+mod image;
 mod process;
 mod reference;
 mod reply;
@@ -10,12 +11,15 @@ mod server;
 
 pub use client::{Client, pipeline, request};
 pub use http::http;
-pub use process::{Background, Finished, program, run, run_with_stdin};
+pub use image::{Container, Image, last_stage};
+pub use process::{Background, Finished, kill_by_environment, program, run, run_with_stdin};
 pub use reference::{ReferenceCommands, lowercase, supported_commands};
 pub use reply::{Reply, elements};
 pub use server::{Server, debian, free_port, server_binary, testing_the_reference};
 
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 /// The folder of Cargo.toml.
 pub fn project_dir() -> PathBuf {
@@ -29,21 +33,51 @@ pub fn data(name: &str) -> PathBuf {
 
 /// A YAML file of config/ as JSON.
 pub fn yaml(name: &str) -> serde_json::Value {
+    let text = std::fs::read_to_string(project_dir().join("config").join(name)).expect("it is in config/");
+    yaml_documents(&text).remove(0)
+}
+
+/// The documents of a text in YAML as JSON.
+pub fn yaml_documents(text: &str) -> Vec<serde_json::Value> {
     let folder = project_dir().join("tests/clients/node");
-    let script = "const fs = require('fs'); \
-                  console.log(JSON.stringify(require('yaml').parse(fs.readFileSync(process.argv[1], 'utf8'))))";
-    let file = project_dir().join("config").join(name);
-    let text = run(program("node").args(["-e", script]).arg(file).current_dir(folder)).success();
+    let script = "const documents = require('yaml').parseAllDocuments(require('fs').readFileSync(0, 'utf8')); \
+                  console.log(JSON.stringify(documents.map((one) => { \
+                    if (one.errors.length > 0) throw one.errors[0]; return one.toJS(); })))";
+    let mut node = program("node");
+    let text = run_with_stdin(node.args(["-e", script]).current_dir(folder), text.as_bytes()).success();
     serde_json::from_str(&text).expect("JSON")
 }
 
-/// Waits until something is so, for twenty seconds at most.
+/// How long anything may take before the test fails: far more than it needs on a busy machine.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Waits until something is so, as long as patience lasts.
 #[track_caller]
 pub fn wait_until(what: &str, mut done: impl FnMut() -> bool) {
-    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(20);
+    let deadline = Instant::now() + PATIENCE;
     while !done() {
-        assert!(std::time::Instant::now() < deadline, "not {what} in time");
-        std::thread::sleep(std::time::Duration::from_millis(5));
+        assert!(Instant::now() < deadline, "not {what} in time");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// Sets a flag when it is dropped, so that threads which work until then also end when the test fails.
+pub struct SetOnDrop<'a>(pub &'a AtomicBool);
+
+impl Drop for SetOnDrop<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+/// Something that has to happen soon, tried until it does: a busy machine makes everything late, and nothing makes
+/// what is late by itself come soon. `attempt` is given the number of the try and tells what came too late.
+#[track_caller]
+pub fn is_soon_enough(mut attempt: impl FnMut(u32) -> Result<(), String>) {
+    let deadline = Instant::now() + PATIENCE;
+    for number in 0.. {
+        let Err(late) = attempt(number) else { return };
+        assert!(number < 5 || Instant::now() < deadline, "late whenever it is tried: {late}");
     }
 }
 

@@ -28,8 +28,8 @@ impl Finished {
 /// mend it.
 pub fn program(name: &str) -> Command {
     let path = std::env::var_os("PATH").unwrap_or_default();
-    let unpacked = project_dir().join("target/test-tools/usr/bin");
-    let mut folders = std::env::split_paths(&path).chain([unpacked]);
+    let unpacked = ["usr/bin", "bin"].map(|name| project_dir().join("target/test-tools").join(name));
+    let mut folders = std::env::split_paths(&path).chain(unpacked);
     let found = folders.find_map(|folder| Some(folder.join(name)).filter(|path| path.is_file()));
     let found = found.unwrap_or_else(|| panic!("no `{name}`: tests/run installs what the tests need"));
     Command::new(found)
@@ -44,6 +44,11 @@ impl Background {
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         Background(command.spawn().unwrap_or_else(|error| panic!("{command:?}: {error}")))
     }
+
+    /// Its process id.
+    pub fn id(&self) -> u32 {
+        self.0.id()
+    }
 }
 
 impl Drop for Background {
@@ -54,12 +59,22 @@ impl Drop for Background {
     }
 }
 
-/// Runs a program without input; fails the test after two minutes.
+/// Ends the processes that have this `NAME=value` in their environment: those of a test that are no children of it.
+pub fn kill_by_environment(variable: &str) {
+    for process in std::fs::read_dir("/proc").expect("processes are listed").flatten() {
+        let environment = std::fs::read(process.path().join("environ")).unwrap_or_default();
+        if environment.split(|byte| *byte == 0).any(|found| found == variable.as_bytes()) {
+            run(Command::new("kill").arg("-9").arg(process.file_name()));
+        }
+    }
+}
+
+/// Runs a program without input; fails the test after five minutes.
 pub fn run(command: &mut Command) -> Finished {
     run_with_stdin(command, b"")
 }
 
-/// Runs a program with `input` on its standard input; fails the test after two minutes.
+/// Runs a program with `input` on its standard input; fails the test after five minutes.
 pub fn run_with_stdin(command: &mut Command, input: &[u8]) -> Finished {
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().unwrap_or_else(|error| panic!("{command:?}: {error}"));
@@ -69,7 +84,7 @@ pub fn run_with_stdin(command: &mut Command, input: &[u8]) -> Finished {
     let writing = std::thread::spawn(move || drop(stdin.write_all(&input)));
     let stdout = collect(child.stdout.take().expect("stdout is piped"));
     let stderr = collect(child.stderr.take().expect("stderr is piped"));
-    let code = wait(&mut child, Duration::from_secs(120)).unwrap_or_else(|| panic!("{command:?} hangs"));
+    let code = wait(&mut child, Duration::from_secs(300)).unwrap_or_else(|| panic!("{command:?} hangs"));
     writing.join().expect("the writer ends");
     Finished {
         code,

@@ -1,19 +1,22 @@
 //! The server under test as a child process: started on a free port in a temporary folder, killed on drop.
 
 use std::io::{BufRead, BufReader, Read};
-use std::net::TcpListener;
+use std::net::TcpStream;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::{Arc, Mutex};
+use std::sync::atomic::{AtomicU16, Ordering};
+use std::sync::{Arc, LazyLock, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use super::client::Client;
-use super::process;
+use super::client::{Client, pipeline};
+use super::reply::Reply;
+use super::{PATIENCE, process, wait_until};
 
-/// How long a server may take to be ready, or to end.
-const PATIENCE: Duration = Duration::from_secs(60);
 const READY: &str = "Ready to accept connections";
+/// The ports that tests use, below those of outgoing connections.
+const PORTS: Range<u16> = 10_000..30_000;
 
 /// The program under test: the built `redis-server`, or what `REDSTART_TEST_BIN` names.
 ///
@@ -32,10 +35,18 @@ pub fn testing_the_reference() -> bool {
     String::from_utf8_lossy(&output.stdout).contains("sha=74b289a0")
 }
 
-/// A port nobody listens on at this moment.
+/// A port nobody listens on, and that no other test is given.
+///
+/// Not one that the system chooses: those it also gives to connections, and a moment later to another test. Nor is one
+/// tried by listening: a child that is being started at that moment keeps the socket open until it runs its program.
 pub fn free_port() -> u16 {
-    let listener = TcpListener::bind(("127.0.0.1", 0)).expect("loopback has free ports");
-    listener.local_addr().expect("a bound socket has an address").port()
+    static NEXT: LazyLock<AtomicU16> = LazyLock::new(|| AtomicU16::new(fastrand::u16(..)));
+    loop {
+        let port = PORTS.start + NEXT.fetch_add(1, Ordering::Relaxed) % (PORTS.end - PORTS.start);
+        if TcpStream::connect(("127.0.0.1", port)).is_err() {
+            return port;
+        }
+    }
 }
 
 /// A running server.
@@ -109,7 +120,7 @@ impl Server {
         let deadline = Instant::now() + PATIENCE;
         while Instant::now() < deadline {
             // A server told to log elsewhere shows by its open port that it is ready.
-            let listens = quiet && std::net::TcpStream::connect(("127.0.0.1", self.port)).is_ok();
+            let listens = quiet && TcpStream::connect(("127.0.0.1", self.port)).is_ok();
             if listens || self.log().contains(READY) {
                 return Ok(());
             }
@@ -140,6 +151,25 @@ impl Server {
     /// A new connection.
     pub fn client(&self) -> Client {
         Client::tcp(self.port)
+    }
+
+    /// A new connection that has sent a command and is blocked by it, or held back by a pause.
+    #[track_caller]
+    pub fn blocked(&self, command: &str) -> Client {
+        let mut client = self.client();
+        self.block(&mut client, command);
+        client
+    }
+
+    /// Sends a command that blocks, the words of which are its arguments, and waits until it has.
+    #[track_caller]
+    pub fn block(&self, client: &mut Client, command: &str) {
+        let Reply::Int(id) = client.call(&["CLIENT", "ID"]) else { panic!("an id is a number") };
+        client.send(&pipeline(&[command]));
+        let (mut other, id) = (self.client(), id.to_string());
+        wait_until(&format!("blocked by {command}"), || {
+            other.call(&["CLIENT", "LIST", "ID", &id]).text().contains(" flags=b ")
+        });
     }
 
     /// What it has written to standard output and standard error so far. A line may arrive later than a reply that

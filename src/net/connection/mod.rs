@@ -14,27 +14,22 @@
 //! **Memory.** Replies are written as soon as they are longer than [`TURN_REPLY`](crate::dispatch::TURN_REPLY),
 //! and a client that doesn't take them isn't served on, so a pipeline doesn't pile them up.
 
-use std::future::{Future, poll_fn};
+mod waits;
+
+use std::future::poll_fn;
 use std::io;
-use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::{Context, Poll, ready};
-use std::time::Duration;
 
 use bytes::{Buf, BytesMut};
-use tokio::time::error::Elapsed;
 
 use super::socket::Socket;
 use super::write::{Flow, send};
 use crate::acl::Identity;
-use crate::base::clock;
 use crate::client::{Client, ClientFlags, Ending, ReplyMode, Running, Session, Sink};
 use crate::commands::Server;
-use crate::commands::blocking::{Unblock, give_up};
-use crate::commands::wait;
-use crate::dispatch::{Stop, Suspended, Turn};
-use crate::keyspace::Leftover;
+use crate::dispatch::{Stop, Turn};
 use crate::observe::Counter;
 use crate::resp::{Batch, Limits, Parser, Progress, Protocol, Reply};
 
@@ -50,8 +45,6 @@ const TRUSTED: usize = 1 << 20;
 const UNAUTHENTICATED_INPUT: usize = 1 << 20;
 /// What others have for the client is copied behind its replies in frames up to this size, until so much is there.
 const JOINED: usize = 16 * 1024;
-/// How often a waiter looks again whether a script has been running for too long, at least.
-const BUSY_RETRY_MS: i64 = 20;
 
 /// Everything that belongs to one connection.
 pub struct Connection {
@@ -75,14 +68,6 @@ enum Event {
     Read(usize),
     /// The outbox has news.
     News,
-}
-
-/// What waiting for something came to.
-enum Step<T, E> {
-    /// It has happened.
-    Over(T),
-    /// Not yet, but something else.
-    Event(E),
 }
 
 impl Connection {
@@ -158,88 +143,6 @@ impl Connection {
         }
     }
 
-    /// Waits for something that a blocked client waits for. What it sends meanwhile is kept, what others have for
-    /// it is sent; none if the connection ends first.
-    async fn wait<T>(&mut self, awaited: impl Future<Output = T>) -> io::Result<Option<T>> {
-        let mut awaited = pin!(awaited);
-        if self.flush().await? == Flow::Close {
-            return Ok(None);
-        }
-        loop {
-            let step = poll_fn(|context| match awaited.as_mut().poll(context) {
-                Poll::Ready(result) => Poll::Ready(Ok(Step::Over(result))),
-                Poll::Pending => self.poll_event(context).map_ok(Step::Event),
-            });
-            let flow = match step.await? {
-                Step::Over(result) => return Ok(Some(result)),
-                Step::Event(Event::Read(0)) => Flow::Close,
-                Step::Event(Event::Read(count)) => {
-                    self.received(count);
-                    self.check_input()
-                }
-                Step::Event(Event::News) => {
-                    // What is awaited may have happened just before the news: its answer goes first.
-                    if let Poll::Ready(result) = poll_once(awaited.as_mut()).await {
-                        return Ok(Some(result));
-                    }
-                    self.attend().await?
-                }
-            };
-            if flow == Flow::Close {
-                return Ok(None);
-            }
-        }
-    }
-
-    /// Waits until the gate is open, or has the next request answered meanwhile.
-    async fn wait_for_the_gate(&mut self) -> io::Result<Flow> {
-        let server = Arc::clone(&self.server);
-        let flow = self.wait_while_closed(|| server.keyspace.gate.opened()).await?;
-        Ok(flow.unwrap_or(Flow::GoOn))
-    }
-
-    /// Waits for something that the gate keeps from happening. A script that keeps it closed for too long has the
-    /// next request answered meanwhile; then, and when the connection ends, it tells how to go on.
-    async fn wait_while_closed<F: Future>(&mut self, wait: impl Fn() -> F) -> io::Result<Option<Flow>> {
-        let server = Arc::clone(&self.server);
-        loop {
-            let threshold = server.config.settings().execution.busy_reply_threshold_ms as i64;
-            let closed_for = server.keyspace.gate.closed_for().unwrap_or(0);
-            if threshold > 0 && closed_for >= threshold && server.scripts.running.is_active() {
-                let (session, reply) = (&mut self.session, &mut self.reply);
-                match self.turn.run_while_busy(&server, session, &self.batch, &self.input, reply) {
-                    Some(Stop::Close) => return Ok(Some(Flow::Close)),
-                    Some(_) => return Ok(Some(Flow::GoOn)),
-                    None => {}
-                }
-            }
-            let patience = Duration::from_millis((threshold - closed_for).max(BUSY_RETRY_MS) as u64);
-            match self.wait_or_attend(wait(), patience).await? {
-                Step::Over(Ok(_)) => return Ok(None),
-                Step::Over(Err(_)) => {}
-                // Whoever sleeps at the gate has others wait, so it is left while news are attended to: a client
-                // may be slow to take them.
-                Step::Event(()) if self.attend().await? == Flow::Close => return Ok(Some(Flow::Close)),
-                Step::Event(()) => {}
-            }
-        }
-    }
-
-    /// Waits for something, for news, or until the patience is over. A client that has stopped writing is still
-    /// served, so nothing is read here.
-    async fn wait_or_attend<T>(
-        &mut self,
-        awaited: impl Future<Output = T>,
-        patience: Duration,
-    ) -> io::Result<Step<Result<T, Elapsed>, ()>> {
-        let mut awaited = pin!(tokio::time::timeout(patience, awaited));
-        let step = poll_fn(|context| match awaited.as_mut().poll(context) {
-            Poll::Ready(result) => Poll::Ready(Step::Over(result)),
-            Poll::Pending => self.session.client.outbox.poll_news(context).map(Step::Event),
-        });
-        Ok(step.await)
-    }
-
     /// Input or news, whichever there is. A connection without a read buffer gets one when there is something to
     /// read.
     fn poll_event(&mut self, context: &mut Context<'_>) -> Poll<io::Result<Event>> {
@@ -297,8 +200,7 @@ impl Connection {
     }
 
     fn received(&mut self, count: usize) {
-        let client = &self.session.client;
-        client.received(count, self.input.len());
+        self.session.client.received(count, self.input.len());
         self.server.stats.add(Counter::NetInput, count as u64);
         self.server.stats.add(Counter::Reads, 1);
         let version = self.server.config.version();
@@ -380,6 +282,8 @@ impl Connection {
         if need > 0 {
             self.input.reserve(need.min(TRUSTED));
         }
+        // Who is above its own output limit goes for that, and nobody in its place.
+        self.session.client.refuses_to_send(self.reply.len());
         self.publish_figures();
     }
 
@@ -390,18 +294,17 @@ impl Connection {
             return Flow::Close;
         }
         let limit = self.session.settings.clients.query_buffer_limit;
-        let strict = self.session.must_authenticate();
-        let limit = if strict { limit.min(UNAUTHENTICATED_INPUT) } else { limit };
+        let limit = if self.session.must_authenticate() { limit.min(UNAUTHENTICATED_INPUT) } else { limit };
         let queued = self.session.transaction.as_ref().map_or(0, |transaction| transaction.bytes);
         if self.input.len() + queued <= limit {
             return Flow::GoOn;
         }
         let hidden = self.session.settings.log.hide_user_data;
         let begin: &[u8] = if hidden { b"*redacted*" } else { &self.input[..self.input.len().min(64)] };
-        let begin = begin.escape_ascii();
         tracing::warn!(
-            "Closing client that reached max query buffer length: {} (qbuf initial bytes: \"{begin}\")",
-            self.describe()
+            "Closing client that reached max query buffer length: {} (qbuf initial bytes: \"{}\")",
+            self.describe(),
+            begin.escape_ascii()
         );
         self.server.stats.add(Counter::QueryBufferDisconnections, 1);
         Flow::Close
@@ -420,7 +323,7 @@ impl Connection {
             let flow = match stop {
                 Stop::Drained | Stop::NeedsEverything => Flow::GoOn,
                 Stop::Close => Flow::Close,
-                Stop::Full => self.flush().await?,
+                Stop::Full => self.flush_and_yield().await?,
                 Stop::GateClosed => self.wait_for_the_gate().await?,
                 Stop::Paused => self.wait_for_the_pause().await?,
                 Stop::Blocked(suspended) => self.wait_for_keys(&suspended).await?,
@@ -430,84 +333,6 @@ impl Connection {
             }
         }
         Ok(Flow::GoOn)
-    }
-
-    /// Lets a snapshot catch up before there are more writes; false if the connection ends meanwhile.
-    async fn make_way(&mut self) -> io::Result<bool> {
-        if !self.turn.may_write(&self.server, &self.batch, &self.input) {
-            return Ok(true);
-        }
-        let crowd = Arc::clone(&self.server.keyspace.crowd);
-        // Apart, since it is rare and would make every connection's task larger.
-        let waited = Box::pin(self.wait(crowd.relieved())).await;
-        Ok(waited?.is_some())
-    }
-
-    /// Waits until the gate can be closed, and runs what needs it closed.
-    async fn run_exclusively(&mut self) -> io::Result<Stop> {
-        let server = Arc::clone(&self.server);
-        let mut closer = server.keyspace.gate.closer();
-        loop {
-            // The request may be answered while it waits: the turn says what is next.
-            match self.wait_while_closed(|| closer.called()).await? {
-                Some(Flow::Close) => return Ok(Stop::Close),
-                Some(Flow::GoOn) => return Ok(Stop::Drained),
-                None => {}
-            }
-            if let Some(closed) = closer.close_soon() {
-                let (session, reply) = (&mut self.session, &mut self.reply);
-                return Ok(self.turn.run_exclusively(
-                    &server,
-                    closed,
-                    session,
-                    &self.batch,
-                    &self.input,
-                    reply,
-                ));
-            }
-        }
-    }
-
-    async fn wait_for_the_pause(&mut self) -> io::Result<Flow> {
-        let (server, client) = (Arc::clone(&self.server), Arc::clone(&self.session.client));
-        client.set_flags(ClientFlags::BLOCKED, true);
-        let over = self.wait(server.pause.ended()).await;
-        client.set_flags(ClientFlags::BLOCKED, false);
-        Ok(if over?.is_some() { Flow::GoOn } else { Flow::Close })
-    }
-
-    /// Waits until a client that is blocked on keys is answered, gives up, or goes away.
-    async fn wait_for_keys(&mut self, suspended: &Suspended) -> io::Result<Flow> {
-        let Suspended { blocked, deadline, durable } = suspended;
-        let answer = match *durable {
-            None => self.wait(answer(suspended, *deadline)).await,
-            // Apart, since it is rare and would make every connection's task larger.
-            Some(position) => Box::pin(self.wait_for_the_disk(suspended, *deadline, position)).await,
-        };
-        // Whatever has ended the waiting, nobody serves the client from here on.
-        blocked.claim();
-        let waits = &blocked.waits;
-        let left = Leftover::Waiting(waits.db, waits.keys.clone(), blocked.ticket);
-        self.server.keyspace.take_back(left);
-        self.server.blocked.remove(blocked);
-        let from = self.reply.len();
-        match answer? {
-            None => return Ok(Flow::Close),
-            Some(Some(answer)) => self.reply.raw(&answer),
-            Some(None) => give_up(&self.server, blocked, Unblock::Timeout, &mut self.reply),
-        }
-        self.turn.replied(&mut self.session, &mut self.reply, from);
-        Ok(Flow::GoOn)
-    }
-
-    async fn wait_for_the_disk(
-        &mut self,
-        suspended: &Suspended,
-        deadline: Option<i64>,
-        position: u64,
-    ) -> io::Result<Option<Option<Vec<u8>>>> {
-        let server = Arc::clone(&self.server);
-        self.wait(answer_when_durable(&server, suspended, deadline, position)).await
     }
 
     /// Writes the replies, then what others have for the client. Replies wait until what they tell of may be told.
@@ -545,6 +370,13 @@ impl Connection {
         }
     }
 
+    /// Writes the replies, and lets others have their turn: a client that asks for a lot is in nobody's way.
+    async fn flush_and_yield(&mut self) -> io::Result<Flow> {
+        let flow = self.flush().await?;
+        tokio::task::yield_now().await;
+        Ok(flow)
+    }
+
     fn describe(&self) -> String {
         let client = &self.session.client;
         client.describe(self.server.command_name(client), Running::default())
@@ -571,44 +403,5 @@ impl Drop for Connection {
     fn drop(&mut self) {
         self.session.client.outbox.take_back();
         self.server.forget(&mut self.session);
-    }
-}
-
-/// The answer to a client that waits until what it wrote is on disk; none if it gives up at its deadline.
-async fn answer_when_durable(
-    server: &Server,
-    suspended: &Suspended,
-    deadline: Option<i64>,
-    position: u64,
-) -> Option<Vec<u8>> {
-    let on_disk = async {
-        server.keyspace.journal.durable(position).await;
-        let mut reply = Reply::new(suspended.blocked.waits.protocol);
-        wait::tell(&mut reply, true);
-        Some(reply.take())
-    };
-    tokio::select! {
-        answer = answer(suspended, deadline) => answer,
-        answer = on_disk => answer,
-    }
-}
-
-/// One step of a future, without waiting for it.
-async fn poll_once<F: Future>(mut future: Pin<&mut F>) -> Poll<F::Output> {
-    poll_fn(|context| Poll::Ready(future.as_mut().poll(context))).await
-}
-
-/// The answer to a client that is blocked on keys; none if it gives up at its deadline, in Unix ms.
-async fn answer(suspended: &Suspended, deadline: Option<i64>) -> Option<Vec<u8>> {
-    let blocked = &suspended.blocked;
-    let Some(deadline) = deadline else { return Some(blocked.answered().await) };
-    // The deadline's millisecond has to be over: nobody gives up too early.
-    let left =
-        Duration::from_millis(u64::try_from(deadline.saturating_add(1) - clock::unix_ms()).unwrap_or(0));
-    match tokio::time::timeout(left, blocked.answered()).await {
-        Ok(answer) => Some(answer),
-        Err(_) if blocked.claim() => None,
-        // Somebody was faster and is about to answer.
-        Err(_) => Some(blocked.answered().await),
     }
 }

@@ -1,0 +1,218 @@
+//! Lua values to JSON. Below mlua's safe layer, by the rules of [`raw`](crate::script::raw).
+#![allow(unsafe_code)]
+
+use std::ffi::{CStr, c_int};
+
+use mlua::ffi::{self, lua_State};
+
+use super::{Config, DEPTH_MAX};
+use crate::script::OUTPUT_MAX;
+use crate::script::number::general;
+use crate::script::push::push_text;
+use crate::script::raise::complain;
+use crate::script::raw::slot_of;
+
+/// `cjson.encode(value)`.
+pub unsafe extern "C-unwind" fn encode(state: *mut lua_State) -> c_int {
+    // SAFETY: a function of the interpreter, with its slot.
+    unsafe { encode_one(state) }
+}
+
+/// A panic ends the process, see [`raw`](crate::script::raw).
+unsafe extern "C" fn encode_one(state: *mut lua_State) -> c_int {
+    // SAFETY: as for `encode`. No Lua code runs meanwhile: tables are read raw.
+    unsafe {
+        if ffi::lua_gettop(state) != 1 {
+            return ffi::luaL_argerror(state, 1, c"expected 1 argument".as_ptr());
+        }
+        let slot = slot_of(state);
+        let mut encoder = Encoder { state, config: slot.json.get(), out: slot.scratch() };
+        encoder.value(0);
+        push_text(state, encoder.out);
+        1
+    }
+}
+
+struct Encoder<'a> {
+    state: *mut lua_State,
+    config: Config,
+    out: &'a mut Vec<u8>,
+}
+
+impl Encoder<'_> {
+    /// Raises an error about a value of the stack.
+    unsafe fn refuse(&self, at: c_int, why: &str) -> ! {
+        // SAFETY: as for `encode_one`; names of types are constants of the interpreter.
+        unsafe {
+            let name = CStr::from_ptr(ffi::luaL_typename(self.state, at));
+            complain(
+                self.state,
+                format_args!("Cannot serialise {}: {why}", name.to_str().unwrap_or_default()),
+            )
+        }
+    }
+
+    /// Writes the value at the top, which stays there.
+    unsafe fn value(&mut self, depth: i64) {
+        let state = self.state;
+        // SAFETY: as for `encode_one`. A text is copied while its value is on the stack.
+        unsafe {
+            if self.out.len() > OUTPUT_MAX {
+                self.refuse(-1, "text too long");
+            }
+            match ffi::lua_type(state, -1) {
+                ffi::LUA_TNIL => self.out.extend_from_slice(b"null"),
+                ffi::LUA_TBOOLEAN if ffi::lua_toboolean(state, -1) != 0 => {
+                    self.out.extend_from_slice(b"true");
+                }
+                ffi::LUA_TBOOLEAN => self.out.extend_from_slice(b"false"),
+                ffi::LUA_TNUMBER => self.number(),
+                ffi::LUA_TSTRING => self.string(-1),
+                ffi::LUA_TTABLE => self.table(depth + 1),
+                ffi::LUA_TLIGHTUSERDATA if ffi::lua_touserdata(state, -1).is_null() => {
+                    self.out.extend_from_slice(b"null");
+                }
+                _ => self.refuse(-1, "type not supported"),
+            }
+        }
+    }
+
+    /// Writes the number at the top.
+    unsafe fn number(&mut self) {
+        // SAFETY: as for `encode_one`.
+        let value = unsafe { ffi::lua_tonumber(self.state, -1) };
+        if value.is_finite() {
+            return general(value, self.config.precision as usize, self.out);
+        }
+        match self.config.encode_invalid {
+            // SAFETY: as above.
+            0 => unsafe { self.refuse(-1, "must not be NaN or Inf") },
+            2 => self.out.extend_from_slice(b"null"),
+            _ if value.is_nan() => self.out.extend_from_slice(b"nan"),
+            _ => self.out.extend_from_slice(if value > 0.0 { b"inf" } else { b"-inf" }),
+        }
+    }
+
+    /// Writes a text of the stack.
+    unsafe fn string(&mut self, at: c_int) {
+        let mut len = 0;
+        // SAFETY: the caller has seen that it is a text, and nothing moves it while it is on the stack.
+        let text = unsafe {
+            let bytes = ffi::lua_tolstring(self.state, at, &mut len).cast::<u8>();
+            std::slice::from_raw_parts(bytes, len)
+        };
+        self.out.reserve(len + 2);
+        self.out.push(b'"');
+        for &byte in text {
+            let short = match byte {
+                b'"' | b'\\' | b'/' => byte,
+                8 => b'b',
+                b'\t' => b't',
+                b'\n' => b'n',
+                12 => b'f',
+                b'\r' => b'r',
+                0..=31 | 127 => {
+                    let digit = |half: u8| b"0123456789abcdef"[usize::from(half & 15)];
+                    self.out.extend_from_slice(&[b'\\', b'u', b'0', b'0', digit(byte >> 4), digit(byte)]);
+                    continue;
+                }
+                _ => {
+                    self.out.push(byte);
+                    continue;
+                }
+            };
+            self.out.extend_from_slice(&[b'\\', short]);
+        }
+        self.out.push(b'"');
+    }
+
+    unsafe fn table(&mut self, depth: i64) {
+        // SAFETY: as for `encode_one`.
+        unsafe {
+            let deep = depth > self.config.encode_depth.min(DEPTH_MAX);
+            if deep || ffi::lua_checkstack(self.state, 4) == 0 {
+                complain(self.state, format_args!("Cannot serialise, excessive nesting ({depth})"));
+            }
+            match self.array_length() {
+                Some(len) if len > 0 => self.array(len, depth),
+                _ => self.object(depth),
+            }
+        }
+    }
+
+    /// The greatest key of the table at the top, if all are positive integers and not too sparse.
+    unsafe fn array_length(&self) -> Option<i64> {
+        let state = self.state;
+        let (mut max, mut items) = (0.0_f64, 0);
+        // SAFETY: as for `encode_one`; nobody changes the table meanwhile.
+        unsafe {
+            ffi::lua_pushnil(state);
+            while ffi::lua_next(state, -2) != 0 {
+                let is_number = ffi::lua_type(state, -2) == ffi::LUA_TNUMBER;
+                let key = if is_number { ffi::lua_tonumber(state, -2) } else { 0.0 };
+                if key < 1.0 || key.floor() != key {
+                    ffi::lua_pop(state, 2);
+                    return None;
+                }
+                max = max.max(key);
+                items += 1;
+                ffi::lua_pop(state, 1);
+            }
+            let Config { sparse_convert, sparse_ratio, sparse_safe, .. } = self.config;
+            let max = max.min(f64::from(i32::MAX)) as i64;
+            if sparse_ratio > 0 && max > items * sparse_ratio && max > sparse_safe {
+                if !sparse_convert {
+                    self.refuse(-1, "excessively sparse array");
+                }
+                return None;
+            }
+            Some(max)
+        }
+    }
+
+    unsafe fn array(&mut self, len: i64, depth: i64) {
+        self.out.push(b'[');
+        for at in 1..=len {
+            if at > 1 {
+                self.out.push(b',');
+            }
+            // SAFETY: as for `encode_one`; the length fits.
+            unsafe {
+                ffi::lua_rawgeti_(self.state, -1, at as c_int);
+                self.value(depth);
+                ffi::lua_pop(self.state, 1);
+            }
+        }
+        self.out.push(b']');
+    }
+
+    unsafe fn object(&mut self, depth: i64) {
+        let state = self.state;
+        self.out.push(b'{');
+        let mut first = true;
+        // SAFETY: as for `encode_one`; nobody changes the table meanwhile.
+        unsafe {
+            ffi::lua_pushnil(state);
+            while ffi::lua_next(state, -2) != 0 {
+                if !std::mem::take(&mut first) {
+                    self.out.push(b',');
+                }
+                match ffi::lua_type(state, -2) {
+                    ffi::LUA_TSTRING => self.string(-2),
+                    ffi::LUA_TNUMBER => {
+                        self.out.push(b'"');
+                        ffi::lua_pushvalue(state, -2);
+                        self.number();
+                        ffi::lua_pop(state, 1);
+                        self.out.push(b'"');
+                    }
+                    _ => self.refuse(-2, "table key must be a number or string"),
+                }
+                self.out.push(b':');
+                self.value(depth);
+                ffi::lua_pop(state, 1);
+            }
+        }
+        self.out.push(b'}');
+    }
+}
