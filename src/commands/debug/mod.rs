@@ -271,18 +271,18 @@ fn pause_cron(call: &mut Call<'_>) -> Outcome {
     DONE
 }
 
-fn aof_flush_sleep(call: &mut Call<'_>) -> Outcome {
-    let micros = std::str::from_utf8(call.args[2]).ok().and_then(|text| text.parse().ok()).unwrap_or(0);
-    call.server.aof.status.flush_rest.store(micros, Ordering::Relaxed);
-    call.reply.ok();
-    DONE
-}
-
 fn resize_buffers(call: &mut Call<'_>) -> Outcome {
     if !call.args[2].eq_ignore_ascii_case(b"resizing") {
         return Err(error::subcommand_syntax(call.args));
     }
     call.server.buffers_kept.store(!is_on(call.args[3]), Ordering::Relaxed);
+    call.reply.ok();
+    DONE
+}
+
+fn aof_flush_sleep(call: &mut Call<'_>) -> Outcome {
+    let micros = std::str::from_utf8(call.args[2]).ok().and_then(|text| text.parse().ok()).unwrap_or(0);
+    call.server.aof.status.flush_rest.store(micros, Ordering::Relaxed);
     call.reply.ok();
     DONE
 }
