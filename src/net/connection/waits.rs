@@ -149,16 +149,6 @@ impl Connection {
         }
     }
 
-    /// Lets a snapshot catch up before there are more writes.
-    pub(super) async fn make_way(&mut self) -> io::Result<Flow> {
-        if !self.turn.may_write(&self.server, &self.batch, &self.input) {
-            return Ok(Flow::GoOn);
-        }
-        let crowd = Arc::clone(&self.server.keyspace.crowd);
-        let waited = self.wait(crowd.relieved()).await;
-        Ok(if waited?.is_some() { Flow::GoOn } else { Flow::Close })
-    }
-
     pub(super) async fn wait_for_the_pause(&mut self) -> io::Result<Flow> {
         let (server, client) = (Arc::clone(&self.server), Arc::clone(&self.session.client));
         client.set_flags(ClientFlags::BLOCKED, true);
