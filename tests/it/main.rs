@@ -12,6 +12,7 @@ mod cli;
 mod clients;
 mod config;
 mod connections;
+mod crash;
 mod eviction;
 mod helm;
 mod image;
