@@ -19,7 +19,7 @@
 //! | [`observe`] | counters, INFO, slow log, latency, log, /metrics |
 //! | [`base`] | leaves that several use: numbers as text, globs, checksums, clock, allocator |
 //! | [`server`] | putting it together, running it, ending it |
-//! | [`tools`] | the programs that share the binary: redis-check-rdb, redis-check-aof |
+//! | [`tools`] | the programs that share the binary: redis-check-rdb, redis-check-aof, the entry point of the image |
 //!
 //! A module uses only those to its left, which a test checks:
 //! `base <- resp, types <- keyspace <- persist, pubsub, script <- commands <- dispatch <- net <- server`;

@@ -9,6 +9,7 @@ use super::effects::limit_tracked;
 use super::execute::{Done, Executor, Request, Suspended};
 use crate::client::{ReplyMode, Session};
 use crate::command::error;
+use crate::command::spec::Flags;
 use crate::commands::{Found, Install, Listed, Server};
 use crate::keyspace::gate::Closed;
 use crate::keyspace::{Keyspace, Plan};
@@ -80,6 +81,20 @@ impl Turn {
     /// Whether every request of the batch has been run.
     pub fn is_done(&self, batch: &Batch) -> bool {
         self.next >= batch.len() && self.installing.is_none()
+    }
+
+    /// Whether one of the requests that are left may write.
+    pub fn may_write(&self, server: &Server, batch: &Batch, input: &[u8]) -> bool {
+        (self.next..batch.len()).any(|index| {
+            let source = batch.source(index, input);
+            let args: Args<'_> = batch.args(index).iter().map(|range| range.of(source)).collect();
+            match server.catalog.find(&args) {
+                Found::Command(listed) => {
+                    listed.command.spec.flags.intersects(Flags::WRITE | Flags::MAY_REPLICATE)
+                }
+                Found::Unknown | Found::UnknownSubcommand(_) => false,
+            }
+        })
     }
 
     /// Runs requests of the batch until all are done or something has to be waited for.

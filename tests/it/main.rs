@@ -9,6 +9,7 @@ mod acl;
 mod aof;
 mod blocking;
 mod cli;
+mod cli_own;
 mod clients;
 mod config;
 mod connections;

@@ -40,6 +40,13 @@ struct Subcommand {
 
 const SUBCOMMANDS: &[Subcommand] = &[
     Subcommand {
+        name: "aof-flush-sleep",
+        arguments: (1, 1),
+        run: aof_flush_sleep,
+        usage: "AOF-FLUSH-SLEEP <microsec>",
+        meaning: "Sleep before the append only file is written, so that writing takes long.",
+    },
+    Subcommand {
         name: "assert",
         arguments: (0, usize::MAX),
         run: fail::by_assertion,
@@ -202,7 +209,6 @@ const SUBCOMMANDS: &[Subcommand] = &[
 
 /// Subcommands of Redis that would look into what is built otherwise here, or would start the server anew.
 const UNSUPPORTED: &[&str] = &[
-    "aof-flush-sleep",
     "client-eviction",
     "crash-and-recover",
     "dict-resizing",
@@ -289,6 +295,13 @@ fn resize_buffers(call: &mut Call<'_>) -> Outcome {
         return Err(error::subcommand_syntax(call.args));
     }
     call.server.buffers_kept.store(!is_on(call.args[3]), Ordering::Relaxed);
+    call.reply.ok();
+    DONE
+}
+
+fn aof_flush_sleep(call: &mut Call<'_>) -> Outcome {
+    let micros = std::str::from_utf8(call.args[2]).ok().and_then(|text| text.parse().ok()).unwrap_or(0);
+    call.server.aof.status.flush_rest.store(micros, Ordering::Relaxed);
     call.reply.ok();
     DONE
 }

@@ -259,6 +259,9 @@ fn tell(server: &Server, prepared: &Prepared<'_>) {
     if changes.has("slowlog-max-len") {
         server.slow_log.trim(settings.observe.slowlog_max_len);
     }
+    if changes.has("aof-disable-auto-gc") {
+        aof::remove_history(server, settings);
+    }
     if changes.has("requirepass") {
         server.acl.set_default_password(settings.security.requirepass.as_deref());
     }

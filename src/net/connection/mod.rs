@@ -312,6 +312,9 @@ impl Connection {
     }
 
     async fn run_batch(&mut self) -> io::Result<Flow> {
+        if self.server.keyspace.crowd.is_crowded() && !self.make_way().await? {
+            return Ok(Flow::Close);
+        }
         let mut lane = None;
         while !self.turn.is_done(&self.batch) {
             let mut stop =
@@ -326,7 +329,9 @@ impl Connection {
                 Stop::Close => Flow::Close,
                 Stop::Full => {
                     let flow = self.flush().await?;
-                    lane = Some(lanes::enter().await);
+                    if flow == Flow::GoOn {
+                        lane = Some(lanes::enter().await);
+                    }
                     flow
                 }
                 Stop::GateClosed => self.wait_for_the_gate().await?,

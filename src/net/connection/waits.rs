@@ -114,6 +114,17 @@ impl Connection {
         Ok(step.await)
     }
 
+    /// Lets a snapshot catch up before there are more writes; false if the connection ends meanwhile.
+    pub(super) async fn make_way(&mut self) -> io::Result<bool> {
+        if !self.turn.may_write(&self.server, &self.batch, &self.input) {
+            return Ok(true);
+        }
+        let crowd = Arc::clone(&self.server.keyspace.crowd);
+        // Apart, since it is rare and would make every connection's task larger.
+        let waited = Box::pin(self.wait(crowd.relieved())).await;
+        Ok(waited?.is_some())
+    }
+
     /// Waits until the gate can be closed, and runs what needs it closed.
     pub(super) async fn run_exclusively(&mut self) -> io::Result<Stop> {
         let server = Arc::clone(&self.server);

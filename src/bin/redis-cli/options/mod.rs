@@ -168,8 +168,11 @@ impl Options {
     /// # Errors
     /// What to print in place of doing anything.
     pub fn parse(line: Vec<OsString>, terminal: bool) -> Result<Options, Stop> {
-        let matches = Args::command().try_get_matches_from(line).map_err(|error| explain(&error))?;
+        let matches = Args::command().try_get_matches_from(&line).map_err(|error| explain(&error))?;
         let args = Args::from_arg_matches(&matches).map_err(|error| explain(&error))?;
+        if has_end_of_options(&line, &matches, &args) {
+            return Err(unrecognized("--"));
+        }
         if args.version {
             return Err(Stop::Told(format!("redis-cli {VERSION}\n")));
         }
@@ -187,8 +190,21 @@ fn explain(error: &clap::Error) -> Stop {
         ErrorKind::DisplayHelp => Stop::Told(error.to_string()),
         // As the last word, -h asks for help.
         ErrorKind::InvalidValue if culprit == "-h" => Stop::Told(Args::command().render_help().to_string()),
-        _ => Stop::Refused(format!("Unrecognized option or bad number of args for: '{culprit}'")),
+        _ => unrecognized(culprit),
     }
+}
+
+fn unrecognized(option: &str) -> Stop {
+    Stop::Refused(format!("Unrecognized option or bad number of args for: '{option}'"))
+}
+
+/// Whether a `--` stands before the command: clap takes it, Redis's redis-cli doesn't.
+fn has_end_of_options(line: &[OsString], matches: &ArgMatches, args: &Args) -> bool {
+    let before = line.len().checked_sub(args.command.len() + 1).and_then(|at| line.get(at));
+    let is_value = |id: &clap::Id| {
+        matches.get_raw(id.as_str()).is_some_and(|mut values| values.any(|value| value == "--"))
+    };
+    before.is_some_and(|word| word == "--") && !matches.ids().any(is_value)
 }
 
 fn bytes(text: OsString) -> Vec<u8> {

@@ -62,6 +62,7 @@ fn what_is_refused() {
         ("--nonsense", "Unrecognized option or bad number of args for: '--nonsense'"),
         ("-X", "Unrecognized option or bad number of args for: '-X'"),
         ("-p", "Unrecognized option or bad number of args for: '-p'"),
+        ("-- ping", "Unrecognized option or bad number of args for: '--'"),
         ("--cluster-yes", "Unrecognized option or bad number of args for: '--cluster-yes'"),
         ("-x -X tag", "Options -x and -X are mutually exclusive."),
         ("-2 -3", "Options -2 and -3 are mutually exclusive."),

@@ -39,7 +39,7 @@ impl Hinter for Assistant {
         if !self.shows_hints || at < line.len() {
             return None;
         }
-        let hint = self.docs.hint(line.as_bytes())?;
+        let hint = self.docs.hint(line.as_bytes()).filter(|hint| !hint.is_empty())?;
         let blank = if line.ends_with(char::is_whitespace) { "" } else { " " };
         Some(Shown(format!("{blank}{hint}")))
     }

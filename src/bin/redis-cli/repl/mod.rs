@@ -113,8 +113,7 @@ impl Repl {
                 return ExitCode::SUCCESS;
             }
             if self.session.is_subscribed()
-                && !self.input.has_line()
-                && self.session.wait_for_messages_or_input().is_err()
+                && self.session.wait_for_messages_or_input(self.input.has_line()).is_err()
             {
                 return ExitCode::FAILURE;
             }

@@ -7,6 +7,7 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::termios::{LocalFlags, SetArg, Termios, tcgetattr, tcsetattr};
 
 use super::{Failure, Session, Told, Voice};
+use crate::connection::Connection;
 use crate::format::Format;
 use crate::output;
 
@@ -37,15 +38,15 @@ impl Drop for SingleKeys {
 }
 
 impl Session {
-    /// Shows messages until there is something to read on standard input. Ctrl-C ends the subscription, with a new
-    /// connection.
+    /// Shows messages until there is something to read on standard input; with `has_line` there is already. Ctrl-C ends
+    /// the subscription, with a new connection.
     ///
     /// # Errors
     /// Told: the connection is lost.
-    pub fn wait_for_messages_or_input(&mut self) -> Result<(), Told> {
+    pub fn wait_for_messages_or_input(&mut self, has_line: bool) -> Result<(), Told> {
         let _keys = SingleKeys::new();
         self.begin_streaming();
-        let waited = self.wait();
+        let waited = self.wait(has_line);
         let aborted = self.end_streaming();
         match waited {
             Ok(()) => Ok(()),
@@ -57,7 +58,7 @@ impl Session {
         }
     }
 
-    fn wait(&mut self) -> Result<(), Failure> {
+    fn wait(&mut self, has_line: bool) -> Result<(), Failure> {
         let explains = self.options.formatter.format != Format::Raw && output::is_terminal();
         loop {
             while let Some(message) = self.connection()?.buffered()? {
@@ -67,25 +68,26 @@ impl Session {
                 let (bright, plain) = if output::has_colors() { ("\x1b[1;90m", "\x1b[0m") } else { ("", "") };
                 output::print(format_args!("{bright}{WAITING}{plain}"));
             }
-            let (messages, input) = wait_for_either(self.connection()?);
+            let (messages, input) = wait_for_either(self.connection()?, has_line);
             if explains {
                 output::write(b"\x1b[K");
             }
             if messages {
                 self.connection()?.fill()?;
-            } else if input {
+            } else if input || has_line {
                 return Ok(());
             }
         }
     }
 }
 
-/// Waits for the server or for standard input.
-fn wait_for_either(connection: &crate::connection::Connection) -> (bool, bool) {
+/// Waits for the server or for standard input, or only looks.
+fn wait_for_either(connection: &Connection, only_look: bool) -> (bool, bool) {
     let stdin = io::stdin();
     let mut both = [connection.fd(), stdin.as_fd()].map(|fd| PollFd::new(fd, PollFlags::POLLIN));
     // A signal may wake it without either; the caller waits again.
-    if poll(&mut both, PollTimeout::NONE).is_err() {
+    let patience = if only_look { PollTimeout::ZERO } else { PollTimeout::NONE };
+    if poll(&mut both, patience).is_err() {
         return (false, false);
     }
     let [server, input] = both.map(|fd| fd.any().unwrap_or(false));

@@ -1,6 +1,7 @@
 //! What a replica does at first: SYNC, then a snapshot, then the commands that the primary carries out.
 
 use std::convert::Infallible;
+use std::time::Duration;
 
 use super::Failed;
 use crate::connection::Connection;
@@ -11,6 +12,8 @@ use crate::wire::Reply;
 
 /// How long the mark is that stands behind a snapshot whose length isn't known beforehand.
 const MARK: usize = 40;
+/// How long a primary may take to notice that a snapshot has been sent.
+const ACK_DELAY: Duration = Duration::from_secs(1);
 /// No line ahead of a snapshot is longer.
 const LONGEST_LINE: usize = 4096;
 
@@ -144,7 +147,10 @@ pub fn follow_stream(connection: &mut Connection) -> Result<Infallible, Failed> 
     let taken = payload.receive(connection, |_| Ok(()))?;
     if matches!(payload, Payload::UntilMark(_)) {
         eprintln!("{kind} done after {taken} bytes. Logging commands from master.");
-        // The primary sends nothing until the replica acknowledges.
+        // The primary sends nothing until the replica acknowledges, and listens to that only once it has taken note
+        // of the end of the snapshot.
+        std::thread::sleep(ACK_DELAY);
+        eprintln!("sending REPLCONF ACK 0");
         connection.queue(&["REPLCONF", "ACK", "0"]);
         connection.flush()?;
     } else {
