@@ -25,7 +25,7 @@
 //! `base <- resp, types <- keyspace <- persist, pubsub, script <- commands <- dispatch <- net <- server`;
 //! `acl`, `client`, `command`, `config` and `observe` stand beside `keyspace`.
 //!
-//! `unsafe` lives in the allocator, the table, the entries, prefetching, and in `script` below mlua's safe layer,
+//! `unsafe` lives in the allocator, the table, the entries, prefetching, in `observe` for crash reports, and in `script` below mlua's safe layer,
 //! on which the speed of scripts depends; each file says so at its head.
 //!
 //! Adding a command touches three places: its row and handler in `commands`, its type in `types` if it needs one, its

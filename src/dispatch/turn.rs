@@ -13,6 +13,7 @@ use crate::command::spec::Flags;
 use crate::commands::{Found, Install, Listed, Server};
 use crate::keyspace::gate::Closed;
 use crate::keyspace::{Keyspace, Plan};
+use crate::observe::crash;
 use crate::resp::{Batch, Reply};
 
 /// A turn stops when its replies are this long, in bytes, so that a pipeline doesn't pile them up.
@@ -105,6 +106,7 @@ impl Turn {
         input: &[u8],
         reply: &mut Reply,
     ) -> Stop {
+        crash::serving(session.client.id);
         let gate = &server.keyspace.gate;
         if self.exclusive.take() == Some(self.next) {
             let Some(closed) = gate.close_soon() else { return Stop::NeedsEverything };
@@ -187,6 +189,7 @@ impl Turn {
         input: &[u8],
         reply: &mut Reply,
     ) -> Stop {
+        crash::serving(session.client.id);
         self.run_behind(closed, &mut Executor::new(server), session, batch, input, reply)
     }
 

@@ -1,6 +1,7 @@
 //! DEBUG: what test suites need of a server. It runs behind the closed gate, so nothing else runs meanwhile.
 
 mod digest;
+mod fail;
 mod object;
 mod populate;
 mod protocol;
@@ -44,6 +45,13 @@ const SUBCOMMANDS: &[Subcommand] = &[
         run: aof_flush_sleep,
         usage: "AOF-FLUSH-SLEEP <microsec>",
         meaning: "Sleep before the append only file is written, so that writing takes long.",
+    },
+    Subcommand {
+        name: "assert",
+        arguments: (0, usize::MAX),
+        run: fail::by_assertion,
+        usage: "ASSERT",
+        meaning: "End the server as a failed assertion does.",
     },
     Subcommand {
         name: "change-repl-id",
@@ -110,6 +118,13 @@ const SUBCOMMANDS: &[Subcommand] = &[
         meaning: "Tell how <key> and its value are kept.",
     },
     Subcommand {
+        name: "panic",
+        arguments: (0, usize::MAX),
+        run: fail::by_panic,
+        usage: "PANIC",
+        meaning: "End the server as a failure does that it can't go on after.",
+    },
+    Subcommand {
         name: "pause-cron",
         arguments: (1, 1),
         run: pause_cron,
@@ -156,6 +171,13 @@ const SUBCOMMANDS: &[Subcommand] = &[
         meaning: "Whether clients that are idle give back the buffers of their requests and replies.",
     },
     Subcommand {
+        name: "segfault",
+        arguments: (0, usize::MAX),
+        run: fail::by_signal,
+        usage: "SEGFAULT",
+        meaning: "End the server by SIGSEGV.",
+    },
+    Subcommand {
         name: "set-active-expire",
         arguments: (1, 1),
         run: set_active_expire,
@@ -185,9 +207,8 @@ const SUBCOMMANDS: &[Subcommand] = &[
     },
 ];
 
-/// Subcommands of Redis that would look into what is built otherwise here, or would crash the server.
+/// Subcommands of Redis that would look into what is built otherwise here, or would start the server anew.
 const UNSUPPORTED: &[&str] = &[
-    "assert",
     "client-eviction",
     "crash-and-recover",
     "dict-resizing",
@@ -199,13 +220,11 @@ const UNSUPPORTED: &[&str] = &[
     "mallctl",
     "mallctl-str",
     "oom",
-    "panic",
     "quicklist",
     "replicate",
     "restart",
     "script",
     "sdslen",
-    "segfault",
     "stringmatch-test",
     "structsize",
 ];
