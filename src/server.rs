@@ -4,6 +4,7 @@ mod clients;
 mod container;
 mod end;
 pub mod image;
+mod report;
 mod surroundings;
 
 use std::fs::File;
@@ -17,10 +18,11 @@ use tokio::runtime::Runtime;
 use self::clients::adjust_maxclients;
 use self::end::{Signals, wait_for_the_end};
 use self::surroundings::{PidFile, Supervisor};
-use crate::commands::server::{SPARE_THREADS, aof, give_back_unused, rdb};
+use crate::commands::server::{SPARE_THREADS, aof, follow_oom_score, give_back_unused, rdb};
 use crate::commands::{Server, acl};
 use crate::config::{Config, Settings, Veto};
 use crate::net;
+use crate::observe::crash;
 use crate::observe::log::Log;
 
 /// Of a worker thread, in bytes: scripts convert values that nest a thousand levels deep.
@@ -61,6 +63,7 @@ pub fn run(config: Config) -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
+    report::prepare(&server);
     announce();
     if let Err(code) = adjust_maxclients(&server.config) {
         return code;
@@ -72,11 +75,14 @@ pub fn run(config: Config) -> ExitCode {
         tracing::warn!("activedefrag is set but changes nothing: {}", Veto::ActiveDefrag);
     }
     give_back_unused(&settings);
+    // A server that is ended too soon or too late is still a server.
+    follow_oom_score(&settings);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(workers)
         .max_blocking_threads(SPARE_THREADS)
         .thread_name("redstart")
         .thread_stack_size(STACK_SIZE)
+        .on_thread_start(crash::protect_thread)
         .enable_all()
         .build();
     match runtime {

@@ -10,6 +10,7 @@ pub mod hash;
 pub mod listen;
 pub mod lzf;
 pub mod num;
+pub mod oom_score;
 pub mod open_files;
 pub mod reaper;
 pub mod replace;

@@ -47,6 +47,8 @@ pub struct Session {
     pub no_touch: bool,
     /// Which arguments of the running command are secrets.
     pub redacted: Vec<usize>,
+    /// The time for all commands of the running transaction or script, in Unix us, once one has asked.
+    pub frozen_us: Option<i64>,
     /// Whether more memory was used than `maxmemory` allows, and no key could go, when the running command was admitted:
     /// for scripts, which are not refused as a whole.
     pub out_of_memory: Cell<bool>,
@@ -79,6 +81,7 @@ impl Session {
             watch: Watch::default(),
             no_touch: false,
             redacted: Vec::new(),
+            frozen_us: None,
             out_of_memory: Cell::new(false),
             closing: false,
             written: 0,

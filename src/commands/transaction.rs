@@ -124,6 +124,7 @@ fn exec(call: &mut Call<'_>) -> Outcome {
         call.reply.null_array();
         return DONE;
     }
+    call.session.frozen_us = None;
     call.reply.array(transaction.queued.len());
     let server = call.server;
     for (id, request) in &transaction.queued {

@@ -87,6 +87,8 @@ pub enum Veto {
     AppendOnly,
     /// There is no active defragmentation.
     ActiveDefrag,
+    /// The kernel refuses the OOM score.
+    OomScore,
     /// More clients than the limit of open files allows; how many it allows.
     MaxClients(u32),
 }
@@ -101,6 +103,7 @@ impl Display for Veto {
             Veto::ActiveDefrag => f.write_str(
                 "Active defragmentation cannot be enabled: the allocator avoids fragmentation by its size classes and can't move what is allocated",
             ),
+            Veto::OomScore => f.write_str("Failed to set current oom_score_adj. Check server logs."),
             Veto::MaxClients(most) => write!(
                 f,
                 "The operating system is not able to handle the specified number of clients, try with {most}"

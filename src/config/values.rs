@@ -102,6 +102,14 @@ impl Values {
         }
     }
 
+    /// The score of a primary.
+    pub fn primary_oom_score(&self) -> i32 {
+        match self.named("oom-score-adj-values") {
+            Value::OomScores([primary, ..]) => *primary,
+            other => wrong_kind("oom-score-adj-values", other),
+        }
+    }
+
     pub fn dir(&self) -> &Path {
         match self.named("dir") {
             Value::Dir(path) => path,

@@ -396,7 +396,10 @@ impl<'s> Executor<'s> {
             let spec = &listed.command.spec;
             let allowed = spec.flags.contains(Flags::ALLOW_BUSY) && spec.keys.is_empty();
             if !allowed && spec.admits(request.args.len()) {
-                return self.refuse(Some(listed), &busy(self.server), session, reply);
+                // A script of the log that is being loaded.
+                let loading = self.server.loading.is_active() && !spec.flags.contains(Flags::LOADING);
+                let why = if loading { error::LOADING } else { busy(self.server) };
+                return self.refuse(Some(listed), &why, session, reply);
             }
         }
         self.run(request, session, reply, None)

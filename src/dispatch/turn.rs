@@ -9,9 +9,11 @@ use super::effects::limit_tracked;
 use super::execute::{Done, Executor, Request, Suspended};
 use crate::client::{ReplyMode, Session};
 use crate::command::error;
+use crate::command::spec::Flags;
 use crate::commands::{Found, Install, Listed, Server};
 use crate::keyspace::gate::Closed;
 use crate::keyspace::{Keyspace, Plan};
+use crate::observe::crash;
 use crate::resp::{Batch, Reply};
 
 /// A turn stops when its replies are this long, in bytes, so that a pipeline doesn't pile them up.
@@ -81,6 +83,20 @@ impl Turn {
         self.next >= batch.len() && self.installing.is_none()
     }
 
+    /// Whether one of the requests that are left may write.
+    pub fn may_write(&self, server: &Server, batch: &Batch, input: &[u8]) -> bool {
+        (self.next..batch.len()).any(|index| {
+            let source = batch.source(index, input);
+            let args: Args<'_> = batch.args(index).iter().map(|range| range.of(source)).collect();
+            match server.catalog.find(&args) {
+                Found::Command(listed) => {
+                    listed.command.spec.flags.intersects(Flags::WRITE | Flags::MAY_REPLICATE)
+                }
+                Found::Unknown | Found::UnknownSubcommand(_) => false,
+            }
+        })
+    }
+
     /// Runs requests of the batch until all are done or something has to be waited for.
     pub fn run(
         &mut self,
@@ -90,6 +106,7 @@ impl Turn {
         input: &[u8],
         reply: &mut Reply,
     ) -> Stop {
+        crash::serving(session.client.id);
         let gate = &server.keyspace.gate;
         if self.exclusive.take() == Some(self.next) {
             let Some(closed) = gate.close_soon() else { return Stop::NeedsEverything };
@@ -172,6 +189,7 @@ impl Turn {
         input: &[u8],
         reply: &mut Reply,
     ) -> Stop {
+        crash::serving(session.client.id);
         self.run_behind(closed, &mut Executor::new(server), session, batch, input, reply)
     }
 

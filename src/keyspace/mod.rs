@@ -56,8 +56,7 @@ mod whole;
 #[cfg(test)]
 mod tests;
 
-use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Weak};
 
 use crossbeam_utils::CachePadded;
 use parking_lot::{Mutex, MutexGuard};
@@ -77,7 +76,8 @@ pub use self::lock::{Held, Plan};
 pub use self::propagate::{Propagation, Verbs};
 pub use self::relocate::Lifted;
 pub use self::shard::{Counts, Remains, Shard};
-pub use self::snapshot::{Frozen, Meter, Size, Snapshot};
+use self::snapshot::Inbox;
+pub use self::snapshot::{Crowd, Frozen, Meter, Size, Snapshot};
 pub use self::track::{Readers, Stale};
 pub use self::value::{Ref, Str, StrRef, Type, Value, WrongType};
 pub use self::view::{Access, Expiry, View};
@@ -89,8 +89,10 @@ pub struct Keyspace {
     shards: Box<[CachePadded<Cell>]>,
     bits: u8,
     databases: usize,
-    /// Whether a snapshot is under way.
-    snapshot: Arc<AtomicBool>,
+    /// The latest snapshot, which is under way unless it has been abandoned.
+    snapshot: Mutex<Weak<Inbox>>,
+    /// Whether writers are too fast for it.
+    pub crowd: Arc<Crowd>,
     lateness: Mutex<Lateness>,
     /// Lets one task have all shards for itself.
     pub gate: Gate,
@@ -136,7 +138,8 @@ impl Keyspace {
             shards: (0..1usize << bits).map(cell).collect(),
             bits,
             databases,
-            snapshot: Arc::default(),
+            snapshot: Mutex::default(),
+            crowd: Arc::default(),
             lateness: Mutex::default(),
             gate: Gate::new(threads),
             journal: Journal::default(),

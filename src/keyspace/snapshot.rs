@@ -27,15 +27,17 @@
 //! **What is not of the instant:** access clocks, which reads move; they are those of the time of the visit.
 //!
 //! **Memory.** Eight bytes and a fraction for a key that was changed before the walker came to it; its old state until
-//! the walker has taken it, which it does before each of its steps.
+//! the walker has taken it, which it does before each of its steps. Writers who are faster than the walker wait for it
+//! before it has become much, see [`inbox`]. Who visits a large value lets go of it part by part, beginning with what
+//! writers have changed since.
 
 use std::collections::HashSet;
 use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use parking_lot::Mutex;
-
+use self::inbox::Handed;
+pub(super) use self::inbox::Inbox;
+pub use self::inbox::{Crowd, Meter};
 use super::entry::EntryRef;
 use super::shard::{Database, Shard};
 use super::table::{Position, Table};
@@ -77,37 +79,6 @@ pub struct Size {
 pub struct Snapshot {
     inbox: Arc<Inbox>,
     sizes: Box<[Size]>,
-    /// The keyspace's mark that a snapshot is under way.
-    under_way: Arc<AtomicBool>,
-}
-
-/// What writers hand over to the walker.
-#[derive(Default)]
-struct Inbox {
-    items: Mutex<Vec<Handed>>,
-    /// How many items there are, for a look without the lock. Relaxed: who misses one finds it at the next look, and
-    /// the last look comes after the locks of all shards.
-    waiting: AtomicUsize,
-    /// Bytes that writers have copied for the walker.
-    copied: AtomicUsize,
-    /// Nobody will take anything any more.
-    abandoned: AtomicBool,
-}
-
-/// What a snapshot costs.
-pub struct Meter(Arc<Inbox>);
-
-impl Meter {
-    /// Bytes that writers have copied so far because the walker had not come to them.
-    pub fn copied_bytes(&self) -> usize {
-        self.0.copied.load(Ordering::Relaxed)
-    }
-}
-
-enum Handed {
-    Entry(Frozen),
-    /// A part of a database that was flushed.
-    Part(Table, Box<Cut>),
 }
 
 /// A snapshot under way in one shard's part of a database.
@@ -146,10 +117,12 @@ impl Keyspace {
     /// If it doesn't.
     pub fn cut(&self, held: &mut Held<'_>) -> Option<Snapshot> {
         assert!(held.is_everything(), "a cut concerns all shards");
-        if self.snapshot.swap(true, Ordering::AcqRel) {
+        let mut latest = self.snapshot.lock();
+        if latest.upgrade().is_some_and(|inbox| !inbox.is_abandoned()) {
             return None;
         }
-        let inbox = Arc::new(Inbox::default());
+        let inbox = Arc::new(Inbox::new(&self.crowd));
+        *latest = Arc::downgrade(&inbox);
         let mut sizes = vec![Size::default(); self.databases()].into_boxed_slice();
         for index in 0..self.shards() {
             let shard = held.shard(index);
@@ -162,7 +135,7 @@ impl Keyspace {
                 database.cut = (!database.table.is_empty()).then(|| Box::new(Cut::new(db, &inbox)));
             }
         }
-        Some(Snapshot { inbox, sizes, under_way: Arc::clone(&self.snapshot) })
+        Some(Snapshot { inbox, sizes })
     }
 }
 
@@ -205,7 +178,7 @@ impl Snapshot {
 
     /// Tells what the snapshot costs, also while it is being walked.
     pub fn meter(&self) -> Meter {
-        Meter(Arc::clone(&self.inbox))
+        Meter::of(&self.inbox)
     }
 
     /// Gives every entry that `keyspace`, which the cut was made in, had at the cut to `visit`; until that fails.
@@ -267,12 +240,12 @@ impl Snapshot {
 
     /// Visits what writers have handed over.
     fn take_in<E>(&self, visit: &mut impl FnMut(Frozen) -> Result<(), E>) -> Result<(), E> {
-        if self.inbox.waiting.load(Ordering::Relaxed) == 0 {
-            return Ok(());
-        }
         for handed in self.inbox.take() {
             match handed {
-                Handed::Entry(frozen) => visit(frozen)?,
+                Handed::Entry(frozen, bytes) => {
+                    visit(frozen)?;
+                    self.inbox.visited(bytes);
+                }
                 Handed::Part(table, mut cut) => {
                     let mut batch = Vec::new();
                     let mut more = true;
@@ -288,7 +261,7 @@ impl Snapshot {
 
     /// Takes the marks back from all parts that still have one.
     fn withdraw(&self, keyspace: &Keyspace) {
-        self.inbox.abandoned.store(true, Ordering::Relaxed);
+        self.inbox.abandon();
         for index in 0..keyspace.shards() {
             for db in 0..self.sizes.len() {
                 if let Some(database) = self.part(&mut keyspace.lock(index), db) {
@@ -302,21 +275,7 @@ impl Snapshot {
 impl Drop for Snapshot {
     /// A snapshot that was never walked leaves marks; writers who meet them remove them.
     fn drop(&mut self) {
-        self.inbox.abandoned.store(true, Ordering::Relaxed);
-        self.under_way.store(false, Ordering::Release);
-    }
-}
-
-impl Inbox {
-    fn put(&self, handed: Handed) {
-        self.items.lock().push(handed);
-        self.waiting.fetch_add(1, Ordering::Relaxed);
-    }
-
-    fn take(&self) -> Vec<Handed> {
-        let items = std::mem::take(&mut *self.items.lock());
-        self.waiting.fetch_sub(items.len(), Ordering::Relaxed);
-        items
+        self.inbox.abandon();
     }
 }
 
@@ -332,13 +291,15 @@ impl Cut {
         for _ in 0..BUCKETS_PER_STEP {
             let next = table.scan(self.frontier, &mut |local, entry| {
                 if !settled.contains(&local) {
-                    bytes += entry.bytes_to_copy();
-                    batch.push(Frozen::new(db, entry));
+                    let frozen = Frozen::new(db, entry);
+                    // What is shared is best held one at a time: writers copy it as long as it is.
+                    bytes += if frozen.value.is_large() { BYTES_PER_STEP } else { entry.bytes_to_copy() };
+                    batch.push(frozen);
                 }
             });
             let Some(next) = next else { return false };
             self.frontier = next;
-            if bytes > BYTES_PER_STEP {
+            if bytes >= BYTES_PER_STEP {
                 break;
             }
         }
@@ -352,13 +313,12 @@ impl Cut {
         }
         table.for_each_of(local, |entry| {
             let bytes = size_of::<Frozen>() + entry.key().len() + entry.bytes_to_copy();
-            self.inbox.copied.fetch_add(bytes, Ordering::Relaxed);
-            self.inbox.put(Handed::Entry(Frozen::new(self.db, entry)));
+            self.inbox.put_entry(Frozen::new(self.db, entry), bytes);
         });
     }
 
     fn is_abandoned(&self) -> bool {
-        self.inbox.abandoned.load(Ordering::Relaxed)
+        self.inbox.is_abandoned()
     }
 }
 
@@ -393,7 +353,7 @@ impl Database {
         match self.cut.take() {
             Some(cut) if !cut.is_abandoned() => {
                 let inbox = Arc::clone(&cut.inbox);
-                inbox.put(Handed::Part(table, cut));
+                inbox.put_part(table, cut);
                 None
             }
             _ => Some(table),
@@ -413,5 +373,6 @@ impl Frozen {
     }
 }
 
+mod inbox;
 #[cfg(test)]
 mod tests;

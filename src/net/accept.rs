@@ -1,7 +1,7 @@
 //! Accepting connections: who may come in, and how their sockets are tuned.
 
 use std::future::poll_fn;
-use std::io;
+use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
 use std::os::fd::AsRawFd;
 use std::sync::Arc;
@@ -23,6 +23,9 @@ const TOO_MANY: &str = "-ERR max number of clients reached\r\n";
 
 /// How long a client may take to agree on TLS.
 const HANDSHAKE: Duration = Duration::from_secs(10);
+
+/// The first byte of what a TLS client sends.
+const HANDSHAKE_RECORD: u8 = 22;
 
 /// A connection on its way in.
 struct Arrival {
@@ -90,7 +93,16 @@ async fn shake_hands(stream: TcpStream, peer: SocketAddr, context: Arc<tls::Cont
     let shaking = context.count_handshake();
     let addr = peer.to_string();
     let laddr = stream.local_addr().map_or_else(|_| String::new(), |local| local.to_string());
-    let why = match tokio::time::timeout(HANDSHAKE, acceptor.accept(stream)).await {
+    let shake = async {
+        // Who begins otherwise doesn't speak TLS, and wouldn't understand an alert.
+        let mut first = [0];
+        stream.peek(&mut first).await?;
+        match first {
+            [HANDSHAKE_RECORD] => acceptor.accept(stream).await,
+            _ => Err(io::Error::new(ErrorKind::InvalidData, "it doesn't begin a handshake")),
+        }
+    };
+    let why = match tokio::time::timeout(HANDSHAKE, shake).await {
         Ok(Ok(stream)) => {
             drop(shaking);
             let arrival = Arrival {

@@ -1,5 +1,6 @@
-//! What the server tells about itself: counters, INFO, slow log, latency, /metrics.
+//! What the server tells about itself: counters, INFO, slow log, latency, /metrics, crash reports.
 
+pub mod crash;
 pub mod facts;
 pub mod info;
 pub mod latency;

@@ -65,10 +65,9 @@ async fn wait_for_a_request(
         let (request, refuse) = server.shutdown.requested().await;
         return Some((request, Some(refuse)));
     };
-    let settings = server.config.settings();
-    let (signal, asked) = tokio::select! {
-        _ = signals.terminate.recv() => ("SIGTERM", settings.process.shutdown_on_sigterm),
-        _ = signals.interrupt.recv() => ("SIGINT", settings.process.shutdown_on_sigint),
+    let signal = tokio::select! {
+        _ = signals.terminate.recv() => "SIGTERM",
+        _ = signals.interrupt.recv() => "SIGINT",
         (request, refuse) = server.shutdown.requested() => return Some((request, Some(refuse))),
     };
     if server.loading.is_active() {
@@ -76,6 +75,8 @@ async fn wait_for_a_request(
     } else {
         tracing::warn!("Received {signal} scheduling shutdown...");
     }
+    let process = &server.config.settings().process;
+    let asked = if signal == "SIGTERM" { process.shutdown_on_sigterm } else { process.shutdown_on_sigint };
     let ShutdownFlags { save, nosave, now, force } = asked;
     server.shutdown.announce(ShutdownRequest { save, nosave, now, force });
     // Signals are heeded by what DEBUG PAUSE-CRON pauses; a command doesn't wait for it.

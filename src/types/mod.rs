@@ -10,6 +10,9 @@ pub mod intset;
 pub mod lcs;
 pub mod list;
 pub mod listpack;
+mod parting;
 pub mod set;
 pub mod stream;
 pub mod zset;
+
+pub use self::parting::spent_bytes;

@@ -208,3 +208,32 @@ fn resetstat_counts_from_zero() {
     client.ok(&["CONFIG", "RESETSTAT"]);
     assert!(!misses(&mut client));
 }
+
+/// The kernel's score of a server.
+fn oom_score(server: &Server) -> i32 {
+    let text = fs::read_to_string(format!("/proc/{}/oom_score_adj", server.pid())).expect("it runs");
+    text.trim().parse().expect("a number")
+}
+
+#[test]
+fn the_kernel_is_told_how_readily_to_end_the_server() {
+    let found = fs::read_to_string("/proc/self/oom_score_adj").expect("Linux");
+    let found: i32 = found.trim().parse().expect("a number");
+    let server = Server::with(&["--oom-score-adj", "yes", "--oom-score-adj-values", "10 20 30"]);
+    let mut client = server.client();
+    let mut set = |pairs: &[&str]| client.call(&[&["CONFIG", "SET"], pairs].concat());
+    assert_eq!(oom_score(&server), (found + 10).min(1000));
+    set(&["oom-score-adj-values", "15 20 30"]);
+    assert_eq!(oom_score(&server), (found + 15).min(1000));
+    set(&["oom-score-adj", "absolute", "oom-score-adj-values", "999 0 0"]);
+    assert_eq!(oom_score(&server), 999);
+    // What fails for another directive leaves the score as it was.
+    let taken = server.port().to_string();
+    let refused = set(&["oom-score-adj-values", "998 0 0", "metrics-port", &taken]);
+    assert!(matches!(&refused, Reply::Error(text) if text.contains("metrics-port")), "{refused:?}");
+    assert_eq!(oom_score(&server), 999);
+    set(&["oom-score-adj", "no"]);
+    assert_eq!(oom_score(&server), found);
+    set(&["oom-score-adj-values", "1 1 1"]);
+    assert_eq!(oom_score(&server), found);
+}

@@ -1,6 +1,6 @@
 //! What happens at the limits of memory: keys are evicted, writes are refused, the largest clients go.
 
-use crate::support::{Client, Server, pipeline, wait_until};
+use crate::support::{Client, Reply, Server, pipeline, wait_until};
 
 /// Clients that write at the same time.
 const CLIENTS: usize = 4;
@@ -82,6 +82,30 @@ fn without_eviction_writes_are_refused_and_nothing_changes() {
     assert_eq!(client.raw(&["DEL", "a"]), b":1\r\n");
     client.ok(&["CONFIG", "SET", "maxmemory", "0"]);
     client.ok(&["SET", "a", "2"]);
+}
+
+#[test]
+fn few_volatile_keys_go_and_the_others_stay() {
+    const OTHERS: usize = 5000;
+    const ROUNDS: usize = 600;
+    let server = Server::start();
+    let mut client = server.client();
+    let set = |n: usize| format!("SET persistent:{n} value");
+    let others: Vec<String> = (0..OTHERS).map(set).collect();
+    client.exchange(pipeline(&others), OTHERS);
+    let used = figure(&mut client, "memory", "used_memory");
+    let limit = (used + (300 << 10)).to_string();
+    client.ok(&["CONFIG", "SET", "maxmemory", &limit, "maxmemory-policy", "volatile-lru"]);
+    let value = "v".repeat(1000);
+    for n in 0..ROUNDS {
+        client.ok(&["SET", &format!("volatile:{n}"), &value, "EX", "10000"]);
+    }
+    let evicted = figure(&mut client, "stats", "evicted_keys");
+    assert!(evicted > 100, "{evicted}");
+    assert_eq!(client.raw(&["DBSIZE"]), format!(":{}\r\n", OTHERS + ROUNDS - evicted as usize).as_bytes());
+    let exist: Vec<String> = (0..OTHERS).map(|n| format!("EXISTS persistent:{n}")).collect();
+    let replies = client.exchange(pipeline(&exist), OTHERS);
+    assert!(replies.iter().all(|reply| *reply == Reply::Int(1)));
 }
 
 /// A client with a name whose unfinished request takes so many bytes.

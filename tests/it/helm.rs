@@ -1,5 +1,5 @@
 //! The Helm chart, rendered by Helm's own code as a Python package brings it along: there is no cluster here. What a
-//! kubelet would start is started by buildah.
+//! kubelet would start is started from the image.
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, chown};
@@ -170,10 +170,10 @@ fn the_pod_starts_a_server_that_its_probes_find_well() {
     let mut container = Container::new();
     container.mount(configuration.path(), "/etc/redis");
     container.mount(secret.path(), "/run/secrets/redis");
-    container.option("--user", "999:1000");
+    container.user("999:1000");
     for variable in pod["env"].as_array().expect("a list") {
         let text = |name: &str| variable[name].as_str().expect("text").to_owned();
-        container.option("--env", &format!("{}={}", text("name"), text("value")));
+        container.env(&text("name"), &text("value"));
     }
     let (port, metrics_port) = (free_port(), free_port());
     let arguments = pod["args"].as_array().expect("a list").iter().map(|one| one.as_str().expect("text"));

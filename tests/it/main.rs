@@ -13,6 +13,7 @@ mod cli_own;
 mod clients;
 mod config;
 mod connections;
+mod crash;
 mod eviction;
 mod helm;
 mod image;

@@ -103,3 +103,55 @@ fn who_insists_is_not_made_to_wait() {
         }
     });
 }
+
+#[test]
+fn a_signal_that_isn_t_heeded_yet_can_be_taken_back() {
+    let mut server = Server::with(&["--enable-debug-command", "yes"]);
+    let mut client = server.client();
+    client.ok(&["DEBUG", "PAUSE-CRON", "1"]);
+    let mut command = crate::support::program("kill");
+    let sent = crate::support::run(command.args(["-s", "TERM", &server.pid().to_string()]));
+    assert_eq!(sent.code, Some(0), "{sent:?}");
+    server.wait_for_log("Received SIGTERM scheduling shutdown");
+    // The line is written a moment before the request is there to be taken back.
+    crate::support::wait_until("taken back", || !client.call(&["SHUTDOWN", "ABORT"]).is_error("ERR"));
+    server.wait_for_log("Shutdown manually aborted.");
+    client.ok(&["DEBUG", "PAUSE-CRON", "0"]);
+    assert_eq!(client.call(&["PING"]), Reply::Simple(b"PONG".to_vec()));
+    assert_eq!(server.stop("TERM"), Some(0));
+}
+
+#[test]
+fn a_save_that_the_end_meets_leaves_no_file_behind() {
+    let mut server = Server::with(&["--rdb-key-save-delay", "10000000", "--enable-debug-command", "yes"]);
+    let drafts = || {
+        let files = std::fs::read_dir(server.folder()).expect("its folder is there").filter_map(Result::ok);
+        files.filter(|file| file.file_name().to_string_lossy().starts_with("temp-")).count()
+    };
+    let mut client = server.client();
+    client.ok(&["DEBUG", "POPULATE", "100"]);
+    client.call(&["BGSAVE"]);
+    crate::support::wait_until("a file", || drafts() == 1);
+    // What was given up makes room at once.
+    client.ok(&["FLUSHALL"]);
+    client.ok(&["SET", "k", "v"]);
+    assert!(!client.call(&["BGSAVE"]).is_error("ERR"));
+    client.send(&pipeline(&["SHUTDOWN NOSAVE"]));
+    assert_eq!(show(&client.read_to_close()), "");
+    let folder = server.folder().to_owned();
+    assert_eq!(server.wait(), Some(0));
+    let left = std::fs::read_dir(folder).expect("its folder is there").filter_map(Result::ok);
+    let left: Vec<_> = left.map(|file| file.file_name()).collect();
+    assert!(!left.iter().any(|name| name.to_string_lossy().starts_with("temp-")), "{left:?}");
+}
+
+#[test]
+fn what_a_signal_means_may_change_while_the_server_runs() {
+    let mut server = Server::with(&["--shutdown-on-sigterm", "nosave"]);
+    let mut client = server.client();
+    client.ok(&["SET", "k", "v"]);
+    client.ok(&["CONFIG", "SET", "shutdown-on-sigterm", "save"]);
+    let file = server.folder().join("dump.rdb");
+    assert_eq!(server.stop("TERM"), Some(0));
+    assert!(file.exists());
+}

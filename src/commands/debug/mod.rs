@@ -1,6 +1,7 @@
 //! DEBUG: what test suites need of a server. It runs behind the closed gate, so nothing else runs meanwhile.
 
 mod digest;
+mod fail;
 mod object;
 mod populate;
 mod protocol;
@@ -38,6 +39,20 @@ struct Subcommand {
 }
 
 const SUBCOMMANDS: &[Subcommand] = &[
+    Subcommand {
+        name: "aof-flush-sleep",
+        arguments: (1, 1),
+        run: aof_flush_sleep,
+        usage: "AOF-FLUSH-SLEEP <microsec>",
+        meaning: "Sleep before the append only file is written, so that writing takes long.",
+    },
+    Subcommand {
+        name: "assert",
+        arguments: (0, usize::MAX),
+        run: fail::by_assertion,
+        usage: "ASSERT",
+        meaning: "End the server as a failed assertion does.",
+    },
     Subcommand {
         name: "change-repl-id",
         arguments: (0, 0),
@@ -103,6 +118,13 @@ const SUBCOMMANDS: &[Subcommand] = &[
         meaning: "Tell how <key> and its value are kept.",
     },
     Subcommand {
+        name: "panic",
+        arguments: (0, usize::MAX),
+        run: fail::by_panic,
+        usage: "PANIC",
+        meaning: "End the server as a failure does that it can't go on after.",
+    },
+    Subcommand {
         name: "pause-cron",
         arguments: (1, 1),
         run: pause_cron,
@@ -149,6 +171,13 @@ const SUBCOMMANDS: &[Subcommand] = &[
         meaning: "Whether clients that are idle give back the buffers of their requests and replies.",
     },
     Subcommand {
+        name: "segfault",
+        arguments: (0, usize::MAX),
+        run: fail::by_signal,
+        usage: "SEGFAULT",
+        meaning: "End the server by SIGSEGV.",
+    },
+    Subcommand {
         name: "set-active-expire",
         arguments: (1, 1),
         run: set_active_expire,
@@ -178,10 +207,8 @@ const SUBCOMMANDS: &[Subcommand] = &[
     },
 ];
 
-/// Subcommands of Redis that would look into what is built otherwise here, or would crash the server.
+/// Subcommands of Redis that would look into what is built otherwise here, or would start the server anew.
 const UNSUPPORTED: &[&str] = &[
-    "aof-flush-sleep",
-    "assert",
     "client-eviction",
     "crash-and-recover",
     "dict-resizing",
@@ -193,13 +220,11 @@ const UNSUPPORTED: &[&str] = &[
     "mallctl",
     "mallctl-str",
     "oom",
-    "panic",
     "quicklist",
     "replicate",
     "restart",
     "script",
     "sdslen",
-    "segfault",
     "stringmatch-test",
     "structsize",
 ];
@@ -270,6 +295,13 @@ fn resize_buffers(call: &mut Call<'_>) -> Outcome {
         return Err(error::subcommand_syntax(call.args));
     }
     call.server.buffers_kept.store(!is_on(call.args[3]), Ordering::Relaxed);
+    call.reply.ok();
+    DONE
+}
+
+fn aof_flush_sleep(call: &mut Call<'_>) -> Outcome {
+    let micros = std::str::from_utf8(call.args[2]).ok().and_then(|text| text.parse().ok()).unwrap_or(0);
+    call.server.aof.status.flush_rest.store(micros, Ordering::Relaxed);
     call.reply.ok();
     DONE
 }

@@ -51,7 +51,7 @@ pub(super) fn load_log(call: &mut Call<'_>) -> Outcome {
     }
     let quiet = Quiet::begin(server);
     flush(call);
-    Ok(Next::Later(Box::new(move |reply| match aof::load(&quiet.server) {
+    Ok(Next::Later(Box::new(move |reply| match aof::load_again(&quiet.server) {
         Ok(()) => {
             tracing::info!("Append Only File loaded by DEBUG LOADAOF");
             reply.ok();

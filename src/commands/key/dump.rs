@@ -76,10 +76,10 @@ fn dump(call: &mut Call<'_>) -> Outcome {
     };
     if call.may_put_off() && is_slow_to_encode(&value) {
         return Ok(Next::Later(Box::new(move |reply| {
-            reply.bulk(&rdb::dump(&value, compress));
+            reply.bulk(&rdb::dump(value, compress));
         })));
     }
-    call.reply.bulk(&rdb::dump(&value, compress));
+    call.reply.bulk(&rdb::dump(value, compress));
     DONE
 }
 

@@ -162,7 +162,7 @@ fn transfer(
     for &key in &call.args[keys] {
         let Some(entry) = call.keys.find(key, Access::Silent) else { continue };
         let ttl = entry.deadline().map_or(0, |at| (at - now).max(1)).to_string();
-        let payload = rdb::dump(&entry.share_value(), compress);
+        let payload = rdb::dump(entry.share_value(), compress);
         let restore = [&b"RESTORE"[..], key, ttl.as_bytes(), &payload, b"REPLACE"];
         target.queue(&restore[..if options.replace { 5 } else { 4 }]);
         sent.push(key);

@@ -122,6 +122,9 @@ fn execute(
     let no_writes = reads_only || declared && flags.contains(ScriptFlags::NO_WRITES);
     let allow_oom = declared && flags.contains(ScriptFlags::ALLOW_OOM);
     let db = call.session.db;
+    if !call.nested {
+        call.session.frozen_us = None;
+    }
     let mut out = std::mem::take(call.reply);
     let from = out.len();
     let mut host =

@@ -199,3 +199,23 @@ fn a_command_with_many_arguments_has_room_for_its_reply() {
         "local a = {} for i = 1, 7999 do a[i] = i end return redis.call('rpush', 'l', unpack(a, 1, 7900))";
     assert_eq!(eval(&mut client(), script), ":7900\r\n");
 }
+
+#[test]
+fn time_stands_still() {
+    let script = "local a = redis.call('time') for i = 1, 300000 do end local b = redis.call('time')
+        return a[1] == b[1] and a[2] == b[2] and #a[2]";
+    assert!(eval(&mut client(), script).starts_with(':'));
+}
+
+#[test]
+fn commands_that_are_not_for_scripts_may_be_let_in() {
+    let mut client = client();
+    let refused = "-ERR This Redis command is not allowed from script";
+    assert!(eval(&mut client, "return redis.call('client', 'id')").starts_with(refused));
+    client.check(&[("DEBUG SET-DISABLE-DENY-SCRIPTS 1", "+OK")]);
+    assert!(eval(&mut client, "return redis.call('client', 'id')").starts_with(':'));
+    assert!(eval(&mut client, "return redis.call('eval', 'return 1', 0)").starts_with(refused));
+    client.check(&[("DEBUG SET-DISABLE-DENY-SCRIPTS 0", "+OK")]);
+    assert!(eval(&mut client, "return redis.call('client', 'id')").starts_with(refused));
+    assert_eq!(eval(&mut client, "return {big_number = '12\\r\\n3'}"), "$5\r\n12  3\r\n");
+}

@@ -5,11 +5,12 @@ use std::io::ErrorKind;
 use std::sync::Arc;
 
 use super::{Server, aof};
-use crate::base::{alloc, open_files, reaper, replace};
+use crate::base::{alloc, oom_score, open_files, reaper, replace};
 use crate::command::row::*;
 use crate::command::{Error, error};
 use crate::commands::{Call, Command, DONE, Outcome, help};
 use crate::config::{self, Caller, ConfigError, Prepared, Scope, Settings, Veto};
+use crate::observe::crash;
 
 const GROUP: &str = "server";
 const ALL_NODES: &[&str] = &["request_policy:all_nodes", "response_policy:all_succeeded"];
@@ -133,7 +134,18 @@ fn act(server: &Arc<Server>, prepared: &Prepared<'_>) -> Result<(), (&'static st
     if changes.has("activedefrag") && settings.memory.active_defrag {
         return Err(("activedefrag", Veto::ActiveDefrag));
     }
-    move_sockets(server, prepared)?;
+    score(prepared)?;
+    let moved = move_sockets(server, prepared).and_then(|()| move_files(server, prepared));
+    if moved.is_err() {
+        // The kernel took the score of before a moment ago.
+        follow_oom_score(&server.config.settings());
+    }
+    moved
+}
+
+/// Works in the folder that the new settings say, with or without an append only file.
+fn move_files(server: &Arc<Server>, prepared: &Prepared<'_>) -> Result<(), (&'static str, Veto)> {
+    let (changes, settings) = (prepared.changes(), prepared.settings());
     if changes.has("dir")
         && let Err(failure) = std::env::set_current_dir(&settings.snapshots.dir)
     {
@@ -147,6 +159,25 @@ fn act(server: &Arc<Server>, prepared: &Prepared<'_>) -> Result<(), (&'static st
         }
     }
     Ok(())
+}
+
+/// Takes the new OOM score.
+fn score(prepared: &Prepared<'_>) -> Result<(), (&'static str, Veto)> {
+    let mut names = prepared.changes().iter().map(|directive| directive.name);
+    let culprit = names.find(|name| matches!(*name, "oom-score-adj" | "oom-score-adj-values"));
+    match culprit {
+        Some(culprit) if !follow_oom_score(prepared.settings()) => Err((culprit, Veto::OomScore)),
+        _ => Ok(()),
+    }
+}
+
+/// Has the kernel end the server as readily as the settings say. Whether it will; if not, the log says why.
+pub fn follow_oom_score(settings: &Settings) -> bool {
+    let set = oom_score::set(settings.process.oom_score);
+    if let Err(failure) = &set {
+        tracing::warn!("Unable to write oom_score_adj: {failure}");
+    }
+    set.is_ok()
 }
 
 /// Listens where the new settings say, with the certificates they name: /metrics and then clients, or neither.
@@ -216,6 +247,9 @@ pub fn give_back_unused(settings: &Settings) {
 fn tell(server: &Server, prepared: &Prepared<'_>) {
     let (changes, settings) = (prepared.changes(), prepared.settings());
     aof::follow(&server.keyspace.journal, settings);
+    if changes.has("crash-log-enabled") {
+        crash::set_enabled(settings.process.crash_log);
+    }
     if changes.has("loglevel") {
         server.log.set_level(settings.log.level);
     }
@@ -224,6 +258,9 @@ fn tell(server: &Server, prepared: &Prepared<'_>) {
     }
     if changes.has("slowlog-max-len") {
         server.slow_log.trim(settings.observe.slowlog_max_len);
+    }
+    if changes.has("aof-disable-auto-gc") {
+        aof::remove_history(server, settings);
     }
     if changes.has("requirepass") {
         server.acl.set_default_password(settings.security.requirepass.as_deref());

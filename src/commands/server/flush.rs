@@ -41,21 +41,22 @@ const fn row(name: &'static str, summary: &'static str) -> Spec {
 }
 
 /// What a save under way would write is gone, and the file must not bring it back: with save points the empty data set
-/// is saved at once; from EXEC and scripts, for which nobody is to wait, as soon as they are over.
+/// is saved at once, which others wait for only within EXEC and scripts.
 fn flushall(call: &mut Call<'_>) -> Outcome {
     let flushed = flush(call, 0..call.server.keyspace.databases())?;
     call.server.saves.cancel();
     if call.settings().snapshots.save.is_empty() {
         return Ok(flushed);
     }
+    let (server, moment) = (Arc::clone(call.server), Moment::of(call));
+    // Redis doesn't tell either if that fails; the log does.
+    let save = move || drop(save(&server, Source::Nothing, moment));
     if call.nested {
-        call.server.saves.schedule(true);
+        save();
         return Ok(flushed);
     }
-    let (server, moment) = (Arc::clone(call.server), Moment::of(call));
     Ok(Next::Later(Box::new(move |reply| {
-        // Redis doesn't tell either if that fails; the log does.
-        let _ = save(&server, Source::Nothing, moment);
+        save();
         if let Next::Later(work) = flushed {
             work(reply);
         }

@@ -35,7 +35,10 @@ fn answer(call: &mut Call<'_>) -> Outcome {
 
 /// Seconds and, within the second, microseconds.
 fn time(call: &mut Call<'_>) -> Outcome {
-    let now = clock::unix_us();
+    let now = match call.nested {
+        true => *call.session.frozen_us.get_or_insert_with(clock::unix_us),
+        false => clock::unix_us(),
+    };
     call.reply.array(2);
     call.reply.bulk_int(now / 1_000_000);
     call.reply.bulk_int(now % 1_000_000);

@@ -21,7 +21,7 @@ mod tests;
 
 use super::Command;
 
-pub use self::config::give_back_unused;
+pub use self::config::{follow_oom_score, give_back_unused};
 pub use self::parts::{Identity, Listening, PutBack, SPARE_THREADS, Server, Shutdown, ShutdownRequest};
 
 /// The family's rows.

@@ -165,7 +165,7 @@ fn write_draft(server: &Server, run: &Run, source: Source<'_, '_>, moment: Momen
     let mut encoder = Encoder::new(draft, preface, options, ages(&settings)).map_err(failed)?;
     let rest = Rest(settings.debug.save_rest);
     source.walk(&server.keyspace, &mut |frozen| {
-        encoder.key(&frozen).map_err(failed)?;
+        encoder.key(frozen).map_err(failed)?;
         run.advance(rest)
     })?;
     let draft = encoder.finish().map_err(failed)?;
@@ -337,7 +337,11 @@ pub fn load(server: &Server, file: File) -> Result<(), Unloadable> {
     let begun = Instant::now();
     let loaded = load_file(&server.keyspace, file, &load_options(server), &server.loading);
     server.loading.end();
-    conclude(server, loaded, false)?;
+    conclude(server, loaded, false).inspect_err(|_| {
+        if !server.loading.is_cancelled() {
+            tracing::warn!("Terminating server after rdb file reading failure.");
+        }
+    })?;
     tracing::info!("DB loaded from disk: {:.3} seconds", begun.elapsed().as_secs_f64());
     Ok(())
 }

@@ -20,7 +20,7 @@ pub(in crate::config) const ROWS: &[Directive] = &[
     .kept(),
     yes_no("aof-disable-auto-gc", false, "Leave the files of older AOFs.").hidden(),
     integer("watchdog-period", 0, (0, INT_MAX), Millis, "There is no watchdog.").hidden().kept(),
-    yes_no("use-exit-on-panic", false, "A panic ends one command.").hidden().kept(),
+    yes_no("use-exit-on-panic", false, "End by a status and not by SIGABRT after a failure.").hidden(),
     integer("cluster-ping-interval", 0, (0, i64::MAX), Millis, "There is no cluster mode.").hidden().kept(),
 ];
 
@@ -29,6 +29,8 @@ pub(in crate::config) const ROWS: &[Directive] = &[
 pub struct Debugging {
     /// Leave the files of older AOFs.
     pub aof_keep_history: bool,
+    /// End by status 1 and not by SIGABRT after a failure.
+    pub exit_on_panic: bool,
     /// What follows each key that is loaded, see [`Rest`](crate::persist::snapshot::Rest).
     pub load_rest: i32,
     /// What follows each key that is saved.
@@ -39,6 +41,7 @@ impl Debugging {
     pub(in crate::config) fn read(values: &Values) -> Self {
         Debugging {
             aof_keep_history: values.yes("aof-disable-auto-gc"),
+            exit_on_panic: values.yes("use-exit-on-panic"),
             load_rest: values.integer("key-load-delay"),
             save_rest: values.integer("rdb-key-save-delay"),
         }

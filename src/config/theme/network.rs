@@ -29,7 +29,11 @@ pub(in crate::config) const ROWS: &[Directive] = &[
         .immutable(),
     integer("tcp-keepalive", 300, (0, INT_MAX), Seconds, "Probe silent connections this often; 0 never."),
     integer("timeout", 0, (0, INT_MAX), Seconds, "Close connections idle for this long; 0 never."),
-    optional("bind-source-addr", "Source address of outgoing connections.").kept(),
+    optional(
+        "bind-source-addr",
+        "Source address of connections to a primary; those of MIGRATE leave it to the system.",
+    )
+    .kept(),
     integer(
         "socket-mark-id",
         0,

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use crate::base::oom_score::OomScore;
 use crate::config::choices::{Names, ShutdownFlags, Supervised};
 use crate::config::directive::Unit::{Count, Seconds};
 use crate::config::directive::{Directive, INT_MAX, Kind, choice, integer, optional, text, yes_no};
@@ -34,18 +35,22 @@ pub(in crate::config) const ROWS: &[Directive] = &[
     .checked(check_title)
     .kept(),
     yes_no("always-show-logo", false, "Greet at the start with more lines in the log.").immutable(),
-    yes_no("crash-log-enabled", true, "A panic is always logged, and the server lives on.").kept(),
+    yes_no("crash-log-enabled", true, "Report to the log what ends the server by SIGSEGV and the like."),
     yes_no("crash-memcheck-enabled", true, "There is no memory test after a crash.").kept(),
     yes_no("disable-thp", true, "Transparent huge pages hurt fork only, and there is no fork.")
         .immutable()
         .kept(),
-    choice("oom-score-adj", OOM_SCORE_ADJ, 0, "The kernel's OOM score is left alone.").kept(),
+    choice(
+        "oom-score-adj",
+        OOM_SCORE_ADJ,
+        0,
+        "Tell the kernel how readily to end the server when memory runs out: relative to what it would be, or absolute.",
+    ),
     Directive::new(
         "oom-score-adj-values",
         Kind::OomScores([0, 200, 800]),
-        "The kernel's OOM score is left alone.",
-    )
-    .kept(),
+        "The score; the other two are of a replica and of a background child, which don't exist here.",
+    ),
     optional("server-cpulist", "Use taskset or cgroups to choose cores.")
         .alias("server_cpulist")
         .immutable()
@@ -87,6 +92,10 @@ pub struct Process {
     pub shutdown_on_sigint: ShutdownFlags,
     /// What SIGTERM asks for.
     pub shutdown_on_sigterm: ShutdownFlags,
+    /// Whether crashes are reported to the log.
+    pub crash_log: bool,
+    /// How readily the kernel ends the server when memory runs out.
+    pub oom_score: OomScore,
 }
 
 impl Process {
@@ -101,6 +110,12 @@ impl Process {
             shutdown_timeout_s: values.integer("shutdown-timeout"),
             shutdown_on_sigint: ShutdownFlags::from_bits(values.code("shutdown-on-sigint")),
             shutdown_on_sigterm: ShutdownFlags::from_bits(values.code("shutdown-on-sigterm")),
+            crash_log: values.yes("crash-log-enabled"),
+            oom_score: match values.code("oom-score-adj") {
+                0 => OomScore::AsFound,
+                1 => OomScore::Relative(values.primary_oom_score()),
+                _ => OomScore::Absolute(values.primary_oom_score()),
+            },
         }
     }
 }

@@ -14,6 +14,7 @@
 //! **Memory.** Replies are written as soon as they are longer than [`TURN_REPLY`](crate::dispatch::TURN_REPLY),
 //! and a client that doesn't take them isn't served on, so a pipeline doesn't pile them up.
 
+mod lanes;
 mod waits;
 
 use std::future::poll_fn;
@@ -311,16 +312,29 @@ impl Connection {
     }
 
     async fn run_batch(&mut self) -> io::Result<Flow> {
+        // Apart, since it is rare and would make every connection's task larger.
+        if self.server.keyspace.crowd.is_crowded() && Box::pin(self.make_way()).await? == Flow::Close {
+            return Ok(Flow::Close);
+        }
+        let mut lane = None;
         while !self.turn.is_done(&self.batch) {
             let mut stop =
                 self.turn.run(&self.server, &mut self.session, &self.batch, &self.input, &mut self.reply);
+            // Whatever this client has to wait for now, others need not.
+            drop(lane.take());
             if matches!(stop, Stop::NeedsEverything) {
                 stop = self.run_exclusively().await?;
             }
             let flow = match stop {
                 Stop::Drained | Stop::NeedsEverything => Flow::GoOn,
                 Stop::Close => Flow::Close,
-                Stop::Full => self.flush_and_yield().await?,
+                Stop::Full => {
+                    let flow = self.flush().await?;
+                    if flow == Flow::GoOn {
+                        lane = Some(lanes::enter().await);
+                    }
+                    flow
+                }
                 Stop::GateClosed => self.wait_for_the_gate().await?,
                 Stop::Paused => self.wait_for_the_pause().await?,
                 Stop::Blocked(suspended) => self.wait_for_keys(&suspended).await?,
@@ -365,13 +379,6 @@ impl Connection {
                 return Ok(Flow::Close);
             }
         }
-    }
-
-    /// Writes the replies, and lets others have their turn: a client that asks for a lot is in nobody's way.
-    async fn flush_and_yield(&mut self) -> io::Result<Flow> {
-        let flow = self.flush().await?;
-        tokio::task::yield_now().await;
-        Ok(flow)
     }
 
     fn describe(&self) -> String {

@@ -114,6 +114,16 @@ impl Connection {
         Ok(step.await)
     }
 
+    /// Lets a snapshot catch up before there are more writes.
+    pub(super) async fn make_way(&mut self) -> io::Result<Flow> {
+        if !self.turn.may_write(&self.server, &self.batch, &self.input) {
+            return Ok(Flow::GoOn);
+        }
+        let crowd = Arc::clone(&self.server.keyspace.crowd);
+        let waited = self.wait(crowd.relieved()).await;
+        Ok(if waited?.is_some() { Flow::GoOn } else { Flow::Close })
+    }
+
     /// Waits until the gate can be closed, and runs what needs it closed.
     pub(super) async fn run_exclusively(&mut self) -> io::Result<Stop> {
         let server = Arc::clone(&self.server);

@@ -14,10 +14,9 @@ use std::io::{self, BufWriter, Write};
 
 use crate::base::num::{DoubleText, IntText};
 use crate::keyspace::{Frozen, Str, StrRef, Value};
-use crate::types::hash::Hash;
+use crate::types::hash::{Entry, Hash};
 use crate::types::listpack::Item;
 use crate::types::stream::{Consumer, Group, Stream, StreamId};
-use crate::types::zset::Direction;
 
 /// How many elements one command has at the most.
 const BATCH: usize = 64;
@@ -47,32 +46,45 @@ impl<W: Write> BaseWriter<W> {
         Ok(base)
     }
 
-    /// Writes a key.
+    /// Writes a key, and lets go of it.
     ///
     /// # Errors
     /// If writing fails.
-    pub fn key(&mut self, frozen: &Frozen) -> io::Result<()> {
+    pub fn key(&mut self, frozen: Frozen) -> io::Result<()> {
         let Frozen { db, key, value, deadline, .. } = frozen;
-        if self.db != Some(*db) {
-            self.db = Some(*db);
-            self.command(&[b"SELECT", IntText::new().format(*db).as_bytes()])?;
+        if self.db != Some(db) {
+            self.db = Some(db);
+            self.command(&[b"SELECT", IntText::new().format(db).as_bytes()])?;
         }
         match value {
-            Value::Str(string) => self.string(key, string)?,
-            Value::List(list) => self.batches(b"RPUSH", key, list.len(), 1, list.iter(), Self::item)?,
-            Value::Set(set) => self.batches(b"SADD", key, set.len(), 1, set.iter(), Self::item)?,
-            Value::Zset(zset) => {
-                let members = zset.iter(0..zset.len(), Direction::Forward);
-                self.batches(b"ZADD", key, zset.len(), 2, members, |base, (member, score)| {
-                    base.argument(DoubleText::new(score).as_bytes())?;
-                    base.item(member)
+            Value::Str(string) => self.string(&key, &string)?,
+            Value::List(list) => {
+                let mut batches = Batches::new(b"RPUSH", &key, list.len(), 1);
+                list.iter().try_for_each(|element| {
+                    batches.next(self)?;
+                    self.item(element)
                 })?;
             }
-            Value::Hash(hash) => self.hash(key, hash)?,
-            Value::Stream(stream) => self.stream(key, stream)?,
+            Value::Set(set) => {
+                let mut batches = Batches::new(b"SADD", &key, set.len(), 1);
+                set.consume(|member| {
+                    batches.next(self)?;
+                    self.item(member)
+                })?;
+            }
+            Value::Zset(zset) => {
+                let mut batches = Batches::new(b"ZADD", &key, zset.len(), 2);
+                zset.consume(|member, score| {
+                    batches.next(self)?;
+                    self.argument(DoubleText::new(score).as_bytes())?;
+                    self.item(member)
+                })?;
+            }
+            Value::Hash(hash) => self.hash(&key, hash)?,
+            Value::Stream(stream) => self.stream(&key, &stream)?,
         }
         match deadline {
-            Some(at) => self.command(&[b"PEXPIREAT", key, IntText::new().format(*at).as_bytes()]),
+            Some(at) => self.command(&[b"PEXPIREAT", &key, IntText::new().format(at).as_bytes()]),
             None => Ok(()),
         }
     }
@@ -95,22 +107,27 @@ impl<W: Write> BaseWriter<W> {
         self.command(&[b"SET", key, string.bytes(&mut text)])
     }
 
-    fn hash(&mut self, key: &[u8], hash: &Hash) -> io::Result<()> {
-        self.batches(b"HMSET", key, hash.len(), 2, hash.iter(), |base, entry| {
-            base.item(entry.field)?;
-            base.item(entry.value)
-        })?;
-        if hash.next_expiry().is_none() {
-            return Ok(());
+    fn hash(&mut self, key: &[u8], hash: Hash) -> io::Result<()> {
+        if hash.next_expiry().is_some() {
+            return hash.consume(|entry| self.timed_field(key, entry));
         }
-        for entry in hash.iter() {
-            if let Some(at) = entry.deadline {
-                self.header(6)?;
-                self.arguments(&[b"HPEXPIREAT", key, IntText::new().format(at).as_bytes(), b"FIELDS", b"1"])?;
-                self.item(entry.field)?;
-            }
-        }
-        Ok(())
+        let mut batches = Batches::new(b"HMSET", key, hash.len(), 2);
+        hash.consume(|entry| {
+            batches.next(self)?;
+            self.item(entry.field)?;
+            self.item(entry.value)
+        })
+    }
+
+    fn timed_field(&mut self, key: &[u8], entry: Entry<'_>) -> io::Result<()> {
+        self.header(4)?;
+        self.arguments(&[b"HMSET", key])?;
+        self.item(entry.field)?;
+        self.item(entry.value)?;
+        let Some(at) = entry.deadline else { return Ok(()) };
+        self.header(6)?;
+        self.arguments(&[b"HPEXPIREAT", key, IntText::new().format(at).as_bytes(), b"FIELDS", b"1"])?;
+        self.item(entry.field)
     }
 
     fn stream(&mut self, key: &[u8], stream: &Stream) -> io::Result<()> {
@@ -171,27 +188,6 @@ impl<W: Write> BaseWriter<W> {
         Ok(())
     }
 
-    /// Writes so many elements, each of so many arguments, in as many commands as it takes.
-    fn batches<T>(
-        &mut self,
-        verb: &[u8],
-        key: &[u8],
-        elements: usize,
-        arguments: usize,
-        mut of: impl Iterator<Item = T>,
-        mut put: impl FnMut(&mut Self, T) -> io::Result<()>,
-    ) -> io::Result<()> {
-        let mut left = elements;
-        while left > 0 {
-            let batch = left.min(BATCH);
-            self.header(2 + batch * arguments)?;
-            self.arguments(&[verb, key])?;
-            of.by_ref().take(batch).try_for_each(|element| put(self, element))?;
-            left -= batch;
-        }
-        Ok(())
-    }
-
     fn command(&mut self, args: &[&[u8]]) -> io::Result<()> {
         self.header(args.len())?;
         self.arguments(args)
@@ -219,5 +215,35 @@ impl<W: Write> BaseWriter<W> {
         self.out.write_all(&[kind])?;
         self.out.write_all(IntText::new().format(number).as_bytes())?;
         self.out.write_all(b"\r\n")
+    }
+}
+
+/// The elements of a collection in as many commands as it takes.
+struct Batches<'k> {
+    verb: &'static [u8],
+    key: &'k [u8],
+    /// How many arguments an element is.
+    arguments: usize,
+    /// Elements that no command has been begun for.
+    left: usize,
+    /// Elements that the command that was begun last still takes.
+    room: usize,
+}
+
+impl<'k> Batches<'k> {
+    fn new(verb: &'static [u8], key: &'k [u8], elements: usize, arguments: usize) -> Self {
+        Batches { verb, key, arguments, left: elements, room: 0 }
+    }
+
+    /// Begins a command if the next element needs one.
+    fn next<W: Write>(&mut self, base: &mut BaseWriter<W>) -> io::Result<()> {
+        if self.room == 0 {
+            self.room = self.left.min(BATCH);
+            self.left -= self.room;
+            base.header(2 + self.room * self.arguments)?;
+            base.arguments(&[self.verb, self.key])?;
+        }
+        self.room -= 1;
+        Ok(())
     }
 }

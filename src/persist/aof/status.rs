@@ -1,6 +1,6 @@
 //! How the append only file is doing: figures for INFO and for the admission of writes.
 
-use std::sync::atomic::{AtomicBool, AtomicI32, AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicI64, AtomicU32, AtomicU64, Ordering};
 
 use std::time::{Duration, Instant};
 
@@ -39,6 +39,8 @@ pub struct Status {
     pub rewrites: AtomicU64,
     /// How many in a row have failed by now.
     pub failures: AtomicU64,
+    /// DEBUG AOF-FLUSH-SLEEP: for how many µs the writer sleeps before it writes.
+    pub flush_rest: AtomicU32,
 }
 
 impl Status {

@@ -198,6 +198,7 @@ impl Writer {
             return Ok(());
         }
         let begun = Instant::now();
+        std::thread::sleep(Duration::from_micros(self.status.flush_rest.load(Ordering::Relaxed).into()));
         let mut done = 0;
         let outcome = loop {
             if done == self.buffer.len() {

@@ -128,6 +128,8 @@ pub enum Item {
     Function(Vec<u8>),
     /// A key.
     Key(Record),
+    /// The name of a key whose collection is empty, which old bugs of Redis left behind: it is to be passed over.
+    Empty(Vec<u8>),
 }
 
 /// The lowest version that holds the data: fields with deadlines need that of 7.4.

@@ -20,9 +20,9 @@ pub enum RestoreError {
 }
 
 /// A value as DUMP gives it away, in the latest version as Redis does it; `compress` is `rdbcompression`.
-pub fn dump(value: &Value, compress: bool) -> Vec<u8> {
+pub fn dump(value: Value, compress: bool) -> Vec<u8> {
     let mut sink = Sink::new(Vec::new(), compress, false);
-    let kind = value::kind(value, VERSION);
+    let kind = value::kind(&value, VERSION);
     let written = sink.byte(kind as u8).and_then(|()| value::write(&mut sink, value, kind));
     let payload = written.and_then(|()| sink.put(&VERSION.to_le_bytes())).and_then(|()| sink.finish());
     let mut payload =

@@ -17,7 +17,6 @@ pub struct Reader<R> {
     version: u32,
     verifies: bool,
     db: usize,
-    skipped: u64,
     failed_key: Option<Vec<u8>>,
     /// At the end: the checksum there, if the version has one.
     stored: Option<u64>,
@@ -56,7 +55,6 @@ impl<R: Read> Reader<R> {
             version,
             verifies: true,
             db: 0,
-            skipped: 0,
             failed_key: None,
             stored: None,
             at_end: false,
@@ -78,11 +76,6 @@ impl<R: Read> Reader<R> {
     /// Bytes read so far.
     pub fn offset(&self) -> u64 {
         self.source.offset()
-    }
-
-    /// Keys passed over because their collection was empty.
-    pub fn skipped(&self) -> u64 {
-        self.skipped
     }
 
     /// After an error: the key whose value could not be read, if it was one.
@@ -140,11 +133,7 @@ impl<R: Read> Reader<R> {
                     let name = code::module_name(source.length()?);
                     return Err(source.error(Reason::Unsupported(format!("data of the module '{name}'"))));
                 }
-                type_code => {
-                    if let Some(record) = self.key(type_code, std::mem::take(&mut about))? {
-                        return Ok(Some(Item::Key(record)));
-                    }
-                }
+                type_code => return self.key(type_code, about).map(Some),
             }
         }
         Ok(None)
@@ -157,25 +146,21 @@ impl<R: Read> Reader<R> {
         Ok(Item::Select(self.db))
     }
 
-    /// Reads a key; none if its collection is empty.
-    fn key(&mut self, type_code: u8, about: About) -> Result<Option<Record>, Error> {
+    fn key(&mut self, type_code: u8, about: About) -> Result<Item, Error> {
         if code::Kind::of(type_code).is_none() {
             return Err(self.source.error(Reason::UnknownCode(type_code)));
         }
         let key = self.source.string()?;
         let value = match value::read(&mut self.source, type_code, &self.limits) {
             Ok(value) => value,
-            Err(Error { reason: Reason::Empty, .. }) => {
-                self.skipped += 1;
-                return Ok(None);
-            }
+            Err(Error { reason: Reason::Empty, .. }) => return Ok(Item::Empty(key)),
             Err(error) => {
                 self.failed_key = Some(key);
                 return Err(error);
             }
         };
         let About { deadline, idle_seconds, frequency } = about;
-        Ok(Some(Record { db: self.db, key, value, deadline, idle_seconds, frequency }))
+        Ok(Item::Key(Record { db: self.db, key, value, deadline, idle_seconds, frequency }))
     }
 
     fn end(&mut self) -> Result<(), Error> {

@@ -71,12 +71,12 @@ impl<W: Write> Writer<W> {
     pub fn key(
         &mut self,
         key: &[u8],
-        value: &Value,
+        value: Value,
         deadline: Option<i64>,
         idle_seconds: Option<u64>,
         frequency: Option<u8>,
     ) -> io::Result<()> {
-        let kind = value::kind(value, self.version);
+        let kind = value::kind(&value, self.version);
         if matches!(kind, Kind::HashTimed | Kind::HashTimedListpack) && self.version < 12 {
             let why = "fields with deadlines need RDB version 12";
             return Err(io::Error::new(ErrorKind::InvalidInput, why));

@@ -54,7 +54,7 @@ impl<W: Write> Encoder<W> {
     ///
     /// # Errors
     /// If writing fails.
-    pub fn key(&mut self, frozen: &Frozen) -> io::Result<()> {
+    pub fn key(&mut self, frozen: Frozen) -> io::Result<()> {
         if self.db != Some(frozen.db) {
             self.db = Some(frozen.db);
             let size = self.sizes.get(frozen.db).copied().unwrap_or_default();
@@ -67,7 +67,7 @@ impl<W: Write> Encoder<W> {
             }
             Ages::Frequency(now, lfu) => (None, Some(lfu.counter(frozen.clock, now) as u8)),
         };
-        self.writer.key(&frozen.key, &frozen.value, frozen.deadline, idle, frequency)
+        self.writer.key(&frozen.key, frozen.value, frozen.deadline, idle, frequency)
     }
 
     /// Ends the file and gives back where it went.

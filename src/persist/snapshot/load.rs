@@ -19,6 +19,8 @@ use crate::persist::rdb::{self, Item, Limits, Reader, Record};
 const BATCH: usize = 256;
 /// Batches that wait for a thread at the most.
 const QUEUE: usize = 16;
+/// So many empty keys are told one by one.
+const EMPTY_TOLD: u64 = 10;
 /// Threads that insert at the most; reading isn't faster than so many.
 const THREADS: usize = 4;
 
@@ -162,7 +164,7 @@ fn read<'l, R: Read>(
     }
     let mut libraries = Vec::new();
     let mut db = 0;
-    let (mut keys, mut expired) = (0, 0);
+    let (mut keys, mut expired, mut empty) = (0, 0, 0);
     while let Some(item) = reader.next().map_err(LoadError::Rdb)? {
         match item {
             Item::Key(record) if !options.keeps_expired && has_expired(&record, options.clock.now) => {
@@ -182,9 +184,17 @@ fn read<'l, R: Read>(
             Item::Resize { keys, .. } => reserve(db, loading.possible_keys(keys)),
             Item::Function(library) => libraries.push(library),
             Item::Aux(name, value) => loading.note(&name, &value),
+            Item::Empty(key) => {
+                empty += 1;
+                if empty <= EMPTY_TOLD {
+                    tracing::info!(
+                        "Loading the RDB file, skipping empty key: {}",
+                        String::from_utf8_lossy(&key)
+                    );
+                }
+            }
         }
     }
-    let empty = reader.skipped();
     let end = reader.offset();
     let rest = reader.into_rest();
     Ok(Loaded { end, keys, expired, empty, libraries, rest })

@@ -148,6 +148,9 @@ impl Saves {
         let Some(run) = self.running.lock().take() else { return false };
         let _not_installing = self.installing.lock();
         run.cancelled.store(true, Ordering::Relaxed);
+        if let Some(meter) = &run.meter {
+            meter.abandon();
+        }
         true
     }
 

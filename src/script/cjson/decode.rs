@@ -46,6 +46,7 @@ unsafe extern "C" fn decode_all(state: *mut lua_State) -> c_int {
     }
 }
 
+#[derive(Clone, Copy)]
 enum Token {
     ObjectBegin,
     ObjectEnd,

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use super::page::{self, Apart, HEAD, Page, Place, slot_size};
 use super::{Shape, position_tag, record};
 use crate::base::size_class::size_class;
+use crate::types::parting::Shared;
 
 /// A leaf with this many elements is split before it takes another.
 pub(super) const FULL_LEN: usize = if cfg!(test) { 8 } else { 64 };
@@ -30,6 +31,16 @@ pub(super) struct Leaf<S: Shape> {
 impl<S: Shape> Clone for Leaf<S> {
     fn clone(&self) -> Self {
         Leaf { block: self.block.clone(), apart: self.apart.clone(), ..*self }
+    }
+}
+
+impl<S: Shape> Shared for Leaf<S> {
+    fn is_alone(&self) -> bool {
+        Arc::strong_count(&self.block) == 1
+    }
+
+    fn bytes(&self) -> usize {
+        self.memory()
     }
 }
 

@@ -45,6 +45,7 @@ use self::iter::Leaves;
 use self::leaf::Leaf;
 use self::node::Child;
 use crate::base::hash::hash;
+use crate::types::parting::Parting;
 
 /// A table of more allocations than this is better freed elsewhere than under a lock.
 const SLOW_TO_FREE: usize = 64;
@@ -201,6 +202,23 @@ impl<S: Shape> Table<S> {
     /// The elements in hash order.
     pub fn iter(&self) -> Iter<'_, S> {
         Iter::new(&self.root)
+    }
+
+    /// Gives every element to `visit`, until that fails: in hash order, but for parts that somebody else has changed in
+    /// their clone of the table. Those come sooner and are freed.
+    ///
+    /// # Errors
+    /// What `visit` says.
+    pub fn consume<E>(self, mut visit: impl FnMut(&[u8], S::Value<'_>) -> Result<(), E>) -> Result<(), E> {
+        let parting = Parting::of(Leaves::all(&self.root).cloned());
+        drop(self);
+        for leaf in parting {
+            (0..leaf.len()).try_for_each(|i| {
+                let (key, value) = leaf.get(i);
+                visit(key, value)
+            })?;
+        }
+        Ok(())
     }
 
     /// The element of a rank in hash order, below [`len`](Table::len).

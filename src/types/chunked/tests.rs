@@ -323,3 +323,17 @@ fn tables_go_between_threads() {
     fn check<T: Send + Sync>() {}
     check::<Table<Members>>();
 }
+
+#[test]
+fn a_table_that_is_consumed_gives_what_was_there_while_a_clone_changes() {
+    let mut table = Table::<Members>::default();
+    let keys: Vec<Vec<u8>> = (0..2000u32).map(|n| n.to_string().into_bytes()).collect();
+    assert!(keys.iter().all(|key| table.insert(key, ())));
+    let (mut clone, mut seen) = (table.clone(), std::collections::BTreeSet::new());
+    let done = table.consume(|key, ()| {
+        assert!(seen.insert(key.to_vec()), "{key:?} comes twice");
+        clone.remove(&keys[keys.len() - seen.len()]);
+        Ok::<(), ()>(())
+    });
+    assert!(done.is_ok() && seen.len() == keys.len() && clone.is_empty());
+}

@@ -307,6 +307,17 @@ impl Hash {
         Iter::new(&self.0)
     }
 
+    /// Gives all fields, expired or not, to `visit`, until that fails; see [`Table::consume`].
+    ///
+    /// # Errors
+    /// What `visit` says.
+    pub fn consume<E>(self, mut visit: impl FnMut(Entry<'_>) -> Result<(), E>) -> Result<(), E> {
+        match self.0 {
+            Form::Large(table) => table.consume(|field, value| visit(Entry::large(field, value))),
+            Form::Packed(_) | Form::Timed(_) => self.iter().try_for_each(visit),
+        }
+    }
+
     /// Visits fields, expired or not, from a cursor on and returns the next cursor, 0 at the end. A small
     /// hash is visited whole; for a large one see [`Table::scan`].
     pub fn scan<'a>(&'a self, cursor: u64, count: usize, mut visit: impl FnMut(Entry<'a>)) -> u64 {

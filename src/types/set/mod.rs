@@ -300,6 +300,17 @@ impl Set {
         Iter::new(&self.0)
     }
 
+    /// Gives all members to `visit`, until that fails; see [`Table::consume`].
+    ///
+    /// # Errors
+    /// What `visit` says.
+    pub fn consume<E>(self, mut visit: impl FnMut(Item<'_>) -> Result<(), E>) -> Result<(), E> {
+        match self.0 {
+            Form::Large(table) => table.consume(|member, ()| visit(Item::Bytes(member))),
+            Form::Ints(_) | Form::Packed(_) => self.iter().try_for_each(visit),
+        }
+    }
+
     /// Visits members from a cursor on and returns the next cursor, 0 at the end. A small set is visited
     /// whole; for a large one see [`Table::scan`].
     pub fn scan<'a>(&'a self, cursor: u64, count: usize, mut visit: impl FnMut(Item<'a>)) -> u64 {

@@ -177,6 +177,11 @@ impl Large {
         self.store.entry(leaf, slot)
     }
 
+    /// What it consists of.
+    pub fn parts(&self) -> (&Inner, &Store) {
+        (&self.root, &self.store)
+    }
+
     /// The entries of a run of ranks within the set; in reverse the highest rank comes first.
     pub fn walk(&self, ranks: Range<usize>, reverse: bool) -> Walk<'_> {
         Walk::new(&self.root, &self.store, ranks, reverse)

@@ -21,6 +21,7 @@ use std::sync::Arc;
 
 use super::slab::Slab;
 use crate::base::size_class::size_class;
+use crate::types::parting::Shared;
 
 /// Two counters before the bytes of an `Arc<[u8]>`.
 const ARC: usize = 16;
@@ -90,6 +91,16 @@ pub(super) enum Room {
 /// One leaf; cloning counts a reference, writing copies it if a clone shares it.
 #[derive(Clone)]
 pub(super) struct Leaf(Arc<[u8]>);
+
+impl Shared for Leaf {
+    fn is_alone(&self) -> bool {
+        Arc::strong_count(&self.0) == 1
+    }
+
+    fn bytes(&self) -> usize {
+        ARC + self.0.len()
+    }
+}
 
 impl Leaf {
     /// An empty leaf of at least `len` bytes, with room for `count` entries whose records take `data` bytes,

@@ -16,6 +16,7 @@
 mod add;
 mod algebra;
 mod bounds;
+mod consume;
 mod index;
 mod iter;
 mod large;

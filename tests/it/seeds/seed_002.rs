@@ -1,5 +1,5 @@
 //! Seed 002, "Redis Cache & Session Store": the image with a password from a secret, and everything that is done to
-//! its container from outside. What an engine would read from the compose file is given to buildah.
+//! its container from outside. What an engine reads from the compose file is written out here.
 
 use std::path::Path;
 use std::process::Command;
@@ -31,8 +31,8 @@ impl Stack {
         place.says("chmod 600 secrets/redis_password.txt");
         let mut container = Container::new();
         container.mount(&place.path("work/secrets/redis_password.txt"), "/run/secrets/redis_password");
-        container.option("--env", "SERVICE=redis-cache");
-        container.option("--env", &format!("SERVICES={}", place.path("services").display()));
+        container.env("SERVICE", "redis-cache");
+        container.env("SERVICES", &place.path("services").display().to_string());
         let start = format!("exec {}", shell_words(&container.start(&COMMAND)));
         let exec = format!("exec {} \"$@\"", shell_words(&container.exec::<&str>(&[])));
         place.service("redis-cache", &start, &exec);
@@ -91,6 +91,7 @@ fn applications_with_the_password() {
 fn the_exporter() {
     let stack = Stack::up(&debians_redis_cli());
     let place = &stack.place;
+    stack.cli("SET a 1");
     let exporter = program("prometheus-redis-exporter").get_program().to_string_lossy().into_owned();
     let line = format!(
         "REDIS_ADDR=redis:6379 REDIS_PASSWORD=$(cat secrets/redis_password.txt) \

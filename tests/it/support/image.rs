@@ -1,5 +1,6 @@
-//! The container image without a container engine: buildah builds the Dockerfile's last stage and runs what is in it
-//! in a chroot, as root. The stage before, which compiles, is stood in for by the programs that tests/run has built.
+//! The container image without a container engine: buildah builds the Dockerfile's last stage, as root. The stage
+//! before, which compiles, is stood in for by the programs that tests/run has built. What is in the image runs in a
+//! chroot with mounts of its own and the capabilities that engines leave to root.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -10,12 +11,29 @@ use std::sync::{Arc, Mutex, Weak};
 use serde_json::Value;
 use tempfile::TempDir;
 
-use super::{Finished, kill_by_environment, program, project_dir, run};
+use super::{Finished, program, project_dir, run};
 
 /// Where `tests/run` puts the image's programs, in place of the stage that compiles.
 const PROGRAMS: &str = "target/static";
-/// The variable that marks what runs in a container, with the container's name.
-const MARK: &str = "REDSTART_TEST_CONTAINER";
+/// What root may do in a container of Docker's.
+const CAPABILITIES: &str = "-all,+chown,+dac_override,+fowner,+fsetid,+kill,+setgid,+setuid,+setpcap,\
+                            +net_bind_service,+net_raw,+sys_chroot,+mknod,+audit_write,+setfcap";
+/// Makes the mounts of a container, pairs of source and place, and goes on as the words behind them.
+const ENTER: &str = r#"
+    set -e
+    root=$1 count=$2
+    shift 2
+    mount --rbind /proc "$root/proc"
+    mount --rbind /dev "$root/dev"
+    cp /etc/hosts /etc/resolv.conf "$root/etc/"
+    while [ "$count" -gt 0 ]; do
+        if [ -d "$1" ]; then mkdir -p "$root$2"; else mkdir -p "$root${2%/*}" && touch "$root$2"; fi
+        mount --bind "$1" "$root$2"
+        count=$((count - 1))
+        shift 2
+    done
+    exec "$@"
+"#;
 
 /// The instructions of the Dockerfile's last stage, each with its arguments.
 pub fn last_stage() -> Vec<(String, String)> {
@@ -58,13 +76,24 @@ impl Image {
         fs::write(context.path().join("Dockerfile"), dockerfile).expect("written");
         let storage = tempfile::tempdir().expect("temporary folders can be made");
         let mut image = Image { storage, config: Value::Null };
-        let mut build = image.buildah();
-        build.args(["build", "--isolation", "chroot", "--format", "docker", "--tag", "redstart"]);
-        run(build.arg(context.path())).success();
+        image.build_from(context.path());
         let about = run(image.buildah().args(["inspect", "--type", "image", "redstart"])).success();
         let about: Value = serde_json::from_str(&about).expect("JSON");
         image.config = about["Docker"]["config"].clone();
         image
+    }
+
+    fn build_from(&self, context: &Path) {
+        loop {
+            let mut build = self.buildah();
+            build.args(["build", "--isolation", "chroot", "--format", "docker", "--tag", "redstart"]);
+            let built = run(build.arg(context));
+            // On a busy machine now and then a start of buildah's own fails so, whatever it is to run.
+            if built.code == Some(0) || !built.stderr.contains("sealing memfd copy") {
+                built.success();
+                return;
+            }
+        }
     }
 
     /// Bytes of the image when it is unpacked.
@@ -116,8 +145,9 @@ fn provide(context: &Path, arguments: &str) {
     }
 }
 
+/// The static one that tests/run has unpacked.
 fn busybox() -> PathBuf {
-    PathBuf::from(program("busybox").get_program())
+    project_dir().join("target/test-tools/bin/busybox")
 }
 
 fn size_of(path: &Path) -> u64 {
@@ -132,9 +162,12 @@ fn size_of(path: &Path) -> u64 {
 pub struct Container {
     image: Arc<Image>,
     name: String,
+    root: String,
     /// What lies in /data.
     pub data: Arc<TempDir>,
-    options: Vec<String>,
+    mounts: Vec<(String, String)>,
+    environment: Vec<String>,
+    user: Option<String>,
 }
 
 impl Container {
@@ -150,21 +183,27 @@ impl Container {
     pub fn with(data: Arc<TempDir>) -> Container {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let image = Image::shared();
-        let name = format!("redstart-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
+        let name = format!("redstart-{}", COUNT.fetch_add(1, Ordering::Relaxed));
         run(image.buildah().args(["from", "--name", &name, "redstart"])).success();
-        // Else buildah lays an empty volume over ours.
-        run(image.buildah().args(["config", "--volume", "/data-", &name])).success();
-        Container { image, name, data, options: Vec::new() }
+        let root = run(image.buildah().args(["mount", &name])).success().trim().to_owned();
+        let mounts = vec![(data.path().display().to_string(), "/data".to_owned())];
+        let environment = image.words("Env");
+        Container { image, name, root, data, mounts, environment, user: None }
     }
 
     /// Mounts a file or folder: `docker run --volume`.
     pub fn mount(&mut self, outside: &Path, inside: &str) {
-        self.option("--volume", &format!("{}:{inside}", outside.display()));
+        self.mounts.push((outside.display().to_string(), inside.to_owned()));
     }
 
-    /// Any option of `buildah run`, those of `docker run` among them: `--env`, `--user`.
-    pub fn option(&mut self, name: &str, value: &str) {
-        self.options.extend([name.to_owned(), value.to_owned()]);
+    /// Sets a variable: `docker run --env`.
+    pub fn env(&mut self, name: &str, value: &str) {
+        self.environment.push(format!("{name}={value}"));
+    }
+
+    /// Starts as somebody else than root: `docker run --user UID:GID`.
+    pub fn user(&mut self, user: &str) {
+        self.user = Some(user.to_owned());
     }
 
     /// What `docker run IMAGE arguments` starts; without arguments it is CMD.
@@ -177,17 +216,29 @@ impl Container {
         self.exec(&words)
     }
 
-    /// What `docker exec CONTAINER arguments` starts.
+    /// What `docker exec CONTAINER arguments` starts. The process becomes that of the arguments.
     pub fn exec<A: AsRef<str>>(&self, arguments: &[A]) -> Command {
-        let mut command = self.image.buildah();
-        command.args(["run", "--isolation", "chroot", "--env", &format!("{MARK}={}", self.name)]);
-        command.arg("--volume").arg(format!("{}:/data", self.data.path().display()));
-        command.args(&self.options).args([&self.name, "--"]);
-        command.args(arguments.iter().map(AsRef::as_ref));
+        let path = |name: &str| program(name).get_program().to_string_lossy().into_owned();
+        let mut command = program("unshare");
+        command.args(["--mount", "sh", "-c", ENTER, "enter", &self.root, &self.mounts.len().to_string()]);
+        command.args(self.mounts.iter().flat_map(|(outside, inside)| [outside, inside]));
+        command.args([
+            path("setpriv"),
+            format!("--bounding-set={CAPABILITIES}"),
+            path("env"),
+            "-i".to_owned(),
+        ]);
+        command.args(&self.environment).arg(path("nsenter"));
+        let folder = self.image.config["WorkingDir"].as_str().expect("a path");
+        command.args([format!("--root={}", self.root), format!("--wd={}{folder}", self.root)]);
+        if let Some((uid, gid)) = self.user.as_ref().and_then(|user| user.split_once(':')) {
+            command.args([format!("--setuid={uid}"), format!("--setgid={gid}")]);
+        }
+        command.arg("--").args(arguments.iter().map(AsRef::as_ref));
         command
     }
 
-    /// The health check of the image, once its ports are replaced by those in use.
+    /// The health check of the image, with its ports replaced by those in use.
     pub fn check_health(&self, port: u16, metrics_port: u16) -> Finished {
         let check = self.image.config["Healthcheck"]["Test"].as_array().expect("there is a health check");
         assert_eq!(check[0], "CMD-SHELL");
@@ -198,8 +249,6 @@ impl Container {
 
 impl Drop for Container {
     fn drop(&mut self) {
-        // buildah's own end leaves what it runs to itself.
-        kill_by_environment(&format!("{MARK}={}", self.name));
         // The storage goes with the image anyway; this only makes room sooner.
         run(self.image.buildah().args(["rm", &self.name]));
     }

@@ -32,7 +32,7 @@ use crate::keyspace::journal::{Journal, JournalSettings, Mark};
 use crate::observe::info::AofFacts;
 use crate::persist::aof::{self, Folder, Manifest, Replay, Status, WriterSettings};
 
-pub use self::start::{is_there, load, open};
+pub use self::start::{is_there, load, load_again, open};
 
 /// How long switching off, and the end of the process, wait for the disk.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -227,6 +227,13 @@ pub fn follow(journal: &Journal, settings: &Settings) {
             unlink_evicted: settings.memory.lazyfree_eviction,
         },
     });
+}
+
+/// Removes the files that rewrites have left behind, if they may go.
+pub fn remove_history(server: &Server, settings: &Settings) {
+    if !settings.debug.aof_keep_history {
+        folder(settings).remove_history(&mut server.aof.state.lock().manifest);
+    }
 }
 
 /// Begins a rewrite if one is due: because the log has grown, or because one was put off. To be called now and then,

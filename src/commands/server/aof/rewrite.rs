@@ -213,7 +213,7 @@ impl Base {
         Encoder::new(draft, preface, options(settings, sizes), ages(settings)).map(Base::Rdb)
     }
 
-    fn key(&mut self, frozen: &Frozen) -> io::Result<()> {
+    fn key(&mut self, frozen: Frozen) -> io::Result<()> {
         match self {
             Base::Rdb(encoder) => encoder.key(frozen),
             Base::Commands(writer) => writer.key(frozen),
@@ -240,7 +240,7 @@ fn write_base(
     let mut base = Base::begin(settings, &moment, draft).map_err(failed)?;
     let is_cancelled = || server.aof.status.is_rewrite_cancelled();
     moment.snapshot.walk(&server.keyspace, |frozen| {
-        base.key(&frozen).map_err(failed)?;
+        base.key(frozen).map_err(failed)?;
         Rest(settings.debug.save_rest).after_key(is_cancelled);
         if is_cancelled() { Err(SaveError::Cancelled) } else { Ok(()) }
     })?;

@@ -9,7 +9,7 @@ use std::time::Instant;
 use super::super::Server;
 use super::super::rdb::{load_libraries, load_options};
 use super::rewrite::write_empty_base;
-use super::{Impossible, Phase, folder, follow, start_writer};
+use super::{Impossible, Phase, folder, follow, remove_history, start_writer};
 use crate::config::Settings;
 use crate::keyspace::journal::Mark;
 use crate::persist::aof::{Folder, LoadFailure, Manifest, OpenError, Reason, Replay, load_commands};
@@ -106,6 +106,21 @@ pub fn load(server: &Arc<Server>) -> Result<(), Impossible> {
     // All of it is on disk.
     server.dirty.store(0, Ordering::Relaxed);
     Ok(())
+}
+
+/// Loads the files again that the manifest on disk names, as at a start.
+///
+/// # Errors
+/// As for [`load`].
+pub fn load_again(server: &Arc<Server>) -> Result<(), Impossible> {
+    // A rewrite under way goes on with the manifest that is known.
+    if !server.aof.status.is_rewriting.load(Ordering::Relaxed) {
+        let settings = server.config.settings();
+        let manifest = manifest(&folder(&settings))?;
+        server.aof.state.lock().manifest = manifest;
+        remove_history(server, &settings);
+    }
+    load(server)
 }
 
 fn load_file(server: &Arc<Server>, folder: &Folder, name: &str) -> Result<(), Unloadable> {

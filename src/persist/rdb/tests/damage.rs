@@ -15,7 +15,7 @@ fn read_anyhow(file: &[u8]) -> Result<(), Error> {
     while let Some(item) = reader.next()? {
         if let Item::Key(record) = item {
             contents(&record.value, true);
-            dump(&record.value, false);
+            dump(record.value, false);
         }
     }
     Ok(())
@@ -52,7 +52,7 @@ fn damaged_payloads_are_harmless() {
     let limits = Limits::default();
     for value in samples() {
         for compress in [false, true] {
-            let whole = dump(&value, compress);
+            let whole = dump(value.clone(), compress);
             for end in 0..whole.len() {
                 assert!(matches!(restore(&whole[..end], &limits, true), Err(RestoreError::Footer)));
             }
@@ -65,7 +65,7 @@ fn damaged_payloads_are_harmless() {
                 flipped[bit / 8] ^= 1 << (bit % 8);
                 if let Ok(value) = payload::read(&flipped, &limits) {
                     contents(&value, true);
-                    dump(&value, false);
+                    dump(value, false);
                 }
             }
         }
@@ -106,7 +106,7 @@ fn lengths_that_nobody_backs_cost_nothing() {
 #[test]
 fn footers_are_checked() {
     let limits = Limits::default();
-    let whole = dump(&crate::keyspace::Value::string(b"10".to_vec()), true);
+    let whole = dump(crate::keyspace::Value::string(b"10".to_vec()), true);
     assert_eq!(whole, b"\x00\xc0\n\x0c\x00\xa5\xe9\x63\x85\xf4\x84\xfd\xf2", "as Redis 7.4 has it");
     let signed = |body: &[u8], version: u8| {
         let mut bytes = [body, &[version, 0]].concat();

@@ -34,7 +34,9 @@ fn file(values: &[Value], options: Options) -> Vec<u8> {
     writer.select(0, values.len() as u64, 1).unwrap();
     for (n, value) in values.iter().enumerate() {
         let name = format!("key:{n}");
-        writer.key(name.as_bytes(), value, (n == 0).then_some(4_102_444_800_000), Some(70), Some(9)).unwrap();
+        writer
+            .key(name.as_bytes(), value.clone(), (n == 0).then_some(4_102_444_800_000), Some(70), Some(9))
+            .unwrap();
     }
     writer.finish().unwrap()
 }

@@ -96,10 +96,13 @@ fn notes_and_empty_collections_are_passed_over() {
     // A slot's sizes, an empty set and an empty hash, then a key that has a deadline for itself only.
     let file = b"REDIS0012\xf4\x05\x06\x07\xfd\x01\0\0\0\x02\x01s\x00\x04\x01h\x00\x00\x01k\xc0\x01\xff\0\0\0\0\0\0\0\0rest";
     let mut reader = Reader::new(&file[..], Limits::default()).unwrap();
+    for empty in [b"s", b"h"] {
+        assert!(matches!(reader.next().unwrap(), Some(Item::Empty(key)) if key == empty));
+    }
     let Some(Item::Key(record)) = reader.next().unwrap() else { panic!("no key") };
     assert_eq!((&record.key[..], record.deadline), (&b"k"[..], None));
     assert!(reader.next().unwrap().is_none() && reader.next().unwrap().is_none());
-    assert_eq!((reader.skipped(), reader.version()), (2, 12));
+    assert_eq!(reader.version(), 12);
     let mut rest = String::new();
     std::io::Read::read_to_string(&mut reader.into_rest(), &mut rest).unwrap();
     assert_eq!(rest, "rest");

@@ -18,7 +18,7 @@ fn has_field_deadlines(value: &Value) -> bool {
 
 fn check_file(value: &Value, options: Options, limits: &Limits) {
     let mut writer = Writer::new(Vec::new(), options).unwrap();
-    let written = writer.key(b"key", value, Some(77), None, None);
+    let written = writer.key(b"key", value.clone(), Some(77), None, None);
     if has_field_deadlines(value) && options.version < 12 {
         assert!(written.is_err(), "a version that can't hold deadlines took them");
         return;
@@ -44,7 +44,7 @@ fn check(value: &Value, limits: &Limits) {
         }
     }
     for compress in [false, true] {
-        let restored = restore(&dump(value, compress), limits, true).unwrap();
+        let restored = restore(&dump(value.clone(), compress), limits, true).unwrap();
         assert_eq!(contents(&restored, true), contents(value, true));
         assert_eq!(encoding(&restored), encoding(value));
     }

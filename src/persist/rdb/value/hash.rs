@@ -38,7 +38,7 @@ pub(super) fn kind(hash: &Hash, version: u16) -> Kind {
     }
 }
 
-pub(super) fn write<W: Write>(to: &mut Sink<W>, hash: &Hash, kind: Kind) -> io::Result<()> {
+pub(super) fn write<W: Write>(to: &mut Sink<W>, hash: Hash, kind: Kind) -> io::Result<()> {
     let earliest = hash.next_expiry().unwrap_or(0);
     match (kind, hash.as_listpack().or(hash.as_timed_listpack())) {
         (Kind::HashListpack, Some(listpack)) => to.string(listpack.bytes()),
@@ -49,7 +49,7 @@ pub(super) fn write<W: Write>(to: &mut Sink<W>, hash: &Hash, kind: Kind) -> io::
         (Kind::HashTimed, _) => write_timed(to, hash, earliest),
         _ => {
             to.length(hash.len() as u64)?;
-            hash.iter().try_for_each(|entry| {
+            hash.consume(|entry| {
                 to.element(entry.field)?;
                 to.element(entry.value)
             })
@@ -57,10 +57,10 @@ pub(super) fn write<W: Write>(to: &mut Sink<W>, hash: &Hash, kind: Kind) -> io::
     }
 }
 
-fn write_timed<W: Write>(to: &mut Sink<W>, hash: &Hash, earliest: i64) -> io::Result<()> {
+fn write_timed<W: Write>(to: &mut Sink<W>, hash: Hash, earliest: i64) -> io::Result<()> {
     to.time(earliest)?;
     to.length(hash.len() as u64)?;
-    hash.iter().try_for_each(|entry| {
+    hash.consume(|entry| {
         let ttl = match entry.deadline {
             None => 0,
             Some(at) => {

@@ -31,15 +31,15 @@ pub(super) fn kind(value: &Value, version: u16) -> Kind {
     }
 }
 
-/// Writes a value in the encoding that [`kind`] chose.
-pub(super) fn write<W: Write>(to: &mut Sink<W>, value: &Value, kind: Kind) -> io::Result<()> {
+/// Writes a value in the encoding that [`kind`] chose, and lets go of it.
+pub(super) fn write<W: Write>(to: &mut Sink<W>, value: Value, kind: Kind) -> io::Result<()> {
     match value {
-        Value::Str(string) => string::write(to, string),
-        Value::List(list) => list::write(to, list),
+        Value::Str(string) => string::write(to, &string),
+        Value::List(list) => list::write(to, &list),
         Value::Set(set) => set::write(to, set, kind),
         Value::Hash(hash) => hash::write(to, hash, kind),
         Value::Zset(zset) => zset::write(to, zset),
-        Value::Stream(stream) => stream::write(to, stream, kind),
+        Value::Stream(stream) => stream::write(to, &stream, kind),
     }
 }
 

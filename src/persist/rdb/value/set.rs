@@ -26,13 +26,13 @@ pub(super) fn kind(set: &Set, version: u16) -> Kind {
     }
 }
 
-pub(super) fn write<W: Write>(to: &mut Sink<W>, set: &Set, kind: Kind) -> io::Result<()> {
+pub(super) fn write<W: Write>(to: &mut Sink<W>, set: Set, kind: Kind) -> io::Result<()> {
     match (kind, set.as_intset(), set.as_listpack()) {
         (Kind::SetIntset, Some(intset), _) => to.string(intset.as_bytes()),
         (Kind::SetListpack, _, Some(listpack)) => to.string(listpack.bytes()),
         _ => {
             to.length(set.len() as u64)?;
-            set.iter().try_for_each(|member| to.element(member))
+            set.consume(|member| to.element(member))
         }
     }
 }

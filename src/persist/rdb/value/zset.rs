@@ -17,7 +17,7 @@ use super::super::sink::Sink;
 use super::super::source::Source;
 use super::{read_listpack, read_ziplist};
 use crate::base::num::parse_f64_lenient;
-use crate::types::zset::{Direction, Zset, ZsetLimits};
+use crate::types::zset::{Zset, ZsetLimits};
 
 const DAMAGED: &str = "a sorted set has a member twice or a score that is none";
 
@@ -25,12 +25,12 @@ pub(super) fn kind(zset: &Zset) -> Kind {
     if zset.as_listpack().is_some() { Kind::ZsetListpack } else { Kind::Zset }
 }
 
-pub(super) fn write<W: Write>(to: &mut Sink<W>, zset: &Zset) -> io::Result<()> {
+pub(super) fn write<W: Write>(to: &mut Sink<W>, zset: Zset) -> io::Result<()> {
     if let Some(listpack) = zset.as_listpack() {
         return to.string(listpack.bytes());
     }
     to.length(zset.len() as u64)?;
-    zset.iter(0..zset.len(), Direction::Reverse).try_for_each(|(member, score)| {
+    zset.consume(|member, score| {
         to.element(member)?;
         to.put(&score.to_le_bytes())
     })
