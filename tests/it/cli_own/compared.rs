@@ -14,7 +14,7 @@ fn lines_of_the_runbooks() {
         "redis-cli info memory | grep ^maxmemory:",
         "redis-cli info stats | grep ^evicted_keys",
         "redis-cli info clients | grep -c client",
-        "timeout 0.3 redis-cli subscribe message.received",
+        "once sub=1 pubsub true & redis-cli subscribe message.received; wait",
         "redis-cli publish message.received '{\"type\":\"test\",\"payload\":{}}'",
         "redis-cli info | grep ^# | head -4",
         // Seed 001.
@@ -27,7 +27,7 @@ fn lines_of_the_runbooks() {
         // Seed 002.
         "redis-cli --raw incr ping",
         "redis-cli set session:abc123x 1; redis-cli hset session:abc123 user 1 name 'A B'; redis-cli set rate_limit:user_1 5 ex 100; redis-cli set conversations:user_1:list '[\"x\"]'",
-        "timeout 0.3 redis-cli MONITOR",
+        "once cmd=monitor normal true & redis-cli MONITOR | sed -n 1p; wait",
         "redis-cli INFO stats | grep -c :",
         "redis-cli KEYS 'c*'",
         "redis-cli GET \"conversations:user_1:list\"",
@@ -49,7 +49,7 @@ fn lines_of_the_runbooks() {
         "redis-cli --bigkeys | tr -d \"'\\\"\" | sort",
         "REDIS_URL=redis://default:secret@127.0.0.1:$PORT; redis-cli -u $REDIS_URL PING",
         "REDIS_URL=redis://:secret@127.0.0.1:$PORT/1; redis-cli -u $REDIS_URL set agent:1 x; redis-cli -u $REDIS_URL KEYS \"agent:*\" | xargs redis-cli -u $REDIS_URL DEL",
-        "timeout 0.3 redis-cli -u redis://:secret@127.0.0.1:$PORT MONITOR",
+        "once cmd=monitor normal true & redis-cli -u redis://:secret@127.0.0.1:$PORT MONITOR | sed -n 1p; wait",
         // For who comes after.
         "redis-cli config set requirepass ''",
     ];
@@ -180,15 +180,15 @@ fn lines_from_standard_input() {
 fn subscriptions_and_monitoring() {
     // Only where there is a keyboard does 7.4.1 tell about Ctrl-C.
     let hint = "| grep -v ^Reading";
-    let publish = "(sleep 0.3; redis-cli publish ch hello >/dev/null) &";
+    let publish = "once sub=1 pubsub redis-cli publish ch hello &";
     let lines = [
-        format!("{publish} timeout 0.7 redis-cli subscribe ch; wait"),
-        format!("{publish} timeout 0.7 redis-cli --no-raw subscribe ch {hint}; wait"),
-        format!("{publish} timeout 0.7 redis-cli --csv psubscribe 'c*' {hint}; wait"),
-        format!("{publish} timeout 0.7 redis-cli -3 --no-raw psubscribe 'c*' {hint}; wait"),
-        "timeout 0.3 redis-cli ssubscribe a".to_owned(),
+        format!("{publish} redis-cli subscribe ch; wait"),
+        format!("{publish} redis-cli --no-raw subscribe ch {hint}; wait"),
+        format!("{publish} redis-cli --csv psubscribe 'c*' {hint}; wait"),
+        format!("{publish} redis-cli -3 --no-raw psubscribe 'c*' {hint}; wait"),
+        "once ssub=1 pubsub true & redis-cli ssubscribe a; wait".to_owned(),
         "redis-cli unsubscribe".to_owned(),
-        "(sleep 0.3; redis-cli set k 'a b' >/dev/null) & timeout 0.7 redis-cli monitor | sed 's/^[0-9.]* //; s/127.0.0.1:[0-9]*/client/'; wait".to_owned(),
+        "once cmd=monitor normal redis-cli set k 'a b' & redis-cli monitor | sed 's/^[0-9.]* //; s/127.0.0.1:[0-9]*/client/'; wait".to_owned(),
         "redis-cli monitor x".to_owned(),
     ];
     both_say_the_same(&Server::start(), &lines.iter().map(|line| &line[..]).collect::<Vec<_>>());
@@ -224,9 +224,9 @@ fn modes() {
         "redis-cli --latency --csv -i 0.2 | tr -d '0-9.'".to_owned(),
         "stdbuf -oL redis-cli --stat -i 0.1 | head -5 | tail -3 | awk '{print $1, $3, $4, NF}'".to_owned(),
         format!("redis-cli --intrinsic-latency 1 | {figures} | uniq"),
-        "timeout 0.5 stdbuf -oL redis-cli --latency-history -i 0.1 --raw | grep -c range | sed 's/[2-9]/some/'".to_owned(),
+        "stdbuf -oL redis-cli --latency-history -i 0.1 --raw | grep -m 1 -o 'seconds range'".to_owned(),
         format!("stdbuf -oL redis-cli --lru-test 100 | head -1 | {figures}"),
-        format!("timeout 0.6 stdbuf -oL redis-cli --latency-dist -i 0.2 | head -8 | {figures}"),
+        format!("stdbuf -oL redis-cli --latency-dist -i 0.2 | head -8 | {figures}"),
     ];
     both_say_the_same(&Server::start(), &lines.iter().map(|line| &line[..]).collect::<Vec<_>>());
 }

@@ -28,13 +28,24 @@ impl Desk {
     fn new(cli: &Path, port: u16) -> Desk {
         let folder = tempfile::tempdir().expect("temporary folders can be made");
         let desk = Desk { folder, port };
-        desk.write("redis-cli", &format!("#!/bin/sh\nexec {} -p {port} \"$@\"\n", cli.display()));
-        let script = desk.folder.path().join("redis-cli");
-        std::fs::set_permissions(script, PermissionsExt::from_mode(0o755)).expect("it is ours");
+        desk.script("redis-cli", &format!("exec {} -p {port} \"$@\"\n", cli.display()));
+        // Waits until CLIENT LIST has a client like this, does something, and hangs up all clients of that kind.
+        desk.script(
+            "once",
+            "exec >/dev/null 2>&1; export REDISCLI_AUTH=secret\n\
+             until redis-cli client list | grep \"$1\"; do sleep 0.05; done\n\
+             kind=$2; shift 2; \"$@\"; redis-cli client kill type $kind\n",
+        );
         desk.write("script.lua", "return {KEYS, ARGV, redis.call('ping')}");
         desk.write("broken.lua", "return x(");
         desk.write("password.txt", "secret\n");
         desk
+    }
+
+    fn script(&self, name: &str, lines: &str) {
+        self.write(name, &format!("#!/bin/sh\n{lines}"));
+        let path = self.folder.path().join(name);
+        std::fs::set_permissions(path, PermissionsExt::from_mode(0o755)).expect("it is ours");
     }
 
     fn write(&self, name: &str, text: &str) {
