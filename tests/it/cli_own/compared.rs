@@ -49,7 +49,7 @@ fn lines_of_the_runbooks() {
         "redis-cli --bigkeys | tr -d \"'\\\"\" | sort",
         "REDIS_URL=redis://default:secret@127.0.0.1:$PORT; redis-cli -u $REDIS_URL PING",
         "REDIS_URL=redis://:secret@127.0.0.1:$PORT/1; redis-cli -u $REDIS_URL set agent:1 x; redis-cli -u $REDIS_URL KEYS \"agent:*\" | xargs redis-cli -u $REDIS_URL DEL",
-        "once cmd=monitor normal true & redis-cli -u redis://:secret@127.0.0.1:$PORT MONITOR | sed -n 1p; wait",
+        "once cmd=monitor normal true & redis-cli -u redis://default:secret@127.0.0.1:$PORT MONITOR | sed -n 1p; wait",
         // For who comes after.
         "redis-cli config set requirepass ''",
     ];
