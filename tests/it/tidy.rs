@@ -59,7 +59,7 @@ const CLI: House = House {
 };
 
 /// What redis-cli may use of the library: leaves that know nothing of a server.
-const CLI_USES: [&str; 2] = ["base", "config"];
+const CLI_USES: [&str; 3] = ["base", "command", "config"];
 
 impl House {
     fn step(&self, folder: &str) -> Option<usize> {

@@ -58,7 +58,7 @@ pub const COMMANDS: &[Command] = &[
     algebra::ZDIFFSTORE,
 ];
 
-const GROUP: &str = "sorted_set";
+const GROUP: &str = "sorted-set";
 
 const fn row(name: &'static str, arity: i32, flags: &[Flags], keys: &'static [KeySpec]) -> Spec {
     Spec::new(name, arity).flags(flags).keys(keys).categories(&[Categories::SORTEDSET])

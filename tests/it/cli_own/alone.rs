@@ -3,6 +3,9 @@
 
 use std::os::unix::fs::PermissionsExt;
 
+use redstart::command::spec::{Flags, Spec};
+use redstart::commands::Catalog;
+
 use super::{Desk, own};
 use crate::support::{Finished, Server, debian, project_dir};
 
@@ -174,6 +177,36 @@ fn snapshots_and_the_stream_of_a_primary() {
     let refused = Desk::new(&own(), server.port()).line("redis-cli --rdb copy.rdb; ls copy.rdb");
     assert!(refused.stderr.contains("\nSYNC with master failed: -ERR unknown command"), "{refused:?}");
     assert!(refused.stdout.is_empty(), "{refused:?}");
+}
+
+/// Without a server redis-cli knows what the server it was built with would tell.
+#[test]
+fn help_without_a_server() {
+    let path = project_dir().join("src/bin/redis-cli/docs/commands.tsv");
+    let catalog = Catalog::new(&[]).unwrap_or_else(|error| panic!("{error}"));
+    let rows = catalog.all().iter().map(|listed| &listed.command.spec);
+    let commands = rows.filter(|row| !row.flags.contains(Flags::CROSS_PROTOCOL));
+    let line = |row: &Spec| [row.name, row.since, row.group, row.syntax, row.summary].join("\t") + "\n";
+    let mut lines: Vec<String> = commands.map(line).collect();
+    lines.sort();
+    let expected = lines.concat();
+    let found = std::fs::read_to_string(&path).unwrap_or_default();
+    if found != expected {
+        let made = project_dir().join("target/commands.tsv");
+        std::fs::write(&made, expected).expect("target can be written");
+        panic!("{} isn't that of the rows: replace it by {}", path.display(), made.display());
+    }
+    let server = Server::start();
+    let desk = Desk::new(&own(), server.port());
+    for topic in ["get", "config", "@sorted-set", "@server", "migrate"] {
+        let told = says(&desk, &format!("redis-cli help {topic}"));
+        assert_eq!(told, says(&desk, &format!("redis-cli -p 1 help {topic}")), "{topic}");
+        assert!(told.contains("summary:"), "{told}");
+    }
+    // Who may not ask for documentation.
+    says(&desk, "redis-cli acl setuser u on nopass '~*' +@all '-command|docs'");
+    let told = says(&desk, "redis-cli --user u --pass x --no-auth-warning help get");
+    assert_eq!(told, says(&desk, "redis-cli help get"));
 }
 
 /// Who has no cluster and no debugger says so.

@@ -1,5 +1,6 @@
 //! What the server tells about its commands: for completion, hints and help.
 
+mod built_in;
 mod help;
 mod hint;
 mod matching;
@@ -67,13 +68,20 @@ pub struct Docs {
 }
 
 impl Docs {
-    /// Asks the server of the session. Nothing is known where it can't be asked.
+    /// Asks the server of the session. One that doesn't tell is supposed to have what is built in, and what it names
+    /// beyond that.
     pub fn fetch(session: &mut Session) -> Docs {
         let mut ask = |words: &[&str]| session.connection().and_then(|connection| connection.call(words));
         match ask(&["COMMAND", "DOCS"]) {
             Ok(reply) if !reply.is_error() => Docs::new(&reply),
-            Ok(_) => ask(&["COMMAND"]).map_or_else(|_| Docs::default(), |reply| Docs::of_names(&reply)),
-            Err(_) => Docs::default(),
+            Ok(_) => {
+                let mut entries = Docs::built_in().entries;
+                let named = ask(&["COMMAND"]).map_or_else(|_| Vec::new(), |reply| named_entries(&reply));
+                let known: BTreeSet<String> = entries.iter().map(|entry| entry.words[0].clone()).collect();
+                entries.extend(named.into_iter().filter(|entry| !known.contains(&entry.words[0])));
+                Docs::of(entries)
+            }
+            Err(_) => Docs::built_in(),
         }
     }
 
@@ -84,34 +92,6 @@ impl Docs {
             add_entries(&[&string(name)], facts, &mut entries);
         }
         Docs::of(entries)
-    }
-
-    /// From the reply of COMMAND, for who may not ask for more: names, and how many arguments there are.
-    fn of_names(reply: &Reply) -> Docs {
-        let entries = reply.items().unwrap_or_default().iter().filter_map(|command| {
-            let [Reply::Bulk(name), Reply::Integer(arity), _, Reply::Integer(first_key), ..] =
-                command.items()?
-            else {
-                return None;
-            };
-            let count = usize::try_from(arity.unsigned_abs()).ok()?.saturating_sub(1);
-            let mut words = vec!["arg"; count.min(100)];
-            if *first_key == 1 && !words.is_empty() {
-                words[0] = "key";
-            }
-            if *arity < 0 {
-                words.push("...options...");
-            }
-            Some(Entry {
-                words: vec![lossy(name).to_uppercase()],
-                summary: "Help not available".into(),
-                since: Some("Not known".into()),
-                group: "generic".into(),
-                arguments: None,
-                syntax: Some(words.join(" ")),
-            })
-        });
-        Docs::of(entries.collect())
     }
 
     fn of(mut entries: Vec<Entry>) -> Docs {
@@ -145,6 +125,33 @@ impl Docs {
 
 fn string(reply: &Reply) -> String {
     reply.text().map(lossy).unwrap_or_default()
+}
+
+/// From the reply of COMMAND, for who may not ask for more: names, and how many arguments there are.
+fn named_entries(reply: &Reply) -> Vec<Entry> {
+    let entries = reply.items().unwrap_or_default().iter().filter_map(|command| {
+        let [Reply::Bulk(name), Reply::Integer(arity), _, Reply::Integer(first_key), ..] = command.items()?
+        else {
+            return None;
+        };
+        let count = usize::try_from(arity.unsigned_abs()).ok()?.saturating_sub(1);
+        let mut words = vec!["arg"; count.min(100)];
+        if *first_key == 1 && !words.is_empty() {
+            words[0] = "key";
+        }
+        if *arity < 0 {
+            words.push("...options...");
+        }
+        Some(Entry {
+            words: vec![lossy(name).to_uppercase()],
+            summary: "Help not available".into(),
+            since: Some("Not known".into()),
+            group: "generic".into(),
+            arguments: None,
+            syntax: Some(words.join(" ")),
+        })
+    });
+    entries.collect()
 }
 
 /// Adds a command and its subcommands. `names` is its name, with that of its container in front.

@@ -151,7 +151,7 @@ fn names_alone_give_the_number_of_arguments() {
     let entry = |name: &str, arity: i64, first_key: i64| {
         Reply::Array(vec![bulk(name), Reply::Integer(arity), Reply::Set(vec![]), Reply::Integer(first_key)])
     };
-    let docs = Docs::of_names(&Reply::Array(vec![entry("get", 2, 1), entry("echo", -2, 0)]));
+    let docs = Docs::of(named_entries(&Reply::Array(vec![entry("get", 2, 1), entry("echo", -2, 0)])));
     assert_eq!(docs.hint(b"get ").as_deref(), Some("key"));
     assert_eq!(docs.hint(b"echo ").as_deref(), Some("arg ...options..."));
     assert_eq!(docs.hint(b"echo x ").as_deref(), Some(""));

@@ -138,7 +138,9 @@ impl Repl {
         match words.len() {
             _ if is(first, "quit") || is(first, "exit") => return Next::End,
             _ if first.starts_with(b":") => {
-                self.preferences.set(words, "");
+                if let Err(why) = self.preferences.set(words) {
+                    output::print(format_args!("{why}\n"));
+                }
                 if let Input::Terminal(terminal) = &mut self.input {
                     terminal.show_hints(self.preferences.hints);
                 }

@@ -24,26 +24,28 @@ impl Preferences {
             return;
         };
         for line in text.split(|byte| *byte == b'\n') {
-            if let Some(words) = split(line).filter(|words| !words.is_empty()) {
-                self.set(&words, ".redisclirc: ");
+            if let Err(why) = self.set(&split(line).unwrap_or_default()) {
+                output::print(format_args!(".redisclirc: {why}\n"));
             }
         }
     }
 
-    /// Carries out a setting. `place` stands before complaints.
-    pub fn set(&mut self, words: &[Vec<u8>], place: &str) {
-        let unknown = |what: &str, name: &[u8]| {
-            output::print(format_args!("{place}unknown redis-cli {what} '{}'\n", lossy(name)));
-        };
+    /// Carries out a setting.
+    ///
+    /// # Errors
+    /// There is none of that name.
+    pub fn set(&mut self, words: &[Vec<u8>]) -> Result<(), String> {
+        let unknown = |what: &str, name: &[u8]| Err(format!("unknown redis-cli {what} '{}'", lossy(name)));
         match words {
             [command, name, ..] if is(command, ":set") => match &name.to_ascii_lowercase()[..] {
                 b"hints" => self.hints = true,
                 b"nohints" => self.hints = false,
-                _ => unknown("preference", name),
+                _ => return unknown("preference", name),
             },
-            [command, ..] => unknown("internal command", command),
+            [command, ..] => return unknown("internal command", command),
             [] => {}
         }
+        Ok(())
     }
 }
 
@@ -55,11 +57,12 @@ mod tests {
     fn hints_can_be_switched() {
         let mut preferences = Preferences::default();
         let mut set = |line: &str| {
-            preferences.set(&split(line.as_bytes()).expect("words"), "");
-            preferences.hints
+            let done = preferences.set(&split(line.as_bytes()).expect("words"));
+            (done.err(), preferences.hints)
         };
-        assert!(!set(":set nohints"));
-        assert!(!set(":set other"));
-        assert!(set(":SET Hints"));
+        assert_eq!(set(":set nohints"), (None, false));
+        assert_eq!(set(":set other"), (Some("unknown redis-cli preference 'other'".into()), false));
+        assert_eq!(set(":other"), (Some("unknown redis-cli internal command ':other'".into()), false));
+        assert_eq!(set(":SET Hints"), (None, true));
     }
 }

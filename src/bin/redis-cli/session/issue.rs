@@ -2,7 +2,7 @@
 
 use std::thread::sleep;
 
-use super::{Failure, Pushes, Session, Told, Voice};
+use super::{Failed, Failure, Pushes, Session, Told, Voice, accepted, follow_stream};
 use crate::options::Target;
 use crate::output;
 use crate::text::{is, leading_integer, lossy, split};
@@ -11,8 +11,8 @@ use crate::wire::Reply;
 /// Why a command's replies have come to an end.
 enum Ended {
     Lost(Failure),
-    /// An error reply where errors end the program.
-    Refused(Vec<u8>),
+    /// For another reason, in words for people: an error reply where errors end the program, a failed SYNC.
+    Because(String),
 }
 
 impl From<Failure> for Ended {
@@ -78,7 +78,7 @@ impl Session {
             }
             if std::mem::take(&mut self.asking) {
                 let reply = self.call(&[b"ASKING"])?;
-                super::accepted(&reply, "ASKING")?;
+                accepted(&reply, "ASKING")?;
             }
             match self.send(words, repeat) {
                 Ok(()) if self.redirected => {}
@@ -92,8 +92,9 @@ impl Session {
                     self.connection = None;
                     return Err(Told);
                 }
-                Err(Ended::Refused(error)) => {
-                    eprintln!("{}", lossy(&error));
+                Err(Ended::Because(why)) => {
+                    eprintln!("{why}");
+                    self.connection = None;
                     return Err(Told);
                 }
             }
@@ -104,8 +105,9 @@ impl Session {
     pub fn show_messages(&mut self) -> Told {
         loop {
             if let Err(ended) = self.show_next(false) {
-                if let Ended::Lost(failure) = ended {
-                    eprintln!("Error: {failure}");
+                match ended {
+                    Ended::Lost(failure) => eprintln!("Error: {failure}"),
+                    Ended::Because(why) => eprintln!("{why}"),
                 }
                 return Told;
             }
@@ -195,7 +197,7 @@ impl Session {
                 return Ok(reply);
             }
             if self.options.exit_on_error && self.interactive.is_none() {
-                return Err(Ended::Refused(text.clone()));
+                return Err(Ended::Because(lossy(text)));
             }
         }
         if as_text {
@@ -253,10 +255,9 @@ impl Session {
     fn replicate(&mut self) -> Result<(), Ended> {
         output::print(format_args!("Entering replica output mode...  (press Ctrl-C to quit)\n"));
         let connection = self.connection()?;
-        match super::sync::follow_stream(connection) {
+        match follow_stream(connection) {
             Ok(never) => match never {},
-            Err(super::Failed(why)) if why.is_empty() => Err(Ended::Lost(Failure::Closed)),
-            Err(super::Failed(why)) => Err(Ended::Refused(why.into_bytes())),
+            Err(Failed(why)) => Err(Ended::Because(why)),
         }
     }
 
