@@ -9,7 +9,8 @@ use std::time::{Duration, Instant};
 
 use crate::clients::{node, python};
 use crate::support::{
-    Finished, Reply, Server, free_port, is_soon_enough, program, run, server_binary, wait_until,
+    Finished, Reply, Server, free_port, is_soon_enough, program, run, run_with_stdin, server_binary,
+    wait_until,
 };
 
 /// A folder of certificates: an authority, and a server and a client that it vouches for.
@@ -302,4 +303,72 @@ fn without_a_certificate_it_does_not_start() {
     assert_eq!(finished.code, Some(1));
     assert!(finished.stdout.contains("No tls-cert-file configured!"), "{finished:?}");
     assert!(finished.stdout.contains("Failed to configure TLS. Check logs for more info."), "{finished:?}");
+}
+
+/// Our redis-cli with these options, in which a name with a dot stands for a file of the folder.
+fn our_cli(rig: &Rig, options: &str, input: &[u8]) -> Finished {
+    let mut cli = Command::new(env!("CARGO_BIN_EXE_redis-cli"));
+    cli.current_dir(rig.files.0.path()).args(["-p", &rig.port.to_string()]).args(options.split(' '));
+    // Nothing is trusted but what the options say.
+    run_with_stdin(cli.env_remove("REDISCLI_AUTH").env("SSL_CERT_FILE", "/dev/null"), input)
+}
+
+#[test]
+fn our_redis_cli_over_tls() {
+    let rig = Rig::new("");
+    let identity = "--cert client.crt --key client.key";
+    let says = |options: &str| our_cli(&rig, options, b"");
+    for options in [
+        format!("--tls --cacert ca.crt {identity} PING"),
+        format!("--tls --cacert ca.crt {identity} -3 -n 2 PING"),
+        format!("--tls --cacert ca.crt {identity} --sni another.example PING"),
+        format!("--tls --cacert ca.crt {identity} --tls-ciphersuites TLS_AES_128_GCM_SHA256 PING"),
+        format!("--tls --insecure {identity} PING"),
+        format!("--cacert ca.crt {identity} -u rediss://localhost:{} PING", rig.port),
+    ] {
+        assert_eq!(says(&options).success(), "PONG\n", "{options}");
+    }
+    let folder = rig.files.path("authorities");
+    fs::create_dir(&folder).expect("the folder can be made");
+    let hash = rig.files.openssl("x509 -noout -hash -in ca.crt");
+    fs::copy(rig.files.path("ca.crt"), folder.join(format!("{}.0", hash.trim()))).expect("copied");
+    assert_eq!(says(&format!("--tls --cacertdir authorities {identity} PING")).success(), "PONG\n");
+    let unreachable = format!("Could not connect to Redis at 127.0.0.1:{}: SSL_connect failed: ", rig.port);
+    for (options, why) in [
+        (
+            format!("--tls {identity} PING"),
+            "Could not negotiate a TLS connection: Failed to use default CA paths",
+        ),
+        (format!("--tls --cacert client.crt {identity} PING"), &unreachable[..]),
+        ("--tls --cacert ca.crt PING".into(), "Error: "),
+        ("--tls --cacert names PING".into(), "Could not negotiate a TLS connection: Invalid CA Certificate"),
+        (
+            "--tls --cacert ca.crt --cert names --key client.key PING".into(),
+            "Could not negotiate a TLS connection: Invalid client certificate",
+        ),
+        (
+            "--tls --cacert ca.crt --cert client.crt --key names PING".into(),
+            "Could not negotiate a TLS connection: Invalid private key",
+        ),
+        (
+            "--tls --cacert ca.crt --tls-ciphers NOPE PING".into(),
+            "Could not negotiate a TLS connection: Error while configuring ciphers",
+        ),
+    ] {
+        let Finished { code, stdout, stderr } = says(&options);
+        assert!((code, &stdout[..]) == (Some(1), "") && stderr.starts_with(why), "{options}: {stderr}");
+    }
+}
+
+#[test]
+fn our_redis_cli_transfers_much_over_tls() {
+    let rig = Rig::new("--tls-auth-clients no");
+    let value = "x".repeat(3000);
+    let input: String = (0..3000).map(|i| format!("SET {i} {value}\r\nGET {i}\r\n")).collect();
+    let said = our_cli(&rig, "--tls --cacert ca.crt --pipe", input.as_bytes()).success();
+    assert!(said.ends_with("errors: 0, replies: 6000\n"), "{said}");
+    let scanned = our_cli(&rig, "--tls --cacert ca.crt --scan", b"").success();
+    assert_eq!(scanned.lines().count(), 3000);
+    let all = our_cli(&rig, "--tls --cacert ca.crt --csv mget 0 1 2 3 4 5 6 7 8 9", b"").success();
+    assert_eq!(all.len(), 10 * 3003);
 }

@@ -28,13 +28,15 @@ mod single;
 mod text;
 mod wire;
 
+use std::ffi::OsString;
 use std::process::ExitCode;
 
 use crate::options::{Mode, Options, Stop};
 use crate::session::{Failed, Session};
 
 fn main() -> ExitCode {
-    let mut options = match Options::parse(std::env::args_os().collect(), output::is_terminal()) {
+    let line: Vec<OsString> = std::env::args_os().collect();
+    let mut options = match Options::parse(&line, output::is_terminal()) {
         Ok(options) => options,
         Err(Stop::Told(text)) => {
             output::print(format_args!("{text}"));

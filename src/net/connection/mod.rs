@@ -313,7 +313,8 @@ impl Connection {
     }
 
     async fn run_batch(&mut self) -> io::Result<Flow> {
-        if self.server.keyspace.crowd.is_crowded() && !self.make_way().await? {
+        // Apart, since it is rare and would make every connection's task larger.
+        if self.server.keyspace.crowd.is_crowded() && Box::pin(self.make_way()).await? == Flow::Close {
             return Ok(Flow::Close);
         }
         while !self.turn.is_done(&self.batch) {

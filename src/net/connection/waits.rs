@@ -114,15 +114,14 @@ impl Connection {
         Ok(step.await)
     }
 
-    /// Lets a snapshot catch up before there are more writes; false if the connection ends meanwhile.
-    pub(super) async fn make_way(&mut self) -> io::Result<bool> {
+    /// Lets a snapshot catch up before there are more writes.
+    pub(super) async fn make_way(&mut self) -> io::Result<Flow> {
         if !self.turn.may_write(&self.server, &self.batch, &self.input) {
-            return Ok(true);
+            return Ok(Flow::GoOn);
         }
         let crowd = Arc::clone(&self.server.keyspace.crowd);
-        // Apart, since it is rare and would make every connection's task larger.
-        let waited = Box::pin(self.wait(crowd.relieved())).await;
-        Ok(waited?.is_some())
+        let waited = self.wait(crowd.relieved()).await;
+        Ok(if waited?.is_some() { Flow::GoOn } else { Flow::Close })
     }
 
     /// Waits until the gate can be closed, and runs what needs it closed.

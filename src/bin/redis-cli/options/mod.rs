@@ -167,10 +167,10 @@ impl Options {
     ///
     /// # Errors
     /// What to print in place of doing anything.
-    pub fn parse(line: Vec<OsString>, terminal: bool) -> Result<Options, Stop> {
-        let matches = Args::command().try_get_matches_from(&line).map_err(|error| explain(&error))?;
+    pub fn parse(line: &[OsString], terminal: bool) -> Result<Options, Stop> {
+        let matches = Args::command().try_get_matches_from(line).map_err(|error| explain(&error))?;
         let args = Args::from_arg_matches(&matches).map_err(|error| explain(&error))?;
-        if has_end_of_options(&line, &matches, &args) {
+        if has_end_of_options(line, &matches, &args) {
             return Err(unrecognized("--"));
         }
         if args.version {

@@ -4,7 +4,8 @@ use super::*;
 
 fn parse(line: &str) -> Result<Options, Stop> {
     let words = std::iter::once("redis-cli").chain(line.split_whitespace());
-    Options::parse(words.map(|word| OsString::from(word.replace('_', " "))).collect(), false)
+    let line: Vec<OsString> = words.map(|word| OsString::from(word.replace('_', " "))).collect();
+    Options::parse(&line, false)
 }
 
 fn options(line: &str) -> Options {
@@ -22,7 +23,7 @@ fn defaults() {
     assert_eq!((options.db, options.repeat, options.protocol), (0, 1, Protocol::Unasked));
     assert_eq!(options.formatter.format, Format::Raw);
     assert!(matches!(options.mode, Mode::Command) && options.command.is_empty());
-    let terminal = Options::parse(vec!["redis-cli".into()], true).expect("options");
+    let terminal = Options::parse(&["redis-cli".into()], true).expect("options");
     assert!(terminal.show_pushes && terminal.formatter.format == Format::Standard);
 }
 
