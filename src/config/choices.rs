@@ -68,6 +68,27 @@ choices! {
     }
 }
 
+/// How `oom-score-adj-values` are meant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OomScore {
+    /// Not at all.
+    Off,
+    /// Beside the score that the process was started with.
+    Relative,
+    /// As scores.
+    Absolute,
+}
+
+impl OomScore {
+    /// The names, of which two mean the same.
+    pub(super) const NAMES: Names = &[("no", 0), ("yes", 1), ("relative", 1), ("absolute", 2)];
+
+    /// What a code from `NAMES` means.
+    pub(super) fn from_code(code: u32) -> Self {
+        [Self::Off, Self::Relative, Self::Absolute][code as usize]
+    }
+}
+
 choices! {
     /// Which supervisor is told that the server is ready.
     Supervised {

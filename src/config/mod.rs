@@ -42,7 +42,8 @@ pub mod words;
 mod tests;
 
 pub use choices::{
-    Allowed, AppendFsync, DisklessLoad, EvictionPolicy, LogLevel, ShutdownFlags, Supervised, TlsAuthClients,
+    Allowed, AppendFsync, DisklessLoad, EvictionPolicy, LogLevel, OomScore, ShutdownFlags, Supervised,
+    TlsAuthClients,
 };
 pub use directive::{Directive, Effect, Flags};
 pub(crate) use errors::os_text;

@@ -34,8 +34,8 @@ pub trait Facts: Send + Sync {
     fn cpu(&self) -> CpuFacts;
     /// Commands that were called at least once, with their full names.
     fn commands(&self) -> Vec<(&'static str, CommandTotals)>;
-    /// Durations of those commands in ns.
-    fn latencies(&self) -> Vec<(&'static str, Histogram<u64>)>;
+    /// Tells the durations of those commands in ns, one command after the other: all at once would take megabytes.
+    fn latencies(&self, tell: &mut dyn FnMut(&'static str, &Histogram<u64>));
     /// Error replies by their codes.
     fn errors(&self) -> Vec<(String, u64)>;
     /// All databases, from 0 on.

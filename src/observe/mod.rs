@@ -13,6 +13,7 @@ mod slow_log;
 mod stats;
 
 pub use self::facts::Facts;
+pub use self::latencies::whole_histogram;
 pub use self::latency::LatencyMonitor;
 pub use self::slow_log::{SlowEntry, SlowLog, SlowLogSummary, clipped};
 pub use self::stats::{CommandTotals, Counter, Rate, Stats};

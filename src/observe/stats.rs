@@ -12,7 +12,7 @@ use crossbeam_utils::CachePadded;
 use hdrhistogram::Histogram;
 use parking_lot::Mutex;
 
-use super::latencies::{LATENCY_MAX_NS, Latencies, whole_histogram};
+use super::latencies::{LATENCY_MAX_NS, Latencies};
 use crate::base::{reaper, worker};
 
 /// How many kinds of error replies are told apart.
@@ -294,15 +294,20 @@ impl Stats {
         commands.map(|counters| counters.nanos.load(Ordering::Relaxed)).sum()
     }
 
-    /// The latencies of a command in ns; none if it never ran.
-    pub fn latency(&self, command: usize) -> Option<Histogram<u64>> {
-        let mut sum: Option<Histogram<u64>> = None;
+    /// Puts the latencies of a command in ns into a [whole histogram](super::whole_histogram), in place of what is there;
+    /// false if the command never ran.
+    pub fn latency(&self, command: usize, sum: &mut Histogram<u64>) -> bool {
+        let mut ran = false;
         for lane in &self.lanes {
             if let Some(latencies) = &*lane.commands[command].latency.lock() {
-                latencies.add_to(sum.get_or_insert_with(whole_histogram));
+                if !ran {
+                    sum.reset();
+                }
+                ran = true;
+                latencies.add_to(sum);
             }
         }
-        sum
+        ran
     }
 
     /// Sets everything to zero, as CONFIG RESETSTAT does, but for the refusals of users.
@@ -340,6 +345,7 @@ impl Errors {
 
 #[cfg(test)]
 mod tests {
+    use super::super::latencies::whole_histogram;
     use super::*;
 
     #[test]
@@ -375,8 +381,10 @@ mod tests {
         });
         let totals = stats.command(1);
         assert_eq!((totals.calls, totals.usec, stats.command_nanos()), (8000, 24_000, 24_000_000));
-        assert_eq!(stats.latency(1).expect("it ran").len(), 8000);
-        assert!(stats.latency(0).is_none());
+        let mut latencies = whole_histogram();
+        assert!(stats.latency(1, &mut latencies));
+        assert_eq!(latencies.len(), 8000);
+        assert!(!stats.latency(0, &mut latencies));
         assert_eq!(stats.largest_turns(), (Duration::from_micros(4), 5));
         assert_eq!(stats.total(Counter::Turns), 8000);
     }

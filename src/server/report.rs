@@ -32,12 +32,13 @@ pub fn prepare(server: &Arc<Server>) {
 /// Tells of the client that was served last, without what it sent, and the server.
 fn tell(server: &Weak<Server>, client: u64, out: &mut dyn FnMut(&str)) {
     let Some(server) = server.upgrade() else { return };
-    if !server.config.settings().log.hide_user_data
-        && let Some(client) = server.clients.get(client)
-    {
+    if let Some(client) = server.clients.get(client) {
         out("\n------ CURRENT CLIENT INFO ------\n");
-        out(&client.describe(server.command_name(&client), Running::default()));
-        out("\n");
+        let command = server.command_name(&client);
+        match server.config.settings().log.hide_user_data {
+            true => out(&format!("id={} cmd={}\n", client.id, command.unwrap_or("NULL"))),
+            false => out(&format!("{}\n", client.describe(command, Running::default()))),
+        }
     }
     out("\n------ INFO OUTPUT ------\n");
     for section in SECTIONS {

@@ -5,7 +5,8 @@ use std::io::ErrorKind;
 use std::sync::Arc;
 
 use super::{Server, aof};
-use crate::base::{alloc, oom_score, open_files, reaper, replace};
+use crate::base::oom_score::{self, OomScore};
+use crate::base::{alloc, open_files, reaper, replace};
 use crate::command::row::*;
 use crate::command::{Error, error};
 use crate::commands::{Call, Command, DONE, Outcome, help};
@@ -173,7 +174,12 @@ fn score(prepared: &Prepared<'_>) -> Result<(), (&'static str, Veto)> {
 
 /// Has the kernel end the server as readily as the settings say. Whether it will; if not, the log says why.
 pub fn follow_oom_score(settings: &Settings) -> bool {
-    let set = oom_score::set(settings.process.oom_score);
+    let value = settings.process.oom_score_value;
+    let set = oom_score::set(match settings.process.oom_score {
+        config::OomScore::Off => OomScore::AsFound,
+        config::OomScore::Relative => OomScore::Relative(value),
+        config::OomScore::Absolute => OomScore::Absolute(value),
+    });
     if let Err(failure) = &set {
         tracing::warn!("Unable to write oom_score_adj: {failure}");
     }

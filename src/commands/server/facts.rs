@@ -19,7 +19,7 @@ use crate::observe::info::{
     ReplicationFacts, ServerFacts, StatsFacts,
 };
 use crate::observe::latency::Sample;
-use crate::observe::{CommandTotals, Counter, Facts, Rate, SlowLogSummary, machine};
+use crate::observe::{CommandTotals, Counter, Facts, Rate, SlowLogSummary, machine, whole_histogram};
 use crate::pubsub::Kind;
 
 impl Facts for Server {
@@ -204,11 +204,13 @@ impl Facts for Server {
         totals.filter(|(_, totals)| totals.calls + totals.rejected + totals.failed > 0).collect()
     }
 
-    fn latencies(&self) -> Vec<(&'static str, Histogram<u64>)> {
-        let commands = self.catalog.all().iter();
-        commands
-            .filter_map(|listed| Some((listed.command.spec.name, self.stats.latency(listed.id)?)))
-            .collect()
+    fn latencies(&self, tell: &mut dyn FnMut(&'static str, &Histogram<u64>)) {
+        let mut histogram = whole_histogram();
+        for listed in self.catalog.all() {
+            if self.stats.latency(listed.id, &mut histogram) {
+                tell(listed.command.spec.name, &histogram);
+            }
+        }
     }
 
     fn errors(&self) -> Vec<(String, u64)> {

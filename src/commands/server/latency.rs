@@ -6,7 +6,7 @@ use crate::base::clock;
 use crate::command::error;
 use crate::command::row::*;
 use crate::commands::{Call, Command, DONE, Listed, Outcome, help};
-use crate::observe::{info, latency};
+use crate::observe::{info, latency, whole_histogram};
 
 const GROUP: &str = "server";
 const TIPS: &[&str] = &["nondeterministic_output", "request_policy:all_nodes", "response_policy:special"];
@@ -147,9 +147,9 @@ fn histogram(call: &mut Call<'_>) -> Outcome {
     let commands = all.iter().chain(named.into_iter().flat_map(with_subcommands));
     let mut seen = BTreeSet::new();
     let map = call.reply.defer();
+    let mut histogram = whole_histogram();
     for listed in commands {
-        let Some(histogram) = call.server.stats.latency(listed.id) else { continue };
-        if !seen.insert(listed.id) {
+        if !call.server.stats.latency(listed.id, &mut histogram) || !seen.insert(listed.id) {
             continue;
         }
         let buckets = info::buckets(&histogram);

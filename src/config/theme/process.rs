@@ -2,14 +2,11 @@
 
 use std::path::PathBuf;
 
-use crate::base::oom_score::OomScore;
-use crate::config::choices::{Names, ShutdownFlags, Supervised};
+use crate::config::choices::{OomScore, ShutdownFlags, Supervised};
 use crate::config::directive::Unit::{Count, Seconds};
 use crate::config::directive::{Directive, INT_MAX, Kind, choice, integer, optional, text, yes_no};
 use crate::config::errors::ValueError;
 use crate::config::values::Values;
-
-const OOM_SCORE_ADJ: Names = &[("no", 0), ("yes", 1), ("relative", 1), ("absolute", 2)];
 
 pub(in crate::config) const ROWS: &[Directive] = &[
     yes_no("daemonize", false, "Run in the background.").immutable(),
@@ -42,14 +39,14 @@ pub(in crate::config) const ROWS: &[Directive] = &[
         .kept(),
     choice(
         "oom-score-adj",
-        OOM_SCORE_ADJ,
+        OomScore::NAMES,
         0,
-        "Tell the kernel how readily to end the server when memory runs out: relative to what it would be, or absolute.",
+        "Tell the kernel how readily to end the server when memory runs out; yes is relative.",
     ),
     Directive::new(
         "oom-score-adj-values",
         Kind::OomScores([0, 200, 800]),
-        "The score; the other two are of a replica and of a background child, which don't exist here.",
+        "That score; then those of a replica and of a background child, which there are none of.",
     ),
     optional("server-cpulist", "Use taskset or cgroups to choose cores.")
         .alias("server_cpulist")
@@ -94,8 +91,10 @@ pub struct Process {
     pub shutdown_on_sigterm: ShutdownFlags,
     /// Whether crashes are reported to the log.
     pub crash_log: bool,
-    /// How readily the kernel ends the server when memory runs out.
+    /// How the next is meant.
     pub oom_score: OomScore,
+    /// How readily the kernel ends the server when memory runs out, from -2000 to 2000.
+    pub oom_score_value: i32,
 }
 
 impl Process {
@@ -111,11 +110,8 @@ impl Process {
             shutdown_on_sigint: ShutdownFlags::from_bits(values.code("shutdown-on-sigint")),
             shutdown_on_sigterm: ShutdownFlags::from_bits(values.code("shutdown-on-sigterm")),
             crash_log: values.yes("crash-log-enabled"),
-            oom_score: match values.code("oom-score-adj") {
-                0 => OomScore::AsFound,
-                1 => OomScore::Relative(values.primary_oom_score()),
-                _ => OomScore::Absolute(values.primary_oom_score()),
-            },
+            oom_score: OomScore::from_code(values.code("oom-score-adj")),
+            oom_score_value: values.primary_oom_score(),
         }
     }
 }

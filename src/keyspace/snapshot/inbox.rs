@@ -2,9 +2,9 @@
 //!
 //! **Crowding.** If more is handed over than the walker can take (a slow disk, writers with deep pipelines), what
 //! waits would grow towards a copy of the data; and so would what writers copy of large values while the walker is at
-//! them. So beyond a few percent of the memory in use the snapshot is *crowded*:
-//! connections that are about to write wait until the walker has caught up, outside of all locks, and for a bounded
-//! time each, so that a disk that hangs slows writers down but doesn't stop them. Readers don't wait.
+//! them. So beyond a few percent of the memory in use the snapshot is *crowded*: connections that are about to write wait
+//! until the walker has caught up, outside of all locks, and for a bounded time each, so that a disk that hangs slows
+//! writers down but doesn't stop them. Readers don't wait.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicIsize, AtomicUsize, Ordering};

@@ -1,11 +1,9 @@
-//! The lanes of clients that ask for a lot: they wait for each other, so that nobody else waits for all of them.
+//! The lanes of clients that are sent a lot: they wait for each other, so that nobody else waits for all of them.
 //!
-//! A client whose turn was cut short because its replies were long lets others have theirs. If it went on as soon as
-//! a worker thread is free, it would only join a queue in which a thousand such clients may stand, and every other
-//! client in between. So it waits for a lane, of which there are as many as threads: each thread then has hardly more
-//! than one of them before whoever comes with a short request. They get their lanes in the order in which they ask.
-//!
-//! A lane is held while commands run, never while the client is waited for.
+//! To write a quarter of a megabyte takes the kernel a millisecond, a hundred times as long as a short command. If each
+//! client with so long replies wrote them as soon as a thread is free, a thousand such clients would stand in the queue
+//! before whoever comes with a short command. So each waits for a lane, of which there are as many as threads: each
+//! thread then has hardly more than one of them before it. They get their lanes in the order in which they ask.
 
 use std::sync::LazyLock;
 use std::thread::available_parallelism;
@@ -15,9 +13,8 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 static LANES: LazyLock<Semaphore> =
     LazyLock::new(|| Semaphore::new(available_parallelism().map_or(2, usize::from).max(2)));
 
-/// Lets others have their turn, then waits for a lane.
+/// Lets others have their turn, then waits for a lane. It is for the time of one write, not for waiting.
 pub(super) async fn enter() -> SemaphorePermit<'static> {
     tokio::task::yield_now().await;
-    // Apart, since it is rare and would make every connection's task larger.
-    Box::pin(LANES.acquire()).await.expect("the lanes are never closed")
+    LANES.acquire().await.expect("the lanes are never closed")
 }

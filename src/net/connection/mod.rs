@@ -19,6 +19,7 @@ mod waits;
 
 use std::future::poll_fn;
 use std::io;
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::{Context, Poll, ready};
@@ -316,25 +317,17 @@ impl Connection {
         if self.server.keyspace.crowd.is_crowded() && Box::pin(self.make_way()).await? == Flow::Close {
             return Ok(Flow::Close);
         }
-        let mut lane = None;
         while !self.turn.is_done(&self.batch) {
             let mut stop =
                 self.turn.run(&self.server, &mut self.session, &self.batch, &self.input, &mut self.reply);
-            // Whatever this client has to wait for now, others need not.
-            drop(lane.take());
             if matches!(stop, Stop::NeedsEverything) {
                 stop = self.run_exclusively().await?;
             }
             let flow = match stop {
                 Stop::Drained | Stop::NeedsEverything => Flow::GoOn,
                 Stop::Close => Flow::Close,
-                Stop::Full => {
-                    let flow = self.flush().await?;
-                    if flow == Flow::GoOn {
-                        lane = Some(lanes::enter().await);
-                    }
-                    flow
-                }
+                // Apart, since it is rare and would make every connection's task larger.
+                Stop::Full => Box::pin(self.flush_in_lane()).await?,
                 Stop::GateClosed => self.wait_for_the_gate().await?,
                 Stop::Paused => self.wait_for_the_pause().await?,
                 Stop::Blocked(suspended) => self.wait_for_keys(&suspended).await?,
@@ -378,6 +371,18 @@ impl Connection {
             if flow == Flow::Close {
                 return Ok(Flow::Close);
             }
+        }
+    }
+
+    /// Writes long replies when this client's lane is free. Who doesn't take them at once keeps no lane.
+    async fn flush_in_lane(&mut self) -> io::Result<Flow> {
+        let lane = lanes::enter().await;
+        let mut flush = pin!(self.flush());
+        let at_once = poll_fn(|context| Poll::Ready(flush.as_mut().poll(context))).await;
+        drop(lane);
+        match at_once {
+            Poll::Ready(flow) => flow,
+            Poll::Pending => flush.await,
         }
     }
 

@@ -33,7 +33,7 @@ fn victim() {
             protect_thread();
         }
         serving(42);
-        if how == "overflow" { dig(0) } else { touch_guard() }
+        if how == "overflow" { dig(0) } else { touch_forbidden() }
     };
     thread::Builder::new()
         .name("digger".to_owned())
@@ -44,25 +44,34 @@ fn victim() {
 }
 
 /// Calls itself until the stack is full.
+#[expect(unconditional_recursion)]
 fn dig(depth: usize) -> usize {
     let earth = hint::black_box([depth; 512]);
     dig(depth + 1) + earth[depth % 512]
 }
 
 /// Reads what nobody may read.
-fn touch_guard() -> usize {
-    let stack = ReserveStack::new().expect("memory");
+fn touch_forbidden() -> usize {
+    let (flags, kind) = (libc::MAP_PRIVATE | libc::MAP_ANONYMOUS, libc::PROT_NONE);
+    // SAFETY: new memory, at an address that the kernel chooses.
+    let memory = unsafe { libc::mmap(ptr::null_mut(), GUARD, kind, flags, -1, 0) };
+    assert_ne!(memory, libc::MAP_FAILED);
     // SAFETY: there is memory mapped, which the kernel lets nobody read: that is the point.
-    usize::from(unsafe { stack.0.cast::<u8>().read_volatile() })
+    usize::from(unsafe { memory.cast::<u8>().read_volatile() })
 }
 
 #[test]
 fn a_fault_is_reported_and_ends_the_process_by_its_signal() {
     let (log, signal) = crash("fault");
     assert_eq!(signal, Some(libc::SIGSEGV), "{log}");
-    for part in
-        ["signal: 11, si_code: 2", "Accessing address: 0x", "digger *", "touch_guard", "client 42, fine", END]
-    {
+    for part in [
+        "signal: 11, si_code: 2",
+        "Accessing address: 0x",
+        "digger *",
+        "touch_forbidden",
+        "client 42, fine",
+        END,
+    ] {
         assert!(log.contains(part), "no {part:?} in {log}");
     }
     assert!(!log.contains("Killed by"), "{log}");

@@ -40,12 +40,12 @@ pub(super) fn write_latencies(out: &mut String, facts: &dyn Facts) {
     if !settings.observe.latency_tracking {
         return;
     }
-    for (name, histogram) in facts.latencies() {
-        let show = |&percent: &f64| format!("p{}={:.3}", decimal(percent), usec_at(&histogram, percent));
+    facts.latencies(&mut |name, histogram| {
+        let show = |&percent: &f64| format!("p{}={:.3}", decimal(percent), usec_at(histogram, percent));
         let percentiles: Vec<String> = settings.observe.latency_percentiles.iter().map(show).collect();
         // Writing to a string can't fail.
         let _ = write!(out, "latency_percentiles_usec_{name}:{}\r\n", percentiles.join(","));
-    }
+    });
 }
 
 /// At most six decimals, without trailing zeros.
@@ -65,14 +65,13 @@ pub fn usec_at(histogram: &Histogram<u64>, percent: f64) -> f64 {
 /// The durations of a command as a cumulative distribution: the ends of all buckets in µs, and how many calls took
 /// no longer.
 pub fn distribution(histogram: &Histogram<u64>) -> Vec<(u64, u64)> {
-    let mut count = 0;
+    let (mut steps, mut count) = (histogram.iter_recorded().peekable(), 0);
     let bucket = |index| {
-        let end = FIRST_BUCKET_NS << index;
-        // Beyond the longest call there is nothing to count.
-        if count < histogram.len() {
-            count = histogram.count_between(0, end);
+        let end = histogram.highest_equivalent(FIRST_BUCKET_NS << index);
+        while let Some(step) = steps.next_if(|step| step.value_iterated_to() <= end) {
+            count += step.count_at_value();
         }
-        (histogram.highest_equivalent(end).min(LAST_BUCKET_NS) / 1000, count)
+        (end.min(LAST_BUCKET_NS) / 1000, count)
     };
     (0..BUCKETS).map(bucket).collect()
 }

@@ -3,8 +3,8 @@
 //! A new metric is a row: in INFO's section if it is a field there, else in [`PLAIN`], [`FAMILIES`] or
 //! [`OF_COMMANDS`].
 
+use prometheus::TextEncoder;
 use prometheus::proto::{Metric, MetricFamily, MetricType};
-use prometheus::{Encoder, TextEncoder};
 
 use super::own;
 use super::sample::{self, counter, family, gauge};
@@ -31,10 +31,10 @@ pub fn text(facts: &dyn Facts) -> String {
     families.extend(own::families(facts));
     // A family without samples isn't told at all.
     families.retain(|family| !family.get_metric().is_empty());
-    let mut text = Vec::with_capacity(64 * 1024);
+    let mut text = String::with_capacity(256 * 1024);
     // Every family has a sample, and memory takes what is written.
-    let _ = TextEncoder::new().encode(&families, &mut text);
-    String::from_utf8_lossy(&text).into_owned()
+    let _ = TextEncoder::new().encode_utf8(&families, &mut text);
+    text
 }
 
 /// A metric without labels: name, help, value.
@@ -192,23 +192,17 @@ fn commands(facts: &dyn Facts) -> Vec<MetricFamily> {
         .collect();
     let settings = facts.settings();
     let percents = &settings.observe.latency_percentiles;
-    let (percentiles, distributions) = facts
-        .latencies()
-        .iter()
-        .map(|(cmd, histogram)| {
-            let labels = [("cmd", *cmd)];
-            let sum =
-                totals.iter().find(|(name, _)| name == cmd).map_or(0.0, |(_, totals)| totals.usec as f64);
-            let quantiles = percents.iter().map(|&percent| (percent, info::usec_at(histogram, percent)));
-            // All buckets, also those that add nothing: only so can the commands be added up.
-            let buckets = info::distribution(histogram);
-            let buckets = buckets.into_iter().map(|(usec, calls)| (usec as f64, calls));
-            (
-                sample::summary(&labels, quantiles, histogram.len(), sum),
-                sample::histogram(&labels, buckets, histogram.len(), sum),
-            )
-        })
-        .unzip();
+    let (mut percentiles, mut distributions) = (Vec::new(), Vec::new());
+    facts.latencies(&mut |cmd, histogram| {
+        let labels = [("cmd", cmd)];
+        let sum = totals.iter().find(|(name, _)| *name == cmd).map_or(0.0, |(_, totals)| totals.usec as f64);
+        let quantiles = percents.iter().map(|&percent| (percent, info::usec_at(histogram, percent)));
+        // All buckets, also those that add nothing: only so can the commands be added up.
+        let buckets = info::distribution(histogram);
+        let buckets = buckets.into_iter().map(|(usec, calls)| (usec as f64, calls));
+        percentiles.push(sample::summary(&labels, quantiles, histogram.len(), sum));
+        distributions.push(sample::histogram(&labels, buckets, histogram.len(), sum));
+    });
     families.push(redis(
         "latency_percentiles_usec",
         "Percentiles of a command's duration",
