@@ -18,6 +18,7 @@ use tokio::runtime::Runtime;
 use self::clients::adjust_maxclients;
 use self::end::{Signals, wait_for_the_end};
 use self::surroundings::{PidFile, Supervisor};
+use crate::base::worker;
 use crate::commands::server::{SPARE_THREADS, aof, follow_oom_score, give_back_unused, rdb};
 use crate::commands::{Server, acl};
 use crate::config::{Config, Settings, Veto};
@@ -55,7 +56,7 @@ pub fn run(config: Config) -> ExitCode {
         return ExitCode::FAILURE;
     }
     // Two at least, so that a long command never strands everybody.
-    let workers = std::thread::available_parallelism().map_or(2, usize::from).max(2);
+    let workers = worker::count();
     let server = match assemble(config, workers) {
         Ok(server) => server,
         Err(error) => {

@@ -103,7 +103,7 @@ pub struct Keyspace {
 }
 
 /// How often a lock is tried before the thread is put to sleep, with a pause of some ten ns after each. MSETs of ten
-/// keys on two threads cost a third more with 64, for the kernel puts threads to sleep that could go on at once.
+/// keys on two threads cost a fifth more with 64, for the kernel puts threads to sleep that could go on at once.
 const SPINS: usize = 256;
 
 /// Locks what somebody else has. Shards are held for some microseconds: to sleep and be woken costs more than that.

@@ -322,7 +322,7 @@ mod tests {
                 }
             }
         }
-        assert_eq!(heap.used, blocks.iter().map(|block| block.1).sum());
+        assert_eq!(heap.used, blocks.iter().map(|block| block.1).sum::<usize>());
         for block in blocks {
             // SAFETY: as above.
             unsafe {

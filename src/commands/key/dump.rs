@@ -34,17 +34,12 @@ pub(super) const DUMP: Command = Command::new(
 const RESTORED: &[KeySpec] = &[KeySpec::at(1, &[OW, UPDATE])];
 
 pub(super) const RESTORE: Command = Command::new(
-    restoring("restore", &[WRITE, DENYOOM])
-        .doc(
-            GROUP,
-            "2.6.0",
-            "O(N log N) where N is the number of bytes of the payload.",
-            "Makes a key of what DUMP returned.",
-        )
-        .syntax(
-            "key ttl:integer serialized-value [REPLACE@3.0.0] [ABSTTL@5.0.0] \
-             [IDLETIME seconds:integer@5.0.0] [FREQ frequency:integer@5.0.0]",
-        ),
+    restoring("restore", &[WRITE, DENYOOM]).doc(
+        GROUP,
+        "2.6.0",
+        "O(N log N) where N is the number of bytes of the payload.",
+        "Makes a key of what DUMP returned.",
+    ),
     restore,
 );
 
@@ -56,16 +51,15 @@ pub(super) const RESTORE_ASKING: Command = Command::new(
             "O(N log N) where N is the number of bytes of the payload.",
             "Makes a key of what DUMP returned, while its slot moves.",
         )
-        .syntax(
-            "key ttl:integer serialized-value [REPLACE@3.0.0] [ABSTTL@5.0.0] \
-             [IDLETIME seconds:integer@5.0.0] [FREQ frequency:integer@5.0.0]",
-        )
         .internal(),
     restore,
 );
 
 const fn restoring(name: &'static str, flags: &[Flags]) -> Spec {
-    row(name, -4, flags, RESTORED).categories(&[Categories::KEYSPACE, Categories::DANGEROUS])
+    row(name, -4, flags, RESTORED).categories(&[Categories::KEYSPACE, Categories::DANGEROUS]).syntax(
+        "key ttl:integer serialized-value [REPLACE@3.0.0] [ABSTTL@5.0.0] [IDLETIME seconds:integer@5.0.0] \
+         [FREQ frequency:integer@5.0.0]",
+    )
 }
 
 fn dump(call: &mut Call<'_>) -> Outcome {
