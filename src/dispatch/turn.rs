@@ -85,15 +85,11 @@ impl Turn {
 
     /// Whether one of the requests that are left may write.
     pub fn may_write(&self, server: &Server, batch: &Batch, input: &[u8]) -> bool {
-        (self.next..batch.len()).any(|index| {
-            let source = batch.source(index, input);
-            let args: Args<'_> = batch.args(index).iter().map(|range| range.of(source)).collect();
-            match server.catalog.find(&args) {
-                Found::Command(listed) => {
-                    listed.command.spec.flags.intersects(Flags::WRITE | Flags::MAY_REPLICATE)
-                }
-                Found::Unknown | Found::UnknownSubcommand(_) => false,
+        (self.next..batch.len()).any(|index| match server.catalog.find(&arguments(batch, index, input)) {
+            Found::Command(listed) => {
+                listed.command.spec.flags.intersects(Flags::WRITE | Flags::MAY_REPLICATE)
             }
+            Found::Unknown | Found::UnknownSubcommand(_) => false,
         })
     }
 
