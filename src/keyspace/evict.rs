@@ -95,7 +95,7 @@ impl Keyspace {
             let shard = if step < shards { self.try_lock(index) } else { Some(self.lock(index)) };
             let Some(mut shard) = shard else { return false };
             self.sample(&mut shard, rule, clock);
-            let found = best(&mut shard).or_else(|| self.any(&shard, rule));
+            let found = self.best(&mut shard, rule).or_else(|| self.any(&shard, rule));
             let Some((db, at)) = found else { return false };
             let (database, tracked) = shard.parts(db);
             let entry = database.remove(at);
@@ -114,6 +114,22 @@ impl Keyspace {
             effects.garbage.push(entry.into_value());
             true
         })
+    }
+
+    /// Takes the best candidate that is still there, untouched, and may still go out of the pool.
+    fn best(&self, shard: &mut Shard, rule: Eviction) -> Option<(usize, Position)> {
+        while let Some(Candidate { local, db, clock, .. }) = shard.pool.0.pop() {
+            // The table offers others with the same tag, too, and many were touched in the same second.
+            let same = |entry: EntryRef<'_>| {
+                entry.clock() == clock
+                    && rule.may_go(&entry)
+                    && self.local(Keyspace::hash(entry.key())) == local
+            };
+            if let Some(at) = shard.db(db).table.find_by(local, same) {
+                return Some((db, at));
+            }
+        }
+        None
     }
 
     /// Any key that may go, found by a walk: for when luck has failed.
@@ -185,17 +201,6 @@ fn badness(entry: EntryRef<'_>, measure: Measure, clock: Clock) -> u64 {
         Measure::Random => fastrand::u64(..),
         Measure::Deadline => entry.deadline().map_or(0, |deadline| u64::MAX - deadline.max(0) as u64),
     }
-}
-
-/// Takes the best candidate that is still there and untouched out of the pool.
-fn best(shard: &mut Shard) -> Option<(usize, Position)> {
-    while let Some(candidate) = shard.pool.0.pop() {
-        let same = |entry: EntryRef<'_>| entry.clock() == candidate.clock;
-        if let Some(at) = shard.db(candidate.db).table.find_by(candidate.local, same) {
-            return Some((candidate.db, at));
-        }
-    }
-    None
 }
 
 #[cfg(test)]
