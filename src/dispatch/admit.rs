@@ -96,7 +96,10 @@ fn memory(candidate: &Candidate<'_>) -> Option<Error> {
     // A queue of commands takes memory, whatever they do.
     let queues = candidate.session.transaction.is_some() && !candidate.flags.contains(Flags::IMMEDIATE);
     let remembers = candidate.session.tracking.is_some();
-    let needs_room = queues || remembers || candidate.flags.intersects(Flags::DENYOOM | Flags::EXCLUSIVE);
+    // What tells of the server finds it within its limit, as far as that can be had soon.
+    let asks = candidate.flags.contains(Flags::LOADING) && !candidate.flags.contains(Flags::FAST);
+    let needs_room =
+        queues || remembers || asks || candidate.flags.intersects(Flags::DENYOOM | Flags::EXCLUSIVE);
     let exceeded = candidate.over_limit
         && needs_room
         && make_room(candidate.server, &candidate.session.settings) == Room::None;

@@ -18,6 +18,26 @@ pub enum Flow {
     Close,
 }
 
+/// Writes as many bytes as go without waiting. When more go the task is woken.
+///
+/// # Errors
+/// Those of the socket.
+pub async fn send_at_once(socket: &mut Socket, bytes: &[u8]) -> io::Result<usize> {
+    let mut written = 0;
+    poll_fn(|context| {
+        while written < bytes.len() {
+            match socket.poll_write(context, &bytes[written..]) {
+                Poll::Ready(Ok(0)) => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+                Poll::Ready(Ok(count)) => written += count,
+                Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
+                Poll::Pending => break,
+            }
+        }
+        Poll::Ready(Ok(written))
+    })
+    .await
+}
+
 /// Writes all bytes, or as many as go before somebody ends the connection.
 ///
 /// # Errors
