@@ -31,6 +31,8 @@ mod vm;
 mod write;
 
 pub use self::cache::{Refused, Script, Scripts, Sha, sha_of};
+#[cfg(test)]
+pub use self::raw::forced;
 pub use self::functions::{Callable, FunctionFigures, Functions, Libraries, Library, RestorePolicy};
 pub use self::running::{Kill, Running};
 pub use self::shebang::{ScriptFlags, promises};

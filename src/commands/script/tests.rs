@@ -1,6 +1,7 @@
 //! Scripts run in the process: what they may not do, and what hostile ones come to.
 
 use crate::commands::testing::Rig;
+use crate::script::forced;
 
 fn client() -> Rig {
     Rig::new()
@@ -53,6 +54,32 @@ fn bytecode_is_refused() {
     assert!(eval(&mut client, "\u{1b}Lua").starts_with("-ERR Error compiling script"));
     let load = "return loadstring(string.dump(function() return 1 end)) == nil";
     assert_eq!(eval(&mut client, load), ":1\r\n");
+}
+
+#[test]
+fn a_panic_in_a_library_is_an_error_of_the_script() {
+    for script in [
+        "return redis.call('MSET', 'a', '1', 'b', '2')",
+        "redis.setresp(3) redis.call('HSET', 'h', 'f', '1') return redis.call('HGETALL', 'h').map.f",
+        "return cjson.decode('{\"a\": [1, 2.5, \"x\\\\n\", null, true]}').a[2]",
+        "return cjson.encode({1, 'x', {a = 0.5}})",
+        "return cmsgpack.unpack(cmsgpack.pack({1, 'x', {a = 0.5}, true}))[1]",
+    ] {
+        let mut client = client();
+        let expected = eval(&mut client, script);
+        assert!(!expected.starts_with('-'), "{expected}");
+        for steps in 0.. {
+            forced::panic_after(steps);
+            let reply = eval(&mut client, script);
+            if !forced::calm() {
+                assert!(steps > 0 && reply == expected, "{reply}");
+                break;
+            }
+            assert!(reply.starts_with('-'), "{script}: {reply}");
+            // Nothing is left of it.
+            assert_eq!(eval(&mut client, script), expected);
+        }
+    }
 }
 
 #[test]

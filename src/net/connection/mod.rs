@@ -414,6 +414,8 @@ impl Connection {
 
     /// Writes long replies when this client's lane is free. Who doesn't take them at once keeps no lane.
     async fn flush_in_lane(&mut self) -> io::Result<Flow> {
+        // Many may wait for a lane, each with long replies.
+        self.publish_figures();
         let lane = lanes::enter().await;
         let mut flush = pin!(self.flush(Rest::Kept));
         let at_once = poll_fn(|context| Poll::Ready(flush.as_mut().poll(context))).await;
