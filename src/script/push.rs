@@ -47,7 +47,10 @@ enum Piece<'a> {
     Boolean(bool),
     Double(f64),
     BigNumber(&'a [u8]),
-    Verbatim { format: &'a [u8], text: &'a [u8] },
+    Verbatim {
+        format: &'a [u8],
+        text: &'a [u8],
+    },
     /// So many elements follow.
     Array(c_int),
     /// So many pairs.

@@ -271,7 +271,8 @@ fn replies_of_who_takes_none_are_bounded() {
     assert!(memory_of(&mut client, "stuck") < Some(40 << 20));
     // Requests are read on, and counted.
     stuck.send(&pipeline(&["GET k"; 1_000_000]));
-    let line = list(&mut client).into_iter().find(|line| field(line, "name") == "stuck").expect("it is there");
+    let line =
+        list(&mut client).into_iter().find(|line| field(line, "name") == "stuck").expect("it is there");
     assert!(field(&line, "omem").parse::<usize>().expect("a number") > 16 << 20);
     // A client that has closed its end gets all the same.
     let closing = request(&["GET", "k"]).repeat(40);

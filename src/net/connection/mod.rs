@@ -414,7 +414,10 @@ impl Connection {
 
     /// Writes long replies when this client's lane is free. Who doesn't take them at once keeps no lane.
     async fn flush_in_lane(&mut self) -> io::Result<Flow> {
-        // Many may wait for a lane, each with long replies.
+        // Many may wait for a lane, each with long replies. Who has too long ones goes for that, and nobody in its place.
+        if self.session.client.refuses_to_send(self.unsent()) {
+            return Ok(Flow::Close);
+        }
         self.publish_figures();
         let lane = lanes::enter().await;
         let mut flush = pin!(self.flush(Rest::Kept));
