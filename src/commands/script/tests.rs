@@ -57,6 +57,23 @@ fn bytecode_is_refused() {
 }
 
 #[test]
+fn scripts_that_may_write_need_what_writes_need() {
+    let mut client = client();
+    client.set("min-replicas-to-write", "1");
+    let refused = "-NOREPLICAS Not enough good replicas to write.\r\n";
+    assert_eq!(eval(&mut client, "#!lua\nreturn 1"), refused);
+    assert_eq!(eval(&mut client, "#!lua flags=no-writes\nreturn 1"), ":1\r\n");
+    assert_eq!(eval(&mut client, "return redis.call('EXISTS', 'k')"), ":0\r\n");
+    let caught = "return redis.pcall('SET', 'k', 'v').err";
+    assert!(eval(&mut client, caught).contains("NOREPLICAS "));
+    client.set("min-replicas-to-write", "0");
+    client.session.out_of_memory.set(true);
+    let refused = "-OOM allow-oom flag is not set on the script, can not run it when used memory > 'maxmemory'\r\n";
+    assert_eq!(eval(&mut client, "#!lua\nreturn 1"), refused);
+    assert_eq!(eval(&mut client, "#!lua flags=allow-oom\nreturn 1"), ":1\r\n");
+}
+
+#[test]
 fn a_panic_in_a_library_is_an_error_of_the_script() {
     for script in [
         "return redis.call('MSET', 'a', '1', 'b', '2')",

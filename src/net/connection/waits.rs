@@ -81,7 +81,10 @@ impl Connection {
         loop {
             let threshold = server.config.settings().execution.busy_reply_threshold_ms as i64;
             let closed_for = server.keyspace.gate.closed_for().unwrap_or(0);
-            if threshold > 0 && closed_for >= threshold && server.scripts.running.is_active() {
+            let running = &server.scripts.running;
+            // One that has been killed is about to end: what comes after SCRIPT KILL finds no busy server.
+            let is_busy = running.is_active() && !running.is_killed();
+            if threshold > 0 && closed_for >= threshold && is_busy {
                 let (session, reply) = (&mut self.session, &mut self.reply);
                 match self.turn.run_while_busy(&server, session, &self.batch, &self.input, reply) {
                     Some(Stop::Close) => return Ok(Some(Flow::Close)),
