@@ -29,6 +29,7 @@ use bytes::{Buf, BytesMut};
 use super::socket::Socket;
 use super::write::{Flow, send};
 use crate::acl::Identity;
+use crate::base::{task, worker};
 use crate::client::{Client, ClientFlags, Ending, ReplyMode, Running, Session, Sink};
 use crate::commands::Server;
 use crate::dispatch::{Stop, Turn};
@@ -109,6 +110,9 @@ impl Connection {
             if flow == Flow::Close {
                 self.session.client.set_flags(ClientFlags::CLOSE_AFTER_REPLY, true);
             }
+            // Those who are ready are served first. A client that gets its replies at once wakes up for them alone,
+            // and waking a process is dearer than a dozen commands.
+            task::requeue().await;
             if self.flush().await? == Flow::Close {
                 return Ok(());
             }
@@ -202,6 +206,7 @@ impl Connection {
     }
 
     fn received(&mut self, count: usize) {
+        worker::ring();
         self.session.client.received(count, self.input.len());
         self.server.stats.add(Counter::NetInput, count as u64);
         self.server.stats.add(Counter::Reads, 1);
