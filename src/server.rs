@@ -31,8 +31,8 @@ use crate::observe::log::Log;
 const STACK_SIZE: usize = 8 << 20;
 
 /// After so many steps of tasks a worker looks at the network, even if more tasks are ready: clients that send without
-/// end must not keep others from being noticed. One step takes a client's input of 16 KB at the most.
-const EVENT_INTERVAL: u32 = 16;
+/// end must not keep others from being noticed.
+const EVENT_INTERVAL: u32 = 32;
 
 /// What `--help` prints.
 pub const USAGE: &str = "\
