@@ -6,8 +6,11 @@ use std::sync::atomic::Ordering;
 use std::task::Poll;
 
 use super::socket::Socket;
-use crate::base::clock;
+use crate::base::{clock, task};
 use crate::client::Client;
+
+/// Bytes that are written before others have their turn; about 100 µs of work.
+pub(super) const AT_ONCE: usize = 512 * 1024;
 
 /// Whether a connection goes on.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -18,24 +21,30 @@ pub enum Flow {
     Close,
 }
 
-/// Writes as many bytes as go without waiting. When more go the task is woken.
+/// Writes as many bytes as the socket takes. When it takes more the task is woken.
 ///
 /// # Errors
 /// Those of the socket.
 pub async fn send_at_once(socket: &mut Socket, bytes: &[u8]) -> io::Result<usize> {
     let mut written = 0;
-    poll_fn(|context| {
-        while written < bytes.len() {
-            match socket.poll_write(context, &bytes[written..]) {
-                Poll::Ready(Ok(0)) => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
-                Poll::Ready(Ok(count)) => written += count,
-                Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
-                Poll::Pending => break,
-            }
+    while written < bytes.len() {
+        if written > 0 {
+            // As in `send`.
+            task::defer().await;
         }
-        Poll::Ready(Ok(written))
-    })
-    .await
+        let rest = &bytes[written..];
+        let next = &rest[..rest.len().min(AT_ONCE)];
+        let taken = poll_fn(|context| match socket.poll_write(context, next) {
+            Poll::Ready(taken) => Poll::Ready(taken.map(Some)),
+            Poll::Pending => Poll::Ready(Ok(None)),
+        });
+        match taken.await? {
+            Some(0) => return Err(io::ErrorKind::WriteZero.into()),
+            Some(count) => written += count,
+            None => break,
+        }
+    }
+    Ok(written)
 }
 
 /// Writes all bytes, or as many as go before somebody ends the connection.
@@ -46,7 +55,12 @@ pub async fn send(socket: &mut Socket, client: &Client, bytes: &[u8]) -> io::Res
     let mut rest = bytes;
     let mut blocked = false;
     while !rest.is_empty() {
-        let written = poll_fn(|context| match socket.poll_write(context, rest) {
+        if rest.len() < bytes.len() {
+            // A client that takes as fast as we give would have it all at once, and nobody else a turn meanwhile.
+            task::defer().await;
+        }
+        let next = &rest[..rest.len().min(AT_ONCE)];
+        let written = poll_fn(|context| match socket.poll_write(context, next) {
             Poll::Ready(written) => Poll::Ready(written.map(Some)),
             Poll::Pending => {
                 client.reply.unsent.store(rest.len(), Ordering::Relaxed);

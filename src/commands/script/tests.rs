@@ -68,7 +68,8 @@ fn scripts_that_may_write_need_what_writes_need() {
     assert!(eval(&mut client, caught).contains("NOREPLICAS "));
     client.set("min-replicas-to-write", "0");
     client.session.out_of_memory.set(true);
-    let refused = "-OOM allow-oom flag is not set on the script, can not run it when used memory > 'maxmemory'\r\n";
+    let refused =
+        "-OOM allow-oom flag is not set on the script, can not run it when used memory > 'maxmemory'\r\n";
     assert_eq!(eval(&mut client, "#!lua\nreturn 1"), refused);
     assert_eq!(eval(&mut client, "#!lua flags=allow-oom\nreturn 1"), ":1\r\n");
 }

@@ -19,8 +19,8 @@ use std::sync::atomic::Ordering;
 use std::task::{Context, Poll, ready};
 
 use super::{Connection, Event};
-use crate::base::clock;
-use crate::net::write::Flow;
+use crate::base::{clock, task};
+use crate::net::write::{AT_ONCE, Flow};
 use crate::observe::Counter;
 
 /// Unsent replies up to this many bytes don't keep a client from being served.
@@ -68,6 +68,7 @@ impl Connection {
                 }
                 Event::Sent | Event::News => {}
             }
+            task::defer().await;
         }
     }
 
@@ -81,9 +82,17 @@ impl Connection {
         self.session.client.outbox.poll_news(context).map(|()| Ok(Event::News))
     }
 
+    /// Some of the replies went that didn't go before: sends more, and what others have for the client.
+    pub(super) async fn send_on(&mut self) -> io::Result<Flow> {
+        // A client that takes as fast as we give would have it all at once, and nobody else a turn meanwhile.
+        task::defer().await;
+        self.flush(Rest::Kept).await
+    }
+
     /// Goes on sending what the client didn't take before.
     pub(super) fn poll_send(&mut self, context: &mut Context<'_>) -> Poll<io::Result<Event>> {
-        let written = ready!(self.socket.poll_write(context, &self.reply.as_bytes()[self.sent..]))?;
+        let rest = &self.reply.as_bytes()[self.sent..];
+        let written = ready!(self.socket.poll_write(context, &rest[..rest.len().min(AT_ONCE)]))?;
         if written == 0 {
             return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
         }

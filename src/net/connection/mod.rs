@@ -31,6 +31,7 @@ use self::behind::Rest;
 use super::socket::Socket;
 use super::write::{Flow, send, send_at_once};
 use crate::acl::Identity;
+use crate::base::{task, worker};
 use crate::client::{Client, ClientFlags, Ending, ReplyMode, Running, Session, Sink};
 use crate::commands::Server;
 use crate::dispatch::{Stop, Turn};
@@ -64,6 +65,8 @@ pub struct Connection {
     /// How many bytes of the reply the client has taken already.
     sent: usize,
     config_version: u64,
+    /// Whether the last read took as much as there was room for.
+    filled_its_buffer: bool,
     /// The socket for others to write to; none before others have something for the client, and over TLS.
     lendable: Option<Arc<dyn Sink>>,
 }
@@ -97,6 +100,7 @@ impl Connection {
             reply: Reply::new(Protocol::Resp2),
             sent: 0,
             config_version,
+            filled_its_buffer: false,
             lendable: None,
         }
     }
@@ -116,6 +120,7 @@ impl Connection {
             if flow == Flow::Close {
                 self.session.client.set_flags(ClientFlags::CLOSE_AFTER_REPLY, true);
             }
+            self.give_way().await;
             let rest = if flow == Flow::Close { Rest::Awaited } else { Rest::Kept };
             if self.flush(rest).await? == Flow::Close {
                 return Ok(());
@@ -125,6 +130,13 @@ impl Connection {
             }
         }
         Ok(())
+    }
+
+    /// Has those who are ready served before the replies are written: a client that gets its replies at once wakes up
+    /// for them alone, and to wake a process is dearer than a dozen commands. Who sends more than is read at a time
+    /// lets those go first, too, whose requests are still to be noticed.
+    async fn give_way(&mut self) {
+        if self.filled_its_buffer { task::defer().await } else { task::requeue().await }
     }
 
     /// Waits for input, and meanwhile for what others want of the client.
@@ -151,8 +163,7 @@ impl Connection {
                     self.received(count);
                     return Ok(self.check_input());
                 }
-                // There may be more for the client than has been tried to send.
-                Event::Sent if self.flush(Rest::Kept).await? == Flow::Close => return Ok(Flow::Close),
+                Event::Sent if self.send_on().await? == Flow::Close => return Ok(Flow::Close),
                 Event::News if self.attend().await? == Flow::Close => return Ok(Flow::Close),
                 Event::Sent | Event::News => {}
             }
@@ -221,6 +232,8 @@ impl Connection {
     }
 
     fn received(&mut self, count: usize) {
+        worker::ring();
+        self.filled_its_buffer = self.input.len() == self.input.capacity();
         self.session.client.received(count, self.input.len());
         self.server.stats.add(Counter::NetInput, count as u64);
         self.server.stats.add(Counter::Reads, 1);
