@@ -148,6 +148,11 @@ fn wide(head: &mut [u8; 9], code: u8, le: &[u8]) -> u8 {
 }
 
 impl<'a> Encoded<'a> {
+    /// An element of which the encoding is there already, without the back length.
+    pub(in crate::types) fn from_bare(bytes: &'a [u8]) -> Self {
+        Encoded { head: [0; 9], head_len: 0, body: bytes }
+    }
+
     #[inline]
     fn string(body: &'a [u8]) -> Self {
         let mut head = [0; 9];
@@ -170,7 +175,7 @@ impl<'a> Encoded<'a> {
 
     /// Bytes without the back length.
     #[inline]
-    fn size(&self) -> usize {
+    pub(in crate::types) fn size(&self) -> usize {
         usize::from(self.head_len) + self.body.len()
     }
 
@@ -196,6 +201,13 @@ impl<'a> Encoded<'a> {
             && entry[head_len..] == *self.body
     }
 
+    /// Appends the encoding without the back length.
+    #[inline]
+    pub(in crate::types) fn write_bare(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(&self.head[..usize::from(self.head_len)]);
+        out.extend_from_slice(self.body);
+    }
+
     /// Fills `out`, which is `span` bytes long.
     #[inline]
     pub(super) fn write(&self, out: &mut [u8]) {
@@ -210,7 +222,7 @@ impl<'a> Encoded<'a> {
 
 /// Bytes of the back length of an entry whose encoding takes `size` bytes.
 #[inline]
-pub(super) fn back_len_size(size: usize) -> usize {
+pub(in crate::types) fn back_len_size(size: usize) -> usize {
     // The limits are those of the format: each but the first is one less than the group could hold.
     match size {
         0..=127 => 1,
@@ -224,7 +236,7 @@ pub(super) fn back_len_size(size: usize) -> usize {
 /// Groups of seven bits, the high ones first; all but the first byte carry the mark 0x80, so that the
 /// field can be read from its end.
 #[inline]
-fn write_back_len(out: &mut [u8], size: usize) {
+pub(in crate::types) fn write_back_len(out: &mut [u8], size: usize) {
     let mut left = size;
     for byte in out.iter_mut().rev() {
         *byte = (left & 0x7F) as u8 | 0x80;
@@ -235,7 +247,7 @@ fn write_back_len(out: &mut [u8], size: usize) {
 
 /// The back length that ends at the end of `bytes`: the size of the encoding before it, and its own.
 #[inline]
-pub(super) fn read_back_len(bytes: &[u8]) -> Option<(usize, usize)> {
+pub(in crate::types) fn read_back_len(bytes: &[u8]) -> Option<(usize, usize)> {
     let mut size = 0;
     for (taken, &byte) in bytes.iter().rev().take(5).enumerate() {
         size |= usize::from(byte & 0x7F) << (7 * taken);
@@ -278,7 +290,7 @@ pub(super) fn span_at(rest: &[u8]) -> Option<usize> {
 
 /// The element at the head of `rest` and the size of its encoding.
 #[inline]
-pub(super) fn decode(rest: &[u8]) -> Option<(Item<'_>, usize)> {
+pub(in crate::types) fn decode(rest: &[u8]) -> Option<(Item<'_>, usize)> {
     let (&first, tail) = rest.split_first()?;
     Some(match first {
         0..0x80 => (Item::Int(i64::from(first)), 1),

@@ -40,6 +40,7 @@ mod view;
 mod tests;
 
 pub use entry::{Encoded, Item, encoded_len};
+pub(in crate::types) use entry::{back_len_size, decode, read_back_len, write_back_len};
 pub use view::{Iter, ListpackError, ListpackRef, Pos};
 
 use crate::base::size_class::size_class;
