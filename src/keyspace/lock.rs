@@ -243,6 +243,20 @@ impl Held<'_> {
         }
     }
 
+    /// Asks the processor for the buckets, then for the entries, of several keys of a database: one after the other
+    /// they would be waited for as often. Their shards must be held.
+    pub fn prefetch(&mut self, keyspace: &Keyspace, db: usize, hashes: &[u64]) {
+        if hashes.len() < 2 {
+            return;
+        }
+        for &hash in hashes {
+            self.shard(keyspace.shard_of(hash)).db(db).table.prefetch_bucket(keyspace.local(hash));
+        }
+        for &hash in hashes {
+            self.shard(keyspace.shard_of(hash)).db(db).table.prefetch_entry(keyspace.local(hash));
+        }
+    }
+
     /// Whether one of the shards belongs to somebody who has let go of it for a moment only. With everything held
     /// nobody else is about.
     #[inline]

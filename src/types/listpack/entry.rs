@@ -208,6 +208,13 @@ impl<'a> Encoded<'a> {
         out.extend_from_slice(self.body);
     }
 
+    /// Appends the entry.
+    #[inline]
+    pub(super) fn append_to(&self, out: &mut Vec<u8>) {
+        self.write_bare(out);
+        append_back_len(out, self.size());
+    }
+
     /// Fills `out`, which is `span` bytes long.
     #[inline]
     pub(super) fn write(&self, out: &mut [u8]) {
@@ -233,10 +240,21 @@ pub(in crate::types) fn back_len_size(size: usize) -> usize {
     }
 }
 
+/// Appends the back length of an encoding of `size` bytes.
+#[inline]
+pub(in crate::types) fn append_back_len(out: &mut Vec<u8>, size: usize) {
+    if size < 0x80 {
+        return out.push(size as u8);
+    }
+    let at = out.len();
+    out.resize(at + back_len_size(size), 0);
+    write_back_len(&mut out[at..], size);
+}
+
 /// Groups of seven bits, the high ones first; all but the first byte carry the mark 0x80, so that the
 /// field can be read from its end.
 #[inline]
-pub(in crate::types) fn write_back_len(out: &mut [u8], size: usize) {
+fn write_back_len(out: &mut [u8], size: usize) {
     let mut left = size;
     for byte in out.iter_mut().rev() {
         *byte = (left & 0x7F) as u8 | 0x80;

@@ -6,7 +6,7 @@ use super::super::id::StreamId;
 use super::listpack::{count_len, element_len, int_len};
 use super::{Chunk, MS_MOVES, Place, SAME_FIELDS, SEQ_FOLLOWS, usual_step};
 use crate::base::size_class::size_class;
-use crate::types::listpack::{Encoded, back_len_size, encoded_len, write_back_len};
+use crate::types::listpack::{Encoded, append_back_len, encoded_len};
 
 /// Most bytes of an entry beside its fields and values: head, three numbers, back length.
 const FRAME_MAX: usize = 1 + 3 * 10 + 5;
@@ -98,13 +98,8 @@ impl Chunk {
     /// Ends the entry that begins there.
     #[inline]
     pub(super) fn end(&mut self, begin: usize) {
-        let at = self.bytes.len();
-        let size = at - begin;
-        if size < 0x80 {
-            return self.bytes.push(size as u8);
-        }
-        self.bytes.resize(at + back_len_size(size), 0);
-        write_back_len(&mut self.bytes[at..], size);
+        let size = self.bytes.len() - begin;
+        append_back_len(&mut self.bytes, size);
     }
 
     /// Has the buffer hold an entry of these parts too, in steps of the allocator's classes.
