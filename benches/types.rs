@@ -156,7 +156,9 @@ fn stream(c: &mut Criterion) {
         }
         let at = |what| BenchmarkId::new(what, size);
         group.bench_function(at("XRANGE of one"), |b| {
-            b.iter(|| black_box(stream.log().get(StreamId { ms: fastrand::u64(1..=size), seq: 0 }).is_some()));
+            b.iter(|| {
+                black_box(stream.log().get(StreamId { ms: fastrand::u64(1..=size), seq: 0 }).is_some())
+            });
         });
         group.bench_function(at("XRANGE 10"), |b| {
             b.iter(|| {

@@ -237,7 +237,8 @@ impl Held<'_> {
             Held::One(held, hold) if *held == index => Some(hold),
             Held::Nothing | Held::One(..) => None,
             Held::Several(holds) => {
-                holds.iter_mut().find(|(held, _)| *held == index).map(|(_, hold)| &mut **hold)
+                let at = holds.partition_point(|(held, _)| *held < index);
+                holds.get_mut(at).filter(|(held, _)| *held == index).map(|(_, hold)| &mut **hold)
             }
             Held::Everything(all) => Some(all.shard(index)),
         }

@@ -30,8 +30,23 @@ const GAP: usize = 4;
 const LINE_MAX: usize = 23;
 /// Strings up to this length are what collections are mostly made of, in bytes.
 const SHORT: usize = 32;
-/// The longest line of such a string: mark, two digits, two line ends.
-const SHORT_LINE: usize = 3 + 2 + SHORT + 2;
+/// No line of such a string is longer: mark, two digits, two line ends.
+const SHORT_LINE: usize = 40;
+/// Their headers, of four or five bytes.
+const SHORT_HEADERS: [[u8; 8]; SHORT + 1] = {
+    let mut headers = [*b"$0\r\n\0\0\0\0"; SHORT + 1];
+    let mut len = 0;
+    while len <= SHORT {
+        let (tens, ones) = (b'0' + (len / 10) as u8, b'0' + (len % 10) as u8);
+        headers[len] = if len < 10 {
+            [b'$', ones, b'\r', b'\n', 0, 0, 0, 0]
+        } else {
+            [b'$', tens, ones, b'\r', b'\n', 0, 0, 0]
+        };
+        len += 1;
+    }
+    headers
+};
 /// What [`Reply::clear`] keeps at most, in bytes.
 const KEPT: usize = 64 * 1024;
 
@@ -155,24 +170,19 @@ impl Reply {
         self.buf.extend_from_slice(b"\r\n");
     }
 
-    /// A string of at most `SHORT` bytes: written over bytes of a fixed number, without calls and with few checks.
+    /// A string of at most `SHORT` bytes: written over a line of fixed length, so that nothing is called and little is
+    /// checked on the way.
     #[inline]
     fn short_bulk(&mut self, bytes: &[u8]) {
         let start = self.buf.len();
         self.buf.extend_from_slice(&[0; SHORT_LINE]);
         let line: &mut [u8; SHORT_LINE] = self.buf.last_chunk_mut().expect("it was just written");
-        let (tens, ones) = ((bytes.len() / 10) as u8, (bytes.len() % 10) as u8);
-        let mut end = if tens == 0 {
-            line[..4].copy_from_slice(&[b'$', b'0' + ones, b'\r', b'\n']);
-            4
-        } else {
-            line[..5].copy_from_slice(&[b'$', b'0' + tens, b'0' + ones, b'\r', b'\n']);
-            5
-        };
-        copy_short(&mut line[end..], bytes);
-        end += bytes.len();
-        line[end..end + 2].copy_from_slice(b"\r\n");
-        self.buf.truncate(start + end + 2);
+        line[..8].copy_from_slice(&SHORT_HEADERS[bytes.len()]);
+        let header = if bytes.len() < 10 { 4 } else { 5 };
+        let rest = &mut line[header..];
+        copy_short(rest, bytes);
+        rest[bytes.len()..bytes.len() + 2].copy_from_slice(b"\r\n");
+        self.buf.truncate(start + header + bytes.len() + 2);
     }
 
     /// An integer as a string.
@@ -354,7 +364,7 @@ impl Reply {
     }
 }
 
-/// Copies at most [`SHORT`] bytes to the head of `to`, in two pieces of a fixed size that may overlap.
+/// Copies at most [`SHORT`] bytes to the head of `to`: in two pieces of one length, which may overlap.
 #[inline]
 fn copy_short(to: &mut [u8], bytes: &[u8]) {
     #[inline]
@@ -364,13 +374,14 @@ fn copy_short(to: &mut [u8], bytes: &[u8]) {
         to[bytes.len() - N..bytes.len()].copy_from_slice(last);
         Some(())
     }
-    let copied = pieces::<16>(to, bytes)
-        .or_else(|| pieces::<8>(to, bytes))
-        .or_else(|| pieces::<4>(to, bytes))
-        .or_else(|| pieces::<2>(to, bytes));
-    if copied.is_none() {
-        to[..bytes.len()].copy_from_slice(bytes);
-    }
+    match bytes.len() {
+        16.. => pieces::<16>(to, bytes),
+        8.. => pieces::<8>(to, bytes),
+        4.. => pieces::<4>(to, bytes),
+        2.. => pieces::<2>(to, bytes),
+        1 => pieces::<1>(to, bytes),
+        0 => None,
+    };
 }
 
 #[cfg(test)]
