@@ -202,7 +202,14 @@ mod tests {
         });
         assert_eq!((reply, times), (b":2000\r\n".to_vec(), 3));
         rig.check(&[("ZRANGE z 0 1", "*2 $4 new2 $5 m1999"), ("ZCARD z", ":1002")]);
-        let reply = rig.call_meanwhile(&args, &mut |rig| drop(rig.run("DEL z")));
+    }
+
+    #[test]
+    fn what_goes_meanwhile_is_gone() {
+        let args: [&[u8]; 4] = [b"ZREMRANGEBYRANK", b"z", b"1", b"2000"];
+        let reply = rig().call_meanwhile(&args, &mut |rig| drop(rig.run("DEL z")));
         assert_eq!(reply, b":0\r\n");
+        let reply = rig().call_meanwhile(&args, &mut |rig| drop(rig.run("SET z string")));
+        assert!(reply.starts_with(b"-WRONGTYPE"));
     }
 }
