@@ -1,5 +1,5 @@
-//! A chunk: up to a hundred entries, one behind the other, in about half the bytes of the listpack that an RDB file
-//! holds of them.
+//! A chunk: up to a hundred entries, one behind the other, in fewer bytes than in the listpack that an RDB file holds
+//! of them.
 //!
 //! ```text
 //!   fields   name 1 .. name n                                            of the first entry

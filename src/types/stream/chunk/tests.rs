@@ -207,3 +207,26 @@ fn trimming_entry_by_entry_remembers_where_life_begins() {
     }
     check(&chunk);
 }
+
+#[test]
+fn ids_may_leap_anywhere() {
+    let leaps = [0, 1, 63, 64, 127, 128, 8191, 1 << 20, 1 << 35, u64::MAX / 2, u64::MAX / 2 + 1, u64::MAX];
+    let mut chunk = Chunk::new(MASTER, &["a", "0"], 0);
+    let mut expected = vec![MASTER];
+    for id in leaps.iter().flat_map(|ms| leaps.iter().rev().map(|seq| id(*ms, *seq))) {
+        chunk.append(MASTER, id, ["a", "1"].chunks_exact(2));
+        expected.push(id);
+    }
+    assert!(contents(&chunk).iter().map(|(id, ..)| *id).eq(expected));
+    check(&chunk);
+}
+
+#[test]
+fn a_chunk_is_smaller_than_its_listpack() {
+    let mut chunk = Chunk::new(MASTER, &["temp", "20", "id", "00000000"], 0);
+    for seq in 101..200 {
+        chunk.append(MASTER, id(1, seq), ["temp", "21", "id", "00000001"].chunks_exact(2));
+    }
+    check(&chunk);
+    assert!(chunk.byte_len() * 8 < chunk.packed_len() * 5, "{} of {}", chunk.byte_len(), chunk.packed_len());
+}
