@@ -161,6 +161,7 @@ impl Facts for Server {
             tracked_keys: tracked_keys as u64,
             tracked_items: tracked_items as u64,
             tracked_prefixes: self.listeners.prefixes() as u64,
+            migrate_sockets: self.targets.len() as u64,
             errors: total(Counter::ErrorReplies),
             reads: total(Counter::Reads),
             writes: total(Counter::Writes),
