@@ -72,7 +72,8 @@ impl Target {
     pub fn is_quiet(&self) -> bool {
         let stream = self.stream.get_ref();
         let nothing = |peeked: io::Result<usize>| {
-            peeked.is_err_and(|error| error.kind() == ErrorKind::WouldBlock) && self.stream.buffer().is_empty()
+            peeked.is_err_and(|error| error.kind() == ErrorKind::WouldBlock)
+                && self.stream.buffer().is_empty()
         };
         stream.set_nonblocking(true).is_ok()
             && nothing(stream.peek(&mut [0]))
