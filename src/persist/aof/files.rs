@@ -72,7 +72,7 @@ impl Folder {
     /// Writes the manifest: when it returns, whoever starts after a crash finds it.
     ///
     /// # Errors
-    /// The system's; the old one is still there.
+    /// The system's; the old one is still there, unless it is the folder that can't be synced.
     pub fn write_manifest(&self, manifest: &Manifest) -> io::Result<()> {
         let path = self.manifest_path();
         let temporary = self.path(&format!("temp-{}.manifest", self.prefix));
@@ -81,6 +81,18 @@ impl Folder {
         file.sync_all()?;
         fs::rename(&temporary, &path)?;
         self.sync()
+    }
+
+    /// Removes a file that was made for a manifest that could not be written, unless that is the one that is there.
+    pub fn remove_unnamed(&self, name: &str) {
+        let named = match self.read_manifest() {
+            Ok(manifest) => manifest.parts().any(|part| part.name == name),
+            Err(_) => true,
+        };
+        if !named {
+            // One too many does no harm: its number is used again.
+            let _ = fs::remove_file(self.path(name));
+        }
     }
 
     /// Has the names of the folder on disk.
@@ -175,7 +187,7 @@ impl Folder {
         use std::io::{Seek, SeekFrom};
         let path = self.path(name);
         let mut file = OpenOptions::new().read(true).write(true).open(&path)?;
-        let aside = self.path(&format!("{name}.damaged-at-{good}"));
+        let aside = self.unused(&format!("{name}.damaged-at-{good}"));
         file.seek(SeekFrom::Start(good))?;
         let mut copy = create_new(&aside)?;
         io::copy(&mut file, &mut copy)?;
@@ -184,6 +196,13 @@ impl Folder {
         file.sync_all()?;
         self.sync()?;
         Ok(aside)
+    }
+
+    /// The path of a file that isn't there: this name, with a number behind it if need be.
+    fn unused(&self, name: &str) -> PathBuf {
+        let numbered = (2..).map(|number| format!("{name}-{number}"));
+        let mut paths = std::iter::once(name.to_owned()).chain(numbered).map(|name| self.path(&name));
+        paths.find(|path| !path.exists()).expect("there are numbers enough")
     }
 }
 
@@ -225,6 +244,24 @@ mod tests {
         folder.create_file("x").unwrap().write_all(b"good bad").unwrap();
         let aside = folder.cut("x", 5).unwrap();
         assert_eq!(fs::read(folder.path("x")).unwrap(), b"good ");
-        assert_eq!(fs::read(aside).unwrap(), b"bad");
+        assert_eq!(fs::read(&aside).unwrap(), b"bad");
+        // It may happen twice at one place.
+        fs::write(folder.path("x"), "good too").unwrap();
+        let second = folder.cut("x", 5).unwrap();
+        assert_eq!((fs::read(aside).unwrap(), fs::read(second).unwrap()), (b"bad".into(), b"too".into()));
+    }
+
+    #[test]
+    fn what_the_manifest_names_is_not_removed() {
+        let (_dir, folder) = folder();
+        let mut manifest = Manifest::default();
+        let named = manifest.add_base("a", true);
+        folder.write_manifest(&manifest).unwrap();
+        let unnamed = manifest.add_base("a", true);
+        for name in [&named, &unnamed] {
+            folder.create_file(name).unwrap();
+            folder.remove_unnamed(name);
+        }
+        assert!(folder.path(&named).exists() && !folder.path(&unnamed).exists());
     }
 }

@@ -148,7 +148,8 @@ pub fn switch_on(server: &Arc<Server>) -> Result<(), Impossible> {
     })
 }
 
-/// Switches the log off: what was appended by then is on disk when this returns, unless the disk fails.
+/// Switches the log off: what was appended by then is on disk when this returns, unless the disk fails. If it is known
+/// to fail, nobody waits for it: switching off is how operators have writes go on.
 pub fn switch_off(server: &Server) {
     let mut state = server.aof.state.lock();
     if state.phase == Phase::Off {
@@ -160,7 +161,7 @@ pub fn switch_off(server: &Server) {
     if server.aof.status.cancel_rewrite() {
         tracing::info!("Killing AOF child: the rewrite under way is of no use any more");
     }
-    close(server);
+    close_within(server, if server.aof.status.error().is_some() { Duration::ZERO } else { PATIENCE });
     server.keyspace.journal.switch(false);
     server.aof.status.enabled.store(false, Ordering::Relaxed);
     server.aof.status.rewrite_scheduled.store(false, Ordering::Relaxed);
@@ -174,10 +175,14 @@ pub fn writes_first_base(server: &Server) -> bool {
 
 /// Has everything on disk; what is appended later isn't kept.
 pub fn close(server: &Server) {
+    close_within(server, PATIENCE);
+}
+
+fn close_within(server: &Server, patience: Duration) {
     let journal = &server.keyspace.journal;
     if journal.is_on() {
         journal.mark(Mark::End);
-        if !journal.flush(PATIENCE) {
+        if !journal.flush(patience) {
             tracing::warn!("Fail to fsync the AOF file: it takes too long");
         }
     }

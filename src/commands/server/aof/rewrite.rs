@@ -271,8 +271,8 @@ fn install(
     }
     manifest.retire_increments(usize::from(begun.phase != Phase::Off));
     if let Err(error) = folder.write_manifest(&manifest) {
-        // The old manifest is in force: it doesn't know the new base.
-        let _ = fs::remove_file(folder.path(&base));
+        // The old manifest is in force, if only in memory, and doesn't know the new base.
+        folder.remove_unnamed(&base);
         return Err(error.into());
     }
     tracing::info!("Successfully renamed the temporary AOF base file into {base}");
