@@ -401,7 +401,7 @@ fn a_damaged_file_is_refused() {
     for (bytes, reason) in [
         (&good[..good.len() / 2], "nexpected end at offset"),
         (&flipped, ""),
-        (b"hello, this is no RDB file", "Wrong signature at offset 0"),
+        (b"hello, this is no RDB file", "Wrong signature trying to load DB from file at offset 0"),
         (b"REDIS0099\xff", "an't handle RDB format version 99"),
         (b"", "nexpected end at offset 0"),
         (&twice, "RDB has duplicated key 'k' in DB 0"),

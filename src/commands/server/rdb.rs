@@ -65,6 +65,8 @@ impl Source<'_, '_> {
 
 /// What belongs to the instant of a save besides its keys. To be taken by who has closed the gate.
 pub struct Moment {
+    /// Its number.
+    number: u64,
     /// Changes until then: they are no longer to be saved when the file is there.
     changes: u64,
     /// The code of each library of functions.
@@ -75,7 +77,8 @@ impl Moment {
     /// Now.
     pub fn now(server: &Server) -> Moment {
         let libraries = server.functions.lock().libraries().map(|library| library.code.to_vec()).collect();
-        Moment { changes: server.dirty.load(Ordering::Relaxed), libraries }
+        let (number, changes) = (server.saves.number_moment(), server.dirty.load(Ordering::Relaxed));
+        Moment { number, changes, libraries }
     }
 
     /// Now, with the changes that the running command has made.
@@ -134,7 +137,9 @@ fn begin(server: &Server, sizes: &[Size], meter: Option<Meter>) -> Arc<Run> {
 
 fn end(server: &Server, run: &Arc<Run>, saved: &Result<(), SaveError>, changes: u64) {
     if saved.is_ok() {
-        server.dirty.fetch_sub(changes, Ordering::Relaxed);
+        // Another save, or loading, may have counted them off already.
+        let rest = |dirty: u64| Some(dirty.saturating_sub(changes));
+        let _always = server.dirty.fetch_update(Ordering::Relaxed, Ordering::Relaxed, rest);
     }
     server.saves.end(run, saved);
 }
@@ -158,10 +163,14 @@ fn write_draft(server: &Server, run: &Run, source: Source<'_, '_>, moment: Momen
         _ => nix::unistd::gettid(),
     };
     let temporary = snapshots.dir.join(format!("temp-{id}.rdb"));
-    let draft = Draft::create(temporary, snapshots.incremental_fsync, &server.drafts)?;
+    let mut draft = Draft::create(temporary, snapshots.incremental_fsync, &server.drafts)?;
+    if matches!(source, Source::Held(_)) {
+        draft.have_no_manners();
+    }
     let failed = |error| SaveError::Write("rdbSaveRio", error);
     let options = options(&settings, &sizes);
-    let preface = Preface { notes: notes(false), libraries: moment.libraries, sizes };
+    let Moment { number, libraries, .. } = moment;
+    let preface = Preface { notes: notes(false), libraries, sizes };
     let mut encoder = Encoder::new(draft, preface, options, ages(&settings)).map_err(failed)?;
     let rest = Rest(settings.debug.save_rest);
     source.walk(&server.keyspace, &mut |frozen| {
@@ -170,7 +179,7 @@ fn write_draft(server: &Server, run: &Run, source: Source<'_, '_>, moment: Momen
     })?;
     let draft = encoder.finish().map_err(failed)?;
     draft.sync()?;
-    server.saves.install(run, draft, &path(&settings))
+    server.saves.install(run, number, draft, &path(&settings))
 }
 
 /// Why nothing may be written at the moment, if that is so: what can't be saved any more must not change.

@@ -5,6 +5,8 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::manners::Manners;
+
 /// After so many bytes what was written is sent to the disk, so that it isn't flooded at the end.
 const SYNC_EVERY: usize = 4 << 20;
 
@@ -27,6 +29,8 @@ pub struct Draft {
     installed: bool,
     /// Bytes that may not be on disk yet; none if nobody cares before the end.
     unsynced: Option<usize>,
+    /// How others get to run meanwhile, if there are any.
+    manners: Option<Manners>,
     /// Given back after the file has been removed.
     _counted: Drafts,
 }
@@ -58,10 +62,16 @@ impl Draft {
                 path,
                 installed: false,
                 unsynced: incremental_fsync.then_some(0),
+                manners: Some(Manners::new()),
                 _counted: drafts.clone(),
             }),
             Err(error) => Err(SaveError::Open(path, error)),
         }
+    }
+
+    /// Nobody can run meanwhile: everything is held until the file is there.
+    pub fn have_no_manners(&mut self) {
+        self.manners = None;
     }
 
     /// Makes sure that all is on disk.
@@ -87,6 +97,9 @@ impl Draft {
 
 impl Write for Draft {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if let Some(manners) = &mut self.manners {
+            manners.mind();
+        }
         let written = self.file.write(bytes)?;
         if let Some(unsynced) = &mut self.unsynced {
             *unsynced += written;

@@ -187,7 +187,7 @@ fn heads_of_files_are_checked() {
         (&b"REDIS0013\xff"[..], "Can't handle RDB format version 13 at offset 5"),
         (b"REDIS0000\xff", "Can't handle RDB format version 0 at offset 5"),
         (b"REDIS+012\xff", "Can't handle RDB format version 0 at offset 5"),
-        (b"RADIS0012\xff", "Wrong signature at offset 0"),
+        (b"RADIS0012\xff", "Wrong signature trying to load DB from file at offset 0"),
         (b"REDIS0012\xfa\x01a", "unexpected end at offset 12"),
         (
             b"REDIS0012\xf6",
