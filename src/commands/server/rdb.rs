@@ -164,8 +164,8 @@ fn write_draft(server: &Server, run: &Run, source: Source<'_, '_>, moment: Momen
     };
     let temporary = snapshots.dir.join(format!("temp-{id}.rdb"));
     let mut draft = Draft::create(temporary, snapshots.incremental_fsync, &server.drafts)?;
-    if matches!(source, Source::Held(_)) {
-        draft.have_no_manners();
+    if let Source::Snapshot(snapshot) = &source {
+        draft.mind_others(snapshot.meter());
     }
     let failed = |error| SaveError::Write("rdbSaveRio", error);
     let options = options(&settings, &sizes);

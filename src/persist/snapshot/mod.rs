@@ -5,13 +5,11 @@
 //! keyspace ◀── threads that insert ◀── batches ◀── rdb::Reader ◀── dump.rdb
 //! ```
 //!
-//! A draft has `manners`: it offers its core to others now and then. The parts know no server: who saves, when and for
-//! whom is `commands`' business.
+//! The parts know no server: who saves, when and for whom is `commands`' business.
 
 mod draft;
 mod encoder;
 mod load;
-mod manners;
 mod record;
 mod rest;
 

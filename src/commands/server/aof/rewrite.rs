@@ -236,7 +236,8 @@ fn write_base(
     temporary: PathBuf,
 ) -> Result<Draft, SaveError> {
     let failed = |error| SaveError::Write("base", error);
-    let draft = Draft::create(temporary, settings.aof.incremental_fsync, &server.drafts)?;
+    let mut draft = Draft::create(temporary, settings.aof.incremental_fsync, &server.drafts)?;
+    draft.mind_others(moment.snapshot.meter());
     let mut base = Base::begin(settings, &moment, draft).map_err(failed)?;
     let is_cancelled = || server.aof.status.is_rewrite_cancelled();
     moment.snapshot.walk(&server.keyspace, |frozen| {

@@ -2,15 +2,15 @@
 //!
 //! A thread that always has work is taken off its core only when the scheduler's slice is over, some milliseconds later;
 //! where there are few cores, that is what requests wait for. So it offers its core by itself every half a millisecond.
-//! If others take all they are offered, the save would hardly get on, and memory would grow with what changes
-//! meanwhile: it waits no longer than a few times as long as it works.
+//! If others take all they are offered, the save would hardly get on: it waits no longer than a few times as long as it
+//! works.
 
 use std::time::{Duration, Instant};
 
 /// How long it works before it offers its core.
 const TURN: Duration = Duration::from_micros(500);
 /// It has waited enough when it has waited so many times as long as it has worked.
-const PATIENCE: u32 = 4;
+const PATIENCE: u32 = 8;
 
 /// See the head of this file.
 pub struct Manners {
@@ -20,12 +20,13 @@ pub struct Manners {
     waited: Duration,
 }
 
-impl Manners {
-    /// Nothing has been done.
-    pub fn new() -> Manners {
+impl Default for Manners {
+    fn default() -> Manners {
         Manners { since: Instant::now(), worked: Duration::ZERO, waited: Duration::ZERO }
     }
+}
 
+impl Manners {
     /// To be called now and then: offers the core when it is time.
     pub fn mind(&mut self) {
         let now = Instant::now();
@@ -58,7 +59,7 @@ mod tests {
 
     #[test]
     fn waits_after_each_turn_but_not_for_ever() {
-        let mut manners = Manners::new();
+        let mut manners = Manners::default();
         let mut now = manners.since;
         let (mut turns, mut waits) = (0, 0);
         // Whoever gets the core keeps it for a long time.
@@ -78,7 +79,7 @@ mod tests {
 
     #[test]
     fn waits_always_if_nobody_takes_what_is_offered() {
-        let mut manners = Manners::new();
+        let mut manners = Manners::default();
         let mut now = manners.since;
         for _ in 0..100 {
             now += TURN;
