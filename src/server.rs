@@ -2,6 +2,7 @@
 
 mod clients;
 mod container;
+mod crew;
 mod end;
 pub mod image;
 mod report;
@@ -18,7 +19,7 @@ use tokio::runtime::Runtime;
 use self::clients::adjust_maxclients;
 use self::end::{Signals, wait_for_the_end};
 use self::surroundings::{PidFile, Supervisor};
-use crate::base::worker;
+use crate::base::{task, worker};
 use crate::commands::server::{SPARE_THREADS, aof, follow_oom_score, give_back_unused, rdb};
 use crate::commands::{Server, acl};
 use crate::config::{Config, Settings, Veto};
@@ -28,6 +29,10 @@ use crate::observe::log::Log;
 
 /// Of a worker thread, in bytes: scripts convert values that nest a thousand levels deep.
 const STACK_SIZE: usize = 8 << 20;
+
+/// After so many steps of tasks a worker looks at the network, even if more tasks are ready: clients that send without
+/// end must not keep others from being noticed.
+const EVENT_INTERVAL: u32 = 32;
 
 /// What `--help` prints.
 pub const USAGE: &str = "\
@@ -81,6 +86,7 @@ pub fn run(config: Config) -> ExitCode {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(workers)
         .max_blocking_threads(SPARE_THREADS)
+        .event_interval(EVENT_INTERVAL)
         .thread_name("redstart")
         .thread_stack_size(STACK_SIZE)
         .on_thread_start(crash::protect_thread)
@@ -88,6 +94,7 @@ pub fn run(config: Config) -> ExitCode {
         .build();
     match runtime {
         Ok(runtime) => {
+            crew::watch(Arc::clone(&server), runtime.handle().clone(), workers);
             let code = serve(&runtime, &server);
             // A command that still runs is not waited for.
             runtime.shutdown_background();
@@ -166,7 +173,7 @@ fn serve(runtime: &Runtime, server: &Arc<Server>) -> ExitCode {
                 return ExitCode::FAILURE;
             },
         }
-        tokio::spawn(crate::dispatch::housekeeping(Arc::clone(server)));
+        task::spawn(crate::dispatch::housekeeping(Arc::clone(server)));
         server.ready.store(true, Ordering::Relaxed);
         for kind in kinds {
             tracing::info!("Ready to accept connections {kind}");

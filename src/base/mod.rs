@@ -16,4 +16,5 @@ pub mod open_files;
 pub mod reaper;
 pub mod replace;
 pub mod size_class;
+pub mod task;
 pub mod worker;

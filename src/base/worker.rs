@@ -1,7 +1,11 @@
-//! How many threads serve clients, and a small number for each thread, by which it finds its own lane of counters.
+//! How many threads serve clients, a small number for each thread, by which it finds its own lane of counters, and the
+//! bell for whoever watches over them.
 
 use std::cell::Cell;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::thread::Thread;
+use std::time::Duration;
 
 static NEXT: AtomicUsize = AtomicUsize::new(0);
 
@@ -25,4 +29,33 @@ pub fn index() -> usize {
         }
         index => index,
     })
+}
+
+/// Whoever watches over the workers. It sleeps while nothing happens.
+static WATCHER: OnceLock<Thread> = OnceLock::new();
+static ASLEEP: AtomicBool = AtomicBool::new(false);
+
+/// Says that there is work, to a watcher that sleeps.
+#[inline]
+pub fn ring() {
+    if ASLEEP.load(Ordering::Relaxed) {
+        wake_the_watcher();
+    }
+}
+
+#[cold]
+fn wake_the_watcher() {
+    if ASLEEP.swap(false, Ordering::Relaxed)
+        && let Some(watcher) = WATCHER.get()
+    {
+        watcher.unpark();
+    }
+}
+
+/// Sleeps until [`ring`] or for so long; tells whether it rang. For one thread only, the first to call it.
+pub fn sleep_until_ring(longest: Duration) -> bool {
+    WATCHER.get_or_init(std::thread::current);
+    ASLEEP.store(true, Ordering::Relaxed);
+    std::thread::park_timeout(longest);
+    !ASLEEP.swap(false, Ordering::Relaxed)
 }

@@ -9,7 +9,8 @@ use super::effects::limit_tracked;
 use super::execute::clock;
 use super::memory::{Room, is_exceeded, make_room};
 use super::settle;
-use crate::base::{alloc, clock::unix_ms};
+use crate::base::clock::unix_ms;
+use crate::base::{alloc, task};
 use crate::commands::Server;
 use crate::commands::account::note_latency;
 use crate::commands::server::aof::rewrite_if_due;
@@ -92,7 +93,7 @@ async fn shrink(server: &Arc<Server>) {
         if room == Room::None || !is_exceeded(server, &settings) {
             break;
         }
-        tokio::task::yield_now().await;
+        task::defer().await;
     }
     if !is_exceeded(server, &settings) {
         server.note_exceeded(false);
@@ -141,7 +142,7 @@ async fn expire(server: &Arc<Server>) {
             if run >= EXPIRY_RUN {
                 run = Duration::ZERO;
                 server.stats.add(Counter::ExpiryPauses, u64::from(report.more));
-                tokio::task::yield_now().await;
+                task::defer().await;
             }
             if !report.more {
                 break;
@@ -161,7 +162,7 @@ async fn renew_deadlines(server: &Server, shard: usize) {
         if !more {
             return;
         }
-        tokio::task::yield_now().await;
+        task::defer().await;
     }
 }
 

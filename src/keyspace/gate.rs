@@ -103,6 +103,12 @@ impl Gate {
         Some(Pass { lane, _not_send: PhantomData })
     }
 
+    /// Whether somebody is in a lane or has closed the gate.
+    pub fn is_busy(&self) -> bool {
+        let closed = self.closed.load(Ordering::Relaxed);
+        closed || self.lanes.iter().any(|lane| lane.load(Ordering::Relaxed) != 0)
+    }
+
     /// Enters, trying for some microseconds if the gate is closed: most holders are done by then.
     #[inline]
     pub fn enter_soon(&self) -> Option<Pass<'_>> {

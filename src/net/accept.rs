@@ -13,6 +13,7 @@ use tokio::net::{TcpListener, TcpStream, UnixListener};
 use super::connection::Connection;
 use super::socket::Socket;
 use super::tls;
+use crate::base::task;
 use crate::client::ClientFlags;
 use crate::commands::Server;
 use crate::config::Settings;
@@ -57,6 +58,7 @@ pub async fn accept_tcp(listener: Arc<TcpListener>, server: Arc<Server>) {
                     socket: Socket::from(stream),
                 };
                 admit(&server, arrival);
+                task::requeue().await;
             }
             Err(error) => pause_after(&error).await,
         }
@@ -80,7 +82,8 @@ pub async fn accept_tls(listener: Arc<TcpListener>, context: Arc<tls::Context>, 
                 }
                 tune(&stream, &settings);
                 let shaking = shake_hands(stream, peer, Arc::clone(&context), Arc::clone(&server));
-                tokio::spawn(shaking);
+                task::spawn(shaking);
+                task::requeue().await;
             }
             Err(error) => pause_after(&error).await,
         }
@@ -140,6 +143,7 @@ pub async fn accept_unix(listener: UnixListener, path: String, server: Arc<Serve
                     socket: Socket::from(stream),
                 };
                 admit(&server, arrival);
+                task::requeue().await;
             }
             Err(error) => pause_after(&error).await,
         }
@@ -164,13 +168,13 @@ fn admit(server: &Arc<Server>, arrival: Arrival) {
     };
     if let Some(line) = refusal {
         server.stats.add(Counter::RejectedConnections, 1);
-        tokio::spawn(refuse(arrival.socket, line));
+        task::spawn(refuse(arrival.socket, line));
         return;
     }
     tracing::debug!("Accepted {}", arrival.addr);
     server.stats.add(Counter::Connections, 1);
     let client = server.clients.add(arrival.addr, arrival.laddr, arrival.fd, arrival.flags);
-    tokio::spawn(Connection::new(Arc::clone(server), arrival.socket, client).serve());
+    task::spawn(Connection::new(Arc::clone(server), arrival.socket, client).serve());
 }
 
 /// Protected mode: without a password only this host may connect.

@@ -14,6 +14,7 @@ use tokio::task::AbortHandle;
 use super::accept::{accept_tcp, accept_tls, accept_unix};
 use super::tls::{self, Offer};
 use crate::base::listen::{self, Wanted};
+use crate::base::task;
 use crate::commands::Server;
 use crate::commands::server::{Listening, PutBack};
 use crate::config::Settings;
@@ -129,9 +130,9 @@ impl Listeners {
     /// Accepts connections until the server shuts down.
     pub fn accept(self, server: &Arc<Server>) {
         let tcp = self.tcp.into_iter().map(|bound| Open::new(bound, &self.tls, server)).collect();
-        tokio::spawn(tls::watch(Arc::clone(&self.tls)));
+        task::spawn(tls::watch(Arc::clone(&self.tls)));
         if let Some((listener, path)) = self.unix {
-            tokio::spawn(accept_unix(listener, path, Arc::clone(server)));
+            task::spawn(accept_unix(listener, path, Arc::clone(server)));
         }
         let sockets = Sockets { server: Arc::downgrade(server), tcp: Mutex::new(tcp), tls: self.tls };
         if server.listening.set(Box::new(sockets)).is_err() {
@@ -158,9 +159,9 @@ impl Open {
     fn new(bound: Bound, tls: &Arc<tls::Context>, server: &Arc<Server>) -> Open {
         let (listener, place) = (Arc::new(bound.listener), bound.place);
         let task = if place.tls {
-            tokio::spawn(accept_tls(Arc::clone(&listener), Arc::clone(tls), Arc::clone(server)))
+            task::spawn(accept_tls(Arc::clone(&listener), Arc::clone(tls), Arc::clone(server)))
         } else {
-            tokio::spawn(accept_tcp(Arc::clone(&listener), Arc::clone(server)))
+            task::spawn(accept_tcp(Arc::clone(&listener), Arc::clone(server)))
         };
         Open { place, listener, task: task.abort_handle() }
     }

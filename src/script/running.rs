@@ -71,21 +71,9 @@ impl Running {
         self.wrote.store(true, Ordering::SeqCst);
     }
 
-    /// The script is no short one: has somebody else look after connections and timers meanwhile.
-    ///
-    /// The worker that runs it may be the one that the others rely on to wait for I/O. They sleep until they are
-    /// given something to do, so they get two empty tasks; the last one spawned stays with this worker.
-    ///
-    /// Tells whether that is news.
+    /// The script is no short one. Tells whether that is news.
     pub fn takes_long(&self) -> bool {
-        if self.long.swap(true, Ordering::Relaxed) {
-            return false;
-        }
-        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
-            runtime.spawn(async {});
-            runtime.spawn(async {});
-        }
-        true
+        !self.long.swap(true, Ordering::Relaxed)
     }
 
     /// Tells others what runs.

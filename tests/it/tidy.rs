@@ -222,6 +222,27 @@ fn no_file_is_too_long() {
     assert!(long.is_empty(), "more than {LONGEST} lines:\n{}", long.join("\n"));
 }
 
+/// What a sitting worker must not have in its hands, see src/server/crew.rs.
+#[test]
+fn tasks_are_started_where_they_are_kept_track_of() {
+    let forbidden = ["tokio::spawn(", "task::yield_now("];
+    let allowed = ["src/base/task.rs", "src/observe/metrics/mod.rs", "src/bin/"];
+    let mut wrong = Vec::new();
+    for path in sources(&["src"]) {
+        let name = short(&path);
+        if name.ends_with("tests.rs") || allowed.iter().any(|place| name.starts_with(place)) {
+            continue;
+        }
+        let code = read(&path);
+        // The tests of a file stand at its end.
+        let code = code.split("#[cfg(test)]").next().unwrap_or_default();
+        if forbidden.iter().any(|call| code.contains(call)) {
+            wrong.push(name);
+        }
+    }
+    assert!(wrong.is_empty(), "not by base::task:\n{}", wrong.join("\n"));
+}
+
 #[test]
 fn nothing_is_left_unfinished() {
     let unfinished = ["todo", "unimplemented", "dbg"].map(|name| format!("{name}!("));

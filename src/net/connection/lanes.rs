@@ -9,12 +9,12 @@ use std::sync::LazyLock;
 
 use tokio::sync::{Semaphore, SemaphorePermit};
 
-use crate::base::worker;
+use crate::base::{task, worker};
 
 static LANES: LazyLock<Semaphore> = LazyLock::new(|| Semaphore::new(worker::count()));
 
 /// Lets others have their turn, then waits for a lane. It is for the time of one write, not for waiting.
 pub(super) async fn enter() -> SemaphorePermit<'static> {
-    tokio::task::yield_now().await;
+    task::defer().await;
     LANES.acquire().await.expect("the lanes are never closed")
 }

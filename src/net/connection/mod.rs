@@ -29,6 +29,7 @@ use bytes::{Buf, BytesMut};
 use super::socket::Socket;
 use super::write::{Flow, send};
 use crate::acl::Identity;
+use crate::base::{task, worker};
 use crate::client::{Client, ClientFlags, Ending, ReplyMode, Running, Session, Sink};
 use crate::commands::Server;
 use crate::dispatch::{Stop, Turn};
@@ -60,6 +61,8 @@ pub struct Connection {
     turn: Turn,
     reply: Reply,
     config_version: u64,
+    /// Whether the last read took as much as there was room for.
+    filled_its_buffer: bool,
     /// The socket for others to write to; none before others have something for the client, and over TLS.
     lendable: Option<Arc<dyn Sink>>,
 }
@@ -90,6 +93,7 @@ impl Connection {
             turn: Turn::default(),
             reply: Reply::new(Protocol::Resp2),
             config_version,
+            filled_its_buffer: false,
             lendable: None,
         }
     }
@@ -109,6 +113,7 @@ impl Connection {
             if flow == Flow::Close {
                 self.session.client.set_flags(ClientFlags::CLOSE_AFTER_REPLY, true);
             }
+            self.give_way().await;
             if self.flush().await? == Flow::Close {
                 return Ok(());
             }
@@ -117,6 +122,13 @@ impl Connection {
             }
         }
         Ok(())
+    }
+
+    /// Has those who are ready served before the replies are written: a client that gets its replies at once wakes up
+    /// for them alone, and to wake a process is dearer than a dozen commands. Who sends more than is read at a time
+    /// lets those go first, too, whose requests are still to be noticed.
+    async fn give_way(&mut self) {
+        if self.filled_its_buffer { task::defer().await } else { task::requeue().await }
     }
 
     /// Waits for input, and meanwhile for what others want of the client.
@@ -202,6 +214,8 @@ impl Connection {
     }
 
     fn received(&mut self, count: usize) {
+        worker::ring();
+        self.filled_its_buffer = self.input.len() == self.input.capacity();
         self.session.client.received(count, self.input.len());
         self.server.stats.add(Counter::NetInput, count as u64);
         self.server.stats.add(Counter::Reads, 1);
