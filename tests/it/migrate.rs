@@ -116,6 +116,13 @@ fn a_connection_serves_again_and_only_who_knows_the_password() {
     assert_eq!(there.call(&["EXISTS", "a", "b", "c", "d", "e"]), Reply::Int(4));
     there.ok(&["SELECT", "5"]);
     assert_eq!(there.call(&["EXISTS", "a", "b", "c", "d", "e"]), Reply::Int(1));
+    // The password has to be right each time.
+    there.ok(&["CONFIG", "SET", "requirepass", "changed"]);
+    assert!(
+        migrate("f", &["0", "5000", "AUTH", "secret"])
+            .is_error("ERR Target instance replied with error: WRONGPASS")
+    );
+    there.ok(&["CONFIG", "SET", "requirepass", "secret"]);
     // A connection that the target ends is replaced.
     there.call(&["CLIENT", "KILL", "TYPE", "NORMAL", "SKIPME", "YES"]);
     assert_eq!(migrate("f", &["0", "5000", "AUTH", "secret"]), Reply::Simple(b"OK".to_vec()));

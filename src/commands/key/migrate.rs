@@ -139,29 +139,32 @@ fn migrate(call: &mut Call<'_>) -> Outcome {
 fn connect(targets: &Targets, options: &Options) -> Result<Target, Error> {
     let kept = options.address.as_ref().and_then(|address| targets.take(address));
     let Some(mut target) = kept else { return connect_anew(options) };
-    match target.set_timeout(options.timeout).is_ok().then(|| select(&mut target, options)) {
-        Some(Ok(selected)) => selected.map(|()| target).map_err(|text| error::target_replied(&text)),
+    match target.set_timeout(options.timeout).is_ok().then(|| prepare(&mut target, options)) {
+        Some(Ok(ready)) => ready.map(|()| target).map_err(|text| error::target_replied(&text)),
         Some(Err(failed)) if failed.late => Err(broken(failed)),
         // It has ended since.
         Some(Err(_)) | None => connect_anew(options),
     }
 }
 
-/// Connects, gives the password and selects the database.
+/// Connects, and makes it ready for the keys.
 fn connect_anew(options: &Options) -> Result<Target, Error> {
     let address = options.address.clone().ok_or(error::MIGRATE_CONNECTING)?;
     let target = Target::connect(address, options.timeout);
     let mut target = target.map_err(|_| error::MIGRATE_CONNECTING)?;
-    let auth = target.address.auth.clone();
-    let auth: Vec<&[u8]> = auth.iter().map(Vec::as_slice).collect();
-    let logged_in = if auth.is_empty() { Ok(Ok(())) } else { ask(&mut target, &auth) };
-    logged_in.map_err(broken)?.map_err(|text| error::target_replied(&text))?;
-    select(&mut target, options).map_err(broken)?.map_err(|text| error::target_replied(&text))?;
+    prepare(&mut target, options).map_err(broken)?.map_err(|text| error::target_replied(&text))?;
     Ok(target)
 }
 
-/// Selects the database, if it isn't yet.
-fn select(target: &mut Target, options: &Options) -> Answer {
+/// Gives the password, which may be another one by now, and selects the database, if it isn't yet.
+fn prepare(target: &mut Target, options: &Options) -> Answer {
+    let auth = target.address.auth.clone();
+    if !auth.is_empty() {
+        let auth: Vec<&[u8]> = auth.iter().map(Vec::as_slice).collect();
+        if let Err(text) = ask(target, &auth)? {
+            return Ok(Err(text));
+        }
+    }
     if target.db == Some(options.db) {
         return Ok(Ok(()));
     }

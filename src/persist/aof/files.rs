@@ -72,12 +72,18 @@ impl Folder {
     /// Writes the manifest: when it returns, whoever starts after a crash finds it.
     ///
     /// # Errors
-    /// The system's; the old one is still there, unless it is the folder that can't be synced.
+    /// The system's, or that it couldn't be read again; the old one is still there, unless it is the folder that can't be
+    /// synced.
     pub fn write_manifest(&self, manifest: &Manifest) -> io::Result<()> {
         let path = self.manifest_path();
+        let text = manifest.to_string();
+        if !text.is_empty() {
+            Manifest::parse(text.as_bytes())
+                .map_err(|error| io::Error::new(ErrorKind::InvalidInput, error))?;
+        }
         let temporary = self.path(&format!("temp-{}.manifest", self.prefix));
         let mut file = create_new(&temporary)?;
-        file.write_all(manifest.to_string().as_bytes())?;
+        file.write_all(text.as_bytes())?;
         file.sync_all()?;
         fs::rename(&temporary, &path)?;
         self.sync()
@@ -236,6 +242,19 @@ mod tests {
         assert!(!folder.path(&old).exists() && folder.read_manifest().unwrap().history.is_empty());
         fs::write(folder.path("a.manifest"), "").unwrap();
         assert!(matches!(folder.read_manifest(), Err(OpenError::Manifest(_))));
+    }
+
+    #[test]
+    fn a_manifest_that_could_not_be_read_is_not_written() {
+        let (_dir, folder) = folder();
+        let mut manifest = Manifest::default();
+        manifest.add_base("a", true);
+        folder.write_manifest(&manifest).unwrap();
+        let good = manifest.clone();
+        // Each of these takes four bytes when it is written.
+        manifest.add_increment(&"\x01".repeat(250));
+        assert!(folder.write_manifest(&manifest).is_err());
+        assert_eq!(folder.read_manifest().unwrap(), good);
     }
 
     #[test]
