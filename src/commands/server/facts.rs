@@ -113,7 +113,7 @@ impl Facts for Server {
             copied: run.copied_bytes(),
         });
         PersistenceFacts {
-            changes: self.dirty.load(Ordering::Relaxed),
+            changes: self.unsaved_changes(),
             aof: super::aof::facts(self),
             last_save: saves.last_save(),
             last_save_succeeded: saves.last_succeeded(),

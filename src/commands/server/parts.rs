@@ -68,7 +68,7 @@ pub struct Server {
     pub log: Log,
     /// Stopping the process.
     pub shutdown: Shutdown,
-    /// Changes since the last save.
+    /// Changes since the start; `saves` knows how many of them are in the file.
     pub dirty: AtomicU64,
     /// Cleared by DEBUG SET-ACTIVE-EXPIRE 0.
     pub active_expire: AtomicBool,
@@ -192,6 +192,11 @@ impl Server {
             let line = client.describe(self.command_name(&client), Running::default());
             tracing::info!("Evicting client: {line}");
         }
+    }
+
+    /// Changes since the last save.
+    pub fn unsaved_changes(&self) -> u64 {
+        self.dirty.load(Ordering::Relaxed).saturating_sub(self.saves.saved_changes())
     }
 
     /// Bytes that count for `maxmemory`.

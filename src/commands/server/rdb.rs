@@ -67,7 +67,7 @@ impl Source<'_, '_> {
 pub struct Moment {
     /// Its number.
     number: u64,
-    /// Changes until then: they are no longer to be saved when the file is there.
+    /// Changes from the start until then: they are no longer to be saved when the file is there.
     changes: u64,
     /// The code of each library of functions.
     libraries: Vec<Vec<u8>>,
@@ -137,9 +137,7 @@ fn begin(server: &Server, sizes: &[Size], meter: Option<Meter>) -> Arc<Run> {
 
 fn end(server: &Server, run: &Arc<Run>, saved: &Result<(), SaveError>, changes: u64) {
     if saved.is_ok() {
-        // Another save, or loading, may have counted them off already.
-        let rest = |dirty: u64| Some(dirty.saturating_sub(changes));
-        let _always = server.dirty.fetch_update(Ordering::Relaxed, Ordering::Relaxed, rest);
+        server.saves.note_saved(changes);
     }
     server.saves.end(run, saved);
 }
@@ -237,7 +235,7 @@ pub fn save_if_due(server: &Arc<Server>) {
         return;
     }
     let settings = server.config.settings();
-    let (changes, since) = (server.dirty.load(Ordering::Relaxed), now - saves.last_save());
+    let (changes, since) = (server.unsaved_changes(), now - saves.last_save());
     let due = settings
         .snapshots
         .save

@@ -23,6 +23,8 @@ pub struct Saves {
     installed: Mutex<u64>,
     /// How many moments have been numbered.
     moments: AtomicU64,
+    /// How many changes, of all since the start, are in the file.
+    saved_changes: AtomicU64,
     /// BGSAVE SCHEDULE: to begin when nothing else is under way.
     scheduled: AtomicBool,
     last_succeeded: AtomicBool,
@@ -86,6 +88,7 @@ impl Saves {
             running: Mutex::new(None),
             installed: Mutex::new(0),
             moments: AtomicU64::new(0),
+            saved_changes: AtomicU64::new(0),
             scheduled: AtomicBool::new(false),
             last_succeeded: AtomicBool::new(true),
             last_save: AtomicI64::new(now),
@@ -169,6 +172,17 @@ impl Saves {
     /// The save under way.
     pub fn running(&self) -> Option<Arc<Run>> {
         self.running.lock().clone()
+    }
+
+    /// Notes that so many changes, of all since the start, are saved.
+    pub fn note_saved(&self, changes: u64) {
+        // Saves may overlap: one of a later moment has them all.
+        self.saved_changes.fetch_max(changes, Ordering::Relaxed);
+    }
+
+    /// How many changes, of all since the start, are saved.
+    pub fn saved_changes(&self) -> u64 {
+        self.saved_changes.load(Ordering::Relaxed)
     }
 
     /// Has a save begin when nothing else is under way, or not.

@@ -109,7 +109,7 @@ pub fn load(server: &Arc<Server>) -> Result<(), Impossible> {
         }
     }
     // All of it is on disk.
-    server.dirty.store(0, Ordering::Relaxed);
+    server.saves.note_saved(server.dirty.load(Ordering::Relaxed));
     Ok(())
 }
 
