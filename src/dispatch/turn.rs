@@ -274,7 +274,9 @@ impl Turn {
         let mut last: Option<(&[u8], &Listed)> = None;
         for index in self.next..batch.len() {
             let (start, source) = (prepared.args.len(), batch.source(index, input));
-            prepared.args.extend(batch.args(index).iter().map(|range| range.of(source)));
+            for range in batch.args(index) {
+                prepared.args.push(range.of(source));
+            }
             let args = &prepared.args[start..];
             let found = match last {
                 Some((name, listed)) if name == args[0] => Found::Command(listed),
@@ -285,7 +287,9 @@ impl Turn {
                 hash = listed.single_key.and_then(|at| args.get(at)).map(|key| Keyspace::hash(key));
                 last = listed.is_plain.then_some((args[0], listed));
             }
-            hashes.extend(hash);
+            if let Some(hash) = hash {
+                hashes.push(hash);
+            }
             prepared.requests.push(Known { end: prepared.args.len(), found, hash });
         }
         // A batch about one key finds its lines after the first command; its shard's lock would only be fought over.
