@@ -10,6 +10,9 @@ fuzz_target!(|bytes: &[u8]| {
         assert!(reader.offset() <= bytes.len() as u64);
     }
     if let Some(manifest) = Manifest::parse(bytes).ok().filter(|manifest| !manifest.is_empty()) {
-        assert!(Manifest::parse(manifest.to_string().as_bytes()).is_ok());
+        let text = manifest.to_string();
+        // Control characters make a line longer when they are written; `Folder` refuses what becomes too long.
+        let fits = text.lines().all(|line| line.len() < 1024);
+        assert!(!fits || Manifest::parse(text.as_bytes()).is_ok_and(|again| again.to_string() == text));
     }
 });

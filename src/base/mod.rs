@@ -9,6 +9,7 @@ pub mod glob;
 pub mod hash;
 pub mod listen;
 pub mod lzf;
+pub mod manners;
 pub mod num;
 pub mod oom_score;
 pub mod open_files;

@@ -162,6 +162,14 @@ impl Session {
         self.subscriptions.is_some()
     }
 
+    /// Whether nothing special holds for its commands: its user may do everything, it is not within MULTI, and no
+    /// reads are remembered for it.
+    #[inline]
+    pub fn is_plain(&self) -> bool {
+        let unrestricted = self.identity.is_unrestricted() && !self.must_authenticate();
+        unrestricted && self.transaction.is_none() && self.tracking.is_none()
+    }
+
     /// Whether others may send it something that has its place between replies.
     #[inline]
     pub fn expects_pushes(&self) -> bool {

@@ -22,8 +22,14 @@ pub fn account(
     if session.replays {
         return;
     }
-    let (observe, spec) = (&session.settings.observe, &listed.command.spec);
-    server.stats.ran(listed.id, nanos, failed, observe.latency_tracking);
+    server.stats.ran(listed.id, nanos, failed, session.settings.observe.latency_tracking);
+    watch(server, &listed.command.spec, args, session, nanos);
+}
+
+/// The part of [`account`] that looks whether a command was slow, for one whose statistics are kept otherwise.
+#[inline]
+pub fn watch(server: &Server, spec: &Spec, args: &[&[u8]], session: &mut Session, nanos: u64) {
+    let observe = &session.settings.observe;
     if observe.slowlog_slower_than_us.is_some_and(|limit| nanos >= limit.saturating_mul(1000)) {
         note_slow(server, spec, args, session, nanos);
     }

@@ -350,6 +350,12 @@ impl Command {
         }
     }
 
+    /// Whether its requests differ in nothing but keys and values for those who admit them.
+    pub fn is_uniform(&self) -> bool {
+        let varied = Flags::EXCLUSIVE | Flags::MAY_REPLICATE | Flags::TRANSACTION;
+        self.touches_unnamed.is_none() && !self.spec.flags.intersects(varied)
+    }
+
     /// Calls `found` with the index of each key in `args`.
     ///
     /// # Errors

@@ -4,22 +4,21 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use smallvec::SmallVec;
-
 use super::admit::{Candidate, admit};
 use super::blocking::serve_ready;
 use super::effects::{announce, settle};
+use super::hold::{HOLD, Kept, hold, keep};
 use super::memory::is_exceeded;
+use super::tally::Tally;
 use crate::base::clock::{monotonic_ns, unix_ms};
 use crate::client::{Blocked, OwnedRequest, Session, Source, Waiting, Watch};
-use crate::command::keys::InvalidKeys;
 use crate::command::spec::Flags;
 use crate::command::{Error, error};
-use crate::commands::account::account;
+use crate::commands::account::{account, watch};
 use crate::commands::server::monitor;
 use crate::commands::{Block, Call, Command, Compute, Found, Install, Listed, Next, Outcome, Server, busy};
 use crate::config::Settings;
-use crate::keyspace::{Clock, Effects, Held, Keyspace, Leftover, Plan, View};
+use crate::keyspace::{Clock, Effects, Held, Leftover, Plan, View};
 use crate::resp::Reply;
 use crate::types::hash::NEVER;
 
@@ -79,9 +78,6 @@ fn suspend(call: &Call<'_>, command: usize, block: &mut Block, remembers: bool) 
     call.server.blocked.add(&call.session.client, waiting)
 }
 
-/// How long one shard may stay locked for a run of commands, in ns. Most runs are over much sooner.
-const HOLD: u64 = 50_000;
-
 /// What running commands needs besides the session: reused from command to command of a turn.
 ///
 /// Commands of a pipeline are often about one key, or about a few of the same shard. So the lock of a command with
@@ -102,59 +98,12 @@ pub struct Executor<'s> {
     /// Commands that were counted.
     commands: u64,
     now: i64,
+    /// The time, and under what the commands run.
+    clock: Clock,
+    /// The command that ran last, if nothing that it was admitted under can have changed: see [`Executor::run`].
+    again: Option<usize>,
+    tally: Tally,
     suspended: Option<Suspended>,
-}
-
-/// A locked shard.
-struct Kept<'s> {
-    shard: usize,
-    held: Held<'s>,
-    /// Monotonic, in ns.
-    since: u64,
-}
-
-/// Locks the shard of a key, unless it is the one that has been kept, and lends it.
-#[inline]
-fn keep<'k, 's>(kept: &'k mut Option<Kept<'s>>, keyspace: &'s Keyspace, hash: u64, now: u64) -> Held<'k> {
-    let shard = keyspace.shard_of(hash);
-    if kept.as_ref().is_none_or(|kept| kept.shard != shard) {
-        // Never two at once: they could be in the wrong order.
-        *kept = None;
-        *kept = Some(Kept { shard, held: keyspace.hold(Plan::Keys(&[hash])), since: now });
-    }
-    kept.as_mut().expect("kept just now").held.lend(keyspace, Plan::Keys(&[hash]))
-}
-
-/// Locks what a command needs.
-fn hold<'h>(server: &'h Server, listed: &Listed, args: &[&[u8]], session: &Session) -> Held<'h> {
-    let mut hashes: SmallVec<[u64; 16]> = SmallVec::new();
-    // Arguments that contradict themselves lock nothing; the handler says what is wrong.
-    if hash_keys(server, listed, args, session, &mut hashes).is_err() {
-        hashes.clear();
-    }
-    server.keyspace.hold(Plan::Keys(&hashes))
-}
-
-/// Hashes the keys that a command needs: those of its key specs; for EXEC those of all queued commands and the
-/// watched ones.
-fn hash_keys(
-    server: &Server,
-    listed: &Listed,
-    args: &[&[u8]],
-    session: &Session,
-    hashes: &mut SmallVec<[u64; 16]>,
-) -> Result<(), InvalidKeys> {
-    if !listed.command.spec.flags.contains(Flags::TRANSACTION) {
-        return listed.command.for_each_key(args, &mut |at| hashes.push(Keyspace::hash(args[at])));
-    }
-    hashes.extend(session.watch.keys.iter().map(|(_, key)| Keyspace::hash(key)));
-    for (id, queued) in session.transaction.iter().flat_map(|transaction| &transaction.queued) {
-        let args = queued.args();
-        let command = server.catalog.all()[*id].command;
-        // A command that contradicts itself touches no key: it answers an error.
-        let _ = command.for_each_key(&args, &mut |at| hashes.push(Keyspace::hash(args[at])));
-    }
-    Ok(())
 }
 
 /// Runs a command's handler, and shows the command to monitors.
@@ -257,6 +206,9 @@ impl<'s> Executor<'s> {
             spent: 0,
             commands: 0,
             now: unix_ms(),
+            clock: Clock::default(),
+            again: None,
+            tally: Tally::default(),
             suspended: None,
         }
     }
@@ -286,13 +238,40 @@ impl<'s> Executor<'s> {
     }
 
     /// Runs one request; with everything, if that is held behind the closed gate.
+    ///
+    /// In a run of one command about single keys all but the first are admitted for the sake of the first: nothing
+    /// that the checks look at is changed by such a command, but for memory and the number of arguments.
     pub fn run(
+        &mut self,
+        request: &Request<'_>,
+        session: &mut Session,
+        reply: &mut Reply,
+        everything: Option<&mut Held<'_>>,
+    ) -> Done {
+        match request.found {
+            Found::Command(listed)
+                if self.again == Some(listed.id)
+                    && listed.command.spec.admits(request.args.len())
+                    && everything.is_none()
+                    && !is_exceeded(self.server, &session.settings)
+                    && !self.is_held_back(listed.command.spec.flags) =>
+            {
+                self.execute(listed, request, session, reply, None)
+            }
+            _ => self.admit_and_run(request, session, reply, everything),
+        }
+    }
+
+    fn admit_and_run(
         &mut self,
         request: &Request<'_>,
         session: &mut Session,
         reply: &mut Reply,
         mut everything: Option<&mut Held<'_>>,
     ) -> Done {
+        self.again = None;
+        // Whoever asks for statistics finds what has run before.
+        self.tally.count(self.server);
         if !session.follow_user(&self.server.acl) {
             return Done::Close;
         }
@@ -313,6 +292,7 @@ impl<'s> Executor<'s> {
         };
         let spec = &listed.command.spec;
         if spec.flags.contains(Flags::CROSS_PROTOCOL) {
+            self.look_around(session);
             return self.execute(listed, request, session, reply, everything);
         }
         let flags = effective_flags(listed.command, request.args, session);
@@ -349,7 +329,26 @@ impl<'s> Executor<'s> {
             self.kept = None;
             return Done::NeedsEverything;
         }
+        self.look_around(session);
+        let repeats = request.hash.is_some()
+            && everything.is_none()
+            && !over_limit
+            && listed.command.is_uniform()
+            && session.is_plain();
+        self.again = repeats.then_some(listed.id);
         self.execute(listed, request, session, reply, everything)
+    }
+
+    /// Sees under what the next commands run.
+    fn look_around(&mut self, session: &Session) {
+        let server = self.server;
+        self.effects.actor = session.client.id;
+        self.effects.propagation.listen(server.keyspace.journal.verbs());
+        self.clock = clock(self.now, &session.settings, session.no_touch);
+        self.clock.keep_expired = server.pause.is_on();
+        if session.replays {
+            self.clock.now = NEVER;
+        }
     }
 
     /// A request's flags without `MAY_REPLICATE` if what it runs promises to read only. Nobody asks unless something
@@ -417,6 +416,7 @@ impl<'s> Executor<'s> {
         if self.is_held_back(listed.command.spec.flags) {
             return Done::Paused(Some(install));
         }
+        self.look_around(session);
         let from = reply.len();
         let outcome = self.call(listed, request, session, reply, None, Some(install));
         self.finish(listed, request.args, outcome, from, session, reply)
@@ -431,14 +431,7 @@ impl<'s> Executor<'s> {
         everything: Option<&mut Held<'_>>,
         install: Option<Install>,
     ) -> Outcome {
-        let server = self.server;
-        self.effects.actor = session.client.id;
-        let mut clock = clock(self.now, &session.settings, session.no_touch);
-        clock.keep_expired = server.pause.is_on();
-        if session.replays {
-            clock.now = NEVER;
-        }
-        self.effects.propagation.listen(server.keyspace.journal.verbs());
+        let (server, clock) = (self.server, self.clock);
         if let (None, Some(hash)) = (&everything, request.hash) {
             let held = keep(&mut self.kept, &server.keyspace, hash, self.mark);
             let keys = View::new(&server.keyspace, held, session.db, clock, &mut self.effects);
@@ -522,7 +515,12 @@ impl<'s> Executor<'s> {
     fn count(&mut self, listed: &Listed, args: &[&[u8]], session: &mut Session, failed: bool) {
         let took = std::mem::take(&mut self.spent);
         self.commands += 1;
-        account(self.server, listed, args, session, took, failed);
+        if self.again == Some(listed.id) && !failed && !session.replays {
+            self.tally.add(self.server, session, listed.id, took);
+            watch(self.server, &listed.command.spec, args, session, took);
+        } else {
+            account(self.server, listed, args, session, took, failed);
+        }
     }
 
     fn refuse(
@@ -570,6 +568,8 @@ impl<'s> Executor<'s> {
         self.spent += took;
         if took >= 1_000_000 {
             self.now = unix_ms();
+            // The time has changed, if nothing else.
+            self.again = None;
         }
     }
 }
@@ -577,6 +577,7 @@ impl<'s> Executor<'s> {
 impl Drop for Executor<'_> {
     /// Counts the turn that ends here, if it ran anything.
     fn drop(&mut self) {
+        self.tally.count(self.server);
         if self.commands > 0 {
             self.server.stats.turned(self.commands, self.mark - self.begun);
         }

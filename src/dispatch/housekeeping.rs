@@ -66,6 +66,7 @@ pub async fn housekeeping(server: Arc<Server>) {
             tend_clients(&server, now, &mut next_clients);
             save_if_due(&server);
             rewrite_if_due(&server);
+            server.targets.close_idle();
             server.stats.turned(0, begun.elapsed().as_nanos() as u64);
         }
         server.stats.add(Counter::HousekeepingNanos, begun.elapsed().as_nanos() as u64);

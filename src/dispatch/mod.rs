@@ -12,10 +12,12 @@ mod admit;
 mod blocking;
 mod effects;
 mod execute;
+mod hold;
 mod housekeeping;
 mod local;
 mod memory;
 mod replay;
+mod tally;
 mod turn;
 
 pub use self::effects::settle;

@@ -49,9 +49,37 @@ pub struct Turn {
     installing: Option<Install>,
     /// The request that is known to need the closed gate: the gate was opened before it, to let others through.
     exclusive: Option<usize>,
+    recent: Recent,
     /// The length of replies that were there before because the client is slow to take them: the turn stops when it
     /// has made enough of its own.
     pub behind: usize,
+}
+
+/// The command that a connection has sent last: often it is the next one, too.
+#[derive(Default)]
+struct Recent {
+    /// Its name as it was sent, and how long that is.
+    name: [u8; RECENT_MAX],
+    len: usize,
+    id: Option<usize>,
+}
+
+/// Names up to this length are remembered.
+const RECENT_MAX: usize = 16;
+
+impl Recent {
+    #[inline]
+    fn find<'a>(&self, name: &[u8], server: &'a Server) -> Option<&'a Listed> {
+        let same = self.len == name.len() && self.name[..self.len] == *name;
+        self.id.filter(|_| same).map(|id| &server.catalog.all()[id])
+    }
+
+    fn remember(&mut self, name: &[u8], listed: &Listed) {
+        if name.len() <= RECENT_MAX {
+            self.name[..name.len()].copy_from_slice(name);
+            (self.len, self.id) = (name.len(), Some(listed.id));
+        }
+    }
 }
 
 type Args<'a> = SmallVec<[&'a [u8]; 8]>;
@@ -263,9 +291,23 @@ impl Turn {
         Some(if close { Stop::Close } else { Stop::Drained })
     }
 
+    #[inline]
+    fn find<'a>(&mut self, server: &'a Server, args: &[&[u8]]) -> Found<'a> {
+        if let Some(listed) = self.recent.find(args[0], server) {
+            return Found::Command(listed);
+        }
+        let found = server.catalog.find(args);
+        if let Found::Command(listed) = found
+            && listed.is_plain
+        {
+            self.recent.remember(args[0], listed);
+        }
+        found
+    }
+
     /// Looks up what is left of the batch and has the processor fetch its keys.
     fn prepare<'a>(
-        &self,
+        &mut self,
         prepared: &mut Prepared<'a>,
         server: &'a Server,
         session: &Session,
@@ -277,18 +319,22 @@ impl Turn {
         let mut last: Option<(&[u8], &Listed)> = None;
         for index in self.next..batch.len() {
             let (start, source) = (prepared.args.len(), batch.source(index, input));
-            prepared.args.extend(batch.args(index).iter().map(|range| range.of(source)));
+            for range in batch.args(index) {
+                prepared.args.push(range.of(source));
+            }
             let args = &prepared.args[start..];
             let found = match last {
                 Some((name, listed)) if name == args[0] => Found::Command(listed),
-                _ => server.catalog.find(args),
+                _ => self.find(server, args),
             };
             let mut hash = None;
             if let Found::Command(listed) = found {
                 hash = listed.single_key.and_then(|at| args.get(at)).map(|key| Keyspace::hash(key));
                 last = listed.is_plain.then_some((args[0], listed));
             }
-            hashes.extend(hash);
+            if let Some(hash) = hash {
+                hashes.push(hash);
+            }
             prepared.requests.push(Known { end: prepared.args.len(), found, hash });
         }
         // A batch about one key finds its lines after the first command; its shard's lock would only be fought over.

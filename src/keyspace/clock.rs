@@ -3,7 +3,7 @@
 use crate::config::{EvictionPolicy, Settings};
 
 /// The time and the switches under which a command runs.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Default)]
 pub struct Clock {
     /// Unix time in ms: constant while a command, a transaction or a script runs. A replay of the journal has
     /// [`NEVER`](crate::types::hash::NEVER) instead: what has expired since was there then.

@@ -44,6 +44,7 @@ use super::table::{Position, Table};
 use super::value::Value;
 use super::view::View;
 use super::{Held, Keyspace};
+use crate::base::manners::Manners;
 
 /// How many buckets one locked step visits at the most: about fifty entries.
 const BUCKETS_PER_STEP: usize = 8;
@@ -205,7 +206,7 @@ impl Snapshot {
         keyspace: &Keyspace,
         visit: &mut impl FnMut(Frozen) -> Result<(), E>,
     ) -> Result<(), E> {
-        let mut batch = Vec::new();
+        let (mut batch, mut manners) = (Vec::new(), Manners::default());
         for db in (0..self.sizes.len()).filter(|&db| self.sizes[db].keys > 0) {
             for index in 0..keyspace.shards() {
                 let mut more = true;
@@ -214,6 +215,9 @@ impl Snapshot {
                     self.take_in(visit)?;
                     more = self.step(&mut keyspace.lock(index), db, &mut batch);
                     batch.drain(..).try_for_each(&mut *visit)?;
+                    if !self.inbox.presses() {
+                        manners.mind();
+                    }
                 }
             }
         }

@@ -226,17 +226,25 @@ impl Stats {
     /// Counts a command that ran, in so many ns.
     #[inline]
     pub fn ran(&self, command: usize, nanos: u64, failed: bool, track_latency: bool) {
+        self.ran_often(command, &[nanos], track_latency);
+        if failed {
+            self.failed(command);
+        }
+    }
+
+    /// Counts a command that ran as often as there are times, each in ns.
+    #[inline]
+    pub fn ran_often(&self, command: usize, nanos: &[u64], track_latency: bool) {
         let (lane, shared) = self.lane();
         let counters = &lane.commands[command];
-        Self::bump(&lane.counters[Counter::Commands as usize], 1, shared);
-        Self::bump(&counters.calls, 1, shared);
-        Self::bump(&counters.nanos, nanos, shared);
-        if failed {
-            Self::bump(&counters.failed, 1, shared);
-        }
+        let times = nanos.len() as u64;
+        Self::bump(&lane.counters[Counter::Commands as usize], times, shared);
+        Self::bump(&counters.calls, times, shared);
+        Self::bump(&counters.nanos, nanos.iter().sum(), shared);
         if track_latency {
             let mut latency = counters.latency.lock();
-            latency.get_or_insert_with(Box::default).record(nanos.clamp(1, LATENCY_MAX_NS));
+            let latency = latency.get_or_insert_with(Box::default);
+            nanos.iter().for_each(|&nanos| latency.record(nanos.clamp(1, LATENCY_MAX_NS)));
         }
     }
 

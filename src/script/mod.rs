@@ -38,6 +38,8 @@ pub use self::running::{Kill, Running};
 pub use self::shebang::{ScriptFlags, promises};
 pub use self::vm::{Code, Kind, Registered, Vm};
 
+use std::time::Duration;
+
 use crate::resp::Reply;
 
 /// The longest text or reply that a library makes of values, in bytes. Tables that contain others more than once
@@ -58,6 +60,9 @@ pub trait Host {
 
     /// The client's command that runs the script.
     fn command(&self) -> Vec<Box<[u8]>>;
+
+    /// For how long others wait for the script before they are told that it is busy; none: for ever.
+    fn patience(&self) -> Option<Duration>;
 
     /// Has the commands that follow put down for the journal, or not. At first they are.
     fn journal(&mut self, kept: bool);

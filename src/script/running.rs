@@ -1,7 +1,7 @@
 //! What others may know of the running script, and how they stop it.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 
@@ -15,6 +15,8 @@ pub struct Running {
     killed: AtomicBool,
     /// Whether the running script has been found to be no short one.
     long: AtomicBool,
+    /// Whether it has been running for longer than others wait for it, and the log says so.
+    slow: AtomicBool,
     /// Whether it is a function.
     function: AtomicBool,
     /// What is known of one that isn't short.
@@ -52,6 +54,7 @@ impl Running {
         self.wrote.store(false, Ordering::Relaxed);
         self.killed.store(false, Ordering::Relaxed);
         self.long.store(false, Ordering::Relaxed);
+        self.slow.store(false, Ordering::Relaxed);
         self.active.store(true, Ordering::SeqCst);
     }
 
@@ -76,6 +79,24 @@ impl Running {
     /// Tells others what runs.
     pub fn tell(&self, name: &[u8], command: Vec<Box<[u8]>>) {
         *self.about.lock() = Some(About { name: name.into(), command, since: Instant::now() });
+    }
+
+    /// Writes to the log, once, that what runs has been running for longer than others wait for it.
+    pub fn warn_if_slow(&self, patience: Duration) {
+        let Some(About { name, since, .. }) = &*self.about.lock() else { return };
+        let elapsed = since.elapsed();
+        if elapsed < patience || self.slow.swap(true, Ordering::Relaxed) {
+            return;
+        }
+        let command = match self.kind() {
+            Kind::Scripts => "SCRIPT KILL",
+            Kind::Functions => "FUNCTION KILL",
+        };
+        tracing::warn!(
+            "Slow script detected: still in execution after {} milliseconds. You can try killing the script using the {command} command. Script name is: {}.",
+            elapsed.as_millis(),
+            String::from_utf8_lossy(name)
+        );
     }
 
     /// What runs, if it takes long.

@@ -110,6 +110,9 @@ impl Vm {
             if stop.takes_long() {
                 own.with(|session| stop.tell(session.name, session.host.command()));
             }
+            if let Some(patience) = own.with(|session| session.host.patience()).flatten() {
+                stop.warn_if_slow(patience);
+            }
             alive(&stop).map(|()| VmState::Continue)
         })?;
         owned.set_limit(MEMORY_MAX);
@@ -337,6 +340,8 @@ fn thrown(lua: &Lua, problem: &Value) -> Thrown {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     /// A host whose commands answer `+OK`, but for `panic`; it panics as well when it hears of an error of its own
@@ -366,6 +371,10 @@ mod tests {
 
         fn command(&self) -> Vec<Box<[u8]>> {
             Vec::new()
+        }
+
+        fn patience(&self) -> Option<Duration> {
+            None
         }
 
         fn journal(&mut self, _kept: bool) {}

@@ -7,9 +7,12 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use super::check_rdb;
-use crate::config::REDIS_VERSION;
+use crate::config::{REDIS_VERSION, os_text};
 use crate::persist::aof::{CommandReader, Damage, Line, Manifest};
 use crate::persist::rdb::{Limits, Reader};
+
+/// The longest line that is looked at to tell a manifest, in bytes.
+const LONGEST_LINE: u64 = 64 << 10;
 
 /// What is done besides looking.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -72,20 +75,19 @@ fn stop<T>(why: &str) -> Result<T, Stop> {
 /// Checks a log by its manifest, or a single file.
 fn check(path: &Path, mode: Mode, answers: &mut dyn BufRead) -> Result<(), Stop> {
     let shown = path.display().to_string();
-    let begin = beginning(path)?;
-    if !begin.starts_with(b"file") && !begin.starts_with(b"#") || begin.starts_with(b"#TS:") {
+    if !is_manifest(path)? {
         println!("Start checking Old-Style AOF");
         let verdict = Part { name: &shown, path, last: true, mode }.check(answers)?;
         verdict.tell("AOF", &shown, mode);
         return Ok(());
     }
     println!("Start checking Multi Part AOF");
-    let text = std::fs::read(path).or_else(|error| stop(&format!("Cannot open file {shown}: {error}")))?;
+    let text = std::fs::read(path).or_else(|error| stop(&cannot_open(path, &error)))?;
     let manifest = Manifest::parse(&text).or_else(|error| {
         println!("\n*** FATAL AOF MANIFEST FILE ERROR ***\n");
         stop(&error.to_string())
     })?;
-    let folder = path.parent().unwrap_or(Path::new(""));
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let last = manifest.parts().count();
     for (index, part) in manifest.parts().enumerate() {
         let path = folder.join(&part.name);
@@ -104,13 +106,33 @@ fn check(path: &Path, mode: Mode, answers: &mut dyn BufRead) -> Result<(), Stop>
     Ok(())
 }
 
+fn cannot_open(path: &Path, error: &io::Error) -> String {
+    format!("Cannot open file {}: {}, aborting...", path.display(), os_text(error))
+}
+
+/// Whether a file is a manifest: whether its first line that is no comment names a file. A log may begin with
+/// annotations, which look like comments.
+fn is_manifest(path: &Path) -> Result<bool, Stop> {
+    let read = |path| -> io::Result<bool> {
+        let mut input = BufReader::new(File::open(path)?);
+        loop {
+            let mut line = Vec::new();
+            (&mut input).take(LONGEST_LINE).read_until(b'\n', &mut line)?;
+            if !line.starts_with(b"#") {
+                return Ok(line.starts_with(b"file"));
+            }
+        }
+    };
+    read(path).or_else(|error| stop(&cannot_open(path, &error)))
+}
+
 /// The first bytes of a file.
 fn beginning(path: &Path) -> Result<Vec<u8>, Stop> {
     let mut begin = Vec::new();
     let read = File::open(path).and_then(|file| file.take(5).read_to_end(&mut begin));
     match read {
         Ok(_) => Ok(begin),
-        Err(error) => stop(&format!("Cannot open file {}: {error}, aborting...", path.display())),
+        Err(error) => stop(&cannot_open(path, &error)),
     }
 }
 
@@ -153,7 +175,7 @@ impl Part<'_> {
         let (mut file, size) = match sized {
             Ok(sized) => sized,
             Err(error) => {
-                return stop(&format!("Cannot open file {}: {error}, aborting...", self.path.display()));
+                return stop(&cannot_open(self.path, &error));
             }
         };
         if size == 0 {
@@ -328,6 +350,13 @@ mod tests {
         assert!(run(&log, Mode::Fix, "y\n"));
         assert_eq!(std::fs::read_to_string(log.path()).expect("a log"), GOOD[..GOOD.len() - 15]);
         assert!(run(&log, Mode::Check, ""));
+    }
+
+    #[test]
+    fn a_log_may_begin_with_annotations_and_a_manifest_with_comments() {
+        assert!(run(&file("#hello\r\n*1\r\n$1\r\na\r\n"), Mode::Check, ""));
+        assert!(is_manifest(file("# hello\nfile a seq 1 type b\n").path()).is_ok_and(|is| is));
+        assert!(is_manifest(file("#hello").path()).is_ok_and(|is| !is));
     }
 
     #[test]

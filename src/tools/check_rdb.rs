@@ -9,7 +9,7 @@ use std::process::ExitCode;
 use clap::Parser;
 
 use crate::base::clock;
-use crate::config::REDIS_VERSION;
+use crate::config::{REDIS_VERSION, os_text};
 use crate::keyspace::Value;
 use crate::persist::rdb::{Error, Item, Limits, Reader, Reason};
 
@@ -35,6 +35,17 @@ struct Counts {
     timed: u64,
 }
 
+/// Where reading was when it failed.
+#[derive(Default)]
+struct Place<'r> {
+    /// Not even the head had been read.
+    at_start: bool,
+    /// The key whose value was read.
+    key: Option<&'r [u8]>,
+    /// The code of its type, and the name of its encoding.
+    kind: Option<(u8, &'static str)>,
+}
+
 /// Runs the program: success if the file is whole.
 pub(super) fn main(args: &[OsString]) -> ExitCode {
     let arguments = match Arguments::try_parse_from(args) {
@@ -51,7 +62,7 @@ pub(super) fn main(args: &[OsString]) -> ExitCode {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(error) => {
-            eprintln!("{name}: {error}");
+            eprintln!("{name}: {}", os_text(&error));
             ExitCode::FAILURE
         }
     }
@@ -66,13 +77,19 @@ pub(super) fn check(name: &str, file: impl Read, out: &mut impl Write) -> io::Re
     let (mut counts, mut empty) = (Counts::default(), 0);
     let mut reader = match Reader::new(file, Limits::default()) {
         Ok(reader) => reader,
-        Err(error) => return report(&error, None, &counts, out).map(|()| false),
+        Err(error) => {
+            let place = Place { at_start: true, ..Place::default() };
+            return report(&error, &place, &counts, out).map(|()| false);
+        }
     };
     loop {
         let item = match reader.next() {
             Ok(Some(item)) => item,
             Ok(None) => break,
-            Err(error) => return report(&error, reader.failed_key(), &counts, out).map(|()| false),
+            Err(error) => {
+                let place = Place { at_start: false, key: reader.failed_key(), kind: reader.failed_type() };
+                return report(&error, &place, &counts, out).map(|()| false);
+            }
         };
         let offset = reader.offset();
         match item {
@@ -101,12 +118,12 @@ pub(super) fn check(name: &str, file: impl Read, out: &mut impl Write) -> io::Re
     Ok(true)
 }
 
-fn report(error: &Error, key: Option<&[u8]>, counts: &Counts, out: &mut impl Write) -> io::Result<()> {
-    let doing = match (&error.reason, key) {
-        (Reason::NotRdb | Reason::Version(_), _) => "start",
-        (Reason::Checksum { .. }, _) => "check-sum",
-        (_, Some(_)) => "read-object-value",
-        (_, None) => "read-type",
+fn report(error: &Error, place: &Place<'_>, counts: &Counts, out: &mut impl Write) -> io::Result<()> {
+    let doing = match &error.reason {
+        _ if place.at_start => "start",
+        Reason::Checksum { .. } => "check-sum",
+        _ if place.key.is_some() => "read-object-value",
+        _ => "read-type",
     };
     writeln!(out, "--- RDB ERROR DETECTED ---")?;
     match &error.reason {
@@ -117,8 +134,11 @@ fn report(error: &Error, key: Option<&[u8]>, counts: &Counts, out: &mut impl Wri
         reason => writeln!(out, "[offset {}] {reason}", error.offset)?,
     }
     writeln!(out, "[additional info] While doing: {doing}")?;
-    if let Some(key) = key {
+    if let Some(key) = place.key {
         writeln!(out, "[additional info] Reading key '{}'", String::from_utf8_lossy(key))?;
+    }
+    if let Some((code, name)) = place.kind {
+        writeln!(out, "[additional info] Reading type {code} ({name})")?;
     }
     counts.show(out)
 }
@@ -176,6 +196,7 @@ mod tests {
 [offset 17] a member is in a set twice
 [additional info] While doing: read-object-value
 [additional info] Reading key 'bad'
+[additional info] Reading type 2 (set-hashtable)
 [info] 0 keys read
 [info] 0 expires
 [info] 0 already expired
@@ -185,7 +206,7 @@ mod tests {
         for (file, error) in [
             (&b"REDIS0012"[..], "[offset 9] Unexpected EOF reading RDB file\n"),
             (b"REDIS0099", "[offset 5] Can't handle RDB format version 99\n"),
-            (b"NOTREDIS0", "[offset 0] Wrong signature\n"),
+            (b"NOTREDIS0", "[offset 0] Wrong signature trying to load DB from file\n"),
             (b"REDIS0012\xff12345678", "[offset 10] RDB CRC error\n"),
         ] {
             let (whole, report) = checked(file);

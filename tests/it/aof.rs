@@ -280,6 +280,30 @@ fn a_cut_tail_is_kept_beside_and_other_damage_refused() {
 }
 
 #[test]
+fn a_cut_tail_before_empty_files_is_one_at_the_end() {
+    let kept = Kept::new();
+    let mut server = kept.start(&[]);
+    server.client().ok(&["SET", "a", "1"]);
+    server.stop("TERM");
+    // As when a crash hits a rewrite that has made its increment, with a write of the one before half done.
+    let manifest = kept.log_folder().join("appendonly.aof.manifest");
+    let named = fs::read_to_string(&manifest).expect("a manifest");
+    fs::write(&manifest, named + "file appendonly.aof.2.incr.aof seq 2 type i\n").expect("writable");
+    let whole = fs::read(kept.increment(1)).expect("an increment");
+    fs::write(kept.increment(1), [&whole[..], b"*1\r\n$4\r\nPI"].concat()).expect("writable");
+    fs::write(kept.increment(2), "*1\r\n$4\r\nPING\r\n").expect("writable");
+    assert!(kept.fails(&[]).contains("the truncated file is not the last file"));
+    fs::write(kept.increment(2), "").expect("writable");
+    let mut server = kept.start(&[]);
+    server.wait_for_log("!!! Truncating the AOF appendonly.aof.1.incr.aof at offset");
+    server.client().ok(&["SET", "b", "1"]);
+    server.stop("TERM");
+    assert_eq!(fs::read(kept.increment(1)).expect("an increment"), whole);
+    let mut client = kept.start(&[]).client_kept();
+    assert_eq!(int(&mut client.1, &["EXISTS", "a", "b"]), 2);
+}
+
+#[test]
 fn the_single_file_of_an_old_server_is_taken_over() {
     let kept = Kept::new();
     fs::write(kept.folder.path().join("appendonly.aof"), "*3\r\n$3\r\nSET\r\n$1\r\na\r\n$1\r\n7\r\n")
@@ -382,6 +406,32 @@ fn a_file_at_its_limit_refuses_writes_until_there_is_room_again() {
     let mut client = kept.start(&[]).client_kept();
     assert_eq!(int(&mut client.1, &["LLEN", "list"]), written);
     assert_eq!(int(&mut client.1, &["EXISTS", "before", "after"]), 2);
+}
+
+#[test]
+fn switching_it_off_has_writes_go_on_where_the_file_is_at_its_limit() {
+    let kept = Kept::new();
+    let mut server = kept.start(&["--appendfsync", "everysec", "--auto-aof-rewrite-percentage", "0"]);
+    let pid = server.pid().to_string();
+    let set = Command::new("prlimit").args(["--pid", &pid, "--fsize=20000:"]).status();
+    assert!(set.expect("util-linux has prlimit").success());
+    let mut client = server.client();
+    let value = "x".repeat(1000);
+    wait_until("refused", || text(&mut client, &["RPUSH", "list", &value]).starts_with("-MISCONF"));
+    client.ok(&["CONFIG", "SET", "appendonly", "no"]);
+    server.wait_for_log("The AOF is switched off");
+    wait_until("writing again", || text(&mut client, &["SET", "after", "1"]) == "+OK\r\n");
+    // The first base fits, and then the log is whole again.
+    client.raw(&["DEL", "list"]);
+    client.ok(&["CONFIG", "SET", "appendonly", "yes"]);
+    wait_until("a base", || {
+        info(&mut client, "aof_rewrite_in_progress") == "0"
+            && info(&mut client, "aof_last_bgrewrite_status") == "ok"
+    });
+    client.ok(&["SET", "kept", "1"]);
+    server.stop("TERM");
+    let mut client = kept.start(&[]).client_kept();
+    assert_eq!(int(&mut client.1, &["EXISTS", "list", "after", "kept"]), 2);
 }
 
 #[test]

@@ -75,3 +75,98 @@ fn a_target_that_is_not_there_or_silent() {
     );
     assert_eq!(call(&server, &["GET", "a"]), Reply::Bulk(b"1".to_vec()));
 }
+
+/// The figure of INFO.
+fn kept(server: &Server) -> String {
+    let info = call(server, &["INFO", "stats"]).text();
+    let line = info.lines().find_map(|line| line.strip_prefix("migrate_cached_sockets:"));
+    line.expect("a field of INFO").to_owned()
+}
+
+#[test]
+fn a_connection_serves_again_and_only_who_knows_the_password() {
+    let (from, to) = (Server::start(), Server::with(&["--requirepass", "secret"]));
+    let port = to.port().to_string();
+    let migrate = |key: &str, rest: &[&str]| {
+        call(&from, &["SET", key, key]);
+        call(&from, &[&["MIGRATE", "127.0.0.1", &port, key][..], rest].concat())
+    };
+    let connections = || {
+        let mut there = to.client();
+        there.ok(&["AUTH", "secret"]);
+        let info = there.call(&["INFO", "stats"]).text();
+        let line = info.lines().find_map(|line| line.strip_prefix("total_connections_received:"));
+        line.and_then(|count| count.parse::<usize>().ok()).expect("a number")
+    };
+    let before = connections();
+    for (key, db) in [("a", "0"), ("b", "0"), ("c", "5"), ("d", "0")] {
+        assert_eq!(migrate(key, &[db, "5000", "AUTH", "secret"]), Reply::Simple(b"OK".to_vec()));
+    }
+    assert!(migrate("d", &["0", "5000", "AUTH", "secret"]).is_error("ERR Target"));
+    // One of ours, and the one that asks.
+    assert_eq!(connections() - before, 2);
+    assert_eq!(kept(&from), "1");
+    let unknown = "ERR Target instance replied with error: NOAUTH Authentication required.";
+    assert_eq!(migrate("e", &["0", "5000"]), error(unknown));
+    assert_eq!(migrate("e", &["0", "5000", "AUTH2", "default", "secret"]), Reply::Simple(b"OK".to_vec()));
+    assert_eq!(kept(&from), "2");
+
+    let mut there = to.client();
+    there.ok(&["AUTH", "secret"]);
+    assert_eq!(there.call(&["EXISTS", "a", "b", "c", "d", "e"]), Reply::Int(4));
+    there.ok(&["SELECT", "5"]);
+    assert_eq!(there.call(&["EXISTS", "a", "b", "c", "d", "e"]), Reply::Int(1));
+    // The password has to be right each time.
+    there.ok(&["CONFIG", "SET", "requirepass", "changed"]);
+    assert!(
+        migrate("f", &["0", "5000", "AUTH", "secret"])
+            .is_error("ERR Target instance replied with error: WRONGPASS")
+    );
+    there.ok(&["CONFIG", "SET", "requirepass", "secret"]);
+    // A connection that the target ends is replaced.
+    there.call(&["CLIENT", "KILL", "TYPE", "NORMAL", "SKIPME", "YES"]);
+    assert_eq!(migrate("f", &["0", "5000", "AUTH", "secret"]), Reply::Simple(b"OK".to_vec()));
+    assert_eq!(call(&from, &["EXISTS", "a", "b", "c", "d", "e", "f"]), Reply::Int(1));
+}
+
+/// A target that ends each connection behind a number of requests, unseen until the next is under way.
+#[test]
+fn a_connection_that_dies_in_use_is_replaced_once_and_no_key_is_lost() {
+    use std::io::{BufRead, BufReader, Write};
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let port = listener.local_addr().expect("bound").port().to_string();
+    let target = std::thread::spawn(move || {
+        let mut restored = Vec::new();
+        // The first connection takes a key and dies at the second, so does the second connection; the third is dead.
+        for answers in [3, 2, 1] {
+            let (stream, _) = listener.accept().expect("a connection");
+            let (mut reader, mut stream) = (BufReader::new(stream.try_clone().expect("a copy")), stream);
+            let mut verbs = 0;
+            let mut line = String::new();
+            while verbs < answers && reader.read_line(&mut line).is_ok_and(|read| read > 0) {
+                let word = std::mem::take(&mut line);
+                if ["SELECT\r\n", "RESTORE\r\n"].contains(&word.as_str()) {
+                    verbs += 1;
+                    if verbs < answers {
+                        restored.push(word.trim().to_owned());
+                        stream.write_all(b"+OK\r\n").expect("somebody reads");
+                    }
+                }
+            }
+        }
+        restored
+    });
+    let server = Server::start();
+    for key in ["a", "b", "c"] {
+        call(&server, &["SET", key, "1"]);
+    }
+    let migrate = |key: &str| call(&server, &["MIGRATE", "127.0.0.1", &port, key, "0", "5000"]);
+    assert_eq!(migrate("a"), Reply::Simple(b"OK".to_vec()));
+    // Dies when it gets the key; the new one dies as well. There is no third try.
+    assert_eq!(migrate("b"), error("IOERR error or timeout reading to target instance"));
+    assert_eq!(call(&server, &["EXISTS", "a", "b", "c"]), Reply::Int(2));
+    assert_eq!(migrate("c"), error("IOERR error or timeout reading to target instance"));
+    assert_eq!(call(&server, &["EXISTS", "a", "b", "c"]), Reply::Int(2));
+    assert_eq!(kept(&server), "0");
+    assert_eq!(target.join().expect("it ended"), ["SELECT", "RESTORE", "SELECT"]);
+}

@@ -290,3 +290,24 @@ fn info_tells_what_clients_do() {
         assert!(fields.contains(&(name.into(), value.into())), "{name} is not {value}: {fields:?}");
     }
 }
+
+#[test]
+fn a_script_that_others_wait_for_too_long_is_in_the_log() {
+    let server = Server::with(&["--busy-reply-threshold", "50"]);
+    let (mut client, mut other) = (server.client(), server.client());
+    let library = "#!lua name=l\nredis.register_function('forever', function() while true do end end)";
+    client.call(&["FUNCTION", "LOAD", library]);
+    // Nobody needs to wait for it.
+    for (command, kill, name) in [
+        ("EVAL \"while true do end\" 0\r\n", "SCRIPT", "694a5fe1ddb97a4c6a1bf299d9537c7d3d0f84e7"),
+        ("FCALL forever 0\r\n", "FUNCTION", "forever"),
+    ] {
+        client.send(command.as_bytes());
+        server.wait_for_log(&format!(
+            " milliseconds. You can try killing the script using the {kill} KILL command. Script name is: {name}."
+        ));
+        assert!(server.log().contains("Slow script detected: still in execution after "));
+        other.ok(&[kill, "KILL"]);
+        client.read();
+    }
+}

@@ -347,6 +347,33 @@ fn bgsave_says_when_it_will_be() {
 }
 
 #[test]
+fn changes_are_counted_off_once_whoever_saves_them() {
+    let folder = folder();
+    let server = serve(folder.path(), &["--save", "3600 1000000"]);
+    let mut client = server.client();
+    let changes = |client: &mut Client| info(client, "rdb_changes_since_last_save");
+    client.ok(&["SET", "a", "1"]);
+    client.ok(&["MULTI"]);
+    client.call(&["FLUSHALL"]);
+    client.call(&["EXEC"]);
+    assert_eq!(changes(&mut client), "0");
+    // A save that begins later and ends earlier; what it has written stays.
+    client.ok(&["CONFIG", "SET", "rdb-key-save-delay", "300000"]);
+    client.ok(&["SET", "a", "1"]);
+    client.call(&["BGSAVE"]);
+    client.ok(&["CONFIG", "SET", "rdb-key-save-delay", "0"]);
+    client.ok(&["SET", "b", "1"]);
+    client.ok(&["DEBUG", "RELOAD"]);
+    client.ok(&["SET", "c", "1"]);
+    wait_for_the_save(&mut client);
+    assert_eq!(changes(&mut client), "1");
+    client.ok(&["DEBUG", "RELOAD", "NOSAVE", "NOFLUSH", "MERGE"]);
+    assert_eq!(client.call(&["EXISTS", "a", "b", "c"]), Reply::Int(3));
+    client.ok(&["DEBUG", "RELOAD", "NOSAVE"]);
+    assert_eq!(client.call(&["EXISTS", "a", "b", "c"]), Reply::Int(2));
+}
+
+#[test]
 fn a_flush_is_not_undone_by_a_restart() {
     let folder = folder();
     let mut server = serve(folder.path(), &["--save", "3600 1000000"]);
@@ -401,7 +428,7 @@ fn a_damaged_file_is_refused() {
     for (bytes, reason) in [
         (&good[..good.len() / 2], "nexpected end at offset"),
         (&flipped, ""),
-        (b"hello, this is no RDB file", "Wrong signature at offset 0"),
+        (b"hello, this is no RDB file", "Wrong signature trying to load DB from file at offset 0"),
         (b"REDIS0099\xff", "an't handle RDB format version 99"),
         (b"", "nexpected end at offset 0"),
         (&twice, "RDB has duplicated key 'k' in DB 0"),

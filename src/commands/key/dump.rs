@@ -159,7 +159,7 @@ fn decode(payload: &[u8], limits: &Limits, checksum: bool) -> Result<Value, Erro
     rdb::restore(payload, limits, checksum).map_err(|error| match error {
         RestoreError::Footer => error::PAYLOAD_FOOTER,
         RestoreError::Data(damage) => {
-            tracing::warn!("RESTORE: the payload's integrity check failed: {damage}");
+            tracing::warn!("RESTORE of a payload whose integrity check failed: {damage}");
             error::PAYLOAD_DATA
         }
     })

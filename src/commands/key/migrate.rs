@@ -1,8 +1,11 @@
 //! MIGRATE: moves keys to another server by RESTORE there and deleting here what it acknowledges.
 //!
 //! Connecting, with AUTH and SELECT, takes no lock. The transfer happens under the locks of the keys, so that
-//! nobody changes or deletes here what already is there; it is bounded by the timeout, as in Redis.
+//! nobody changes or deletes here what already is there; it is bounded by the timeout, as in Redis. A connection is
+//! kept for the next command to the same server. If one that was kept fails before it has acknowledged a key, all is
+//! sent again on a new one: what the target had done unseen shows as BUSYKEY, or REPLACE does it again.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::base::num::parse_i64;
@@ -14,8 +17,8 @@ use crate::keyspace::Access;
 use crate::persist::rdb;
 
 use super::super::{Call, Command, DONE, Install, Next, Outcome};
-use super::target::{Broken, Target};
-use super::{GROUP, row};
+use super::target::{Address, Answer, Broken, Requests, Target};
+use super::{GROUP, Targets, row};
 
 /// Where the options begin.
 const OPTIONS: usize = 6;
@@ -54,10 +57,8 @@ pub(super) const MIGRATE: Command = Command::new(
 struct Options {
     copy: bool,
     replace: bool,
-    /// AUTH with its arguments, or nothing.
-    auth: Vec<Vec<u8>>,
-    host: Vec<u8>,
-    port: Option<u16>,
+    /// None if its port isn't one.
+    address: Option<Address>,
     db: i64,
     timeout: Duration,
 }
@@ -105,13 +106,12 @@ fn options(call: &mut Call<'_>) -> Result<Options, Error> {
             auth = [&[&b"AUTH"[..]], secrets].concat().into_iter().map(<[u8]>::to_vec).collect();
         }
     }
+    let port = parse_i64(all[2]).and_then(|port| port.try_into().ok());
     let timeout = u64::try_from(args::int(all[5])?).ok().filter(|&ms| ms > 0).unwrap_or(DEFAULT_TIMEOUT);
     Ok(Options {
         copy,
         replace,
-        auth,
-        host: all[1].to_vec(),
-        port: parse_i64(all[2]).and_then(|port| port.try_into().ok()),
+        address: port.map(|port| Address { host: all[1].to_vec(), port, auth }),
         db: args::int(all[4])?,
         timeout: Duration::from_millis(timeout),
     })
@@ -125,29 +125,59 @@ fn migrate(call: &mut Call<'_>) -> Outcome {
         return DONE;
     }
     if call.may_put_off() {
+        let server = Arc::clone(call.server);
         return Ok(Next::Compute(Box::new(move || -> Install {
-            let target = connect(&options);
+            let target = connect(&server.targets, &options);
             Box::new(move |call| transfer(call, &options, keys, target?))
         })));
     }
-    let target = connect(&options)?;
+    let target = connect(&call.server.targets, &options)?;
     transfer(call, &options, keys, target)
 }
 
-/// Connects, gives the password and selects the database.
-fn connect(options: &Options) -> Result<Target, Error> {
-    let port = options.port.ok_or(error::MIGRATE_CONNECTING)?;
-    let target = Target::connect(&options.host, port, options.timeout);
-    let mut target = target.map_err(|_| error::MIGRATE_CONNECTING)?;
-    let db = options.db.to_string();
-    let select = [&b"SELECT"[..], db.as_bytes()];
-    let auth: Vec<&[u8]> = options.auth.iter().map(Vec::as_slice).collect();
-    for command in [&auth[..], &select].into_iter().filter(|command| !command.is_empty()) {
-        target.queue(command);
-        target.send().map_err(broken)?;
-        target.answer().map_err(broken)?.map_err(|text| error::target_replied(&text))?;
+/// A connection that was kept or a new one, ready for the keys.
+fn connect(targets: &Targets, options: &Options) -> Result<Target, Error> {
+    let kept = options.address.as_ref().and_then(|address| targets.take(address));
+    let Some(mut target) = kept else { return connect_anew(options) };
+    match target.set_timeout(options.timeout).is_ok().then(|| prepare(&mut target, options)) {
+        Some(Ok(ready)) => ready.map(|()| target).map_err(|text| error::target_replied(&text)),
+        Some(Err(failed)) if failed.late => Err(broken(failed)),
+        // It has ended since.
+        Some(Err(_)) | None => connect_anew(options),
     }
+}
+
+/// Connects, and makes it ready for the keys.
+fn connect_anew(options: &Options) -> Result<Target, Error> {
+    let address = options.address.clone().ok_or(error::MIGRATE_CONNECTING)?;
+    let target = Target::connect(address, options.timeout);
+    let mut target = target.map_err(|_| error::MIGRATE_CONNECTING)?;
+    prepare(&mut target, options).map_err(broken)?.map_err(|text| error::target_replied(&text))?;
     Ok(target)
+}
+
+/// Gives the password, which may be another one by now, and selects the database, if it isn't yet.
+fn prepare(target: &mut Target, options: &Options) -> Answer {
+    let auth = target.address.auth.clone();
+    if !auth.is_empty() {
+        let auth: Vec<&[u8]> = auth.iter().map(Vec::as_slice).collect();
+        if let Err(text) = ask(target, &auth)? {
+            return Ok(Err(text));
+        }
+    }
+    if target.db == Some(options.db) {
+        return Ok(Ok(()));
+    }
+    let selected = ask(target, &[b"SELECT", options.db.to_string().as_bytes()])?;
+    target.db = selected.is_ok().then_some(options.db);
+    Ok(selected)
+}
+
+fn ask(target: &mut Target, args: &[&[u8]]) -> Answer {
+    let mut request = Requests::default();
+    request.queue(args);
+    target.send(&request)?;
+    target.answer()
 }
 
 /// Sends the keys that are still there and deletes those that the target acknowledges.
@@ -157,44 +187,68 @@ fn transfer(
     keys: std::ops::Range<usize>,
     mut target: Target,
 ) -> Outcome {
-    let (now, compress) = (call.keys.now(), call.settings().snapshots.compression);
-    let mut sent = Vec::new();
-    for &key in &call.args[keys] {
-        let Some(entry) = call.keys.find(key, Access::Silent) else { continue };
-        let ttl = entry.deadline().map_or(0, |at| (at - now).max(1)).to_string();
-        let payload = rdb::dump(entry.share_value(), compress);
-        let restore = [&b"RESTORE"[..], key, ttl.as_bytes(), &payload, b"REPLACE"];
-        target.queue(&restore[..if options.replace { 5 } else { 4 }]);
-        sent.push(key);
-    }
+    let (requests, sent) = requests(call, options, keys);
     if sent.is_empty() {
+        call.server.targets.keep(target);
         call.reply.simple("NOKEY");
         return DONE;
     }
-    target.send().map_err(broken)?;
+    let mut first = target.send(&requests).and_then(|()| target.answer());
+    if target.reused && first.as_ref().is_err_and(|broken| !broken.late) {
+        target = connect_anew(options)?;
+        first = target.send(&requests).and_then(|()| target.answer());
+    }
     let mut deleted = vec![&b"DEL"[..]];
-    let moved = take_answers(call, options, &sent, &mut target, &mut deleted);
+    let moved = take_answers(call, options, &sent, first, &mut target, &mut deleted);
     // Whatever else went wrong: these are there and no longer here. A reader of the journal has no target.
     match deleted.len() {
         1 => call.keys.propagate_nothing(),
         _ => call.keys.propagate_instead(&deleted),
     }
-    moved?;
-    call.reply.ok();
-    DONE
+    let refused = moved?;
+    call.server.targets.keep(target);
+    match refused {
+        Some(error) => Err(error),
+        None => {
+            call.reply.ok();
+            DONE
+        }
+    }
 }
 
-/// Deletes the keys that the target acknowledges and notes them in `deleted`.
+/// What has to be asked for, and the keys that are asked for.
+fn requests<'a>(
+    call: &mut Call<'a>,
+    options: &Options,
+    keys: std::ops::Range<usize>,
+) -> (Requests, Vec<&'a [u8]>) {
+    let (now, compress) = (call.keys.now(), call.settings().snapshots.compression);
+    let (mut requests, mut sent) = (Requests::default(), Vec::new());
+    for &key in &call.args[keys] {
+        let Some(entry) = call.keys.find(key, Access::Silent) else { continue };
+        let ttl = entry.deadline().map_or(0, |at| (at - now).max(1)).to_string();
+        let payload = rdb::dump(entry.share_value(), compress);
+        let restore = [&b"RESTORE"[..], key, ttl.as_bytes(), &payload, b"REPLACE"];
+        requests.queue(&restore[..if options.replace { 5 } else { 4 }]);
+        sent.push(key);
+    }
+    (requests, sent)
+}
+
+/// Takes the answers to requests, the first of which has been read: deletes the keys that the target acknowledges and
+/// notes them in `deleted`. Returns what it refused, if it did; an error if not all answers came.
 fn take_answers<'a>(
     call: &mut Call<'_>,
     options: &Options,
     sent: &[&'a [u8]],
+    first: Answer,
     target: &mut Target,
     deleted: &mut Vec<&'a [u8]>,
-) -> Result<(), Error> {
+) -> Result<Option<Error>, Error> {
     let mut refused = None;
+    let mut first = Some(first);
     for &key in sent {
-        match target.answer().map_err(broken) {
+        match first.take().unwrap_or_else(|| target.answer()) {
             Ok(Ok(())) if options.copy => {}
             // A key that is named twice has gone the second time.
             Ok(Ok(())) => {
@@ -206,15 +260,15 @@ fn take_answers<'a>(
             Ok(Err(text)) => {
                 refused.get_or_insert_with(|| error::target_replied(&text));
             }
-            Err(error) => return Err(refused.unwrap_or(error)),
+            Err(failed) => return Err(refused.unwrap_or(broken(failed))),
         }
     }
-    refused.map_or(Ok(()), Err)
+    Ok(refused)
 }
 
 fn broken(broken: Broken) -> Error {
-    match broken {
-        Broken::Writing => error::MIGRATE_WRITING,
-        Broken::Reading => error::MIGRATE_READING,
+    match broken.writing {
+        true => error::MIGRATE_WRITING,
+        false => error::MIGRATE_READING,
     }
 }

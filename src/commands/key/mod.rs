@@ -7,6 +7,7 @@ mod migrate;
 mod object;
 mod scan;
 mod target;
+mod targets;
 mod transfer;
 
 #[cfg(test)]
@@ -16,6 +17,8 @@ use crate::command::row::*;
 use crate::command::{Error, args, error};
 
 use super::{Call, Command};
+
+pub use self::targets::Targets;
 
 /// The family's rows.
 pub const COMMANDS: &[Command] = &[

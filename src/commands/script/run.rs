@@ -1,6 +1,7 @@
 //! Running a script: its admission, and the commands that it calls.
 
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use crate::acl::Context;
 use crate::base::clock::monotonic_ns;
@@ -252,6 +253,11 @@ impl Host for Caller<'_, '_> {
         monitor::after(server, spec, args, self.call.session, Source::Script);
         account(server, listed, args, self.call.session, monotonic_ns() - begun, outcome.is_err());
         outcome.map_err(|failure| refused(&failure))
+    }
+
+    fn patience(&self) -> Option<Duration> {
+        let threshold = self.call.settings().execution.busy_reply_threshold_ms;
+        (threshold > 0).then(|| Duration::from_millis(threshold))
     }
 
     fn journal(&mut self, kept: bool) {

@@ -113,7 +113,7 @@ impl Facts for Server {
             copied: run.copied_bytes(),
         });
         PersistenceFacts {
-            changes: self.dirty.load(Ordering::Relaxed),
+            changes: self.unsaved_changes(),
             aof: super::aof::facts(self),
             last_save: saves.last_save(),
             last_save_succeeded: saves.last_succeeded(),
@@ -161,6 +161,7 @@ impl Facts for Server {
             tracked_keys: tracked_keys as u64,
             tracked_items: tracked_items as u64,
             tracked_prefixes: self.listeners.prefixes() as u64,
+            migrate_sockets: self.targets.len() as u64,
             errors: total(Counter::ErrorReplies),
             reads: total(Counter::Reads),
             writes: total(Counter::Writes),

@@ -13,6 +13,7 @@ use super::aof::Aof;
 use crate::acl::{self, Users, Vocabulary};
 use crate::base::{alloc, clock};
 use crate::client::{BlockedClients, Client, Listeners, Monitors, Pause, Registry, Running, Session, Watch};
+use crate::commands::key::Targets;
 use crate::commands::{Catalog, MISSING};
 use crate::config::{Config, LoadError, Settings};
 use crate::keyspace::{Keyspace, Leftover};
@@ -67,7 +68,7 @@ pub struct Server {
     pub log: Log,
     /// Stopping the process.
     pub shutdown: Shutdown,
-    /// Changes since the last save.
+    /// Changes since the start; `saves` knows how many of them are in the file.
     pub dirty: AtomicU64,
     /// Cleared by DEBUG SET-ACTIVE-EXPIRE 0.
     pub active_expire: AtomicBool,
@@ -85,6 +86,8 @@ pub struct Server {
     pub drafts: Drafts,
     /// The append only file.
     pub aof: Aof,
+    /// Connections of MIGRATE.
+    pub targets: Targets,
     /// Loading the data at the start.
     pub loading: Loading,
     /// Set once all data is there.
@@ -154,6 +157,7 @@ impl Server {
             saves: Saves::new(now),
             drafts: Drafts::default(),
             aof: Aof::default(),
+            targets: Targets::default(),
             loading: Loading::default(),
             ready: AtomicBool::new(false),
             list_packed_threshold: AtomicUsize::new(0),
@@ -188,6 +192,11 @@ impl Server {
             let line = client.describe(self.command_name(&client), Running::default());
             tracing::info!("Evicting client: {line}");
         }
+    }
+
+    /// Changes since the last save.
+    pub fn unsaved_changes(&self) -> u64 {
+        self.dirty.load(Ordering::Relaxed).saturating_sub(self.saves.saved_changes())
     }
 
     /// Bytes that count for `maxmemory`.

@@ -65,7 +65,9 @@ impl Source<'_, '_> {
 
 /// What belongs to the instant of a save besides its keys. To be taken by who has closed the gate.
 pub struct Moment {
-    /// Changes until then: they are no longer to be saved when the file is there.
+    /// Its number.
+    number: u64,
+    /// Changes from the start until then: they are no longer to be saved when the file is there.
     changes: u64,
     /// The code of each library of functions.
     libraries: Vec<Vec<u8>>,
@@ -75,7 +77,8 @@ impl Moment {
     /// Now.
     pub fn now(server: &Server) -> Moment {
         let libraries = server.functions.lock().libraries().map(|library| library.code.to_vec()).collect();
-        Moment { changes: server.dirty.load(Ordering::Relaxed), libraries }
+        let (number, changes) = (server.saves.number_moment(), server.dirty.load(Ordering::Relaxed));
+        Moment { number, changes, libraries }
     }
 
     /// Now, with the changes that the running command has made.
@@ -134,7 +137,7 @@ fn begin(server: &Server, sizes: &[Size], meter: Option<Meter>) -> Arc<Run> {
 
 fn end(server: &Server, run: &Arc<Run>, saved: &Result<(), SaveError>, changes: u64) {
     if saved.is_ok() {
-        server.dirty.fetch_sub(changes, Ordering::Relaxed);
+        server.saves.note_saved(changes);
     }
     server.saves.end(run, saved);
 }
@@ -158,10 +161,14 @@ fn write_draft(server: &Server, run: &Run, source: Source<'_, '_>, moment: Momen
         _ => nix::unistd::gettid(),
     };
     let temporary = snapshots.dir.join(format!("temp-{id}.rdb"));
-    let draft = Draft::create(temporary, snapshots.incremental_fsync, &server.drafts)?;
+    let mut draft = Draft::create(temporary, snapshots.incremental_fsync, &server.drafts)?;
+    if let Source::Snapshot(snapshot) = &source {
+        draft.mind_others(snapshot.meter());
+    }
     let failed = |error| SaveError::Write("rdbSaveRio", error);
     let options = options(&settings, &sizes);
-    let preface = Preface { notes: notes(false), libraries: moment.libraries, sizes };
+    let Moment { number, libraries, .. } = moment;
+    let preface = Preface { notes: notes(false), libraries, sizes };
     let mut encoder = Encoder::new(draft, preface, options, ages(&settings)).map_err(failed)?;
     let rest = Rest(settings.debug.save_rest);
     source.walk(&server.keyspace, &mut |frozen| {
@@ -170,7 +177,7 @@ fn write_draft(server: &Server, run: &Run, source: Source<'_, '_>, moment: Momen
     })?;
     let draft = encoder.finish().map_err(failed)?;
     draft.sync()?;
-    server.saves.install(run, draft, &path(&settings))
+    server.saves.install(run, number, draft, &path(&settings))
 }
 
 /// Why nothing may be written at the moment, if that is so: what can't be saved any more must not change.
@@ -241,7 +248,7 @@ pub fn save_if_due(server: &Arc<Server>) {
         return;
     }
     let settings = server.config.settings();
-    let (changes, since) = (server.dirty.load(Ordering::Relaxed), now - saves.last_save());
+    let (changes, since) = (server.unsaved_changes(), now - saves.last_save());
     let due = settings
         .snapshots
         .save

@@ -70,6 +70,11 @@ impl Meter {
         self.0.abandon();
     }
 
+    /// Whether writers will soon have to wait: the walker had better get on.
+    pub fn presses(&self) -> bool {
+        self.0.presses()
+    }
+
     /// Bytes that writers have copied so far because the walker had not come to them.
     pub fn copied_bytes(&self) -> usize {
         self.0.copied.load(Ordering::Relaxed)
@@ -82,6 +87,12 @@ impl Crowd {
     pub fn is_crowded(&self) -> bool {
         let limit = self.limit.load(Ordering::Relaxed);
         limit > 0 && self.held.load(Ordering::Relaxed).max(0).cast_unsigned() + spent_bytes() > limit
+    }
+
+    /// Whether half of the room is taken.
+    fn presses(&self) -> bool {
+        let held = self.held.load(Ordering::Relaxed).max(0).cast_unsigned() + spent_bytes();
+        held > self.limit.load(Ordering::Relaxed) / 2
     }
 
     /// Waits until there is room again, for a bounded time.
@@ -126,6 +137,11 @@ impl Inbox {
     fn put(&self, handed: Handed) {
         self.items.lock().push(handed);
         self.waiting.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Whether so much has been handed over that the walker must not be slow.
+    pub(super) fn presses(&self) -> bool {
+        self.crowd.presses()
     }
 
     /// Gives away what is there.

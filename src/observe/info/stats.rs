@@ -49,6 +49,8 @@ pub struct StatsFacts {
     pub tracked_items: u64,
     /// Prefixes of keys whose changes clients listen to.
     pub tracked_prefixes: u64,
+    /// Idle connections of MIGRATE.
+    pub migrate_sockets: u64,
     /// Error replies.
     pub errors: u64,
     /// Reads from sockets.
@@ -142,7 +144,8 @@ pub const ROWS: &[Row<StatsFacts>] = &[
     row("pubsubshard_channels", |facts| Value::Count(facts.shard_channels)).gauge("pubsubshard_channels"),
     row("latest_fork_usec", zero).gauge("latest_fork_seconds").scaled(1e-6),
     row("total_forks", zero),
-    row("migrate_cached_sockets", zero).gauge("migrate_cached_sockets_total"),
+    row("migrate_cached_sockets", |facts| Value::Count(facts.migrate_sockets))
+        .gauge("migrate_cached_sockets_total"),
     row("slave_expires_tracked_keys", zero).gauge("slave_expires_tracked_keys"),
     row("active_defrag_hits", zero).gauge("defrag_hits"),
     row("active_defrag_misses", zero).gauge("defrag_misses"),

@@ -72,15 +72,33 @@ impl Folder {
     /// Writes the manifest: when it returns, whoever starts after a crash finds it.
     ///
     /// # Errors
-    /// The system's; the old one is still there.
+    /// The system's, or that it couldn't be read again; the old one is still there, unless it is the folder that can't be
+    /// synced.
     pub fn write_manifest(&self, manifest: &Manifest) -> io::Result<()> {
         let path = self.manifest_path();
+        let text = manifest.to_string();
+        if !text.is_empty() {
+            Manifest::parse(text.as_bytes())
+                .map_err(|error| io::Error::new(ErrorKind::InvalidInput, error))?;
+        }
         let temporary = self.path(&format!("temp-{}.manifest", self.prefix));
         let mut file = create_new(&temporary)?;
-        file.write_all(manifest.to_string().as_bytes())?;
+        file.write_all(text.as_bytes())?;
         file.sync_all()?;
         fs::rename(&temporary, &path)?;
         self.sync()
+    }
+
+    /// Removes a file that was made for a manifest that could not be written, unless that is the one that is there.
+    pub fn remove_unnamed(&self, name: &str) {
+        let named = match self.read_manifest() {
+            Ok(manifest) => manifest.parts().any(|part| part.name == name),
+            Err(_) => true,
+        };
+        if !named {
+            // One too many does no harm: its number is used again.
+            let _ = fs::remove_file(self.path(name));
+        }
     }
 
     /// Has the names of the folder on disk.
@@ -175,7 +193,7 @@ impl Folder {
         use std::io::{Seek, SeekFrom};
         let path = self.path(name);
         let mut file = OpenOptions::new().read(true).write(true).open(&path)?;
-        let aside = self.path(&format!("{name}.damaged-at-{good}"));
+        let aside = self.unused(&format!("{name}.damaged-at-{good}"));
         file.seek(SeekFrom::Start(good))?;
         let mut copy = create_new(&aside)?;
         io::copy(&mut file, &mut copy)?;
@@ -184,6 +202,13 @@ impl Folder {
         file.sync_all()?;
         self.sync()?;
         Ok(aside)
+    }
+
+    /// The path of a file that isn't there: this name, with a number behind it if need be.
+    fn unused(&self, name: &str) -> PathBuf {
+        let numbered = (2..).map(|number| format!("{name}-{number}"));
+        let mut paths = std::iter::once(name.to_owned()).chain(numbered).map(|name| self.path(&name));
+        paths.find(|path| !path.exists()).expect("there are numbers enough")
     }
 }
 
@@ -220,11 +245,42 @@ mod tests {
     }
 
     #[test]
+    fn a_manifest_that_could_not_be_read_is_not_written() {
+        let (_dir, folder) = folder();
+        let mut manifest = Manifest::default();
+        manifest.add_base("a", true);
+        folder.write_manifest(&manifest).unwrap();
+        let good = manifest.clone();
+        // Each of these takes four bytes when it is written.
+        manifest.add_increment(&"\x01".repeat(250));
+        assert!(folder.write_manifest(&manifest).is_err());
+        assert_eq!(folder.read_manifest().unwrap(), good);
+    }
+
+    #[test]
     fn what_is_cut_off_is_kept() {
         let (_dir, folder) = folder();
         folder.create_file("x").unwrap().write_all(b"good bad").unwrap();
         let aside = folder.cut("x", 5).unwrap();
         assert_eq!(fs::read(folder.path("x")).unwrap(), b"good ");
-        assert_eq!(fs::read(aside).unwrap(), b"bad");
+        assert_eq!(fs::read(&aside).unwrap(), b"bad");
+        // It may happen twice at one place.
+        fs::write(folder.path("x"), "good too").unwrap();
+        let second = folder.cut("x", 5).unwrap();
+        assert_eq!((fs::read(aside).unwrap(), fs::read(second).unwrap()), (b"bad".into(), b"too".into()));
+    }
+
+    #[test]
+    fn what_the_manifest_names_is_not_removed() {
+        let (_dir, folder) = folder();
+        let mut manifest = Manifest::default();
+        let named = manifest.add_base("a", true);
+        folder.write_manifest(&manifest).unwrap();
+        let unnamed = manifest.add_base("a", true);
+        for name in [&named, &unnamed] {
+            folder.create_file(name).unwrap();
+            folder.remove_unnamed(name);
+        }
+        assert!(folder.path(&named).exists() && !folder.path(&unnamed).exists());
     }
 }

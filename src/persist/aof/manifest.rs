@@ -165,9 +165,10 @@ impl fmt::Display for Manifest {
         let kinds = [(self.base.as_slice(), 'b'), (&self.history, 'h'), (&self.increments, 'i')];
         for (parts, kind) in kinds {
             for Part { name, seq } in parts {
-                let plain =
-                    name.bytes().all(|byte| byte.is_ascii_graphic() && !matches!(byte, b'"' | b'\'' | b'\\'));
-                if plain {
+                // Quoted, each byte of a letter beyond ASCII takes four, and lines must not become too long.
+                let is_plain =
+                    |byte: u8| byte.is_ascii_graphic() && !b"\"'\\".contains(&byte) || !byte.is_ascii();
+                if name.bytes().all(is_plain) {
                     writeln!(f, "file {name} seq {seq} type {kind}")?;
                 } else {
                     let mut quoted = Vec::new();
@@ -210,6 +211,14 @@ mod tests {
              file \"a b.1.base.rdb\" seq 1 type h\nfile x.2.incr.aof seq 2 type i\n"
         );
         assert_eq!(Manifest::parse(text.as_bytes()), Ok(manifest));
+    }
+
+    #[test]
+    fn the_longest_name_in_another_alphabet_fits() {
+        let mut manifest = Manifest::default();
+        let name = manifest.add_increment(&"ж".repeat(121));
+        assert!(name.len() > 250);
+        assert_eq!(Manifest::parse(manifest.to_string().as_bytes()), Ok(manifest));
     }
 
     #[test]

@@ -8,7 +8,8 @@
 //!
 //! **Failing.** What can't be written stays in memory, a part that was written is cut off again, and the writer tries
 //! again ten times a second; meanwhile writing commands are refused, so nothing is lost and little piles up.
-//! With `always` somebody has been promised more than that: the server ends, as Redis does.
+//! With `always` somebody has been promised more than that: the server ends, as Redis does. Once the log is switched
+//! off, nobody wants the rest: it is given up.
 
 use std::fs::File;
 use std::io::{self, ErrorKind, Write};
@@ -137,7 +138,14 @@ impl Writer {
                 Drained::Mark(mark) => self.mark = Some(mark),
             }
         }
-        if let Err(error) = self.advance(settings) {
+        let advanced = self.advance(settings).or_else(|error| match self.mark {
+            Some(Mark::End) if !journal.is_on() => {
+                self.give_up(&error);
+                Ok(())
+            }
+            _ => Err(error),
+        });
+        if let Err(error) = advanced {
             self.fail(&error, settings);
         } else if self.status.note_error(None) {
             tracing::info!("AOF write error looks solved. The server can write again.");
@@ -257,6 +265,15 @@ impl Writer {
         self.last_sync = Instant::now();
         self.durable = written;
         Ok(())
+    }
+
+    /// Lets go of what can't be written: the log has been switched off.
+    fn give_up(&mut self, error: &io::Error) {
+        let lost = self.buffer.len();
+        tracing::warn!("The AOF is switched off, {lost} bytes of it could not be written: {error}");
+        (self.file, self.mark) = (None, None);
+        self.buffer = Vec::new();
+        self.durable = self.handed;
     }
 
     fn fail(&mut self, error: &io::Error, settings: WriterSettings) {

@@ -92,6 +92,37 @@ impl Kind {
         Kind::HashTimedListpack,
     ];
 
+    /// The name that Redis's tool has for it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Kind::String => "string",
+            Kind::List => "list-linked",
+            Kind::Set => "set-hashtable",
+            Kind::ZsetText => "zset-v1",
+            Kind::Hash => "hash-hashtable",
+            Kind::Zset => "zset-v2",
+            Kind::ModulePreGa => "module-pre-release",
+            Kind::Module => "module-value",
+            Kind::HashZipmap => "hash-zipmap",
+            Kind::ListZiplist => "list-ziplist",
+            Kind::SetIntset => "set-intset",
+            Kind::ZsetZiplist => "zset-ziplist",
+            Kind::HashZiplist => "hash-ziplist",
+            Kind::ListZiplists => "quicklist",
+            Kind::Stream1 => "stream",
+            Kind::HashListpack => "hash-listpack",
+            Kind::ZsetListpack => "zset-listpack",
+            Kind::ListChunks => "quicklist-v2",
+            Kind::Stream2 => "stream-v2",
+            Kind::SetListpack => "set-listpack",
+            Kind::Stream3 => "stream-v3",
+            Kind::HashTimedPreGa => "hash-hashtable-md-pre-release",
+            Kind::HashTimedListpackPreGa => "hash-listpack-md-pre-release",
+            Kind::HashTimed => "hash-hashtable-md",
+            Kind::HashTimedListpack => "hash-listpack-md",
+        }
+    }
+
     /// The kind of a code.
     pub fn of(code: u8) -> Option<Kind> {
         Kind::ALL.into_iter().find(|&kind| kind as u8 == code)

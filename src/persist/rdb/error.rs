@@ -52,7 +52,7 @@ impl fmt::Display for Reason {
         match self {
             Reason::Io(error) => write!(f, "can't read: {error}"),
             Reason::Truncated => f.write_str("unexpected end"),
-            Reason::NotRdb => f.write_str("Wrong signature"),
+            Reason::NotRdb => f.write_str("Wrong signature trying to load DB from file"),
             Reason::Version(version) => write!(f, "Can't handle RDB format version {version}"),
             Reason::Checksum { stored, computed } => {
                 write!(f, "RDB CRC error: {stored:016x} is stored, the bytes come to {computed:016x}")

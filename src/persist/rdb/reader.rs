@@ -2,7 +2,7 @@
 
 use std::io::Read;
 
-use super::code;
+use super::code::{self, Kind};
 use super::error::{Error, Reason};
 use super::source::Source;
 use super::{Item, Limits, Record, VERSION, value};
@@ -17,7 +17,8 @@ pub struct Reader<R> {
     version: u32,
     verifies: bool,
     db: usize,
-    failed_key: Option<Vec<u8>>,
+    /// After an error: the key whose value it is, and how that is encoded.
+    failed: Option<(Vec<u8>, Kind)>,
     /// At the end: the checksum there, if the version has one.
     stored: Option<u64>,
     at_end: bool,
@@ -55,7 +56,7 @@ impl<R: Read> Reader<R> {
             version,
             verifies: true,
             db: 0,
-            failed_key: None,
+            failed: None,
             stored: None,
             at_end: false,
         })
@@ -80,7 +81,12 @@ impl<R: Read> Reader<R> {
 
     /// After an error: the key whose value could not be read, if it was one.
     pub fn failed_key(&self) -> Option<&[u8]> {
-        self.failed_key.as_deref()
+        self.failed.as_ref().map(|(key, _)| key.as_slice())
+    }
+
+    /// After an error: the type code of the value that could not be read, and Redis's name for its encoding.
+    pub fn failed_type(&self) -> Option<(u8, &'static str)> {
+        self.failed.as_ref().map(|&(_, kind)| (kind as u8, kind.name()))
     }
 
     /// At the end: the checksum that the file has, 0 if none was computed when it was written.
@@ -147,15 +153,15 @@ impl<R: Read> Reader<R> {
     }
 
     fn key(&mut self, type_code: u8, about: About) -> Result<Item, Error> {
-        if code::Kind::of(type_code).is_none() {
+        let Some(kind) = Kind::of(type_code) else {
             return Err(self.source.error(Reason::UnknownCode(type_code)));
-        }
+        };
         let key = self.source.string()?;
         let value = match value::read(&mut self.source, type_code, &self.limits) {
             Ok(value) => value,
             Err(Error { reason: Reason::Empty, .. }) => return Ok(Item::Empty(key)),
             Err(error) => {
-                self.failed_key = Some(key);
+                self.failed = Some((key, kind));
                 return Err(error);
             }
         };

@@ -5,6 +5,9 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use crate::base::manners::Manners;
+use crate::keyspace::Meter;
+
 /// After so many bytes what was written is sent to the disk, so that it isn't flooded at the end.
 const SYNC_EVERY: usize = 4 << 20;
 
@@ -27,6 +30,8 @@ pub struct Draft {
     installed: bool,
     /// Bytes that may not be on disk yet; none if nobody cares before the end.
     unsynced: Option<usize>,
+    /// How others get to run while a large value is written, unless it presses; between values the walker sees to it.
+    manners: Option<(Manners, Meter)>,
     /// Given back after the file has been removed.
     _counted: Drafts,
 }
@@ -58,10 +63,16 @@ impl Draft {
                 path,
                 installed: false,
                 unsynced: incremental_fsync.then_some(0),
+                manners: None,
                 _counted: drafts.clone(),
             }),
             Err(error) => Err(SaveError::Open(path, error)),
         }
+    }
+
+    /// Has others run while it is written, as long as the snapshot that it is made of allows.
+    pub fn mind_others(&mut self, meter: Meter) {
+        self.manners = Some((Manners::default(), meter));
     }
 
     /// Makes sure that all is on disk.
@@ -87,6 +98,11 @@ impl Draft {
 
 impl Write for Draft {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if let Some((manners, meter)) = &mut self.manners
+            && !meter.presses()
+        {
+            manners.mind();
+        }
         let written = self.file.write(bytes)?;
         if let Some(unsynced) = &mut self.unsynced {
             *unsynced += written;

@@ -60,8 +60,8 @@ pub struct Loaded<R> {
 /// Why a file isn't loaded. What came before the damage is in the keyspace.
 #[derive(Debug)]
 pub enum LoadError {
-    /// It can't be read.
-    Rdb(rdb::Error),
+    /// It can't be read: why, and the key whose value it is that can't, if it is one.
+    Rdb(rdb::Error, Option<Box<[u8]>>),
     /// It has a database that the server hasn't.
     Database(usize),
     /// It has a key twice: in this database.
@@ -158,14 +158,19 @@ fn read<'l, R: Read>(
     put: &mut dyn FnMut(Record) -> bool,
 ) -> Result<Loaded<impl Read + use<'l, R>>, LoadError> {
     let counted = Counted { input, read: &loading.read };
-    let mut reader = Reader::new(counted, options.limits).map_err(LoadError::Rdb)?;
+    let mut reader = Reader::new(counted, options.limits).map_err(|error| LoadError::Rdb(error, None))?;
     if !options.checksum {
         reader = reader.without_checksum();
     }
     let mut libraries = Vec::new();
     let mut db = 0;
     let (mut keys, mut expired, mut empty) = (0, 0, 0);
-    while let Some(item) = reader.next().map_err(LoadError::Rdb)? {
+    loop {
+        let item = match reader.next() {
+            Ok(Some(item)) => item,
+            Ok(None) => break,
+            Err(error) => return Err(LoadError::Rdb(error, reader.failed_key().map(Box::from))),
+        };
         match item {
             Item::Key(record) if !options.keeps_expired && has_expired(&record, options.clock.now) => {
                 expired += 1;
@@ -338,7 +343,10 @@ impl std::error::Error for LoadError {}
 impl std::fmt::Display for LoadError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            LoadError::Rdb(error) => error.fmt(f),
+            LoadError::Rdb(error, None) => error.fmt(f),
+            LoadError::Rdb(error, Some(key)) => {
+                write!(f, "{error}, in the value of key '{}'", key.escape_ascii())
+            }
             LoadError::Database(db) => {
                 write!(f, "the file has a database {db}, which needs a higher 'databases'")
             }

@@ -18,9 +18,13 @@ const RETRY_AFTER: i64 = 5;
 /// See the head of this file. Figures are relaxed atomics: each stands for itself.
 pub struct Saves {
     running: Mutex<Option<Arc<Run>>>,
-    /// Held from the last look whether a save was given up to its file's final name: whoever gives it up and then writes
-    /// a file of his own must not find it replaced by an older one.
-    installing: Mutex<()>,
+    /// The moment of which the file is that is there. Held from the last look whether a save was given up to its file's
+    /// final name: whoever gives it up and then writes a file of his own must not find it replaced by an older one.
+    installed: Mutex<u64>,
+    /// How many moments have been numbered.
+    moments: AtomicU64,
+    /// How many changes, of all since the start, are in the file.
+    saved_changes: AtomicU64,
     /// BGSAVE SCHEDULE: to begin when nothing else is under way.
     scheduled: AtomicBool,
     last_succeeded: AtomicBool,
@@ -82,7 +86,9 @@ impl Saves {
     pub fn new(now: i64) -> Saves {
         Saves {
             running: Mutex::new(None),
-            installing: Mutex::new(()),
+            installed: Mutex::new(0),
+            moments: AtomicU64::new(0),
+            saved_changes: AtomicU64::new(0),
             scheduled: AtomicBool::new(false),
             last_succeeded: AtomicBool::new(true),
             last_save: AtomicI64::new(now),
@@ -110,16 +116,25 @@ impl Saves {
         run
     }
 
-    /// Gives a complete file its name, unless the save has been given up.
+    /// The number of this moment. To be asked for behind the closed gate, so that what is of a later moment has a higher
+    /// number.
+    pub fn number_moment(&self) -> u64 {
+        self.moments.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
+    /// Gives a complete file, which is of this moment, its name, unless the save has been given up or the file of a later
+    /// moment is there.
     ///
     /// # Errors
-    /// The system's, or that it has been given up.
-    pub fn install(&self, run: &Run, draft: Draft, target: &Path) -> Result<(), SaveError> {
-        let _installing = self.installing.lock();
-        if run.cancelled.load(Ordering::Relaxed) {
+    /// The system's, or that it is of no use any more.
+    pub fn install(&self, run: &Run, moment: u64, draft: Draft, target: &Path) -> Result<(), SaveError> {
+        let mut installed = self.installed.lock();
+        if run.cancelled.load(Ordering::Relaxed) || moment < *installed {
             return Err(SaveError::Cancelled);
         }
-        draft.install(target)
+        draft.install(target)?;
+        *installed = moment;
+        Ok(())
     }
 
     /// Notes how a save ended. One that was given up is as if it had never been.
@@ -146,7 +161,7 @@ impl Saves {
     /// Gives up the save under way: its file won't appear any more. Tells whether there was one.
     pub fn cancel(&self) -> bool {
         let Some(run) = self.running.lock().take() else { return false };
-        let _not_installing = self.installing.lock();
+        let _not_installing = self.installed.lock();
         run.cancelled.store(true, Ordering::Relaxed);
         if let Some(meter) = &run.meter {
             meter.abandon();
@@ -157,6 +172,17 @@ impl Saves {
     /// The save under way.
     pub fn running(&self) -> Option<Arc<Run>> {
         self.running.lock().clone()
+    }
+
+    /// Notes that so many changes, of all since the start, are saved.
+    pub fn note_saved(&self, changes: u64) {
+        // Saves may overlap: one of a later moment has them all.
+        self.saved_changes.fetch_max(changes, Ordering::Relaxed);
+    }
+
+    /// How many changes, of all since the start, are saved.
+    pub fn saved_changes(&self) -> u64 {
+        self.saved_changes.load(Ordering::Relaxed)
     }
 
     /// Has a save begin when nothing else is under way, or not.
@@ -208,5 +234,34 @@ impl Saves {
     /// Begins the count of saves anew.
     pub fn reset_count(&self) {
         self.saves.store(0, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::io::Write;
+
+    use super::super::draft::Drafts;
+    use super::*;
+
+    #[test]
+    fn the_file_is_never_replaced_by_one_of_an_earlier_moment() {
+        let folder = tempfile::tempdir().unwrap();
+        let target = folder.path().join("dump.rdb");
+        let saves = Saves::new(0);
+        let run = saves.begin(0, None);
+        let moments: Vec<u64> = (0..3).map(|_| saves.number_moment()).collect();
+        let install = |at: usize| {
+            let mut draft = Draft::create(folder.path().join("temp"), false, &Drafts::default()).unwrap();
+            draft.write_all(&[b'0' + at as u8]).unwrap();
+            let installed = saves.install(&run, moments[at], draft, &target).is_ok();
+            (installed, fs::read_to_string(&target).unwrap())
+        };
+        assert_eq!(install(1), (true, "1".to_owned()));
+        assert_eq!(install(0), (false, "1".to_owned()));
+        assert_eq!(install(2), (true, "2".to_owned()));
+        saves.cancel();
+        assert_eq!(install(2), (false, "2".to_owned()));
     }
 }

@@ -148,7 +148,8 @@ pub fn switch_on(server: &Arc<Server>) -> Result<(), Impossible> {
     })
 }
 
-/// Switches the log off: what was appended by then is on disk when this returns, unless the disk fails.
+/// Switches the log off: what was appended by then is on disk when this returns, unless the disk fails. If it is known
+/// to fail, nobody waits for it: switching off is how operators have writes go on.
 pub fn switch_off(server: &Server) {
     let mut state = server.aof.state.lock();
     if state.phase == Phase::Off {
@@ -160,8 +161,10 @@ pub fn switch_off(server: &Server) {
     if server.aof.status.cancel_rewrite() {
         tracing::info!("Killing AOF child: the rewrite under way is of no use any more");
     }
-    close(server);
-    server.keyspace.journal.switch(false);
+    let journal = &server.keyspace.journal;
+    let patience = if server.aof.status.error().is_some() { Duration::ZERO } else { PATIENCE };
+    close_within(journal, patience, || false);
+    journal.switch(false);
     server.aof.status.enabled.store(false, Ordering::Relaxed);
     server.aof.status.rewrite_scheduled.store(false, Ordering::Relaxed);
     server.aof.status.note_error(None);
@@ -172,13 +175,26 @@ pub fn writes_first_base(server: &Server) -> bool {
     server.aof.state.lock().phase == Phase::Waiting && server.aof.status.is_rewriting.load(Ordering::Relaxed)
 }
 
-/// Has everything on disk; what is appended later isn't kept.
+/// Has everything on disk, however long that takes as long as it gets on; what is appended later isn't kept.
 pub fn close(server: &Server) {
     let journal = &server.keyspace.journal;
-    if journal.is_on() {
-        journal.mark(Mark::End);
-        if !journal.flush(PATIENCE) {
+    let mut left = journal.backlog();
+    close_within(journal, PATIENCE, || {
+        let before = std::mem::replace(&mut left, journal.backlog());
+        left < before
+    });
+}
+
+/// Waits for the disk, and as long again whenever `gets_on` says so.
+fn close_within(journal: &Journal, patience: Duration, mut gets_on: impl FnMut() -> bool) {
+    if !journal.is_on() {
+        return;
+    }
+    journal.mark(Mark::End);
+    while !journal.flush(patience) {
+        if !gets_on() {
             tracing::warn!("Fail to fsync the AOF file: it takes too long");
+            return;
         }
     }
 }

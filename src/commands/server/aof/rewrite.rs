@@ -236,7 +236,8 @@ fn write_base(
     temporary: PathBuf,
 ) -> Result<Draft, SaveError> {
     let failed = |error| SaveError::Write("base", error);
-    let draft = Draft::create(temporary, settings.aof.incremental_fsync, &server.drafts)?;
+    let mut draft = Draft::create(temporary, settings.aof.incremental_fsync, &server.drafts)?;
+    draft.mind_others(moment.snapshot.meter());
     let mut base = Base::begin(settings, &moment, draft).map_err(failed)?;
     let is_cancelled = || server.aof.status.is_rewrite_cancelled();
     moment.snapshot.walk(&server.keyspace, |frozen| {
@@ -271,8 +272,8 @@ fn install(
     }
     manifest.retire_increments(usize::from(begun.phase != Phase::Off));
     if let Err(error) = folder.write_manifest(&manifest) {
-        // The old manifest is in force: it doesn't know the new base.
-        let _ = fs::remove_file(folder.path(&base));
+        // The old manifest is in force, if only in memory, and doesn't know the new base.
+        folder.remove_unnamed(&base);
         return Err(error.into());
     }
     tracing::info!("Successfully renamed the temporary AOF base file into {base}");

@@ -82,13 +82,18 @@ pub fn is_there(server: &Server) -> Result<Option<u64>, Impossible> {
 pub fn load(server: &Arc<Server>) -> Result<(), Impossible> {
     let folder = folder(&server.config.settings());
     let manifest = server.aof.state.lock().manifest.clone();
-    let files = manifest.parts().count();
     for (index, part) in manifest.parts().enumerate() {
-        let (begun, last) = (Instant::now(), index + 1 == files);
+        let begun = Instant::now();
         let is_base = manifest.base.as_ref() == Some(part);
+        let is_last = || {
+            let mut behind = manifest.parts().skip(index + 1).peekable();
+            // A rewrite makes the next increment a moment before anything goes there.
+            behind.peek().is_none()
+                || !is_base && behind.all(|part| folder.len(&part.name).is_ok_and(|len| len == 0))
+        };
         match load_file(server, &folder, &part.name) {
             Ok(()) => {}
-            Err(Unloadable::CutOff(good)) if last => cut(server, &folder, &part.name, good)?,
+            Err(Unloadable::CutOff(good)) if is_last() => cut(server, &folder, &part.name, good)?,
             Err(Unloadable::CutOff(_)) => {
                 tracing::warn!("Fatal error: the truncated file is not the last file");
                 return Err(Impossible);
@@ -104,7 +109,7 @@ pub fn load(server: &Arc<Server>) -> Result<(), Impossible> {
         }
     }
     // All of it is on disk.
-    server.dirty.store(0, Ordering::Relaxed);
+    server.saves.note_saved(server.dirty.load(Ordering::Relaxed));
     Ok(())
 }
 

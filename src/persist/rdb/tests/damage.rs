@@ -130,11 +130,11 @@ fn contradictions_are_named() {
     for (bytes, wanted) in [
         (&b"\x02\x02\x01a\x01a"[..], "a member is in a set twice at offset 4"),
         (b"\x04\x02\x01a\x01b\x01a\x01c", "a field is in a hash twice at offset 8"),
-        (b"\x0b\x0c\x02\0\0\0\x02\0\0\0\x02\0\x01\0", "an intset is damaged at offset 1"),
-        (b"\x0b\x0c\x02\0\0\0\x02\0\0\0\x01\0\x01\0", "an intset is damaged at offset 1"),
-        (b"\x0b\x08\x02\0\0\0\0\0\0\0", "an intset is damaged at offset 1"),
+        (b"\x0b\x0c\x02\0\0\0\x02\0\0\0\x02\0\x01\0", "Intset integrity check failed at offset 1"),
+        (b"\x0b\x0c\x02\0\0\0\x02\0\0\0\x01\0\x01\0", "Intset integrity check failed at offset 1"),
+        (b"\x0b\x08\x02\0\0\0\0\0\0\0", "Intset integrity check failed at offset 1"),
         (b"\x14\x0b\x0b\0\0\0\x02\0\x01\x01\x01\x01\xff", "a member is in a set twice at offset 1"),
-        (b"\x14\x0b\x0b\0\0\0\x03\0\x01\x01\x02\x01\xff", "a listpack is damaged at offset 1"),
+        (b"\x14\x0b\x0b\0\0\0\x03\0\x01\x01\x02\x01\xff", "Set listpack integrity check failed at offset 1"),
         (b"\x10\x09\x09\0\0\0\x01\0\x01\x01\xff", "a hash has a field without a value at offset 1"),
         (b"\x11\x0b\x0b\0\0\0\x02\0\x01\x01\x02\x01\xff", "taken"),
         (
@@ -178,10 +178,7 @@ fn pending_entries_have_one_owner() {
         reason(&[consumer(b'a', &own), consumer(b'b', &own)]),
         "an entry is pending for two consumers"
     );
-    assert_eq!(
-        reason(&[consumer(b'a', &own), consumer(b'a', &[0])]),
-        "a group has two consumers of one name"
-    );
+    assert_eq!(reason(&[consumer(b'a', &own), consumer(b'a', &[0])]), "Duplicate stream consumer detected");
 }
 
 #[test]
@@ -190,7 +187,7 @@ fn heads_of_files_are_checked() {
         (&b"REDIS0013\xff"[..], "Can't handle RDB format version 13 at offset 5"),
         (b"REDIS0000\xff", "Can't handle RDB format version 0 at offset 5"),
         (b"REDIS+012\xff", "Can't handle RDB format version 0 at offset 5"),
-        (b"RADIS0012\xff", "Wrong signature at offset 0"),
+        (b"RADIS0012\xff", "Wrong signature trying to load DB from file at offset 0"),
         (b"REDIS0012\xfa\x01a", "unexpected end at offset 12"),
         (
             b"REDIS0012\xf6",

@@ -87,17 +87,17 @@ pub(super) fn read<R: Read>(from: &mut Source<R>, kind: Kind, limits: &HashLimit
         }
         Kind::HashZipmap => read_zipmap(from, limits),
         Kind::HashZiplist => {
-            let ziplist = read_ziplist(from)?;
+            let ziplist = read_ziplist(from, "Hash ziplist integrity check failed")?;
             take_listpack(from, ziplist, false, limits)
         }
         Kind::HashListpack => {
-            let listpack = read_listpack(from)?;
+            let listpack = read_listpack(from, "Hash listpack integrity check failed")?;
             take_listpack(from, listpack, false, limits)
         }
         _ => {
             // The listpack says it again.
             let _earliest = from.time()?;
-            let listpack = read_listpack(from)?;
+            let listpack = read_listpack(from, "Hash listpackex integrity check failed")?;
             let deadlines = listpack.iter().skip(2).step_by(3);
             if deadlines.filter_map(|at| at.integer()).any(|at| at > LATEST_DEADLINE) {
                 return Err(from.damaged("a field's deadline is out of range"));
@@ -144,7 +144,7 @@ fn read_zipmap<R: Read>(from: &mut Source<R>, limits: &HashLimits) -> Result<Has
         longest = longest.max(element.len());
         listpack.push_back(element);
     });
-    walked.ok_or_else(|| from.damaged("a zipmap is damaged"))?;
+    walked.ok_or_else(|| from.damaged("Zipmap integrity check failed"))?;
     // Too long a field or value makes it a table, as it does nowhere else.
     let entries = if longest > limits.max_listpack_value { 0 } else { limits.max_listpack_entries };
     take_listpack(from, listpack, false, &HashLimits { max_listpack_entries: entries, ..*limits })

@@ -47,11 +47,12 @@ pub(super) fn read<R: Read>(from: &mut Source<R>, kind: Kind, limits: &ListLimit
         Kind::ListZiplist => {
             // As large as it was configured elsewhere, so it is divided anew.
             let mut text = IntText::new();
-            read_ziplist(from)?.iter().for_each(|element| list.push(element.as_bytes(&mut text)));
+            let ziplist = read_ziplist(from, "List ziplist integrity check failed")?;
+            ziplist.iter().for_each(|element| list.push(element.as_bytes(&mut text)));
         }
         Kind::ListZiplists => {
             for _ in 0..from.length()? {
-                list.push_listpack(read_ziplist(from)?);
+                list.push_listpack(read_ziplist(from, "Ziplist integrity check failed")?);
             }
         }
         _ => {
@@ -73,7 +74,7 @@ fn read_chunk<R: Read>(from: &mut Source<R>, list: &mut ListBuilder) -> Result<(
             }
             list.push_plain(element);
         }
-        CHUNK_LISTPACK => list.push_listpack(read_listpack(from)?),
+        CHUNK_LISTPACK => list.push_listpack(read_listpack(from, "Listpack integrity check failed")?),
         _ => return Err(from.damaged("a chunk of a list that is neither element nor listpack")),
     }
     Ok(())

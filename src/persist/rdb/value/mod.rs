@@ -79,18 +79,18 @@ pub(super) fn read<R: Read>(from: &mut Source<R>, type_code: u8, limits: &Limits
     }
 }
 
-/// Reads a string that is a listpack, and checks every entry of it.
-fn read_listpack<R: Read>(from: &mut Source<R>) -> Result<Listpack, Error> {
+/// Reads a string that is a listpack, and checks every entry of it; `damaged` is what to say if one isn't as it must be.
+fn read_listpack<R: Read>(from: &mut Source<R>, damaged: &'static str) -> Result<Listpack, Error> {
     let bytes = read_packed(from)?;
-    Listpack::from_foreign(bytes).map_err(|_| from.damaged("a listpack is damaged"))
+    Listpack::from_foreign(bytes).map_err(|_| from.damaged(damaged))
 }
 
-/// Reads a string that is a ziplist, and converts it.
-fn read_ziplist<R: Read>(from: &mut Source<R>) -> Result<Listpack, Error> {
+/// Reads a string that is a ziplist, and converts it; `damaged` is what to say if it isn't one.
+fn read_ziplist<R: Read>(from: &mut Source<R>, damaged: &'static str) -> Result<Listpack, Error> {
     let bytes = read_packed(from)?;
     let mut listpack = Listpack::with_capacity(bytes.len());
     let walked = ziplist::walk(&bytes, |element| listpack.push_back(element));
-    walked.ok_or_else(|| from.damaged("a ziplist is damaged"))?;
+    walked.ok_or_else(|| from.damaged(damaged))?;
     listpack.shrink_to_fit();
     Ok(listpack)
 }

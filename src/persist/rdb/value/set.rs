@@ -42,10 +42,10 @@ pub(super) fn read<R: Read>(from: &mut Source<R>, kind: Kind, limits: &SetLimits
         Kind::Set => return read_members(from, limits),
         Kind::SetIntset => {
             let intset = IntSet::from_foreign(read_packed(from)?);
-            Packed::IntSet(intset.map_err(|_| from.damaged("an intset is damaged"))?)
+            Packed::IntSet(intset.map_err(|_| from.damaged("Intset integrity check failed"))?)
         }
         _ => {
-            let listpack = read_listpack(from)?;
+            let listpack = read_listpack(from, "Set listpack integrity check failed")?;
             if listpack.is_empty() {
                 return Err(from.error(Reason::Empty));
             }

@@ -37,7 +37,7 @@ pub(super) fn write<W: Write>(to: &mut Sink<W>, stream: &Stream, kind: Kind) -> 
     to.length(log.chunk_count() as u64)?;
     for (master, listpack) in log.chunks() {
         to.string(&master.to_bytes())?;
-        to.string(listpack)?;
+        to.string(&listpack)?;
     }
     let Counters { last_id, first_id, max_deleted_id, entries_added } = log.counters();
     to.length(log.len())?;
@@ -112,7 +112,7 @@ fn read_chunk<R: Read>(from: &mut Source<R>, stream: &mut Stream) -> Result<(), 
     let listpack = read_packed(from)?;
     stream.log_mut().load_chunk(StreamId::from_bytes(master), listpack).map_err(|error| {
         from.damaged(match error {
-            ChunkError::Listpack(_) => "a listpack of a stream is damaged",
+            ChunkError::Listpack(_) => "Stream listpack integrity check failed",
             ChunkError::Entries => "the entries of a stream are damaged",
             ChunkError::DuplicateMaster => "two chunks of a stream have the same ID",
         })
@@ -164,7 +164,7 @@ fn known(number: i64) -> Option<i64> {
 fn refused<R: Read>(from: &Source<R>, error: GroupError) -> Error {
     from.error(Reason::Damaged(match error {
         GroupError::DuplicatePending => "an entry is pending twice in a group",
-        GroupError::DuplicateConsumer => "a group has two consumers of one name",
+        GroupError::DuplicateConsumer => "Duplicate stream consumer detected",
         GroupError::UnknownPending => "a consumer has an entry that isn't pending in its group",
         GroupError::OwnedTwice => "an entry is pending for two consumers",
         GroupError::Unowned => "an entry is pending for no consumer",

@@ -38,8 +38,8 @@ pub(super) fn write<W: Write>(to: &mut Sink<W>, zset: Zset) -> io::Result<()> {
 
 pub(super) fn read<R: Read>(from: &mut Source<R>, kind: Kind, limits: &ZsetLimits) -> Result<Zset, Error> {
     let listpack = match kind {
-        Kind::ZsetListpack => read_listpack(from)?,
-        Kind::ZsetZiplist => read_ziplist(from)?,
+        Kind::ZsetListpack => read_listpack(from, "Zset listpack integrity check failed")?,
+        Kind::ZsetZiplist => read_ziplist(from, "Zset ziplist integrity check failed")?,
         _ => return read_members(from, kind, limits),
     };
     if listpack.is_empty() {
