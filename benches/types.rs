@@ -11,7 +11,7 @@ use redstart::types::hash::{Hash, HashLimits};
 use redstart::types::list::{End, List, ListLimits, Side};
 use redstart::types::set::{Set, SetLimits};
 use redstart::types::stream::{NewId, Stream, StreamId, StreamLimits};
-use redstart::types::zset::{AddFlags, Direction, Zset, ZsetLimits};
+use redstart::types::zset::{AddFlags, Direction, ScoreBound, Zset, ZsetLimits};
 
 fn sizes() -> Vec<u64> {
     let huge = std::env::var_os("REDSTART_BENCH_HUGE").map(|_| 10_000_000);
@@ -47,6 +47,9 @@ fn list(c: &mut Criterion) {
         let at = |what| BenchmarkId::new(what, size);
         let middle = size as i64 / 2;
         group.bench_function(at("LINDEX middle"), |b| b.iter(|| black_box(list.get(black_box(middle)))));
+        group.bench_function(at("LSET middle"), |b| {
+            b.iter(|| assert!(list.set(black_box(middle), b"element:replaced....", &limits)));
+        });
         group.bench_function(at("LPUSH + LPOP"), |b| {
             b.iter(|| {
                 list.push(End::Head, std::iter::once(&b"element:pushed"[..]), &limits);
@@ -121,7 +124,16 @@ fn zset(c: &mut Criterion) {
                 black_box(zset.add(&any(size), score, AddFlags::default(), &limits).is_ok())
             });
         });
-        group.bench_function(at("ZRANGE 10"), |b| {
+        group.bench_function(at("ZRANGE 10 by score"), |b| {
+            b.iter(|| {
+                let min = ScoreBound { value: fastrand::u64(..size) as f64, exclusive: false };
+                let max = ScoreBound { value: f64::INFINITY, exclusive: false };
+                let found = zset.score_range(min, max);
+                let some = found.start..found.end.min(found.start + 10);
+                zset.iter(some, Direction::Forward).map(|(item, _)| item.len()).sum::<usize>()
+            });
+        });
+        group.bench_function(at("ZRANGE 10 by index"), |b| {
             b.iter(|| {
                 let from = fastrand::usize(..size as usize - 10);
                 zset.iter(from..from + 10, Direction::Forward).map(|(item, _)| item.len()).sum::<usize>()
@@ -143,6 +155,11 @@ fn stream(c: &mut Criterion) {
             append(&mut stream, n);
         }
         let at = |what| BenchmarkId::new(what, size);
+        group.bench_function(at("XRANGE of one"), |b| {
+            b.iter(|| {
+                black_box(stream.log().get(StreamId { ms: fastrand::u64(1..=size), seq: 0 }).is_some())
+            });
+        });
         group.bench_function(at("XRANGE 10"), |b| {
             b.iter(|| {
                 let from = StreamId { ms: fastrand::u64(1..=size - 10), seq: 0 };

@@ -43,7 +43,9 @@ pub(super) fn hold<'h>(server: &'h Server, listed: &Listed, args: &[&[u8]], sess
     if hash_keys(server, listed, args, session, &mut hashes).is_err() {
         hashes.clear();
     }
-    server.keyspace.hold(Plan::Keys(&hashes))
+    let mut held = server.keyspace.hold(Plan::Keys(&hashes));
+    held.prefetch(&server.keyspace, session.db, &hashes);
+    held
 }
 
 /// Hashes the keys that a command needs: those of its key specs; for EXEC those of all queued commands and the

@@ -49,6 +49,34 @@ pub struct Turn {
     installing: Option<Install>,
     /// The request that is known to need the closed gate: the gate was opened before it, to let others through.
     exclusive: Option<usize>,
+    recent: Recent,
+}
+
+/// The command that a connection has sent last: often it is the next one, too.
+#[derive(Default)]
+struct Recent {
+    /// Its name as it was sent, and how long that is.
+    name: [u8; RECENT_MAX],
+    len: usize,
+    id: Option<usize>,
+}
+
+/// Names up to this length are remembered.
+const RECENT_MAX: usize = 16;
+
+impl Recent {
+    #[inline]
+    fn find<'a>(&self, name: &[u8], server: &'a Server) -> Option<&'a Listed> {
+        let same = self.len == name.len() && self.name[..self.len] == *name;
+        self.id.filter(|_| same).map(|id| &server.catalog.all()[id])
+    }
+
+    fn remember(&mut self, name: &[u8], listed: &Listed) {
+        if name.len() <= RECENT_MAX {
+            self.name[..name.len()].copy_from_slice(name);
+            (self.len, self.id) = (name.len(), Some(listed.id));
+        }
+    }
 }
 
 type Args<'a> = SmallVec<[&'a [u8]; 8]>;
@@ -260,9 +288,23 @@ impl Turn {
         Some(if close { Stop::Close } else { Stop::Drained })
     }
 
+    #[inline]
+    fn find<'a>(&mut self, server: &'a Server, args: &[&[u8]]) -> Found<'a> {
+        if let Some(listed) = self.recent.find(args[0], server) {
+            return Found::Command(listed);
+        }
+        let found = server.catalog.find(args);
+        if let Found::Command(listed) = found
+            && listed.is_plain
+        {
+            self.recent.remember(args[0], listed);
+        }
+        found
+    }
+
     /// Looks up what is left of the batch and has the processor fetch its keys.
     fn prepare<'a>(
-        &self,
+        &mut self,
         prepared: &mut Prepared<'a>,
         server: &'a Server,
         session: &Session,
@@ -280,7 +322,7 @@ impl Turn {
             let args = &prepared.args[start..];
             let found = match last {
                 Some((name, listed)) if name == args[0] => Found::Command(listed),
-                _ => server.catalog.find(args),
+                _ => self.find(server, args),
             };
             let mut hash = None;
             if let Found::Command(listed) = found {

@@ -237,9 +237,24 @@ impl Held<'_> {
             Held::One(held, hold) if *held == index => Some(hold),
             Held::Nothing | Held::One(..) => None,
             Held::Several(holds) => {
-                holds.iter_mut().find(|(held, _)| *held == index).map(|(_, hold)| &mut **hold)
+                let at = holds.partition_point(|(held, _)| *held < index);
+                holds.get_mut(at).filter(|(held, _)| *held == index).map(|(_, hold)| &mut **hold)
             }
             Held::Everything(all) => Some(all.shard(index)),
+        }
+    }
+
+    /// Asks the processor for the buckets, then for the entries, of several keys of a database: one after the other
+    /// they would be waited for as often. Their shards must be held.
+    pub fn prefetch(&mut self, keyspace: &Keyspace, db: usize, hashes: &[u64]) {
+        if hashes.len() < 2 {
+            return;
+        }
+        for &hash in hashes {
+            self.shard(keyspace.shard_of(hash)).db(db).table.prefetch_bucket(keyspace.local(hash));
+        }
+        for &hash in hashes {
+            self.shard(keyspace.shard_of(hash)).db(db).table.prefetch_entry(keyspace.local(hash));
         }
     }
 

@@ -28,6 +28,25 @@ use crate::base::num::{DoubleText, IntText};
 const GAP: usize = 4;
 /// The longest header or number line: mark, 20 characters, CR LF.
 const LINE_MAX: usize = 23;
+/// Strings up to this length are what collections are mostly made of, in bytes.
+const SHORT: usize = 32;
+/// No line of such a string is longer: mark, two digits, two line ends.
+const SHORT_LINE: usize = 40;
+/// Their headers, of four or five bytes.
+const SHORT_HEADERS: [[u8; 8]; SHORT + 1] = {
+    let mut headers = [*b"$0\r\n\0\0\0\0"; SHORT + 1];
+    let mut len = 0;
+    while len <= SHORT {
+        let (tens, ones) = (b'0' + (len / 10) as u8, b'0' + (len % 10) as u8);
+        headers[len] = if len < 10 {
+            [b'$', ones, b'\r', b'\n', 0, 0, 0, 0]
+        } else {
+            [b'$', tens, ones, b'\r', b'\n', 0, 0, 0]
+        };
+        len += 1;
+    }
+    headers
+};
 /// What [`Reply::clear`] keeps at most, in bytes.
 const KEPT: usize = 64 * 1024;
 
@@ -142,10 +161,28 @@ impl Reply {
     /// A string of any bytes.
     #[inline]
     pub fn bulk(&mut self, bytes: &[u8]) {
+        if bytes.len() <= SHORT {
+            return self.short_bulk(bytes);
+        }
         self.buf.reserve(bytes.len() + LINE_MAX + 2);
         self.header(b'$', bytes.len());
         self.buf.extend_from_slice(bytes);
         self.buf.extend_from_slice(b"\r\n");
+    }
+
+    /// A string of at most `SHORT` bytes: written over a line of fixed length, so that nothing is called and little is
+    /// checked on the way.
+    #[inline]
+    fn short_bulk(&mut self, bytes: &[u8]) {
+        let start = self.buf.len();
+        self.buf.extend_from_slice(&[0; SHORT_LINE]);
+        let line: &mut [u8; SHORT_LINE] = self.buf.last_chunk_mut().expect("it was just written");
+        line[..8].copy_from_slice(&SHORT_HEADERS[bytes.len()]);
+        let header = if bytes.len() < 10 { 4 } else { 5 };
+        let rest = &mut line[header..];
+        copy_short(rest, bytes);
+        rest[bytes.len()..bytes.len() + 2].copy_from_slice(b"\r\n");
+        self.buf.truncate(start + header + bytes.len() + 2);
     }
 
     /// An integer as a string.
@@ -327,6 +364,26 @@ impl Reply {
     }
 }
 
+/// Copies at most [`SHORT`] bytes to the head of `to`: in two pieces of one length, which may overlap.
+#[inline]
+fn copy_short(to: &mut [u8], bytes: &[u8]) {
+    #[inline]
+    fn pieces<const N: usize>(to: &mut [u8], bytes: &[u8]) -> Option<()> {
+        let (first, last) = (bytes.first_chunk::<N>()?, bytes.last_chunk::<N>()?);
+        to[..N].copy_from_slice(first);
+        to[bytes.len() - N..bytes.len()].copy_from_slice(last);
+        Some(())
+    }
+    match bytes.len() {
+        16.. => pieces::<16>(to, bytes),
+        8.. => pieces::<8>(to, bytes),
+        4.. => pieces::<4>(to, bytes),
+        2.. => pieces::<2>(to, bytes),
+        1 => pieces::<1>(to, bytes),
+        0 => None,
+    };
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -358,7 +415,7 @@ mod tests {
             let text = value.to_string();
             same(|r| r.bulk_int(value), &format!("${}\r\n{text}\r\n", text.len()));
         }
-        for len in [0, 1, 9, 10, 11, 99, 100, 12_345] {
+        for len in (0..=40).chain([99, 100, 12_345]) {
             let text = "x".repeat(len);
             same(|r| r.bulk(text.as_bytes()), &format!("${len}\r\n{text}\r\n"));
             same(|r| r.array(len), &format!("*{len}\r\n"));

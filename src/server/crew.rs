@@ -7,7 +7,7 @@
 //! until they are called:
 //!
 //! - by the [`Foreman`], when more workers get more done;
-//! - when no command has come to its end for a millisecond, although somebody is in a turn: a long command must not keep
+//! - when no command has come to its end for some milliseconds, although somebody is in a turn: a long command must not keep
 //!   the others waiting.
 //!
 //! **How a worker sits.** Tokio wakes a worker whenever it thinks that there is work for two, so one that isn't to work
@@ -37,9 +37,9 @@ use crate::commands::Server;
 use crate::observe::{Counter, machine};
 
 /// How often somebody looks whether all are stuck, while there is traffic.
-const TICK: Duration = Duration::from_millis(1);
+const TICK: Duration = Duration::from_millis(2);
 /// How long it takes to find that the traffic is over, in ticks.
-const QUIET: u32 = 200;
+const QUIET: u32 = 100;
 /// The longest sleep when it is.
 const LONG: Duration = Duration::from_millis(500);
 /// How often the foreman looks.

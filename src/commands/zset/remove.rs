@@ -2,10 +2,12 @@
 
 use std::ops::Range;
 
-use crate::command::args;
 use crate::command::row::*;
+use crate::command::{Error, args};
+use crate::keyspace::{Expiry, Type, Value};
 use crate::types::zset::{Direction, Zset};
 
+use super::super::store::{Combination, Sources, combine};
 use super::super::{Call, Command, DONE, Outcome};
 use super::range::ranks_of;
 use super::{GROUP, lex_bounds, removed, row, score_bounds};
@@ -30,8 +32,10 @@ pub(super) const ZREMRANGEBYRANK: Command = Command::new(
         .doc(GROUP, "2.0.0", COST, "Removes members within a range of ranks.")
         .syntax("key start:integer stop:integer"),
     |call| {
-        let (start, stop) = (args::int(call.args[2])?, args::int(call.args[3])?);
-        remove(call, "zremrangebyrank", |zset| ranks_of(start, stop, zset.len()))
+        remove(call, "zremrangebyrank", |zset, start, stop| {
+            let (start, stop) = (args::int(start)?, args::int(stop)?);
+            Ok(ranks_of(start, stop, zset.len()))
+        })
     },
 );
 
@@ -40,8 +44,10 @@ pub(super) const ZREMRANGEBYSCORE: Command = Command::new(
         .doc(GROUP, "1.2.0", COST, "Removes members within a range of scores.")
         .syntax("key min:double max:double"),
     |call| {
-        let (min, max) = score_bounds(call.args[2], call.args[3])?;
-        remove(call, "zremrangebyscore", |zset| zset.score_range(min, max))
+        remove(call, "zremrangebyscore", |zset, min, max| {
+            let (min, max) = score_bounds(min, max)?;
+            Ok(zset.score_range(min, max))
+        })
     },
 );
 
@@ -50,8 +56,10 @@ pub(super) const ZREMRANGEBYLEX: Command = Command::new(
         .doc(GROUP, "2.8.9", COST, "Removes members within a range of members.")
         .syntax("key min max"),
     |call| {
-        let (min, max) = lex_bounds(call.args[2], call.args[3])?;
-        remove(call, "zremrangebylex", |zset| zset.lex_range(min, max, Direction::Forward))
+        remove(call, "zremrangebylex", |zset, min, max| {
+            let (min, max) = lex_bounds(min, max)?;
+            Ok(zset.lex_range(min, max, Direction::Forward))
+        })
     },
 );
 
@@ -68,19 +76,76 @@ fn zrem(call: &mut Call<'_>) -> Outcome {
     DONE
 }
 
+/// More members than these are removed on a reference, without locks.
+const AT_ONCE_MAX: usize = 1024;
+
+/// Picks the ranks between two ends, which are arguments of the command.
+type Choose = fn(&Zset, &[u8], &[u8]) -> Result<Range<usize>, Error>;
+
 /// Removes the ranks that `choose` picks.
-fn remove(call: &mut Call<'_>, event: &'static str, choose: impl FnOnce(&Zset) -> Range<usize>) -> Outcome {
-    let key = call.args[1];
+fn remove(call: &mut Call<'_>, event: &'static str, choose: Choose) -> Outcome {
+    let (key, start, stop) = (call.args[1], call.args[2], call.args[3]);
+    // What is wrong with the ends is said even if the key isn't there.
+    choose(&Zset::new(), start, stop)?;
+    let may_put_off = call.may_put_off();
     let Some(mut zset) = call.keys.write::<Zset>(key)? else {
         call.reply.int(0);
         return DONE;
     };
-    let ranks = choose(&zset);
+    let ranks = choose(&zset, start, stop)?;
+    if may_put_off && ranks.len() > AT_ONCE_MAX {
+        drop(zset);
+        return combine(call, RemoveRun { start: start.into(), stop: stop.into(), choose, event });
+    }
     let gone = zset.remove_ranks(ranks);
     let emptied = zset.is_empty();
     drop(zset);
     reply_removed(call, key, event, gone, emptied);
     DONE
+}
+
+/// ZREMRANGE... of many members: what remains is a combination of what was there.
+struct RemoveRun {
+    start: Box<[u8]>,
+    stop: Box<[u8]>,
+    choose: Choose,
+    event: &'static str,
+}
+
+impl Combination for RemoveRun {
+    /// What remains, and how many go.
+    type Result = (Zset, usize);
+
+    fn read(&self, call: &mut Call<'_>) -> Result<Sources, Error> {
+        Ok(Sources::read(call, &call.args[1..2], &[Type::Zset])?)
+    }
+
+    fn is_heavy(&self, _: &Sources) -> bool {
+        true
+    }
+
+    fn compute(&self, sources: &Sources) -> (Zset, usize) {
+        let mut remaining = match sources.values().next() {
+            Some(Some(Value::Zset(zset))) => zset.clone(),
+            _ => Zset::new(),
+        };
+        // The ends were read before.
+        let ranks = (self.choose)(&remaining, &self.start, &self.stop).unwrap_or_default();
+        let gone = remaining.remove_ranks(ranks);
+        (remaining, gone)
+    }
+
+    fn install(self, call: &mut Call<'_>, (remaining, gone): (Zset, usize)) -> Outcome {
+        let key = call.args[1];
+        let emptied = remaining.is_empty();
+        if gone > 0 && emptied {
+            call.keys.delete(key);
+        } else if gone > 0 {
+            call.keys.set(key, Value::Zset(remaining), Expiry::Keep);
+        }
+        reply_removed(call, key, self.event, gone, emptied);
+        DONE
+    }
 }
 
 fn reply_removed(call: &mut Call<'_>, key: &[u8], event: &'static str, gone: usize, emptied: bool) {
@@ -89,4 +154,62 @@ fn reply_removed(call: &mut Call<'_>, key: &[u8], event: &'static str, gone: usi
         call.keys.effects.dirty += gone as u64 - 1;
     }
     call.reply.int(gone as i64);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::testing::Rig;
+
+    /// A set of 3000 members, whose scores are their numbers, and a deadline.
+    fn rig() -> Rig {
+        let mut rig = Rig::new();
+        for first in (0..3000).step_by(100) {
+            let pairs: Vec<String> = (first..first + 100).map(|n| format!("{n} m{n:04}")).collect();
+            rig.run(&format!("ZADD z {}", pairs.join(" ")));
+        }
+        rig.run("EXPIRE z 1000");
+        rig.dirty();
+        rig
+    }
+
+    #[test]
+    fn many_members_go_without_locks() {
+        let mut rig = rig();
+        rig.check(&[
+            ("ZREMRANGEBYSCORE z (99 1999", ":1900"),
+            ("ZRANGE z 99 100", "*2 $5 m0099 $5 m2000"),
+            ("TTL z", ":1000"),
+            ("ZREMRANGEBYLEX nosuch - +", ":0"),
+            ("ZREMRANGEBYLEX z a b", "-ERR min or max not valid string range item"),
+            ("ZREMRANGEBYRANK nosuch a b", "-ERR value is not an integer or out of range"),
+            ("ZCARD z", ":1100"),
+        ]);
+        assert_eq!(rig.dirty(), 1900);
+        rig.check(&[("ZREMRANGEBYRANK z 0 -1", ":1100"), ("EXISTS z", ":0")]);
+        assert_eq!(rig.dirty(), 1100);
+    }
+
+    #[test]
+    fn what_changes_meanwhile_counts() {
+        let mut rig = rig();
+        let mut times = 0;
+        let args: [&[u8]; 4] = [b"ZREMRANGEBYRANK", b"z", b"1", b"2000"];
+        let reply = rig.call_meanwhile(&args, &mut |rig| {
+            times += 1;
+            if times < 3 {
+                rig.run(&format!("ZADD z -{times} new{times}"));
+            }
+        });
+        assert_eq!((reply, times), (b":2000\r\n".to_vec(), 3));
+        rig.check(&[("ZRANGE z 0 1", "*2 $4 new2 $5 m1999"), ("ZCARD z", ":1002")]);
+    }
+
+    #[test]
+    fn what_goes_meanwhile_is_gone() {
+        let args: [&[u8]; 4] = [b"ZREMRANGEBYRANK", b"z", b"1", b"2000"];
+        let reply = rig().call_meanwhile(&args, &mut |rig| drop(rig.run("DEL z")));
+        assert_eq!(reply, b":0\r\n");
+        let reply = rig().call_meanwhile(&args, &mut |rig| drop(rig.run("SET z string")));
+        assert!(reply.starts_with(b"-WRONGTYPE"));
+    }
 }

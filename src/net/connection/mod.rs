@@ -235,8 +235,10 @@ impl Connection {
         client.reply.capacity.store(self.reply.capacity(), Ordering::Relaxed);
         let prefixes = self.session.tracking.as_ref().map_or(0, |tracking| tracking.prefixes.len());
         client.prefixes.store(prefixes, Ordering::Relaxed);
-        client.weigh();
-        self.server.evict_clients();
+        if client.is_weighed() {
+            client.weigh();
+            self.server.evict_clients();
+        }
     }
 
     /// Runs all complete requests of the input.

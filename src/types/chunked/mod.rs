@@ -63,6 +63,8 @@ pub trait Shape: 'static {
     fn summary(value: Self::Value<'_>) -> Self::Summary;
     /// The summary of two groups; in whatever order groups are joined, the outcome is the same.
     fn join(a: Self::Summary, b: Self::Summary) -> Self::Summary;
+    /// Whether two values are the same.
+    fn same(a: Self::Value<'_>, b: Self::Value<'_>) -> bool;
     /// Bytes that `write` writes.
     fn size(value: Self::Value<'_>) -> usize;
     /// Writes a value to the front of `to`.
@@ -87,6 +89,9 @@ impl Shape for Members {
 
     fn summary((): ()) {}
     fn join((): (), (): ()) {}
+    fn same((): (), (): ()) -> bool {
+        true
+    }
     fn size((): ()) -> usize {
         0
     }
@@ -168,6 +173,8 @@ impl<S: Shape> Table<S> {
         let position = S::position(key);
         match self.find(position, key) {
             None => self.add(position, key, value),
+            // What stays as it is needs no part of the table for itself.
+            Some((leaf, i)) if S::same(leaf.get(i).1, value) => return false,
             Some((_, i)) => {
                 self.root.change(position, 0, |leaf| leaf.replace(i, key, value));
                 return false;

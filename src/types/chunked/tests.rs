@@ -23,6 +23,9 @@ impl<const KEEP: u64> Shape for Bytes<KEEP> {
     fn join(a: u8, b: u8) -> u8 {
         a.max(b)
     }
+    fn same(a: Self::Value<'_>, b: Self::Value<'_>) -> bool {
+        a == b
+    }
     fn size(value: &[u8]) -> usize {
         varint_size(value.len()) + value.len()
     }

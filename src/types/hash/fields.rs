@@ -10,7 +10,7 @@ use crate::types::chunked::{Shape, read_varint, varint_size, write_varint};
 pub(super) struct Fields;
 
 /// A value with the deadline of its field.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct FieldValue<'a> {
     pub bytes: &'a [u8],
     pub deadline: Option<i64>,
@@ -31,6 +31,11 @@ impl Shape for Fields {
     #[inline]
     fn join(a: i64, b: i64) -> i64 {
         a.min(b)
+    }
+
+    #[inline]
+    fn same(a: FieldValue<'_>, b: FieldValue<'_>) -> bool {
+        a == b
     }
 
     #[inline]

@@ -148,6 +148,11 @@ fn wide(head: &mut [u8; 9], code: u8, le: &[u8]) -> u8 {
 }
 
 impl<'a> Encoded<'a> {
+    /// An element of which the encoding is there already, without the back length.
+    pub(in crate::types) fn from_bare(bytes: &'a [u8]) -> Self {
+        Encoded { head: [0; 9], head_len: 0, body: bytes }
+    }
+
     #[inline]
     fn string(body: &'a [u8]) -> Self {
         let mut head = [0; 9];
@@ -170,7 +175,7 @@ impl<'a> Encoded<'a> {
 
     /// Bytes without the back length.
     #[inline]
-    fn size(&self) -> usize {
+    pub(in crate::types) fn size(&self) -> usize {
         usize::from(self.head_len) + self.body.len()
     }
 
@@ -196,6 +201,20 @@ impl<'a> Encoded<'a> {
             && entry[head_len..] == *self.body
     }
 
+    /// Appends the encoding without the back length.
+    #[inline]
+    pub(in crate::types) fn write_bare(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(&self.head[..usize::from(self.head_len)]);
+        out.extend_from_slice(self.body);
+    }
+
+    /// Appends the entry.
+    #[inline]
+    pub(super) fn append_to(&self, out: &mut Vec<u8>) {
+        self.write_bare(out);
+        append_back_len(out, self.size());
+    }
+
     /// Fills `out`, which is `span` bytes long.
     #[inline]
     pub(super) fn write(&self, out: &mut [u8]) {
@@ -210,7 +229,7 @@ impl<'a> Encoded<'a> {
 
 /// Bytes of the back length of an entry whose encoding takes `size` bytes.
 #[inline]
-pub(super) fn back_len_size(size: usize) -> usize {
+pub(in crate::types) fn back_len_size(size: usize) -> usize {
     // The limits are those of the format: each but the first is one less than the group could hold.
     match size {
         0..=127 => 1,
@@ -219,6 +238,17 @@ pub(super) fn back_len_size(size: usize) -> usize {
         2_097_151..268_435_455 => 4,
         _ => 5,
     }
+}
+
+/// Appends the back length of an encoding of `size` bytes.
+#[inline]
+pub(in crate::types) fn append_back_len(out: &mut Vec<u8>, size: usize) {
+    if size < 0x80 {
+        return out.push(size as u8);
+    }
+    let at = out.len();
+    out.resize(at + back_len_size(size), 0);
+    write_back_len(&mut out[at..], size);
 }
 
 /// Groups of seven bits, the high ones first; all but the first byte carry the mark 0x80, so that the
@@ -235,7 +265,7 @@ fn write_back_len(out: &mut [u8], size: usize) {
 
 /// The back length that ends at the end of `bytes`: the size of the encoding before it, and its own.
 #[inline]
-pub(super) fn read_back_len(bytes: &[u8]) -> Option<(usize, usize)> {
+pub(in crate::types) fn read_back_len(bytes: &[u8]) -> Option<(usize, usize)> {
     let mut size = 0;
     for (taken, &byte) in bytes.iter().rev().take(5).enumerate() {
         size |= usize::from(byte & 0x7F) << (7 * taken);
@@ -278,7 +308,7 @@ pub(super) fn span_at(rest: &[u8]) -> Option<usize> {
 
 /// The element at the head of `rest` and the size of its encoding.
 #[inline]
-pub(super) fn decode(rest: &[u8]) -> Option<(Item<'_>, usize)> {
+pub(in crate::types) fn decode(rest: &[u8]) -> Option<(Item<'_>, usize)> {
     let (&first, tail) = rest.split_first()?;
     Some(match first {
         0..0x80 => (Item::Int(i64::from(first)), 1),

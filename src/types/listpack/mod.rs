@@ -40,6 +40,7 @@ mod view;
 mod tests;
 
 pub use entry::{Encoded, Item, encoded_len};
+pub(in crate::types) use entry::{append_back_len, back_len_size, decode, read_back_len};
 pub use view::{Iter, ListpackError, ListpackRef, Pos};
 
 use crate::base::size_class::size_class;
@@ -150,7 +151,15 @@ impl Listpack {
     /// Adds an element behind the last.
     #[inline]
     pub fn push_back<'e>(&mut self, element: impl Into<Encoded<'e>>) {
-        self.splice(self.byte_len() - 1, 0, &element.into());
+        let element = element.into();
+        let span = element.span();
+        if self.buffer.len() + span > self.buffer.capacity() {
+            self.make_room(span);
+        }
+        self.buffer.pop();
+        element.append_to(&mut self.buffer);
+        self.buffer.push(END);
+        self.write_size();
         self.add_to_count(1);
     }
 
@@ -353,20 +362,31 @@ impl Listpack {
     /// Makes the `old` bytes at `at` into `new` bytes of any content, and sets the size.
     #[inline]
     fn resize_gap(&mut self, at: usize, old: usize, new: usize) {
-        if self.gap > 0 && self.buffer.len() - old + new > self.buffer.capacity() {
-            // Half of the gap stays, for those who push at both ends by turns; all goes if that isn't enough.
-            let half = self.gap / 2;
-            self.move_to(if half + old >= new { half } else { 0 });
+        if new > old {
+            self.make_room(new - old);
         }
         let (at, len) = (self.gap + at, self.buffer.len());
         let len_after = len - old + new;
         if new > old {
-            self.grow_to(len_after);
             self.buffer.resize(len_after, 0);
         }
         self.buffer.copy_within(at + old..len, at + new);
         self.buffer.truncate(len_after);
         self.write_size();
+    }
+
+    /// Has the buffer hold `more` bytes more behind those there are.
+    #[inline]
+    fn make_room(&mut self, more: usize) {
+        if self.buffer.len() + more <= self.buffer.capacity() {
+            return;
+        }
+        if self.gap > 0 {
+            // Half of the gap stays, for those who push at both ends by turns; all goes if that isn't enough.
+            let half = self.gap / 2;
+            self.move_to(if half >= more { half } else { 0 });
+        }
+        self.grow_to(self.buffer.len() + more);
     }
 
     /// Has the buffer hold `len` bytes, in steps of the allocator's classes: a quarter of a doubling each.

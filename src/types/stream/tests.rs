@@ -186,8 +186,7 @@ impl Run {
             assert!(removed <= doomed);
             assert!(limit == 0 || removed as u64 <= limit);
             // What is left of the doomed is in one chunk with others, or the limit forbade it.
-            let (_, first_chunk) = self.stream.log().chunks().next().unzip();
-            let living = first_chunk.map_or(0, living_in);
+            let living = self.stream.log().chunks().next().map_or(0, living_in);
             assert!(removed + living > doomed || limit > 0 || living == 0);
         } else {
             assert_eq!(removed, doomed);
@@ -268,8 +267,8 @@ impl Run {
     }
 }
 
-fn living_in(listpack: &[u8]) -> usize {
-    let chunk = chunk::Chunk::from_listpack(listpack.to_vec()).expect("our own chunks are sound");
+fn living_in((master, listpack): (StreamId, Vec<u8>)) -> usize {
+    let chunk = chunk::Chunk::from_listpack(master, listpack).expect("our own chunks are sound");
     chunk.living() as usize
 }
 
@@ -430,7 +429,7 @@ fn check_group(group: &Group, model: &GroupModel) {
 fn reloaded(stream: &Stream) -> Stream {
     let mut copy = Stream::default();
     for (master, listpack) in stream.log().chunks() {
-        copy.log_mut().load_chunk(master, listpack.to_vec()).expect("our own chunks are sound");
+        copy.log_mut().load_chunk(master, listpack).expect("our own chunks are sound");
     }
     copy.log_mut().load_counters(stream.log().counters());
     for (name, group) in stream.groups() {

@@ -64,7 +64,7 @@ fn streams_of_5_and_6() {
         &b"\x0f\x01\x10"[..],
         &master.to_bytes(),
         &[0x40, listpack.len() as u8],
-        listpack,
+        &listpack,
         b"\x02\x81\0\0\x01\x8b\xcf\xe5\x68\0\x03\x01\x01g\x81\0\0\x01\x8b\xcf\xe5\x68\0\x03\x01",
         &id,
         &[7, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, b'c', 9, 0, 0, 0, 0, 0, 0, 0, 1],

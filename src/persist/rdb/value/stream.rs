@@ -37,7 +37,7 @@ pub(super) fn write<W: Write>(to: &mut Sink<W>, stream: &Stream, kind: Kind) -> 
     to.length(log.chunk_count() as u64)?;
     for (master, listpack) in log.chunks() {
         to.string(&master.to_bytes())?;
-        to.string(listpack)?;
+        to.string(&listpack)?;
     }
     let Counters { last_id, first_id, max_deleted_id, entries_added } = log.counters();
     to.length(log.len())?;

@@ -106,8 +106,8 @@ impl Log {
     }
 
     /// The chunks as RDB files hold them: the ID to which the entries' IDs are relative, and the listpack.
-    pub fn chunks(&self) -> impl Iterator<Item = (StreamId, &[u8])> {
-        self.chunks.iter().map(|(master, chunk)| (*master, chunk.bytes()))
+    pub fn chunks(&self) -> impl Iterator<Item = (StreamId, Vec<u8>)> {
+        self.chunks.iter().map(|(master, chunk)| (*master, chunk.to_listpack(*master)))
     }
 
     /// The first entry.
@@ -158,7 +158,7 @@ impl Log {
                 if let Some((_, chunk)) = full {
                     Chunk::release_slack(chunk);
                     // The next chunk will probably get as large as this one.
-                    capacity = chunk.bytes().len().min(MAX_PREALLOCATED);
+                    capacity = chunk.byte_len().min(MAX_PREALLOCATED);
                 }
                 // Only after XSETID went below a tombstone can there be a chunk of this name.
                 let replaced = self.chunks.insert(id, Arc::new(Chunk::new(id, fields, capacity)));
@@ -253,7 +253,7 @@ impl Log {
         if self.chunks.contains(&master) {
             return Err(ChunkError::DuplicateMaster);
         }
-        let chunk = Chunk::from_listpack(listpack)?;
+        let chunk = Chunk::from_listpack(master, listpack)?;
         self.length += chunk.living();
         self.chunks.insert(master, Arc::new(chunk));
         Ok(())

@@ -78,8 +78,8 @@ impl<'a> Iterator for RangeBack<'a> {
                     }
                 }
             }
-            let (master, chunk) = self.chunks.next()?;
-            self.walk = Some(chunk.walk_back(*master));
+            let (_, chunk) = self.chunks.next()?;
+            self.walk = Some(chunk.walk_back());
         }
     }
 }

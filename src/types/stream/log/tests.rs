@@ -171,8 +171,8 @@ fn chunks_load_once_and_old_files_get_their_counters() {
     log.delete(&[id(1, 0)]);
     let mut copy = Log::default();
     for (master, listpack) in log.chunks() {
-        assert_eq!(copy.load_chunk(master, listpack.to_vec()), Ok(()));
-        assert_eq!(copy.load_chunk(master, listpack.to_vec()), Err(ChunkError::DuplicateMaster));
+        assert_eq!(copy.load_chunk(master, listpack.clone()), Ok(()));
+        assert_eq!(copy.load_chunk(master, listpack), Err(ChunkError::DuplicateMaster));
     }
     copy.load_last_id(log.last_id());
     assert_eq!(ids(&copy), ids(&log));

@@ -38,7 +38,7 @@ impl Log {
             }
             let whole = match trim.keep {
                 Keep::Newest(keep) => self.length - living >= keep,
-                Keep::From(id) => chunk.last_id(master).is_none_or(|last| last < id),
+                Keep::From(id) => chunk.last_id() < id,
             };
             if !whole {
                 if !trim.whole_chunks {
@@ -64,7 +64,7 @@ impl Log {
             Keep::Newest(keep) => self.length - keep,
             Keep::From(_) => u64::MAX,
         };
-        self.length -= chunk.delete_first(master, |deleted, id| match keep {
+        self.length -= chunk.delete_first(|deleted, id| match keep {
             Keep::Newest(_) => deleted < excess,
             Keep::From(first) => id < first,
         });
