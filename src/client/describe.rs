@@ -56,7 +56,9 @@ impl Client {
         let (queued, watched) = (self.transaction.0.load(Relaxed), self.transaction.1.load(Relaxed));
         write!(line, " multi={queued} watch={watched}")?;
         let (used, free) = (self.query.used.load(Relaxed), self.query.free.load(Relaxed));
-        write!(line, " qbuf={used} qbuf-free={free} argv-mem={}", running.arguments)?;
+        let parsed = self.query.arguments.load(Relaxed);
+        write!(line, " qbuf={} qbuf-free={free}", used.saturating_sub(parsed))?;
+        write!(line, " argv-mem={}", parsed + running.arguments)?;
         write!(line, " multi-mem={}", self.transaction_bytes.load(Relaxed))?;
         let (capacity, peak) = (self.reply.capacity.load(Relaxed), self.reply.peak.load(Relaxed));
         write!(line, " rbs={capacity} rbp={peak} obl={}", unsent + running.replies)?;

@@ -144,6 +144,8 @@ pub struct Client {
 pub struct QueryFigures {
     /// Read and not yet run through.
     pub used: AtomicUsize,
+    /// Those of `used` that are arguments of a request whose end hasn't come, with their headers.
+    pub arguments: AtomicUsize,
     /// Free space behind that.
     pub free: AtomicUsize,
     /// The most that was used since somebody last looked whether the buffer is too large.
@@ -322,6 +324,12 @@ impl Client {
     pub fn output_bytes(&self) -> usize {
         let unsent = self.reply.unsent.load(Ordering::Relaxed) + self.outbox.bytes();
         if unsent > OUTPUT_FREE { unsent } else { 0 }
+    }
+
+    /// The most that may wait to be sent, in bytes, before its limits can end it; 0 if they can't.
+    pub fn output_limit(&self) -> usize {
+        let limit = self.limits.of(self.class());
+        limit.hard_bytes.max(limit.soft_bytes) as usize
     }
 
     /// Ends the connection if more waits to be sent than its class may have, at once or for too long.

@@ -416,6 +416,12 @@ texts! {
     FAILED = "ERR";
     /// A write while snapshots fail.
     MISCONF = "MISCONF Redis is configured to save RDB snapshots, but it's currently unable to persist to disk. Commands that may modify the data set are disabled, because this instance is configured to report errors during writes if RDB snapshotting fails (stop-writes-on-bgsave-error option). Please check the Redis logs for details about the RDB error.";
+    /// A write that has to be on replicas, of which there are too few.
+    NO_REPLICAS = "NOREPLICAS Not enough good replicas to write.";
+    /// A script that may write, while snapshots fail.
+    SCRIPT_MISCONF = "MISCONF Redis is configured to save RDB snapshots, but it's currently unable to persist to disk. Writable scripts are blocked. Use 'no-writes' flag for read only scripts.";
+    /// A script that may need memory, when there is none.
+    SCRIPT_OOM = "OOM allow-oom flag is not set on the script, can not run it when used memory > 'maxmemory'";
     /// Before the data is there.
     LOADING = "LOADING Redis is loading the dataset in memory";
     /// DEBUG RELOAD with another option.

@@ -36,8 +36,19 @@ impl<'a> Candidate<'a> {
 type Check = fn(&Candidate<'_>) -> Option<Error>;
 
 /// The checks, in the order in which their errors win.
-const CHECKS: [Check; 10] =
-    [arity, protection, authentication, transaction, permission, memory, disk, subscriber, monitor, loading];
+const CHECKS: [Check; 11] = [
+    arity,
+    protection,
+    authentication,
+    transaction,
+    permission,
+    memory,
+    disk,
+    replicas,
+    subscriber,
+    monitor,
+    loading,
+];
 
 /// Runs the checks.
 ///
@@ -96,7 +107,10 @@ fn memory(candidate: &Candidate<'_>) -> Option<Error> {
     // A queue of commands takes memory, whatever they do.
     let queues = candidate.session.transaction.is_some() && !candidate.flags.contains(Flags::IMMEDIATE);
     let remembers = candidate.session.tracking.is_some();
-    let needs_room = queues || remembers || candidate.flags.intersects(Flags::DENYOOM | Flags::EXCLUSIVE);
+    // What tells of the server finds it within its limit, as far as that can be had soon.
+    let asks = candidate.flags.contains(Flags::LOADING) && !candidate.flags.contains(Flags::FAST);
+    let needs_room =
+        queues || remembers || asks || candidate.flags.intersects(Flags::DENYOOM | Flags::EXCLUSIVE);
     let exceeded = candidate.over_limit
         && needs_room
         && make_room(candidate.server, &candidate.session.settings) == Room::None;
@@ -110,6 +124,14 @@ fn memory(candidate: &Candidate<'_>) -> Option<Error> {
 fn disk(candidate: &Candidate<'_>) -> Option<Error> {
     let concerned = candidate.flags.intersects(Flags::WRITE | Flags::HEALTH);
     if !concerned { None } else { write_refusal(candidate.server, &candidate.session.settings) }
+}
+
+/// Writes that have to be on replicas have nowhere to go: there are none.
+#[inline]
+fn replicas(candidate: &Candidate<'_>) -> Option<Error> {
+    let refused = candidate.flags.contains(Flags::WRITE)
+        && candidate.session.settings.replication.wants_good_replicas();
+    refused.then_some(error::NO_REPLICAS)
 }
 
 /// In RESP2 a subscriber couldn't tell replies from messages.

@@ -86,11 +86,11 @@ fn pause(server: &Server) -> Duration {
 async fn shrink(server: &Arc<Server>) {
     let settings = server.config.settings();
     let begun = Instant::now();
-    while is_exceeded(server, &settings) && begun.elapsed() < EVICTION_BUDGET {
+    while begun.elapsed() < EVICTION_BUDGET {
         let Some(pass) = server.keyspace.gate.enter_soon() else { return };
         let room = make_room(server, &settings);
         drop(pass);
-        if room == Room::None || !is_exceeded(server, &settings) {
+        if room != Room::Soon {
             break;
         }
         task::defer().await;

@@ -15,8 +15,10 @@ use crate::keyspace::{Effects, Eviction, Held, Measure};
 /// What looking after memory came to.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Room {
-    /// There is room, or there will be soon: eviction has more to delete.
+    /// There is room, or there will be when what was deleted is gone.
     Enough,
+    /// There will be: eviction has more to delete and ran out of time.
+    Soon,
     /// The limit is exceeded and no key may go.
     None,
 }
@@ -72,18 +74,23 @@ fn evict(server: &Arc<Server>, settings: &Settings, limit: usize) -> Room {
     let mut effects = Effects::default();
     let mut room = Room::Enough;
     // Large values are freed in the background: what waits for that counts as gone.
-    while server.counted_memory().saturating_sub(reaper::pending_bytes()) > limit {
+    let excess = || server.counted_memory().saturating_sub(reaper::pending_bytes()).saturating_sub(limit);
+    // Telling clients of what was deleted takes memory for a while: evicting for that, too, would never end.
+    let (wanted, mut freed) = (excess(), 0);
+    while freed < wanted && excess() > 0 {
         let clock = clock(unix_ms(), settings, true);
-        if !server.keyspace.evict_one(rule, clock, &mut effects) {
+        let Some(bytes) = server.keyspace.evict_one(rule, clock, &mut effects) else {
             room = Room::None;
             break;
-        }
+        };
+        freed += bytes;
         if !effects.ready.is_empty() {
             serve_ready(server, &mut Held::Nothing, clock, &mut effects);
         }
         settle(server, &mut effects);
         if begun.elapsed() > patience {
             server.note_exceeded(true);
+            room = Room::Soon;
             break;
         }
     }

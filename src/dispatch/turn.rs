@@ -50,6 +50,9 @@ pub struct Turn {
     /// The request that is known to need the closed gate: the gate was opened before it, to let others through.
     exclusive: Option<usize>,
     recent: Recent,
+    /// The length of replies that were there before because the client is slow to take them: the turn stops when it
+    /// has made enough of its own.
+    pub behind: usize,
 }
 
 /// The command that a connection has sent last: often it is the next one, too.
@@ -147,7 +150,7 @@ impl Turn {
         let mut prepared = Prepared::default();
         self.prepare(&mut prepared, server, session, batch, input);
         let mut executor = Executor::new(server);
-        let full = reply_limit(session);
+        let full = self.behind + reply_limit(session);
         let mut start = 0;
         for &Known { end, found, hash } in &prepared.requests {
             if session.client.is_ended() {
@@ -229,7 +232,7 @@ impl Turn {
         let server = executor.server();
         let begun = executor.resume();
         let mut everything = server.keyspace.hold(Plan::Everything);
-        let full = reply_limit(session);
+        let full = self.behind + reply_limit(session);
         loop {
             let args = arguments(batch, self.next, input);
             let request = Request { args: &args, found: server.catalog.find(&args), hash: None };

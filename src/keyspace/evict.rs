@@ -84,22 +84,22 @@ impl Pool {
 }
 
 impl Keyspace {
-    /// Deletes one key; false if none may go.
-    pub fn evict_one(&self, rule: Eviction, clock: Clock, effects: &mut Effects) -> bool {
+    /// Deletes one key and tells about how many bytes it took; none if no key may go.
+    pub fn evict_one(&self, rule: Eviction, clock: Clock, effects: &mut Effects) -> Option<usize> {
         effects.propagation.listen(self.journal.verbs());
         let shards = self.shards();
         let first = fastrand::usize(..shards);
         // First those that are free, then all.
-        (0..2 * shards).any(|step| {
+        (0..2 * shards).find_map(|step| {
             let index = (first + step) % shards;
             let shard = if step < shards { self.try_lock(index) } else { Some(self.lock(index)) };
-            let Some(mut shard) = shard else { return false };
+            let mut shard = shard?;
             self.sample(&mut shard, rule, clock);
             let found = self.best(&mut shard, rule).or_else(|| self.any(&shard, rule));
-            let Some((db, at)) = found else { return false };
+            let (db, at) = found?;
             let (database, tracked) = shard.parts(db);
             let entry = database.remove(at);
-            let key = entry.as_ref().key();
+            let (key, bytes) = (entry.as_ref().key(), entry.as_ref().memory_bytes());
             let local = self.local(Keyspace::hash(key));
             database.deadlines.forget(local);
             effects.propagation.evicted(db, key);
@@ -112,7 +112,7 @@ impl Keyspace {
             counts.count_evicted();
             effects.dirty += 1;
             effects.garbage.push(entry.into_value());
-            true
+            Some(bytes)
         })
     }
 
@@ -230,7 +230,7 @@ mod tests {
     fn left_after(keyspace: &Keyspace, rule: Eviction, now: i64, count: usize) -> Vec<bool> {
         let mut effects = Effects::default();
         for _ in 0..count {
-            assert!(keyspace.evict_one(rule, clock(now), &mut effects));
+            assert!(keyspace.evict_one(rule, clock(now), &mut effects).is_some());
         }
         assert_eq!(effects.dirty, count as u64);
         let mut left = Vec::new();
@@ -268,7 +268,7 @@ mod tests {
         let rule = Eviction { volatile_only: true, measure: Measure::Deadline, samples: 5 };
         let left = left_after(&keyspace, rule, NOW, KEYS / 100);
         assert!((0..KEYS).all(|n| left[n] != n.is_multiple_of(100)));
-        assert!(!keyspace.evict_one(rule, clock(NOW), &mut Effects::default()));
+        assert!(keyspace.evict_one(rule, clock(NOW), &mut Effects::default()).is_none());
     }
 
     #[test]

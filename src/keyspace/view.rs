@@ -161,6 +161,13 @@ impl<'a> View<'a> {
         Some(database.table.entry(at))
     }
 
+    /// Finds a key that is there, be it that it has expired and nobody has deleted it yet.
+    pub fn find_undeleted(&mut self, key: &[u8]) -> Option<EntryRef<'_>> {
+        let Place { database, local, .. } = self.place(key);
+        let at = database.table.find(local, key)?;
+        Some(database.table.entry(at))
+    }
+
     /// Whether a key exists.
     pub fn exists(&mut self, key: &[u8], access: Access) -> bool {
         self.place(key).find(key, access).is_some()

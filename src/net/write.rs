@@ -10,7 +10,7 @@ use crate::base::{clock, task};
 use crate::client::Client;
 
 /// Bytes that are written before others have their turn; about 100 µs of work.
-const AT_ONCE: usize = 512 * 1024;
+pub(super) const AT_ONCE: usize = 512 * 1024;
 
 /// Whether a connection goes on.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -19,6 +19,32 @@ pub enum Flow {
     GoOn,
     /// It ends when its replies are written.
     Close,
+}
+
+/// Writes as many bytes as the socket takes. When it takes more the task is woken.
+///
+/// # Errors
+/// Those of the socket.
+pub async fn send_at_once(socket: &mut Socket, bytes: &[u8]) -> io::Result<usize> {
+    let mut written = 0;
+    while written < bytes.len() {
+        if written > 0 {
+            // As in `send`.
+            task::defer().await;
+        }
+        let rest = &bytes[written..];
+        let next = &rest[..rest.len().min(AT_ONCE)];
+        let taken = poll_fn(|context| match socket.poll_write(context, next) {
+            Poll::Ready(taken) => Poll::Ready(taken.map(Some)),
+            Poll::Pending => Poll::Ready(Ok(None)),
+        });
+        match taken.await? {
+            Some(0) => return Err(io::ErrorKind::WriteZero.into()),
+            Some(count) => written += count,
+            None => break,
+        }
+    }
+    Ok(written)
 }
 
 /// Writes all bytes, or as many as go before somebody ends the connection.

@@ -118,6 +118,11 @@ impl Reply {
         self.buf.shrink_to(KEPT);
     }
 
+    /// Forgets the first bytes.
+    pub fn drop_front(&mut self, bytes: usize) {
+        self.buf.drain(..bytes);
+    }
+
     /// Gives back memory beyond the bytes that are there.
     pub fn release(&mut self) {
         self.buf.shrink_to_fit();

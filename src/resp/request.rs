@@ -188,6 +188,11 @@ impl Parser {
         Progress { consumed: start, more: start < buf.len(), need: 0, error: None }
     }
 
+    /// Bytes of the unfinished request that have been cut into arguments, their headers included.
+    pub fn parsed(&self) -> usize {
+        if self.cursor.missing > 0 { self.cursor.at } else { 0 }
+    }
+
     /// Reads the request at `start`, or the rest of it, to its end.
     #[inline]
     fn request(

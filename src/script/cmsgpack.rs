@@ -3,6 +3,7 @@
 //! It works below mlua's safe layer, by the rules of [`raw`](super::raw): where an error may leave, nothing alive has
 //! a destructor. What is written goes to the slot's scratch.
 #![allow(unsafe_code)]
+#![deny(clippy::indexing_slicing)]
 
 use std::ffi::c_int;
 use std::sync::Arc;
@@ -13,7 +14,7 @@ use mlua::{Lua, Result, Table};
 use super::OUTPUT_MAX;
 use super::push::push_text;
 use super::raise::complain;
-use super::raw::{self, Slot, slot_of};
+use super::raw::{self, Slot, fence, slot_of};
 
 /// Tables nested deeper are written as nil: a table may contain itself.
 const ENCODE_DEPTH_MAX: usize = 16;
@@ -66,7 +67,7 @@ unsafe extern "C-unwind" fn unpack_limit(state: *mut lua_State) -> c_int {
     }
 }
 
-/// Packs the arguments; a panic ends the process, see [`raw`](super::raw).
+/// Packs the arguments; nothing unwinds from here, see [`raw`](super::raw).
 unsafe extern "C" fn pack_all(state: *mut lua_State) -> c_int {
     // SAFETY: as for `pack`. No Lua code runs meanwhile: tables are read raw.
     unsafe {
@@ -92,6 +93,14 @@ struct Encoder<'a> {
 }
 
 impl Encoder<'_> {
+    /// Writes something that calls nothing of the interpreter.
+    unsafe fn put(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
+        if fence(|| write(self.out)).is_none() {
+            // SAFETY: as for `pack_all`.
+            unsafe { complain(self.state, format_args!("internal error")) }
+        }
+    }
+
     /// Writes the value at the top, which stays there.
     unsafe fn value(&mut self, depth: usize) {
         let state = self.state;
@@ -102,21 +111,21 @@ impl Encoder<'_> {
             }
             match ffi::lua_type(state, -1) {
                 ffi::LUA_TBOOLEAN => {
-                    self.out.push(if ffi::lua_toboolean(state, -1) != 0 { 0xc3 } else { 0xc2 });
+                    let mark = if ffi::lua_toboolean(state, -1) != 0 { 0xc3 } else { 0xc2 };
+                    self.put(|out| out.push(mark));
                 }
-                ffi::LUA_TNUMBER => encode_number(ffi::lua_tonumber(state, -1), self.out),
+                ffi::LUA_TNUMBER => {
+                    let value = ffi::lua_tonumber(state, -1);
+                    self.put(|out| encode_number(value, out));
+                }
                 ffi::LUA_TSTRING => {
                     let mut len = 0;
                     let text = ffi::lua_tolstring(state, -1, &mut len).cast::<u8>();
-                    match len {
-                        0..=31 => self.out.push(0xa0 | len as u8),
-                        32..=0xff => self.out.extend_from_slice(&[0xd9, len as u8]),
-                        _ => header(0xda, len, self.out),
-                    }
-                    self.out.extend_from_slice(std::slice::from_raw_parts(text, len));
+                    let text = std::slice::from_raw_parts(text, len);
+                    self.put(|out| encode_text(text, out));
                 }
                 ffi::LUA_TTABLE if depth < ENCODE_DEPTH_MAX => self.table(depth),
-                _ => self.out.push(0xc0),
+                _ => self.put(|out| out.push(0xc0)),
             }
         }
     }
@@ -137,11 +146,7 @@ impl Encoder<'_> {
                 ffi::lua_pop(state, 1);
             }
             if is_array && max == count as f64 {
-                if count < 16 {
-                    self.out.push(0x90 | count as u8);
-                } else {
-                    header(0xdc, count, self.out);
-                }
+                self.put(|out| collection(0x90, 0xdc, count, out));
                 for at in 1..=count {
                     ffi::lua_rawgeti_(state, -1, at as c_int);
                     self.value(depth + 1);
@@ -149,11 +154,7 @@ impl Encoder<'_> {
                 }
                 return;
             }
-            if count < 16 {
-                self.out.push(0x80 | count as u8);
-            } else {
-                header(0xde, count, self.out);
-            }
+            self.put(|out| collection(0x80, 0xde, count, out));
             ffi::lua_pushnil(state);
             while ffi::lua_next(state, -2) != 0 {
                 ffi::lua_pushvalue(state, -2);
@@ -164,6 +165,20 @@ impl Encoder<'_> {
             }
         }
     }
+}
+
+/// The header of an array or a map: what is short is in the mark.
+fn collection(short: u8, long: u8, len: usize, out: &mut Vec<u8>) {
+    if len < 16 { out.push(short | len as u8) } else { header(long, len, out) }
+}
+
+fn encode_text(text: &[u8], out: &mut Vec<u8>) {
+    match text.len() {
+        len @ 0..=31 => out.push(0xa0 | len as u8),
+        len @ 32..=0xff => out.extend_from_slice(&[0xd9, len as u8]),
+        len => header(0xda, len, out),
+    }
+    out.extend_from_slice(text);
 }
 
 /// A header of 16 bits of length, or the next mark with 32.
@@ -203,11 +218,11 @@ fn encode_int(value: i64, out: &mut Vec<u8>) {
         _ => (0xd3, 8),
     };
     out.push(mark);
-    out.extend_from_slice(&bytes[8 - width..]);
+    out.extend_from_slice(bytes.get(8 - width..).unwrap_or_default());
 }
 
-/// Reads values; if it `tells`, the offset after them comes first, -1 at the end. A panic ends the process, see
-/// [`raw`](super::raw).
+/// Reads values; if it `tells`, the offset after them comes first, -1 at the end. Nothing unwinds from here,
+/// see [`raw`](super::raw).
 unsafe extern "C" fn unpack_part(state: *mut lua_State, tells: bool, limit: i64, offset: i64) -> c_int {
     // SAFETY: as for `unpack`. The text is an argument, so it stays.
     unsafe {
@@ -274,7 +289,7 @@ impl<'a> Decoder<'a> {
         // SAFETY: as for `unpack_part`; each level needs at most four values' room.
         unsafe {
             ffi::luaL_checkstack(state, 4, c"too many values".as_ptr());
-            let mark = self.take(1)[0];
+            let mark = self.unsigned(1) as u8;
             let number = match mark {
                 0..=0x7f => f64::from(mark),
                 0xe0.. => f64::from(mark as i8),

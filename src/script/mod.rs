@@ -32,6 +32,8 @@ mod write;
 
 pub use self::cache::{Refused, Script, Scripts, Sha, sha_of};
 pub use self::functions::{Callable, FunctionFigures, Functions, Libraries, Library, RestorePolicy};
+#[cfg(test)]
+pub use self::raw::forced;
 pub use self::running::{Kill, Running};
 pub use self::shebang::{ScriptFlags, promises};
 pub use self::vm::{Code, Kind, Registered, Vm};

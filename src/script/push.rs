@@ -7,11 +7,13 @@
 //!
 //! Everything here may raise Lua errors, so nothing in it has a destructor; see [`raw`](super::raw).
 #![allow(unsafe_code)]
+#![deny(clippy::indexing_slicing)]
 
 use std::ffi::{CStr, c_int};
 
 use mlua::ffi::{self, lua_State};
 
+use super::raw::fence;
 use crate::base::num::{parse_f64, parse_i64};
 
 /// The field of an error of a command: it has been counted.
@@ -34,6 +36,31 @@ pub unsafe fn push_reply(state: *mut lua_State, bytes: &[u8]) {
     }
 }
 
+/// The next piece of a reply, taken apart.
+#[derive(Clone, Copy)]
+enum Piece<'a> {
+    Number(f64),
+    Text(&'a [u8]),
+    Status(&'a [u8]),
+    Error(&'a [u8]),
+    Nil,
+    Boolean(bool),
+    Double(f64),
+    BigNumber(&'a [u8]),
+    Verbatim {
+        format: &'a [u8],
+        text: &'a [u8],
+    },
+    /// So many elements follow.
+    Array(c_int),
+    /// So many pairs.
+    Map(i64),
+    /// So many elements.
+    Set(i64),
+    /// So many values that stand before the one they are about.
+    Attributes(i64),
+}
+
 /// What is left of a reply; none is returned where it contradicts itself.
 struct Parser<'a> {
     state: *mut lua_State,
@@ -43,94 +70,124 @@ struct Parser<'a> {
 impl<'a> Parser<'a> {
     fn line(&mut self) -> Option<&'a [u8]> {
         let end = memchr::memchr(b'\r', self.rest)?;
-        let line = &self.rest[..end];
-        self.rest = self.rest.get(end + 2..)?;
+        let (line, rest) = self.rest.split_at_checked(end)?;
+        self.rest = rest.get(2..)?;
         Some(line)
     }
 
     fn bytes(&mut self, len: i64) -> Option<&'a [u8]> {
-        let len = usize::try_from(len).ok()?;
-        let bytes = self.rest.get(..len)?;
-        self.rest = self.rest.get(len.checked_add(2)?..)?;
+        let (bytes, rest) = self.rest.split_at_checked(usize::try_from(len).ok()?)?;
+        self.rest = rest.get(2..)?;
         Some(bytes)
+    }
+
+    fn piece(&mut self) -> Option<Piece<'a>> {
+        let (mark, rest) = self.rest.split_first()?;
+        self.rest = rest;
+        let line = self.line()?;
+        Some(match mark {
+            b':' => Piece::Number(parse_i64(line)? as f64),
+            b'$' => match parse_i64(line)? {
+                -1 => Piece::Boolean(false),
+                len => Piece::Text(self.bytes(len)?),
+            },
+            b'+' => Piece::Status(line),
+            b'-' => Piece::Error(line),
+            b'_' => Piece::Nil,
+            b'#' => Piece::Boolean(line == b"t"),
+            b',' => Piece::Double(parse_f64(line).unwrap_or(f64::NAN)),
+            b'(' => Piece::BigNumber(line),
+            b'=' => {
+                let (format, text) = self.bytes(parse_i64(line)?)?.split_at_checked(4)?;
+                Piece::Verbatim { format: format.get(..3)?, text }
+            }
+            b'*' | b'>' => match parse_i64(line)? {
+                -1 => Piece::Boolean(false),
+                len => Piece::Array(c_int::try_from(len).ok()?),
+            },
+            b'%' => Piece::Map(parse_i64(line)?),
+            b'~' => Piece::Set(parse_i64(line)?),
+            b'|' => Piece::Attributes(parse_i64(line)?.checked_mul(2)?),
+            _ => return None,
+        })
     }
 
     /// Pushes the next value.
     unsafe fn value(&mut self) -> Option<()> {
-        let (mark, rest) = self.rest.split_first()?;
-        self.rest = rest;
-        let line = self.line()?;
+        let piece = fence(|| self.piece()).flatten()?;
         let state = self.state;
         // SAFETY: as for `push_reply`; each level needs at most four values' room.
         unsafe {
             if ffi::lua_checkstack(state, 4) == 0 {
                 return None;
             }
-            match mark {
-                b':' => ffi::lua_pushnumber(state, parse_i64(line)? as f64),
-                b'$' => match parse_i64(line)? {
-                    -1 => ffi::lua_pushboolean(state, 0),
-                    len => push_text(state, self.bytes(len)?),
-                },
-                b'+' => {
+            match piece {
+                Piece::Number(value) => ffi::lua_pushnumber(state, value),
+                Piece::Text(text) => push_text(state, text),
+                Piece::Boolean(value) => ffi::lua_pushboolean(state, c_int::from(value)),
+                Piece::Nil => ffi::lua_pushnil(state),
+                Piece::Status(text) => {
                     ffi::lua_createtable(state, 0, 1);
-                    set_text(state, c"ok", line);
+                    set_text(state, c"ok", text);
                 }
-                b'-' => {
+                Piece::Error(text) => {
                     ffi::lua_createtable(state, 0, 2);
-                    set_text(state, c"err", line);
+                    set_text(state, c"err", text);
                     ffi::lua_pushboolean(state, 1);
                     set_field(state, COUNTED_FIELD);
                 }
-                b'_' => ffi::lua_pushnil(state),
-                b'#' => ffi::lua_pushboolean(state, c_int::from(line == b"t")),
-                b',' => {
+                Piece::Double(value) => {
                     ffi::lua_createtable(state, 0, 1);
-                    ffi::lua_pushnumber(state, parse_f64(line).unwrap_or(f64::NAN));
+                    ffi::lua_pushnumber(state, value);
                     set_field(state, c"double");
                 }
-                b'(' => {
+                Piece::BigNumber(text) => {
                     ffi::lua_createtable(state, 0, 1);
-                    set_text(state, c"big_number", line);
+                    set_text(state, c"big_number", text);
                 }
-                b'=' => {
-                    let (format, text) = self.bytes(parse_i64(line)?)?.split_at_checked(4)?;
+                Piece::Verbatim { format, text } => {
                     ffi::lua_createtable(state, 0, 1);
                     ffi::lua_createtable(state, 0, 2);
                     set_text(state, c"string", text);
-                    set_text(state, c"format", &format[..3]);
+                    set_text(state, c"format", format);
                     set_field(state, c"verbatim_string");
                 }
-                b'*' | b'>' => match parse_i64(line)? {
-                    -1 => ffi::lua_pushboolean(state, 0),
-                    len => self.array(c_int::try_from(len).ok()?)?,
-                },
-                b'%' | b'~' => {
-                    ffi::lua_createtable(state, 0, 1);
-                    ffi::lua_createtable(state, 0, 0);
-                    for _ in 0..parse_i64(line)? {
-                        self.value()?;
-                        match mark {
-                            b'%' => self.value()?,
-                            _ => ffi::lua_pushboolean(state, 1),
-                        }
-                        if ffi::lua_type(state, -2) == ffi::LUA_TNIL {
-                            ffi::lua_pop(state, 2);
-                        } else {
-                            ffi::lua_rawset(state, -3);
-                        }
-                    }
-                    set_field(state, if *mark == b'%' { c"map" } else { c"set" });
-                }
-                b'|' => {
-                    for _ in 0..parse_i64(line)?.checked_mul(2)? {
+                Piece::Array(len) => self.array(len)?,
+                Piece::Map(len) => self.pairs(len, c"map")?,
+                Piece::Set(len) => self.pairs(len, c"set")?,
+                Piece::Attributes(len) => {
+                    for _ in 0..len {
                         self.value()?;
                         ffi::lua_pop(state, 1);
                     }
                     self.value()?;
                 }
-                _ => return None,
             }
+        }
+        Some(())
+    }
+
+    /// Pushes a table with a field of this name: a table of what follows, of a set's elements to `true`.
+    unsafe fn pairs(&mut self, len: i64, name: &CStr) -> Option<()> {
+        let state = self.state;
+        // SAFETY: as for `value`.
+        unsafe {
+            ffi::lua_createtable(state, 0, 1);
+            ffi::lua_createtable(state, 0, 0);
+            for _ in 0..len {
+                self.value()?;
+                if name == c"map" {
+                    self.value()?;
+                } else {
+                    ffi::lua_pushboolean(state, 1);
+                }
+                if ffi::lua_type(state, -2) == ffi::LUA_TNIL {
+                    ffi::lua_pop(state, 2);
+                } else {
+                    ffi::lua_rawset(state, -3);
+                }
+            }
+            set_field(state, name);
         }
         Some(())
     }

@@ -8,13 +8,15 @@
 //! 1. A Lua error leaves by `longjmp`. So where the interpreter is called and could raise, no value with a
 //!    destructor is alive in the frames of this file: they hold numbers, references and raw pointers.
 //! 2. What has destructors (the command and all it does) happens in [`run_command`], which calls nothing of the
-//!    interpreter that allocates or raises, and lets no panic out; so does each step of writing a result. Making
-//!    values of replies and texts can't be fenced off like that, as it raises anywhere: [`answer`] and what the
-//!    libraries do are `extern "C"`, so that a panic in them, which would be a bug, ends the process instead of
-//!    unwinding through the interpreter. They only take slices apart, by `get`.
-//! 3. A reply is moved out of the session before values are made of it: whatever a collection or an error may run
+//!    interpreter that allocates or raises, and lets no panic out; so does each step of writing a result.
+//! 3. Making values of replies and texts, and texts of values, raises anywhere, so it can't be fenced off as a whole.
+//!    But what takes a reply or a text apart, or writes to one, calls nothing of the interpreter and is behind a
+//!    [`fence`], step by step: a panic in it, which would be a bug, becomes an error of the script. What is left calls
+//!    the interpreter with what such a step has given. It is `extern "C"`, so that nothing ever unwinds through the
+//!    interpreter, and clippy sees to it that it doesn't index.
+//! 4. A reply is moved out of the session before values are made of it: whatever a collection or an error may run
 //!    in between finds an empty one.
-//! 4. The interpreter belongs to one [`Vm`](super::Vm), which is behind a lock: one thread at a time.
+//! 5. The interpreter belongs to one [`Vm`](super::Vm), which is behind a lock: one thread at a time.
 #![allow(unsafe_code)]
 
 use std::any::Any;
@@ -91,6 +93,48 @@ impl Slot {
         // SAFETY: no function of the interpreter runs.
         let scratch = unsafe { self.scratch() };
         scratch.shrink_to(SCRATCH_KEPT);
+    }
+}
+
+/// Does something that calls nothing of the interpreter; none if it panics. What it gives has no destructor, so errors
+/// may be raised while it is there.
+pub fn fence<R: Copy>(work: impl FnOnce() -> R) -> Option<R> {
+    catch_unwind(AssertUnwindSafe(|| {
+        #[cfg(test)]
+        forced::panic_if_wanted();
+        work()
+    }))
+    .ok()
+}
+
+/// Panics behind the [`fence`], for tests.
+#[cfg(test)]
+pub mod forced {
+    use std::cell::Cell;
+
+    thread_local! {
+        static STEPS: Cell<Option<u32>> = const { Cell::new(None) };
+    }
+
+    /// Has the calling thread panic behind the fence after so many steps.
+    pub fn panic_after(steps: u32) {
+        STEPS.set(Some(steps));
+    }
+
+    /// No panic any more. Tells whether there was one.
+    pub fn calm() -> bool {
+        STEPS.take().is_none()
+    }
+
+    pub(super) fn panic_if_wanted() {
+        match STEPS.get() {
+            None => {}
+            Some(0) => {
+                STEPS.set(None);
+                panic!("forced");
+            }
+            Some(left) => STEPS.set(Some(left - 1)),
+        }
     }
 }
 

@@ -237,3 +237,15 @@ fn the_kernel_is_told_how_readily_to_end_the_server() {
     set(&["oom-score-adj-values", "1 1 1"]);
     assert_eq!(oom_score(&server), found);
 }
+
+#[test]
+fn writes_that_want_replicas_are_refused() {
+    let server = Server::with(&["--min-replicas-to-write", "1"]);
+    let mut client = server.client();
+    let refusal = Reply::Error("NOREPLICAS Not enough good replicas to write.".to_owned());
+    assert_eq!(client.call(&["SET", "a", "1"]), refusal);
+    assert_eq!(client.call(&["PING"]), Reply::Simple(b"PONG".to_vec()));
+    assert_eq!(client.call(&["GET", "a"]), Reply::Null);
+    client.ok(&["CONFIG", "SET", "min-replicas-max-lag", "0"]);
+    client.ok(&["SET", "a", "1"]);
+}

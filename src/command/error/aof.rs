@@ -14,6 +14,15 @@ texts! {
     LOADAOF_NESTED = "ERR DEBUG LOADAOF isn't possible in a transaction";
 }
 
+/// `MISCONF Redis is configured to persist data to AOF ... AOF error: x`, of a script that may write.
+pub fn script_on_failing_aof(why: &std::io::Error) -> Error {
+    Error::new(format!(
+        "MISCONF Redis is configured to persist data to AOF, but it's currently unable to persist to disk. \
+         Writable scripts are blocked. Use 'no-writes' flag for read only scripts. AOF error: {}",
+        os_text(why)
+    ))
+}
+
 /// `MISCONF Errors writing to the AOF file: x`.
 pub fn aof_writes_fail(why: &std::io::Error) -> Error {
     Error::new(format!("MISCONF Errors writing to the AOF file: {}", os_text(why)))

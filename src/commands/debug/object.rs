@@ -13,7 +13,7 @@ use super::super::{Call, DONE, Outcome};
 
 pub(super) fn object(call: &mut Call<'_>) -> Outcome {
     let (now, settings) = (call.keys.now(), call.session.settings.clone());
-    let entry = call.keys.find(call.args[2], Access::Silent).ok_or(error::NO_SUCH_KEY)?;
+    let entry = call.keys.find_undeleted(call.args[2]).ok_or(error::NO_SUCH_KEY)?;
     let mut line = format!(
         "Value at:{:p} refcount:1 encoding:{} serializedlength:{} lru:{} lru_seconds_idle:{}",
         entry.key().as_ptr(),

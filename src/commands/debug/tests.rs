@@ -19,6 +19,12 @@ fn object_tells_how_a_key_is_kept() {
         assert!(line.contains(&format!(" serializedlength:{expected} ")), "{value}: {line}");
     }
     assert_eq!(rig.run("DEBUG OBJECT nope"), "-ERR no such key");
+    // It sees what has expired and is still there.
+    rig.run("SET a hello PX 100");
+    rig.now += 200;
+    assert!(rig.run("DEBUG OBJECT a").starts_with("+Value"));
+    assert_eq!(rig.run("EXISTS a"), ":0");
+    assert_eq!(rig.run("DEBUG OBJECT a"), "-ERR no such key");
 }
 
 #[test]

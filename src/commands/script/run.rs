@@ -11,7 +11,7 @@ use crate::command::error::{self, Error};
 use crate::command::spec::{Categories, Flags};
 use crate::commands::account::account;
 use crate::commands::server::monitor;
-use crate::commands::server::rdb::write_refusal;
+use crate::commands::server::rdb::{script_refusal, write_refusal};
 use crate::commands::{Call, DONE, Found, Listed, Outcome, Server, permission};
 use crate::keyspace::Plan;
 use crate::resp::Reply;
@@ -118,7 +118,7 @@ fn execute(
     reads_only: bool,
 ) -> Outcome {
     let out_of_memory = call.session.out_of_memory.get();
-    admit(flags, reads_only, out_of_memory)?;
+    admit(call, flags, reads_only)?;
     let declared = !flags.contains(ScriptFlags::COMPAT);
     let no_writes = reads_only || declared && flags.contains(ScriptFlags::NO_WRITES);
     let allow_oom = declared && flags.contains(ScriptFlags::ALLOW_OOM);
@@ -155,16 +155,22 @@ fn note_failure(call: &Call<'_>) {
     }
 }
 
-/// What a script's first line promises, against the state of the server.
-fn admit(flags: ScriptFlags, reads_only: bool, out_of_memory: bool) -> Result<(), Error> {
-    if flags.contains(ScriptFlags::COMPAT) {
+/// What a script's first line promises, against the state of the server; in Redis's order.
+fn admit(call: &Call<'_>, flags: ScriptFlags, reads_only: bool) -> Result<(), Error> {
+    if flags.intersects(ScriptFlags::COMPAT | ScriptFlags::NO_WRITES) {
         return Ok(());
     }
-    if out_of_memory && !flags.intersects(ScriptFlags::ALLOW_OOM | ScriptFlags::NO_WRITES) {
-        return Err(error::OOM);
+    if let Some(refusal) = script_refusal(call.server, call.settings()) {
+        return Err(refusal);
     }
-    if reads_only && !flags.contains(ScriptFlags::NO_WRITES) {
+    if reads_only {
         return Err(error::SCRIPT_WRITES_IN_RO);
+    }
+    if call.settings().replication.wants_good_replicas() {
+        return Err(error::NO_REPLICAS);
+    }
+    if call.session.out_of_memory.get() && !flags.contains(ScriptFlags::ALLOW_OOM) {
+        return Err(error::SCRIPT_OOM);
     }
     Ok(())
 }
@@ -204,6 +210,9 @@ impl Caller<'_, '_> {
             && let Some(refusal) = write_refusal(self.call.server, self.call.settings())
         {
             return Err(refusal);
+        }
+        if flags.contains(Flags::WRITE) && self.call.settings().replication.wants_good_replicas() {
+            return Err(error::NO_REPLICAS);
         }
         if self.checks_memory && !self.wrote && flags.contains(Flags::DENYOOM) {
             return Err(error::OOM);

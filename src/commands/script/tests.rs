@@ -1,6 +1,7 @@
 //! Scripts run in the process: what they may not do, and what hostile ones come to.
 
 use crate::commands::testing::Rig;
+use crate::script::forced;
 
 fn client() -> Rig {
     Rig::new()
@@ -53,6 +54,50 @@ fn bytecode_is_refused() {
     assert!(eval(&mut client, "\u{1b}Lua").starts_with("-ERR Error compiling script"));
     let load = "return loadstring(string.dump(function() return 1 end)) == nil";
     assert_eq!(eval(&mut client, load), ":1\r\n");
+}
+
+#[test]
+fn scripts_that_may_write_need_what_writes_need() {
+    let mut client = client();
+    client.set("min-replicas-to-write", "1");
+    let refused = "-NOREPLICAS Not enough good replicas to write.\r\n";
+    assert_eq!(eval(&mut client, "#!lua\nreturn 1"), refused);
+    assert_eq!(eval(&mut client, "#!lua flags=no-writes\nreturn 1"), ":1\r\n");
+    assert_eq!(eval(&mut client, "return redis.call('EXISTS', 'k')"), ":0\r\n");
+    let caught = "return redis.pcall('SET', 'k', 'v').err";
+    assert!(eval(&mut client, caught).contains("NOREPLICAS "));
+    client.set("min-replicas-to-write", "0");
+    client.session.out_of_memory.set(true);
+    let refused =
+        "-OOM allow-oom flag is not set on the script, can not run it when used memory > 'maxmemory'\r\n";
+    assert_eq!(eval(&mut client, "#!lua\nreturn 1"), refused);
+    assert_eq!(eval(&mut client, "#!lua flags=allow-oom\nreturn 1"), ":1\r\n");
+}
+
+#[test]
+fn a_panic_in_a_library_is_an_error_of_the_script() {
+    for script in [
+        "return redis.call('MSET', 'a', '1', 'b', '2')",
+        "redis.setresp(3) redis.call('HSET', 'h', 'f', '1') return redis.call('HGETALL', 'h').map.f",
+        "return cjson.decode('{\"a\": [1, 2.5, \"x\\\\n\", null, true]}').a[2]",
+        "return cjson.encode({1, 'x', {a = 0.5}})",
+        "return cmsgpack.unpack(cmsgpack.pack({1, 'x', {a = 0.5}, true}))[1]",
+    ] {
+        let mut client = client();
+        let expected = eval(&mut client, script);
+        assert!(!expected.starts_with('-'), "{expected}");
+        for steps in 0.. {
+            forced::panic_after(steps);
+            let reply = eval(&mut client, script);
+            if !forced::calm() {
+                assert!(steps > 0 && reply == expected, "{reply}");
+                break;
+            }
+            assert!(reply.starts_with('-'), "{script}: {reply}");
+            // Nothing is left of it.
+            assert_eq!(eval(&mut client, script), expected);
+        }
+    }
 }
 
 #[test]

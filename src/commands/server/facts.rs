@@ -190,8 +190,7 @@ impl Facts for Server {
         ReplicationFacts {
             replid: self.identity.replid.lock().clone(),
             backlog_size: replication.backlog_size,
-            wants_good_replicas: replication.min_replicas_to_write != 0
-                && replication.min_replicas_max_lag_s != 0,
+            wants_good_replicas: replication.wants_good_replicas(),
         }
     }
 

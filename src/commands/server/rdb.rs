@@ -183,12 +183,25 @@ fn write_draft(server: &Server, run: &Run, source: Source<'_, '_>, moment: Momen
 /// Why nothing may be written at the moment, if that is so: what can't be saved any more must not change.
 #[inline]
 pub fn write_refusal(server: &Server, settings: &Settings) -> Option<Error> {
-    let snapshots = &settings.snapshots;
-    let unsaved = !server.saves.last_succeeded();
-    if unsaved && snapshots.stop_writes_on_bgsave_error && !snapshots.save.is_empty() {
+    if must_not_write(server, settings) {
         return Some(error::MISCONF);
     }
     server.aof.status.error().map(|why| error::aof_writes_fail(&why))
+}
+
+/// Why scripts that may write are refused, if they are: as [`write_refusal`], in other words.
+pub fn script_refusal(server: &Server, settings: &Settings) -> Option<Error> {
+    if must_not_write(server, settings) {
+        return Some(error::SCRIPT_MISCONF);
+    }
+    server.aof.status.error().map(|why| error::script_on_failing_aof(&why))
+}
+
+/// Whether snapshots fail, and nothing must change then.
+fn must_not_write(server: &Server, settings: &Settings) -> bool {
+    let snapshots = &settings.snapshots;
+    let unsaved = !server.saves.last_succeeded();
+    unsaved && snapshots.stop_writes_on_bgsave_error && !snapshots.save.is_empty()
 }
 
 /// Where the file is.

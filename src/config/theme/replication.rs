@@ -124,6 +124,11 @@ pub struct Replication {
 }
 
 impl Replication {
+    /// Whether writes need replicas that keep up.
+    pub fn wants_good_replicas(&self) -> bool {
+        self.min_replicas_to_write != 0 && self.min_replicas_max_lag_s != 0
+    }
+
     pub(in crate::config) fn read(values: &Values) -> Self {
         Replication {
             replicaof: match values.named("replicaof") {

@@ -11,9 +11,10 @@
 //! Wherever the task waits it also notices the end of the connection: the peer closes it, CLIENT KILL, a limit,
 //! the shutdown of the server. It has no timers of its own; the housekeeper looks after silent clients.
 //!
-//! **Memory.** Replies are written as soon as they are longer than [`TURN_REPLY`](crate::dispatch::TURN_REPLY),
-//! and a client that doesn't take them isn't served on, so a pipeline doesn't pile them up.
+//! **Memory.** Replies are written as soon as they are longer than [`TURN_REPLY`](crate::dispatch::TURN_REPLY), so a
+//! pipeline doesn't pile them up; for a client that doesn't take them see [`behind`].
 
+mod behind;
 mod lanes;
 mod waits;
 
@@ -26,8 +27,9 @@ use std::task::{Context, Poll, ready};
 
 use bytes::{Buf, BytesMut};
 
+use self::behind::Rest;
 use super::socket::Socket;
-use super::write::{Flow, send};
+use super::write::{Flow, send, send_at_once};
 use crate::acl::Identity;
 use crate::base::{task, worker};
 use crate::client::{Client, ClientFlags, Ending, ReplyMode, Running, Session, Sink};
@@ -60,6 +62,8 @@ pub struct Connection {
     batch: Batch,
     turn: Turn,
     reply: Reply,
+    /// How many bytes of the reply the client has taken already.
+    sent: usize,
     config_version: u64,
     /// Whether the last read took as much as there was room for.
     filled_its_buffer: bool,
@@ -73,6 +77,8 @@ enum Event {
     Read(usize),
     /// The outbox has news.
     News,
+    /// The client took some of the replies that it didn't take before.
+    Sent,
 }
 
 impl Connection {
@@ -92,6 +98,7 @@ impl Connection {
             batch: Batch::new(),
             turn: Turn::default(),
             reply: Reply::new(Protocol::Resp2),
+            sent: 0,
             config_version,
             filled_its_buffer: false,
             lendable: None,
@@ -114,7 +121,8 @@ impl Connection {
                 self.session.client.set_flags(ClientFlags::CLOSE_AFTER_REPLY, true);
             }
             self.give_way().await;
-            if self.flush().await? == Flow::Close {
+            let rest = if flow == Flow::Close { Rest::Awaited } else { Rest::Kept };
+            if self.flush(rest).await? == Flow::Close {
                 return Ok(());
             }
             if flow == Flow::Close || self.server.shutdown.is_asked() {
@@ -145,21 +153,31 @@ impl Connection {
             match event {
                 Event::Read(0) => {
                     tracing::debug!("Client closed connection {}", self.describe());
+                    if self.is_behind() {
+                        // It may still read.
+                        self.flush(Rest::Awaited).await?;
+                    }
                     return Ok(Flow::Close);
                 }
                 Event::Read(count) => {
                     self.received(count);
                     return Ok(self.check_input());
                 }
+                Event::Sent if self.send_on().await? == Flow::Close => return Ok(Flow::Close),
                 Event::News if self.attend().await? == Flow::Close => return Ok(Flow::Close),
-                Event::News => {}
+                Event::Sent | Event::News => {}
             }
         }
     }
 
-    /// Input or news, whichever there is. A connection without a read buffer gets one when there is something to
+    /// Input or news, whichever there is, or some of the replies going that didn't go before. A connection without a read buffer gets one when there is something to
     /// read.
     fn poll_event(&mut self, context: &mut Context<'_>) -> Poll<io::Result<Event>> {
+        if self.is_behind()
+            && let Poll::Ready(sent) = self.poll_send(context)
+        {
+            return Poll::Ready(sent);
+        }
         match self.poll_read(context) {
             Poll::Ready(read) => Poll::Ready(read.map(Event::Read)),
             Poll::Pending => self.session.client.outbox.poll_news(context).map(|()| Ok(Event::News)),
@@ -169,7 +187,7 @@ impl Connection {
     /// [`Connection::poll_event`] with nothing to send: meanwhile others may write to a client that expects messages.
     fn poll_idle(&mut self, context: &mut Context<'_>) -> Poll<io::Result<Event>> {
         let event = self.poll_event(context);
-        if event.is_pending() && self.session.expects_pushes() {
+        if event.is_pending() && !self.is_behind() && self.session.expects_pushes() {
             if self.lendable.is_none() {
                 self.lendable = self.socket.lendable(&self.server);
             }
@@ -193,7 +211,7 @@ impl Connection {
 
     /// Does what the news are about.
     async fn attend(&mut self) -> io::Result<Flow> {
-        if self.flush().await? == Flow::Close || self.server.shutdown.is_asked() {
+        if self.flush(Rest::Kept).await? == Flow::Close || self.server.shutdown.is_asked() {
             return Ok(Flow::Close);
         }
         if self.session.client.flags().contains(ClientFlags::RELEASE) {
@@ -231,6 +249,7 @@ impl Connection {
     fn publish_figures(&self) {
         let client = &self.session.client;
         client.query.used.store(self.input.len(), Ordering::Relaxed);
+        client.query.arguments.store(self.parser.parsed(), Ordering::Relaxed);
         client.query.free.store(self.input.capacity() - self.input.len(), Ordering::Relaxed);
         client.reply.capacity.store(self.reply.capacity(), Ordering::Relaxed);
         let prefixes = self.session.tracking.as_ref().map_or(0, |tracking| tracking.prefixes.len());
@@ -301,7 +320,7 @@ impl Connection {
             self.input.reserve(need.min(TRUSTED));
         }
         // Who is above its own output limit goes for that, and nobody in its place.
-        self.session.client.refuses_to_send(self.reply.len());
+        self.session.client.refuses_to_send(self.unsent());
         self.publish_figures();
     }
 
@@ -356,7 +375,7 @@ impl Connection {
     }
 
     /// Writes the replies, then what others have for the client. Replies wait until what they tell of may be told.
-    async fn flush(&mut self) -> io::Result<Flow> {
+    async fn flush(&mut self, rest: Rest) -> io::Result<Flow> {
         let client = Arc::clone(&self.session.client);
         let journal = &self.server.keyspace.journal;
         if let Some(position) = journal.must_wait().filter(|_| !self.reply.is_empty()) {
@@ -364,36 +383,59 @@ impl Connection {
             Box::pin(journal.may_tell(position)).await;
         }
         loop {
-            while self.reply.len() < JOINED
+            while self.unsent() < JOINED
                 && let Some(frame) = client.outbox.take_one(JOINED)
             {
                 self.reply.raw(&frame);
             }
             // Replies go first; a frame that is too long to be copied goes as it is.
-            let frame = if self.reply.is_empty() { client.outbox.take_one(usize::MAX) } else { None };
-            let bytes = frame.as_deref().unwrap_or(self.reply.as_bytes());
-            if client.refuses_to_send(bytes.len()) {
+            if self.reply.is_empty()
+                && let Some(frame) = client.outbox.take_one(usize::MAX)
+            {
+                if Box::pin(self.send_frame(&frame)).await? == Flow::Close {
+                    return Ok(Flow::Close);
+                }
+                continue;
+            }
+            if client.refuses_to_send(self.unsent()) {
                 return Ok(Flow::Close);
             }
-            if bytes.is_empty() {
+            if self.reply.is_empty() {
                 return Ok(Flow::GoOn);
             }
-            let flow = send(&mut self.socket, &client, bytes).await?;
-            self.server.stats.add(Counter::NetOutput, bytes.len() as u64);
-            self.server.stats.add(Counter::Writes, 1);
-            if frame.is_none() {
-                self.reply.clear();
-            }
-            if flow == Flow::Close {
-                return Ok(Flow::Close);
+            let written = send_at_once(&mut self.socket, &self.reply.as_bytes()[self.sent..]).await?;
+            let all = written == self.unsent();
+            self.note_sent(written);
+            if !all || self.is_behind() {
+                // Apart, since it is rare and would make every connection's task larger.
+                let flow = Box::pin(self.fall_behind(rest)).await?;
+                if flow == Flow::Close || self.is_behind() {
+                    return Ok(flow);
+                }
             }
         }
     }
 
+    async fn send_frame(&mut self, frame: &[u8]) -> io::Result<Flow> {
+        let client = Arc::clone(&self.session.client);
+        if client.refuses_to_send(frame.len()) {
+            return Ok(Flow::Close);
+        }
+        let flow = send(&mut self.socket, &client, frame).await?;
+        self.server.stats.add(Counter::NetOutput, frame.len() as u64);
+        self.server.stats.add(Counter::Writes, 1);
+        Ok(flow)
+    }
+
     /// Writes long replies when this client's lane is free. Who doesn't take them at once keeps no lane.
     async fn flush_in_lane(&mut self) -> io::Result<Flow> {
+        // Many may wait for a lane, each with long replies. Who has too long ones goes for that, and nobody in its place.
+        if self.session.client.refuses_to_send(self.unsent()) {
+            return Ok(Flow::Close);
+        }
+        self.publish_figures();
         let lane = lanes::enter().await;
-        let mut flush = pin!(self.flush());
+        let mut flush = pin!(self.flush(Rest::Kept));
         let at_once = poll_fn(|context| Poll::Ready(flush.as_mut().poll(context))).await;
         drop(lane);
         match at_once {

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use tokio::time::error::Elapsed;
 
+use super::behind::Rest;
 use super::{Connection, Event};
 use crate::base::clock;
 use crate::client::ClientFlags;
@@ -36,7 +37,7 @@ impl Connection {
     /// it is sent; none if the connection ends first.
     async fn wait<T>(&mut self, awaited: impl Future<Output = T>) -> io::Result<Option<T>> {
         let mut awaited = pin!(awaited);
-        if self.flush().await? == Flow::Close {
+        if self.flush(Rest::Awaited).await? == Flow::Close {
             return Ok(None);
         }
         loop {
@@ -51,6 +52,7 @@ impl Connection {
                     self.received(count);
                     self.check_input()
                 }
+                Step::Event(Event::Sent) => Flow::GoOn,
                 Step::Event(Event::News) => {
                     // What is awaited may have happened just before the news: its answer goes first.
                     if let Poll::Ready(result) = poll_once(awaited.as_mut()).await {
@@ -79,7 +81,10 @@ impl Connection {
         loop {
             let threshold = server.config.settings().execution.busy_reply_threshold_ms as i64;
             let closed_for = server.keyspace.gate.closed_for().unwrap_or(0);
-            if threshold > 0 && closed_for >= threshold && server.scripts.running.is_active() {
+            let running = &server.scripts.running;
+            // One that has been killed is about to end: what comes after SCRIPT KILL finds no busy server.
+            let is_busy = running.is_active() && !running.is_killed();
+            if threshold > 0 && closed_for >= threshold && is_busy {
                 let (session, reply) = (&mut self.session, &mut self.reply);
                 match self.turn.run_while_busy(&server, session, &self.batch, &self.input, reply) {
                     Some(Stop::Close) => return Ok(Some(Flow::Close)),

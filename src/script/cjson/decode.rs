@@ -1,6 +1,7 @@
 //! JSON to Lua values, with the errors of the library that Redis has. Below mlua's safe layer, by the rules of
 //! [`raw`](crate::script::raw).
 #![allow(unsafe_code)]
+#![deny(clippy::indexing_slicing)]
 
 use std::ffi::c_int;
 use std::ptr;
@@ -10,7 +11,7 @@ use mlua::ffi::{self, lua_State};
 use super::DEPTH_MAX;
 use crate::script::push::push_text;
 use crate::script::raise::complain;
-use crate::script::raw::slot_of;
+use crate::script::raw::{fence, slot_of};
 
 /// `cjson.decode(text)`.
 pub unsafe extern "C-unwind" fn decode(state: *mut lua_State) -> c_int {
@@ -18,7 +19,7 @@ pub unsafe extern "C-unwind" fn decode(state: *mut lua_State) -> c_int {
     unsafe { decode_all(state) }
 }
 
-/// A panic ends the process, see [`raw`](crate::script::raw).
+/// Nothing unwinds from here, see [`raw`](crate::script::raw).
 unsafe extern "C" fn decode_all(state: *mut lua_State) -> c_int {
     // SAFETY: as for `decode`. The text is an argument, so it stays; no Lua code runs meanwhile.
     unsafe {
@@ -191,6 +192,11 @@ impl<'a> Parser<'a> {
     }
 
     fn next(&mut self) -> Placed {
+        let at = self.at;
+        fence(|| self.token()).unwrap_or((Token::Error("internal error"), at))
+    }
+
+    fn token(&mut self) -> Placed {
         while matches!(self.byte(self.at), b' ' | b'\t' | b'\n' | b'\r') {
             self.at += 1;
         }
@@ -311,7 +317,8 @@ impl<'a> Parser<'a> {
     /// Goes on to the next byte that ends a string or stands for another one; the bytes before it.
     fn run(&mut self) -> &'a [u8] {
         let rest = self.text.get(self.at..).unwrap_or_default();
-        let run = &rest[..memchr::memchr3(b'"', b'\\', 0, rest).unwrap_or(rest.len())];
+        let end = memchr::memchr3(b'"', b'\\', 0, rest).unwrap_or(rest.len());
+        let run = rest.get(..end).unwrap_or_default();
         self.at += run.len();
         run
     }

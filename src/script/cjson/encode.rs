@@ -1,5 +1,6 @@
 //! Lua values to JSON. Below mlua's safe layer, by the rules of [`raw`](crate::script::raw).
 #![allow(unsafe_code)]
+#![deny(clippy::indexing_slicing)]
 
 use std::ffi::{CStr, c_int};
 
@@ -10,7 +11,7 @@ use crate::script::OUTPUT_MAX;
 use crate::script::number::general;
 use crate::script::push::push_text;
 use crate::script::raise::complain;
-use crate::script::raw::slot_of;
+use crate::script::raw::{fence, slot_of};
 
 /// `cjson.encode(value)`.
 pub unsafe extern "C-unwind" fn encode(state: *mut lua_State) -> c_int {
@@ -18,7 +19,7 @@ pub unsafe extern "C-unwind" fn encode(state: *mut lua_State) -> c_int {
     unsafe { encode_one(state) }
 }
 
-/// A panic ends the process, see [`raw`](crate::script::raw).
+/// Nothing unwinds from here, see [`raw`](crate::script::raw).
 unsafe extern "C" fn encode_one(state: *mut lua_State) -> c_int {
     // SAFETY: as for `encode`. No Lua code runs meanwhile: tables are read raw.
     unsafe {
@@ -52,6 +53,14 @@ impl Encoder<'_> {
         }
     }
 
+    /// Writes something that calls nothing of the interpreter.
+    unsafe fn put(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
+        if fence(|| write(self.out)).is_none() {
+            // SAFETY: as for `encode_one`.
+            unsafe { complain(self.state, format_args!("Cannot serialise, internal error")) }
+        }
+    }
+
     /// Writes the value at the top, which stays there.
     unsafe fn value(&mut self, depth: i64) {
         let state = self.state;
@@ -82,7 +91,9 @@ impl Encoder<'_> {
         // SAFETY: as for `encode_one`.
         let value = unsafe { ffi::lua_tonumber(self.state, -1) };
         if value.is_finite() {
-            return general(value, self.config.precision as usize, self.out);
+            let precision = self.config.precision as usize;
+            // SAFETY: as above.
+            return unsafe { self.put(|out| general(value, precision, out)) };
         }
         match self.config.encode_invalid {
             // SAFETY: as above.
@@ -97,33 +108,11 @@ impl Encoder<'_> {
     unsafe fn string(&mut self, at: c_int) {
         let mut len = 0;
         // SAFETY: the caller has seen that it is a text, and nothing moves it while it is on the stack.
-        let text = unsafe {
+        unsafe {
             let bytes = ffi::lua_tolstring(self.state, at, &mut len).cast::<u8>();
-            std::slice::from_raw_parts(bytes, len)
-        };
-        self.out.reserve(len + 2);
-        self.out.push(b'"');
-        for &byte in text {
-            let short = match byte {
-                b'"' | b'\\' | b'/' => byte,
-                8 => b'b',
-                b'\t' => b't',
-                b'\n' => b'n',
-                12 => b'f',
-                b'\r' => b'r',
-                0..=31 | 127 => {
-                    let digit = |half: u8| b"0123456789abcdef"[usize::from(half & 15)];
-                    self.out.extend_from_slice(&[b'\\', b'u', b'0', b'0', digit(byte >> 4), digit(byte)]);
-                    continue;
-                }
-                _ => {
-                    self.out.push(byte);
-                    continue;
-                }
-            };
-            self.out.extend_from_slice(&[b'\\', short]);
+            let text = std::slice::from_raw_parts(bytes, len);
+            self.put(|out| quote(text, out));
         }
-        self.out.push(b'"');
     }
 
     unsafe fn table(&mut self, depth: i64) {
@@ -215,4 +204,32 @@ impl Encoder<'_> {
         }
         self.out.push(b'}');
     }
+}
+
+/// Writes a text in quotes, with escapes where JSON or the library wants them.
+fn quote(text: &[u8], out: &mut Vec<u8>) {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    out.reserve(text.len() + 2);
+    out.push(b'"');
+    for &byte in text {
+        let short = match byte {
+            b'"' | b'\\' | b'/' => byte,
+            8 => b'b',
+            b'\t' => b't',
+            b'\n' => b'n',
+            12 => b'f',
+            b'\r' => b'r',
+            0..=31 | 127 => {
+                let digit = |half: u8| DIGITS.get(usize::from(half & 15)).copied().unwrap_or(b'0');
+                out.extend_from_slice(&[b'\\', b'u', b'0', b'0', digit(byte >> 4), digit(byte)]);
+                continue;
+            }
+            _ => {
+                out.push(byte);
+                continue;
+            }
+        };
+        out.extend_from_slice(&[b'\\', short]);
+    }
+    out.push(b'"');
 }
