@@ -32,6 +32,7 @@ mod queues;
 mod resp3;
 mod seeds;
 mod shutdown;
+mod slow_clients;
 mod specs;
 mod startup;
 mod streams;

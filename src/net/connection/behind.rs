@@ -62,6 +62,7 @@ impl Connection {
                 Event::Read(0) => reads = false,
                 Event::Read(count) => {
                     self.received(count);
+                    self.read_ahead = true;
                     if self.check_input() == Flow::Close {
                         return Ok(Flow::Close);
                     }

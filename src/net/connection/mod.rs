@@ -67,6 +67,8 @@ pub struct Connection {
     config_version: u64,
     /// Whether the last read took as much as there was room for.
     filled_its_buffer: bool,
+    /// Whether something was read that nobody has looked at, while the client didn't take its replies.
+    read_ahead: bool,
     /// The socket for others to write to; none before others have something for the client, and over TLS.
     lendable: Option<Arc<dyn Sink>>,
 }
@@ -101,6 +103,7 @@ impl Connection {
             sent: 0,
             config_version,
             filled_its_buffer: false,
+            read_ahead: false,
             lendable: None,
         }
     }
@@ -142,6 +145,9 @@ impl Connection {
     /// Waits for input, and meanwhile for what others want of the client.
     async fn read(&mut self) -> io::Result<Flow> {
         loop {
+            if self.read_ahead {
+                return Ok(self.check_input());
+            }
             let event = poll_fn(|context| self.poll_idle(context)).await?;
             if self.session.expects_pushes() {
                 let waiting = self.session.client.outbox.take_back();
@@ -269,6 +275,7 @@ impl Connection {
                 ..Limits::default()
             };
             self.batch.clear();
+            self.read_ahead = false;
             let parsed = self.input.len();
             let progress = self.parser.parse(&self.input, &limits, &mut self.batch, TURN_MAX);
             self.turn.begin();

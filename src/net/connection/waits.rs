@@ -52,7 +52,7 @@ impl Connection {
                     self.received(count);
                     self.check_input()
                 }
-                Step::Event(Event::Sent) => Flow::GoOn,
+                Step::Event(Event::Sent) => self.send_on().await?,
                 Step::Event(Event::News) => {
                     // What is awaited may have happened just before the news: its answer goes first.
                     if let Poll::Ready(result) = poll_once(awaited.as_mut()).await {
