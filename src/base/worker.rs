@@ -52,6 +52,27 @@ fn wake_the_watcher() {
     }
 }
 
+/// Threads that do long work for a command and have left their worker to another thread.
+static AWAY: AtomicUsize = AtomicUsize::new(0);
+
+/// Does long work for a command, for which the calling thread has left its worker to another thread.
+pub fn while_away<R>(work: impl FnOnce() -> R) -> R {
+    struct Back;
+    impl Drop for Back {
+        fn drop(&mut self) {
+            AWAY.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+    AWAY.fetch_add(1, Ordering::Relaxed);
+    let _back = Back;
+    work()
+}
+
+/// Whether any thread is away. If many are, there may be none left to take over.
+pub fn is_any_away() -> bool {
+    AWAY.load(Ordering::Relaxed) > 0
+}
+
 /// Sleeps until [`ring`] or for so long; tells whether it rang. For one thread only, the first to call it.
 pub fn sleep_until_ring(longest: Duration) -> bool {
     WATCHER.get_or_init(std::thread::current);

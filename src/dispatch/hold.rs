@@ -43,7 +43,7 @@ pub(super) fn hold<'h>(server: &'h Server, listed: &Listed, args: &[&[u8]], sess
     if hash_keys(server, listed, args, session, &mut hashes).is_err() {
         hashes.clear();
     }
-    let mut held = server.keyspace.hold(Plan::Keys(&hashes));
+    let held = server.keyspace.hold(Plan::Keys(&hashes));
     held.prefetch(&server.keyspace, session.db, &hashes);
     held
 }

@@ -7,6 +7,7 @@ use smallvec::SmallVec;
 
 use super::effects::limit_tracked;
 use super::execute::{Done, Executor, Request, Suspended};
+use crate::base::worker;
 use crate::client::{ReplyMode, Session};
 use crate::command::error;
 use crate::command::spec::Flags;
@@ -392,7 +393,7 @@ pub(super) fn put_off(done: Done, reply: &mut Reply) -> Option<Install> {
 fn unhurried<R>(work: impl FnOnce() -> R) -> R {
     match tokio::runtime::Handle::try_current() {
         Ok(handle) if handle.runtime_flavor() == tokio::runtime::RuntimeFlavor::MultiThread => {
-            tokio::task::block_in_place(work)
+            tokio::task::block_in_place(|| worker::while_away(work))
         }
         _ => work(),
     }

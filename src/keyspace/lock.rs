@@ -245,16 +245,21 @@ impl Held<'_> {
     }
 
     /// Asks the processor for the buckets, then for the entries, of several keys of a database: one after the other
-    /// they would be waited for as often. Their shards must be held.
-    pub fn prefetch(&mut self, keyspace: &Keyspace, db: usize, hashes: &[u64]) {
-        if hashes.len() < 2 {
-            return;
-        }
-        for &hash in hashes {
-            self.shard(keyspace.shard_of(hash)).db(db).table.prefetch_bucket(keyspace.local(hash));
-        }
-        for &hash in hashes {
-            self.shard(keyspace.shard_of(hash)).db(db).table.prefetch_entry(keyspace.local(hash));
+    /// they would be waited for as often. What isn't locked one by one is passed over.
+    pub fn prefetch(&self, keyspace: &Keyspace, db: usize, hashes: &[u64]) {
+        let table = |&hash: &u64| {
+            let shard = keyspace.shard_of(hash);
+            let hold = match self {
+                Held::One(_, hold) => hold,
+                Held::Several(holds) => &holds[holds.binary_search_by_key(&shard, |held| held.0).ok()?].1,
+                Held::Nothing | Held::Everything(_) => return None,
+            };
+            Some((&hold.db(db).table, keyspace.local(hash)))
+        };
+        if hashes.len() > 1 {
+            let places: SmallVec<[_; 16]> = hashes.iter().filter_map(table).collect();
+            places.iter().for_each(|(table, local)| table.prefetch_bucket(*local));
+            places.iter().for_each(|(table, local)| table.prefetch_entry(*local));
         }
     }
 

@@ -182,11 +182,11 @@ impl Reply {
         let start = self.buf.len();
         self.buf.extend_from_slice(&[0; SHORT_LINE]);
         let line: &mut [u8; SHORT_LINE] = self.buf.last_chunk_mut().expect("it was just written");
-        line[..8].copy_from_slice(&SHORT_HEADERS[bytes.len()]);
+        put(line, 0, &SHORT_HEADERS[bytes.len()]);
         let header = if bytes.len() < 10 { 4 } else { 5 };
         let rest = &mut line[header..];
-        copy_short(rest, bytes);
-        rest[bytes.len()..bytes.len() + 2].copy_from_slice(b"\r\n");
+        put_short(rest, bytes);
+        put(rest, bytes.len(), b"\r\n");
         self.buf.truncate(start + header + bytes.len() + 2);
     }
 
@@ -369,24 +369,31 @@ impl Reply {
     }
 }
 
-/// Copies at most [`SHORT`] bytes to the head of `to`: in two pieces of one length, which may overlap.
+/// Writes bytes of a fixed number into `to`, which is long enough: one instruction or two.
 #[inline]
-fn copy_short(to: &mut [u8], bytes: &[u8]) {
+fn put<const N: usize>(to: &mut [u8], at: usize, bytes: &[u8; N]) {
+    if let Some(to) = to[at..].first_chunk_mut() {
+        *to = *bytes;
+    }
+}
+
+/// Writes at most [`SHORT`] bytes to the head of `to`: in two pieces of one length, which may overlap.
+#[inline]
+fn put_short(to: &mut [u8], bytes: &[u8]) {
     #[inline]
-    fn pieces<const N: usize>(to: &mut [u8], bytes: &[u8]) -> Option<()> {
-        let (first, last) = (bytes.first_chunk::<N>()?, bytes.last_chunk::<N>()?);
-        to[..N].copy_from_slice(first);
-        to[bytes.len() - N..bytes.len()].copy_from_slice(last);
-        Some(())
+    fn pieces<const N: usize>(to: &mut [u8], bytes: &[u8]) {
+        if let (Some(first), Some(last)) = (bytes.first_chunk::<N>(), bytes.last_chunk::<N>()) {
+            put(to, 0, first);
+            put(to, bytes.len() - N, last);
+        }
     }
     match bytes.len() {
         16.. => pieces::<16>(to, bytes),
         8.. => pieces::<8>(to, bytes),
         4.. => pieces::<4>(to, bytes),
         2.. => pieces::<2>(to, bytes),
-        1 => pieces::<1>(to, bytes),
-        0 => None,
-    };
+        _ => pieces::<1>(to, bytes),
+    }
 }
 
 #[cfg(test)]

@@ -7,8 +7,8 @@
 //! until they are called:
 //!
 //! - by the [`Foreman`], when more workers get more done;
-//! - when no command has come to its end for some milliseconds, although somebody is in a turn: a long command must not keep
-//!   the others waiting.
+//! - when no command has come to its end for some milliseconds, although somebody is in a turn or does
+//!   long work for a command: that must not keep the others waiting.
 //!
 //! **How a worker sits.** Tokio wakes a worker whenever it thinks that there is work for two, so one that isn't to work
 //! must look busy: a task blocks it. A worker keeps tasks in three places, and none may be left there:
@@ -184,7 +184,7 @@ impl Watch {
             }
             let now = Instant::now();
             let before = std::mem::replace(&mut commands, self.server.stats.total(Counter::Commands));
-            let busy = self.server.keyspace.gate.is_busy();
+            let busy = self.server.keyspace.gate.is_busy() || worker::is_any_away();
             let idle = commands == before;
             quiet = if idle && !busy { quiet + 1 } else { 0 };
             self.look_after_the_stuck(now, idle && busy && was_busy);

@@ -6,8 +6,8 @@ use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom, Write};
 use std::path::Path;
 use std::process::ExitCode;
 
-use super::check_rdb;
-use crate::config::{REDIS_VERSION, os_text};
+use super::{VERSION, check_rdb};
+use crate::config::os_text;
 use crate::persist::aof::{CommandReader, Damage, Line, Manifest};
 use crate::persist::rdb::{Limits, Reader};
 
@@ -43,7 +43,7 @@ pub(super) fn main(args: &[OsString]) -> ExitCode {
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     let (mode, file) = match words.as_slice() {
         [_, "-v" | "--version"] => {
-            println!("redis-check-aof {REDIS_VERSION}");
+            println!("redis-check-aof {VERSION}");
             return ExitCode::SUCCESS;
         }
         [_, file] => (Mode::Check, *file),

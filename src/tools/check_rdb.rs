@@ -8,14 +8,15 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
+use super::VERSION;
 use crate::base::clock;
-use crate::config::{REDIS_VERSION, os_text};
+use crate::config::os_text;
 use crate::keyspace::Value;
 use crate::persist::rdb::{Error, Item, Limits, Reader, Reason};
 
 /// Checks an RDB file.
 #[derive(Parser)]
-#[command(name = "redis-check-rdb", version = REDIS_VERSION, disable_version_flag = true)]
+#[command(name = "redis-check-rdb", version = VERSION, disable_version_flag = true)]
 struct Arguments {
     /// The file.
     #[arg(value_name = "rdb-file-name")]

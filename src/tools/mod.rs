@@ -8,6 +8,12 @@ use std::ffi::{OsStr, OsString};
 use std::path::Path;
 use std::process::ExitCode;
 
+/// What the tools answer to `--version` behind their name, as the server does.
+const VERSION: &str = concat!(
+    "v=7.4.1 sha=00000000:0 malloc=jemalloc-5.3.0 bits=64 build=redstart-",
+    env!("CARGO_PKG_VERSION")
+);
+
 /// Runs the tool that the program's name, the first of `args`, stands for; none if that is the server.
 pub fn run(args: &[OsString]) -> Option<ExitCode> {
     let name = Path::new(args.first()?).file_name().and_then(OsStr::to_str)?;
