@@ -217,6 +217,8 @@ impl Connection {
 
     /// Does what the news are about.
     async fn attend(&mut self) -> io::Result<Flow> {
+        // Whoever sends to many gets its own reply first: what it sends next goes along with this.
+        task::requeue().await;
         if self.flush(Rest::Kept).await? == Flow::Close || self.server.shutdown.is_asked() {
             return Ok(Flow::Close);
         }
