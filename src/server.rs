@@ -90,6 +90,7 @@ pub fn run(config: Config) -> ExitCode {
         .thread_name("redstart")
         .thread_stack_size(STACK_SIZE)
         .on_thread_start(crash::protect_thread)
+        .on_thread_unpark(worker::wake_up)
         .enable_all()
         .build();
     match runtime {

@@ -31,6 +31,22 @@ pub fn index() -> usize {
     })
 }
 
+thread_local! {
+    static JUST_AWAKE: Cell<bool> = const { Cell::new(false) };
+}
+
+/// The calling worker has slept, and is about to run the tasks that it was woken for.
+pub fn wake_up() {
+    JUST_AWAKE.with(|awake| awake.set(true));
+}
+
+/// Whether the calling task is the first to ask since its worker woke up. Of several tasks that the network has woken
+/// tokio runs the last one first: who wants the order of events goes to the back of the queue then.
+#[inline]
+pub fn is_first_since_sleep() -> bool {
+    JUST_AWAKE.with(|awake| awake.replace(false))
+}
+
 /// Whoever watches over the workers. It sleeps while nothing happens.
 static WATCHER: OnceLock<Thread> = OnceLock::new();
 static ASLEEP: AtomicBool = AtomicBool::new(false);

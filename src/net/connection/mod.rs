@@ -119,6 +119,10 @@ impl Connection {
 
     async fn run(&mut self) -> io::Result<()> {
         while self.read().await? == Flow::GoOn {
+            if worker::is_first_since_sleep() {
+                // Requests are run in the order in which they came.
+                task::requeue().await;
+            }
             let flow = self.run_input().await?;
             if flow == Flow::Close {
                 self.session.client.set_flags(ClientFlags::CLOSE_AFTER_REPLY, true);
