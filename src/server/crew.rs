@@ -20,6 +20,9 @@
 //!   into the common one, for which that doesn't hold;
 //! - the tasks it has deferred: [`task`] sees to it that there are none.
 //!
+//! The same threads sit again and again, if that can be had: the allocator keeps memory by thread, and what one thread
+//! has allocated while another one goes on leaves its pages half empty.
+//!
 //! As this rests on how tokio works inside, all who sit get up for a moment every [`STRETCH`] while there is traffic.
 //! A task that was left behind in spite of all that comes late, but it comes.
 
@@ -45,9 +48,11 @@ const LONG: Duration = Duration::from_millis(500);
 /// How often the foreman looks.
 const LOOK: Duration = Duration::from_millis(20);
 /// How often those who sit get up.
-const STRETCH: Duration = Duration::from_millis(50);
+const STRETCH: Duration = Duration::from_millis(500);
+/// How often the task of one who is to sit looks for a thread that sat before.
+const SEARCHES: usize = 32;
 /// For how long those who were called because others were stuck stay.
-const HELP: Duration = Duration::from_millis(200);
+const HELP: Duration = Duration::from_millis(20);
 
 /// The workers that sit.
 #[derive(Default)]
@@ -66,6 +71,8 @@ struct Places {
     sitters: usize,
     /// Counts how often all were told to get up.
     stretches: u64,
+    /// The threads that sat last.
+    regulars: Vec<usize>,
 }
 
 impl Bench {
@@ -92,7 +99,12 @@ impl Bench {
     async fn sit_while_wanted(&self) {
         while self.is_wanted() {
             task::requeue().await;
-            task::requeue().await;
+            for _ in 0..SEARCHES {
+                task::requeue().await;
+                if self.is_regular(worker::index()) {
+                    break;
+                }
+            }
             if task::is_any_deferred() {
                 tokio::time::sleep(TICK).await;
             } else {
@@ -109,6 +121,12 @@ impl Bench {
         wanted
     }
 
+    /// Whether a thread is one of those that sat last, or there are too few of them.
+    fn is_regular(&self, thread: usize) -> bool {
+        let places = self.places.lock();
+        places.regulars.len() < places.wanted || places.regulars.contains(&thread)
+    }
+
     /// Blocks the calling worker until it is called, or until all get up.
     fn sit(&self) {
         let mut places = self.places.lock();
@@ -116,6 +134,12 @@ impl Bench {
             return;
         }
         places.taken += 1;
+        let thread = worker::index();
+        if !places.regulars.contains(&thread) {
+            let excess = (places.regulars.len() + 1).saturating_sub(places.wanted);
+            places.regulars.drain(..excess);
+            places.regulars.push(thread);
+        }
         let stretches = places.stretches;
         while places.taken <= places.wanted && places.stretches == stretches {
             self.called.wait(&mut places);
