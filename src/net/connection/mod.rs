@@ -180,8 +180,8 @@ impl Connection {
         }
     }
 
-    /// Input or news, whichever there is, or some of the replies going that didn't go before. A connection without a read buffer gets one when there is something to
-    /// read.
+    /// Input, news, or some of the replies going that didn't go before, whichever there is. A connection without a read
+    /// buffer gets one when there is something to read.
     fn poll_event(&mut self, context: &mut Context<'_>) -> Poll<io::Result<Event>> {
         if self.is_behind()
             && let Poll::Ready(sent) = self.poll_send(context)
