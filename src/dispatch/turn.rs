@@ -322,9 +322,7 @@ impl Turn {
         let mut last: Option<(&[u8], &Listed)> = None;
         for index in self.next..batch.len() {
             let (start, source) = (prepared.args.len(), batch.source(index, input));
-            for range in batch.args(index) {
-                prepared.args.push(range.of(source));
-            }
+            prepared.args.extend(batch.args(index).iter().map(|range| range.of(source)));
             let args = &prepared.args[start..];
             let found = match last {
                 Some((name, listed)) if name == args[0] => Found::Command(listed),
