@@ -11,9 +11,21 @@ use crate::keyspace::{Effects, Event, Keyspace};
 /// Hands over everything that has been collected; nothing is left in `effects` afterwards.
 #[inline]
 pub fn settle(server: &Arc<Server>, effects: &mut Effects) {
+    count_changes(server, effects);
+    hand_over(server, effects);
+}
+
+/// Adds the changes to those of all commands.
+#[inline]
+pub fn count_changes(server: &Server, effects: &mut Effects) {
     if effects.dirty != 0 {
         server.dirty.fetch_add(std::mem::take(&mut effects.dirty), Ordering::Relaxed);
     }
+}
+
+/// Hands over everything but the number of changes.
+#[inline]
+pub fn hand_over(server: &Arc<Server>, effects: &mut Effects) {
     if !effects.is_settled() {
         Keyspace::discard(effects.garbage.drain(..));
         announce(server, effects);

@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 
 use super::admit::{Candidate, admit};
 use super::blocking::serve_ready;
-use super::effects::{announce, settle};
+use super::effects::{announce, count_changes, hand_over};
 use super::hold::{HOLD, Kept, hold, keep};
 use super::memory::is_exceeded;
 use super::tally::Tally;
@@ -120,20 +120,12 @@ fn run_shown<'c>(call: &mut Call<'c>, listed: &Listed) -> Outcome {
 /// Runs a command on the shards it has got. A client that blocks is registered before they are given back, so that
 /// whoever pushes next finds it waiting.
 #[inline]
-fn run_on<'a>(
-    mut keys: View<'a>,
-    server: &'a Arc<Server>,
+fn run_on(
+    call: &mut Call<'_>,
     listed: &Listed,
-    request: &Request<'a>,
-    session: &'a mut Session,
-    reply: &'a mut Reply,
     install: Option<Install>,
-) -> (Outcome, Option<Suspended>, (Held<'a>, &'a mut Effects)) {
-    if let (Some(hash), Some(at)) = (request.hash, listed.single_key) {
-        keys.know(request.args[at], hash);
-    }
-    let spec = &listed.command.spec;
-    let mut call = Call { args: request.args, spec, keys, reply, session, server, nested: false };
+    suspended: &mut Option<Suspended>,
+) -> Outcome {
     let mut outcome = match install {
         None => call.run_recorded(|call| run_shown(call, listed)),
         Some(install) => call.run_recorded(|call| run_guarded(call, install)),
@@ -141,23 +133,20 @@ fn run_on<'a>(
     let remembers = call.session.tracking.as_ref().is_some_and(|tracking| tracking.remembers());
     if call.session.tracking.is_some() {
         call.remember_reads(listed.command);
-        call.session.used_caching(spec.flags.contains(Flags::KEEPS_CACHING));
+        call.session.used_caching(call.spec.flags.contains(Flags::KEEPS_CACHING));
     }
-    let suspended = match &mut outcome {
-        Ok(Next::Block(block)) => {
-            let blocked = suspend(&call, listed.id, block, remembers);
-            block.keys.iter().for_each(|key| call.keys.wait(key, blocked.ticket));
-            Some(Suspended { blocked, deadline: block.deadline, durable: block.durable })
-        }
-        _ => None,
-    };
+    if let Ok(Next::Block(block)) = &mut outcome {
+        let blocked = suspend(call, listed.id, block, remembers);
+        block.keys.iter().for_each(|key| call.keys.wait(key, blocked.ticket));
+        *suspended = Some(Suspended { blocked, deadline: block.deadline, durable: block.durable });
+    }
     let propagation = &mut call.keys.effects.propagation;
     if !propagation.is_empty() {
         // Under the locks, so that the journal's order is the order of the changes.
-        server.keyspace.journal.append(propagation);
-        call.session.written = server.keyspace.journal.end();
+        call.server.keyspace.journal.append(propagation);
+        call.session.written = call.server.keyspace.journal.end();
     }
-    (outcome, suspended, call.keys.into_parts())
+    outcome
 }
 
 /// Runs a handler. A panic must not take the server down: the locks are not poisoned, the client is told.
@@ -274,7 +263,7 @@ impl<'s> Executor<'s> {
     ) -> Done {
         self.again = None;
         // Whoever asks for statistics finds what has run before.
-        self.tally.count(self.server);
+        self.publish();
         if !session.follow_user(&self.server.acl) {
             return Done::Close;
         }
@@ -434,12 +423,17 @@ impl<'s> Executor<'s> {
         everything: Option<&mut Held<'_>>,
         install: Option<Install>,
     ) -> Outcome {
-        let (server, clock) = (self.server, self.clock);
+        let (server, clock, effects) = (self.server, self.clock, &mut self.effects);
+        let (args, spec) = (request.args, &listed.command.spec);
         if let (None, Some(hash)) = (&everything, request.hash) {
             let held = keep(&mut self.kept, &server.keyspace, hash, self.mark);
-            let keys = View::new(&server.keyspace, held, session.db, clock, &mut self.effects);
-            let (outcome, suspended, _) = run_on(keys, server, listed, request, session, reply, install);
-            self.suspended = suspended;
+            let keys = View::new(&server.keyspace, held, session.db, clock, effects);
+            let mut call = Call { args, spec, keys, reply, session, server, nested: false };
+            if let Some(at) = listed.single_key {
+                call.keys.know(args[at], hash);
+            }
+            let outcome = run_on(&mut call, listed, install, &mut self.suspended);
+            drop(call);
             if !self.effects.ready.is_empty()
                 && let Some(mut kept) = self.kept.take()
             {
@@ -452,12 +446,12 @@ impl<'s> Executor<'s> {
         self.kept = None;
         let held = match everything {
             Some(held) => held.lend(&server.keyspace, Plan::Everything),
-            None => hold(server, listed, request.args, session),
+            None => hold(server, listed, args, session),
         };
-        let keys = View::new(&server.keyspace, held, session.db, clock, &mut self.effects);
-        let (outcome, suspended, parts) = run_on(keys, server, listed, request, session, reply, install);
-        let (mut held, effects) = parts;
-        self.suspended = suspended;
+        let keys = View::new(&server.keyspace, held, session.db, clock, effects);
+        let mut call = Call { args, spec, keys, reply, session, server, nested: false };
+        let outcome = run_on(&mut call, listed, install, &mut self.suspended);
+        let (mut held, effects) = call.keys.into_parts();
         if !effects.ready.is_empty() {
             // Still under the locks: nobody comes between a push and those who have waited for it.
             serve_ready(server, &mut held, clock, effects);
@@ -476,10 +470,14 @@ impl<'s> Executor<'s> {
         session: &mut Session,
         reply: &mut Reply,
     ) -> Done {
-        if !self.effects.is_settled() || !matches!(outcome, Ok(Next::Done) | Err(_)) {
+        let goes_on = !matches!(outcome, Ok(Next::Done) | Err(_));
+        if goes_on || !self.effects.is_settled() {
             self.kept = None;
         }
-        settle(self.server, &mut self.effects);
+        hand_over(self.server, &mut self.effects);
+        if goes_on || self.again.is_none() {
+            self.publish();
+        }
         self.lap(monotonic_ns());
         if self.kept.as_ref().is_some_and(|kept| self.mark - kept.since > HOLD) {
             self.kept = None;
@@ -503,6 +501,13 @@ impl<'s> Executor<'s> {
         };
         self.count(listed, args, session, failed);
         done
+    }
+
+    /// Adds what a run of one command came to to the figures of the server.
+    #[inline]
+    fn publish(&mut self) {
+        self.tally.count(self.server);
+        count_changes(self.server, &mut self.effects);
     }
 
     /// Notes that work of a command that was put off is done; its reply is complete if there is nothing to install.
@@ -579,7 +584,7 @@ impl<'s> Executor<'s> {
 impl Drop for Executor<'_> {
     /// Counts the turn that ends here, if it ran anything.
     fn drop(&mut self) {
-        self.tally.count(self.server);
+        self.publish();
         if self.commands > 0 {
             self.server.stats.turned(self.commands, self.mark - self.begun);
         }

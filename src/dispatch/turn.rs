@@ -98,6 +98,8 @@ struct Prepared<'a> {
     /// The arguments of all requests, one after the other.
     args: SmallVec<[&'a [u8]; 128]>,
     requests: SmallVec<[Known<'a>; 64]>,
+    /// The hashes of their keys, but for keys that are used again at once.
+    hashes: SmallVec<[u64; 64]>,
 }
 
 /// What is known of one request before it runs.
@@ -159,6 +161,7 @@ impl Turn {
         self.prepare(&mut prepared, server, session, batch, input);
         let mut executor = Executor::new(server);
         let full = self.behind + reply_limit(session);
+        server.keyspace.prefetch_entries(session.db, &prepared.hashes);
         let mut start = 0;
         for &Known { end, found, hash } in &prepared.requests {
             if session.client.is_ended() {
@@ -337,7 +340,7 @@ impl Turn {
         found
     }
 
-    /// Looks up what is left of the batch and has the processor fetch its keys.
+    /// Looks up what is left of the batch and has the processor fetch the buckets of its keys.
     fn prepare<'a>(
         &mut self,
         prepared: &mut Prepared<'a>,
@@ -346,14 +349,11 @@ impl Turn {
         batch: &'a Batch,
         input: &'a [u8],
     ) {
-        let mut hashes: SmallVec<[u64; 64]> = SmallVec::new();
         // Pipelines are often made of one command.
         let mut last: Option<(&[u8], &Listed)> = None;
         for index in self.next..batch.len() {
             let (start, source) = (prepared.args.len(), batch.source(index, input));
-            for range in batch.args(index) {
-                prepared.args.push(range.of(source));
-            }
+            prepared.args.extend(batch.args(index).iter().map(|range| range.of(source)));
             let args = &prepared.args[start..];
             let found = match last {
                 Some((name, listed)) if name == args[0] => Found::Command(listed),
@@ -364,15 +364,14 @@ impl Turn {
                 hash = listed.single_key.and_then(|at| args.get(at)).map(|key| Keyspace::hash(key));
                 last = listed.is_plain.then_some((args[0], listed));
             }
-            if let Some(hash) = hash {
-                hashes.push(hash);
+            if let Some(hash) = hash
+                && prepared.hashes.last() != Some(&hash)
+            {
+                prepared.hashes.push(hash);
             }
             prepared.requests.push(Known { end: prepared.args.len(), found, hash });
         }
-        // A batch about one key finds its lines after the first command; its shard's lock would only be fought over.
-        if hashes.windows(2).any(|pair| pair[0] != pair[1]) {
-            server.keyspace.prefetch(session.db, &hashes);
-        }
+        server.keyspace.prefetch_buckets(session.db, &prepared.hashes);
     }
 
     /// The request is done: its reply, from a length of all replies on, stays or goes, as CLIENT REPLY said; what

@@ -177,6 +177,15 @@ impl Stats {
         bump(&lane.counters[counter as usize], by, shared);
     }
 
+    /// Adds to several counters.
+    #[inline]
+    pub fn add_all<const N: usize>(&self, counters: [(Counter, u64); N]) {
+        let (lane, shared) = self.lane();
+        for (counter, by) in counters {
+            bump(&lane.counters[counter as usize], by, shared);
+        }
+    }
+
     /// A counter's total.
     pub fn total(&self, counter: Counter) -> u64 {
         self.lanes.iter().map(|lane| lane.counters[counter as usize].load(Ordering::Relaxed)).sum()
