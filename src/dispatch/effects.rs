@@ -94,7 +94,7 @@ mod tests {
     use crate::config::{Config, LogLevel};
     use crate::dispatch::Local;
     use crate::observe::log::Log;
-    use crate::pubsub::{Kind, Message, Subscriber, Subscriptions};
+    use crate::pubsub::{Kind, Message, Subscriber, Subscriptions, Way};
     use crate::resp::Protocol;
 
     /// Keeps what it hears.
@@ -106,9 +106,12 @@ mod tests {
             1
         }
 
-        fn deliver(&self, message: &Message<'_>, _few: bool) {
+        fn deliver(&self, message: &Message<'_>, _way: Way) -> bool {
             self.0.lock().extend_from_slice(message.frame(Protocol::Resp2));
+            false
         }
+
+        fn send(&self, _buffer: &mut Vec<u8>) {}
     }
 
     #[test]

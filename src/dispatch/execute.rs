@@ -104,7 +104,11 @@ fn effective_flags(command: &Command, args: &[&[u8]], session: &Session) -> Flag
 impl<'s> Executor<'s> {
     /// An executor whose clock is read now.
     pub fn new(server: &'s Arc<Server>) -> Executor<'s> {
-        let begun = monotonic_ns();
+        Executor::begun_at(monotonic_ns(), server)
+    }
+
+    /// An executor that is made just after the monotonic clock was read.
+    pub fn begun_at(begun: u64, server: &'s Arc<Server>) -> Executor<'s> {
         Executor {
             server,
             kept: None,
@@ -131,16 +135,15 @@ impl<'s> Executor<'s> {
         self.mark
     }
 
-    /// Goes on after waiting: the time that has passed is not the next command's. Tells the time.
-    pub fn resume(&mut self) -> u64 {
-        self.lap();
+    /// Goes on after waiting, at this moment: the time that has passed is not the next command's.
+    pub fn resume(&mut self, mark: u64) {
+        self.lap(mark);
         self.spent = 0;
-        self.mark
     }
 
     /// Whether a request needs the closed gate.
-    pub fn needs_everything(&self, args: &[&[u8]], session: &Session) -> bool {
-        let Found::Command(listed) = self.server.catalog.find(args) else { return false };
+    pub fn needs_everything(found: Found<'_>, args: &[&[u8]], session: &Session) -> bool {
+        let Found::Command(listed) = found else { return false };
         let runs = session.transaction.is_none() || listed.command.spec.flags.contains(Flags::IMMEDIATE);
         runs && effective_flags(listed.command, args, session).contains(Flags::EXCLUSIVE)
     }
@@ -394,7 +397,7 @@ impl<'s> Executor<'s> {
         if goes_on || self.again.is_none() {
             self.publish();
         }
-        self.lap();
+        self.lap(monotonic_ns());
         if self.kept.as_ref().is_some_and(|kept| self.mark - kept.since > HOLD) {
             self.kept = None;
         }
@@ -428,7 +431,7 @@ impl<'s> Executor<'s> {
 
     /// Notes that work of a command that was put off is done; its reply is complete if there is nothing to install.
     pub fn worked(&mut self, request: &Request<'_>, session: &mut Session, complete: bool) {
-        self.lap();
+        self.lap(monotonic_ns());
         if let (Found::Command(listed), true) = (request.found, complete) {
             self.count(listed, request.args, session, false);
         }
@@ -473,7 +476,7 @@ impl<'s> Executor<'s> {
                 self.error(refusal, reply);
             }
         }
-        self.lap();
+        self.lap(monotonic_ns());
         self.spent = 0;
         Done::Replied
     }
@@ -485,8 +488,7 @@ impl<'s> Executor<'s> {
 
     /// Adds the time since the last lap to what the running command has spent.
     #[inline]
-    fn lap(&mut self) {
-        let mark = monotonic_ns();
+    fn lap(&mut self, mark: u64) {
         let took = mark - self.mark;
         self.mark = mark;
         self.spent += took;

@@ -13,8 +13,8 @@ use crate::client::{ReplyMode, Session};
 use crate::command::error;
 use crate::command::spec::Flags;
 use crate::commands::{Found, Install, Listed, Server};
+use crate::keyspace::Keyspace;
 use crate::keyspace::gate::Closed;
-use crate::keyspace::{Keyspace, Plan};
 use crate::observe::crash;
 use crate::resp::{Batch, Reply};
 
@@ -64,6 +64,8 @@ struct Recent {
     name: [u8; RECENT_MAX],
     len: usize,
     id: Option<usize>,
+    /// Whether its row asks for the closed gate.
+    exclusive: bool,
 }
 
 /// Names up to this length are remembered.
@@ -72,14 +74,19 @@ const RECENT_MAX: usize = 16;
 impl Recent {
     #[inline]
     fn find<'a>(&self, name: &[u8], server: &'a Server) -> Option<&'a Listed> {
-        let same = self.len == name.len() && self.name[..self.len] == *name;
-        self.id.filter(|_| same).map(|id| &server.catalog.all()[id])
+        self.id.filter(|_| self.is(name)).map(|id| &server.catalog.all()[id])
+    }
+
+    #[inline]
+    fn is(&self, name: &[u8]) -> bool {
+        self.len == name.len() && self.name[..self.len] == *name
     }
 
     fn remember(&mut self, name: &[u8], listed: &Listed) {
         if name.len() <= RECENT_MAX {
             self.name[..name.len()].copy_from_slice(name);
             (self.len, self.id) = (name.len(), Some(listed.id));
+            self.exclusive = listed.command.spec.flags.contains(Flags::EXCLUSIVE);
         }
     }
 }
@@ -139,7 +146,7 @@ impl Turn {
     ) -> Stop {
         crash::serving(session.client.id);
         let gate = &server.keyspace.gate;
-        if self.exclusive.take() == Some(self.next) {
+        if self.exclusive.take() == Some(self.next) || self.begins_exclusively(session, batch, input) {
             let Some(closed) = gate.close_soon() else { return Stop::NeedsEverything };
             return self.run_exclusively(server, closed, session, batch, input, reply);
         }
@@ -222,7 +229,23 @@ impl Turn {
         reply: &mut Reply,
     ) -> Stop {
         crash::serving(session.client.id);
-        self.run_behind(closed, &mut Executor::new(server), session, batch, input, reply)
+        let mut executor = Executor::begun_at(closed.since(), server);
+        self.run_behind(closed, &mut executor, session, batch, input, reply)
+    }
+
+    /// Whether the batch begins with the command that was sent last, and that needs the closed gate: there is nothing
+    /// to find out then before closing it. Only for clients that nothing stands in the way of.
+    #[inline]
+    fn begins_exclusively(&self, session: &Session, batch: &Batch, input: &[u8]) -> bool {
+        self.recent.exclusive
+            && self.installing.is_none()
+            && session.is_plain()
+            && !session.expects_pushes()
+            && !session.client.is_ended()
+            && batch.args(self.next).first().is_some_and(|name| {
+                let name = name.of(batch.source(self.next, input));
+                self.recent.is(name)
+            })
     }
 
     fn run_behind(
@@ -235,12 +258,15 @@ impl Turn {
         reply: &mut Reply,
     ) -> Stop {
         let server = executor.server();
-        let begun = executor.resume();
-        let mut everything = server.keyspace.hold(Plan::Everything);
+        let begun = closed.since();
+        executor.resume(begun);
+        let mut whole = server.keyspace.whole();
+        let mut everything = whole.lend();
         let full = self.behind + reply_limit(session);
+        let mut args = arguments(batch, self.next, input);
+        let mut found = self.find(server, &args);
         loop {
-            let args = arguments(batch, self.next, input);
-            let request = Request { args: &args, found: server.catalog.find(&args), hash: None };
+            let request = Request { args: &args, found, hash: None };
             let from = reply.len();
             let done = executor.run(&request, session, reply, Some(&mut everything));
             match done {
@@ -248,7 +274,8 @@ impl Turn {
                 Done::Replied => self.replied(session, reply, from),
                 done => {
                     // What is left to do needs nothing of what others wait for.
-                    drop((everything, closed));
+                    drop(everything);
+                    drop((whole, closed));
                     let close = matches!(done, Done::Close);
                     if let Done::Later(_) = done {
                         put_off(done, reply);
@@ -264,8 +291,12 @@ impl Turn {
             if reply.len() >= full {
                 return Stop::Full;
             }
-            let over = self.next >= batch.len();
-            if over || !executor.needs_everything(&arguments(batch, self.next, input), session) {
+            if self.next >= batch.len() {
+                return Stop::Drained;
+            }
+            args = arguments(batch, self.next, input);
+            found = self.find(server, &args);
+            if !Executor::needs_everything(found, &args, session) {
                 return Stop::Drained;
             }
             if executor.time() - begun > EXCLUSIVE_RUN {
