@@ -5,6 +5,7 @@ use crate::command::row::*;
 use crate::command::{args, error};
 use crate::config::EventClasses;
 use crate::keyspace::{Access, Expiry, Str, Value, WrongType};
+use crate::types::bitmap;
 
 use super::super::{Call, Command, DONE, Outcome};
 use super::{AT_ONCE_BYTES, GROUP, check_length, reply_long, row};
@@ -99,9 +100,7 @@ fn setrange(call: &mut Call<'_>) -> Outcome {
     let from = offset as usize;
     let end = from + patch.len();
     let overwrite = |bytes: &mut Vec<u8>| {
-        if bytes.len() < end {
-            bytes.resize(end, 0);
-        }
+        bitmap::lengthen(bytes, end);
         bytes[from..end].copy_from_slice(patch);
         bytes.len()
     };
