@@ -229,13 +229,27 @@ mod tests {
     #[test]
     fn many_entries_of_a_stream_go_without_locks() {
         let mut rig = Rig::new();
-        for n in 1..4000 {
+        for n in 1..5000 {
             rig.run(&format!("XADD s {n}-0 a b"));
         }
-        let ids = (1..3000).map(|n| format!("{n}-0"));
-        let words: Vec<String> = ["XDEL".to_owned(), "s".to_owned()].into_iter().chain(ids).collect();
-        assert_eq!(run(&mut rig, &words, "XDEL s 5-0"), (":2998".into(), 2));
-        rig.check(&[("XLEN s", ":1000"), ("XRANGE s - + COUNT 1", "*1 *2 $6 3000-0 *2 $1 a $1 b")]);
+        let ids = |start: &str| -> Vec<String> {
+            let ids = (1..3000).map(|n| format!("{n}-0"));
+            start.split(' ').map(str::to_owned).chain(ids).collect()
+        };
+        rig.check(&[("XGROUP CREATE s g 0", "+OK")]);
+        rig.run("XREADGROUP GROUP g c COUNT 5000 STREAMS s >");
+        assert_eq!(run(&mut rig, &ids("XACK s g"), "XACK s g 5-0"), (":2998".into(), 2));
+        let claim: Vec<String> =
+            "XAUTOCLAIM s g d 0 0 COUNT 5000 JUSTID".split(' ').map(str::to_owned).collect();
+        let (reply, times) = run(&mut rig, &claim, "XDEL s 3000-0");
+        assert!(reply.starts_with("*3 $3 0-0 *1999 $6 3001-0 ") && reply.ends_with(" *1 $6 3000-0"));
+        assert_eq!(times, 3);
+        rig.dirty();
+        assert_eq!(run(&mut rig, &ids("XDEL s"), "XDEL s 5-0"), (":2998".into(), 2));
+        assert_eq!(rig.dirty(), 2999);
+        rig.check(&[("XLEN s", ":1999"), ("XRANGE s - + COUNT 1", "*1 *2 $6 3001-0 *2 $1 a $1 b")]);
+        rig.check(&[("XPENDING s g", "*4 :1999 $6 3001-0 $6 4999-0 *1 *2 $1 d $4 1999")]);
+        assert!(run(&mut rig, &claim, "XGROUP DESTROY s g").0.starts_with("-NOGROUP"));
     }
 
     #[test]

@@ -240,6 +240,16 @@ mod tests {
         assert_eq!(combine(BitOp::Or, &[]), b"");
     }
 
+    #[test]
+    fn lengthening_adds_zeros_and_never_cuts() {
+        for len in [0, 1, 3, 4, 100, 100_000] {
+            let mut bytes = b"abc".to_vec();
+            lengthen(&mut bytes, len);
+            assert_eq!((bytes.len(), &bytes[..3]), (len.max(3), &b"abc"[..]));
+            assert!(bytes[3..].iter().all(|&byte| byte == 0));
+        }
+    }
+
     /// A single bit of a padded string.
     fn bit(bytes: &[u8], offset: usize) -> bool {
         bytes.get(offset / 8).is_some_and(|byte| byte >> (7 - offset % 8) & 1 == 1)
@@ -274,16 +284,6 @@ mod tests {
         }
 
         #[test]
-    fn lengthening_adds_zeros_and_never_cuts() {
-        for len in [0, 1, 3, 4, 100, 100_000] {
-            let mut bytes = b"abc".to_vec();
-            lengthen(&mut bytes, len);
-            assert_eq!((bytes.len(), &bytes[..3]), (len.max(3), &b"abc"[..]));
-            assert!(bytes[3..].iter().all(|&byte| byte == 0));
-        }
-    }
-
-    #[test]
         fn combines_like_a_loop(sources in prop::collection::vec(sparse_bytes(), 1..5), op in 0..3) {
             let op = [BitOp::And, BitOp::Or, BitOp::Xor][op as usize];
             let slices: Vec<&[u8]> = sources.iter().map(Vec::as_slice).collect();
