@@ -19,7 +19,7 @@ use tokio::runtime::Runtime;
 use self::clients::adjust_maxclients;
 use self::end::{Signals, wait_for_the_end};
 use self::surroundings::{PidFile, Supervisor};
-use crate::base::{task, worker};
+use crate::base::{alloc, task, worker};
 use crate::commands::server::{SPARE_THREADS, aof, follow_oom_score, give_back_unused, rdb};
 use crate::commands::{Server, acl};
 use crate::config::{Config, Settings, Veto};
@@ -89,7 +89,7 @@ pub fn run(config: Config) -> ExitCode {
         .event_interval(EVENT_INTERVAL)
         .thread_name("redstart")
         .thread_stack_size(STACK_SIZE)
-        .on_thread_start(crash::protect_thread)
+        .on_thread_start(prepare_thread)
         .on_thread_unpark(worker::wake_up)
         .enable_all()
         .build();
@@ -106,6 +106,11 @@ pub fn run(config: Config) -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+fn prepare_thread() {
+    alloc::share_arena();
+    crash::protect_thread();
 }
 
 fn announce() {

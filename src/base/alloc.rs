@@ -41,6 +41,8 @@ const LARGE_MIN: usize = 16 * 1024;
 const DECAY: Duration = Duration::from_secs(3);
 /// The same where memory is limited: at a limit of 256 MB, writes of large values keep some 15 MB that way, not 40.
 const DECAY_WHEN_LIMITED: Duration = Duration::from_millis(500);
+/// Threads that serve clients and allocate from the same arena.
+const SHARERS: usize = 4;
 /// Threads with a counter of their own.
 const LANES: usize = 64;
 
@@ -79,6 +81,17 @@ fn set_decay(decay: Duration) -> Result<(), Error> {
         }
     }
     Ok(())
+}
+
+/// Has the calling thread, one of those that serve clients, allocate where some of the others do. Which of them are at
+/// work changes, and what one has allocated in an arena of its own leaves pages half empty while others go on.
+pub fn share_arena() {
+    let arenas = worker::count().div_ceil(SHARERS);
+    let arena = (worker::index() / SHARERS % arenas) as u32;
+    // SAFETY: jemalloc documents the number as an `unsigned`; the name ends with a NUL.
+    if let Err(error) = unsafe { raw::write(b"thread.arena\0", arena) } {
+        tracing::debug!("A thread keeps its own arena: {error}");
+    }
 }
 
 /// What jemalloc tells about itself, all in bytes.

@@ -22,8 +22,13 @@ pub fn unix_ms() -> i64 {
 
 /// Milliseconds of the monotonic clock since the first use in this process.
 pub fn monotonic_ms() -> i64 {
-    let start = *START;
-    ((monotonic_ns() - start) / 1_000_000) as i64
+    ms_of(monotonic_ns())
+}
+
+/// What [`monotonic_ms`] was when [`monotonic_ns`] was this.
+pub fn ms_of(monotonic_ns: u64) -> i64 {
+    // The first call may come with an earlier reading.
+    (monotonic_ns.saturating_sub(*START) / 1_000_000) as i64
 }
 
 /// Nanoseconds of the monotonic clock; where they begin is the system's affair. For measuring what is as short as a

@@ -23,6 +23,11 @@ where
     tokio::spawn(unconstrained(future))
 }
 
+/// Whether the calling thread may start tasks.
+pub fn can_spawn() -> bool {
+    tokio::runtime::Handle::try_current().is_ok()
+}
+
 /// Goes to the back of the worker's queue: the tasks that are ready have their turn first.
 pub async fn requeue() {
     let mut requeued = false;

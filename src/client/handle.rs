@@ -11,7 +11,7 @@ use super::limits::{ClientLimits, OUTPUT_FREE, OutputClass};
 use super::outbox::Outbox;
 use crate::acl::DEFAULT_USER;
 use crate::base::clock;
-use crate::pubsub::{Message, Subscriber};
+use crate::pubsub::{Message, Subscriber, Way};
 use crate::resp::Protocol;
 
 bitflags::bitflags! {
@@ -410,9 +410,22 @@ impl Subscriber for Client {
         self.id
     }
 
-    fn deliver(&self, message: &Message<'_>, few: bool) {
+    fn deliver(&self, message: &Message<'_>, way: Way) -> bool {
         let protocol = if self.is_resp3() { Protocol::Resp3 } else { Protocol::Resp2 };
         let frame = message.frame(protocol).clone();
-        if few { self.push_at_once(frame) } else { self.push(frame) }
+        match way {
+            Way::AtOnce => self.push_at_once(frame),
+            Way::ByItself => self.push(frame),
+            Way::Round => {
+                let (waiting, is_first) = self.outbox.push_to_send(frame);
+                self.check_waiting(waiting);
+                return is_first;
+            }
+        }
+        false
+    }
+
+    fn send(&self, buffer: &mut Vec<u8>) {
+        self.outbox.send(buffer);
     }
 }

@@ -14,6 +14,11 @@
 //! every frame that is queued, under the lock, so frames keep their order and two never mix; the task ends it before
 //! it writes anything else.
 //!
+//! **Writing for many.** A message for hundreds would wake hundreds of tasks. So it is appended for each of them
+//! without waking anybody, and one after the other is written to by whoever goes round, see
+//! [`pubsub`](crate::pubsub). The loan stays meanwhile: whatever else the task does it takes the socket back first, and
+//! writes what has been appended itself.
+//!
 //! The task registers its waker only when it has nothing to do, under the same lock as the frames, so news are
 //! never lost; several pieces of news are one wake-up.
 
@@ -41,13 +46,19 @@ pub trait Sink: Send + Sync {
 /// each of its replies, more than lies between the messages of a pipeline.
 const PAUSE: Duration = Duration::from_micros(20);
 
+/// Frames up to so many bytes are written at a time.
+const JOINED: usize = 16 * 1024;
+/// So many frames' room is kept from round to round.
+const KEPT: usize = 64;
+
 #[derive(Default)]
 struct Queue {
     frames: VecDeque<Bytes>,
     waker: Option<Waker>,
     /// Nobody reads any more.
     closed: bool,
-    /// Lent by the task while it waits with nothing to send.
+    /// Lent by the task while it waits with nothing to send. If there are frames all the same, [`Outbox::send`] is
+    /// about to write them.
     lent: Option<Arc<dyn Sink>>,
     /// When a frame was last written at once.
     written_at: Option<Instant>,
@@ -55,7 +66,7 @@ struct Queue {
 
 impl Queue {
     fn write_at_once(&mut self, frame: &[u8], now: impl FnOnce() -> Instant) -> usize {
-        let Some(sink) = &self.lent else { return 0 };
+        let Some(sink) = self.lent.as_ref().filter(|_| self.frames.is_empty()) else { return 0 };
         let now = now();
         if self.written_at.is_some_and(|at| now - at < PAUSE) {
             return 0;
@@ -82,6 +93,56 @@ impl Outbox {
         let mut queue = self.queue.lock();
         if queue.frames.is_empty() && !queue.closed {
             queue.lent.get_or_insert_with(sink);
+        }
+    }
+
+    /// Appends a frame that [`Outbox::send`] is to write, if the task has lent its socket; else as [`Outbox::push`].
+    /// Returns how many bytes wait now, and whether the caller has to see to it that it is written: whoever has
+    /// appended the first one does.
+    pub fn push_to_send(&self, frame: Bytes) -> (usize, bool) {
+        let mut queue = self.queue.lock();
+        if queue.lent.is_none() {
+            return (self.append(queue, frame), false);
+        }
+        let is_first = queue.frames.is_empty();
+        (self.add(&mut queue, frame), is_first)
+    }
+
+    /// Writes what waits, if the task still lends its socket. Of what doesn't go without waiting the task hears.
+    /// `buffer` is for joining frames.
+    pub fn send(&self, buffer: &mut Vec<u8>) {
+        let mut queue = self.queue.lock();
+        let Queue { frames, lent: Some(sink), .. } = &mut *queue else { return };
+        let written = match frames.make_contiguous() {
+            [] => return,
+            [frame] => sink.try_send(frame),
+            many => {
+                buffer.clear();
+                for frame in many {
+                    if !buffer.is_empty() && buffer.len() + frame.len() > JOINED {
+                        break;
+                    }
+                    buffer.extend_from_slice(frame);
+                }
+                sink.try_send(buffer)
+            }
+        };
+        // Errors are for the task to meet.
+        let mut written = written.unwrap_or(0);
+        self.bytes.store(self.bytes.load(Ordering::Relaxed) - written, Ordering::Release);
+        while let Some(frame) = frames.front_mut().filter(|_| written > 0) {
+            if frame.len() > written {
+                frame.advance(written);
+                break;
+            }
+            written -= frame.len();
+            frames.pop_front();
+        }
+        if !frames.is_empty() {
+            queue.lent = None;
+            self.announce(queue);
+        } else if frames.capacity() > KEPT {
+            *frames = VecDeque::new();
         }
     }
 
@@ -119,10 +180,15 @@ impl Outbox {
             return 0;
         }
         queue.lent = None;
+        let bytes = self.add(&mut queue, frame);
+        self.announce(queue);
+        bytes
+    }
+
+    fn add(&self, queue: &mut Queue, frame: Bytes) -> usize {
         let bytes = self.bytes.load(Ordering::Relaxed) + frame.len();
         self.bytes.store(bytes, Ordering::Release);
         queue.frames.push_back(frame);
-        self.announce(queue);
         bytes
     }
 
@@ -256,6 +322,48 @@ mod tests {
         outbox.lend(sink);
         assert!(!outbox.take_back());
         assert_eq!((write("x", 2), Arc::strong_count(&pipe)), (1, 1));
+    }
+
+    #[test]
+    fn who_goes_round_writes_what_was_appended() {
+        let (outbox, pipe) = (Outbox::default(), Arc::new(Pipe(Mutex::new((11, Vec::new())))));
+        let sink = || -> Arc<dyn Sink> { Arc::<Pipe>::clone(&pipe) };
+        let mut buffer = Vec::new();
+        // Nothing is lent.
+        assert_eq!(outbox.push_to_send("zero".into()), (4, false));
+        outbox.take();
+        outbox.lend(sink);
+        assert_eq!(outbox.push_to_send("one".into()), (3, true));
+        outbox.lend(sink);
+        assert_eq!(outbox.push_to_send("two".into()), (6, false));
+        outbox.send(&mut buffer);
+        assert_eq!((outbox.bytes(), outbox.frames()), (0, 0));
+        // Still lent; what comes in between waits its turn.
+        assert_eq!(outbox.push_to_send("3".into()), (1, true));
+        outbox.send(&mut buffer);
+        assert_eq!(outbox.push_to_send("four".into()), (4, true));
+        assert_eq!(outbox.push_to_send("five".into()), (8, false));
+        outbox.send(&mut buffer);
+        assert_eq!((outbox.bytes(), outbox.frames()), (4, 1));
+        assert_eq!(pipe.0.lock().1.as_slice(), b"onetwo3four");
+        // The task has been told of the rest, and has its socket again.
+        pipe.0.lock().0 = 100;
+        outbox.send(&mut buffer);
+        assert_eq!((outbox.bytes(), Arc::strong_count(&pipe)), (4, 1));
+        assert!(outbox.news.load(Ordering::Relaxed));
+        outbox.take();
+        outbox.lend(sink);
+        assert_eq!(outbox.push_to_send("six".into()), (3, true));
+        // One that isn't to be written by others ends the loan.
+        assert_eq!(outbox.write_or_push("seven".into()), 8);
+        outbox.send(&mut buffer);
+        assert_eq!(outbox.take(), [Bytes::from_static(b"six"), Bytes::from_static(b"seven")]);
+        let long = vec![b'x'; JOINED];
+        outbox.lend(sink);
+        outbox.push_to_send(long.into());
+        outbox.push_to_send("after".into());
+        outbox.send(&mut buffer);
+        assert_eq!((outbox.bytes(), outbox.take_back()), (JOINED + 5 - 100, true));
     }
 
     #[test]

@@ -165,58 +165,15 @@ impl<'a> Call<'a> {
     /// # Errors
     /// What the command answers; nothing of its reply is left then.
     pub fn run_nested(&mut self, listed: &Listed, args: &[&[u8]]) -> Result<(), Error> {
-        let command = listed.command;
-        let mut hashes: SmallVec<[u64; 16]> = SmallVec::new();
-        let mut last = 0;
-        match listed.single_key {
-            Some(at) if at < args.len() => {
-                hashes.push(Keyspace::hash(args[at]));
-                last = at;
-            }
-            // A command that contradicts itself touches no key: it answers an error.
-            _ => {
-                let _ = command.for_each_key(args, &mut |at| {
-                    hashes.push(Keyspace::hash(args[at]));
-                    last = at;
-                });
-            }
-        }
-        let everything = command.flags_for(args).intersects(Flags::EXCLUSIVE | Flags::ALL_KEYS);
-        let plan = if everything { Plan::Everything } else { Plan::Keys(&hashes) };
-        let from = self.reply.len();
-        let mut keys = self.keys.lend(self.session.db, plan);
-        if let [hash] = hashes[..] {
-            keys.know(args[last], hash);
-        }
-        let mut part = Call {
-            args,
-            spec: &command.spec,
-            keys,
-            reply: self.reply,
-            session: self.session,
-            server: self.server,
-            nested: true,
-        };
-        let outcome = part.run_recorded(|part| {
-            let mut outcome = (command.run)(part);
-            while let Ok(Next::Compute(compute)) = outcome {
-                outcome = compute()(part);
-            }
-            outcome
-        });
-        if part.session.tracking.is_some() {
-            part.remember_reads(command);
-        }
-        drop(part);
-        match outcome {
-            Ok(Next::Later(work)) => work(self.reply),
-            Ok(_) => {}
-            Err(error) => {
-                self.reply.truncate(from);
-                return Err(error);
-            }
-        }
-        Ok(())
+        run_part((&mut self.keys, self.session, self.server), self.reply, listed, args)
+    }
+
+    /// The same with another reply: that of a script's command doesn't go to the client.
+    ///
+    /// # Errors
+    /// As above.
+    pub fn run_aside(&mut self, reply: &mut Reply, listed: &Listed, args: &[&[u8]]) -> Result<(), Error> {
+        run_part((&mut self.keys, self.session, self.server), reply, listed, args)
     }
 
     /// Runs a handler and puts down for the journal what it has changed.
@@ -245,6 +202,60 @@ impl<'a> Call<'a> {
     pub fn may_put_off(&self) -> bool {
         !self.nested && !self.keys.has_everything()
     }
+}
+
+/// See [`Call::run_nested`].
+fn run_part(
+    (keys, session, server): (&mut View<'_>, &mut Session, &Arc<Server>),
+    reply: &mut Reply,
+    listed: &Listed,
+    args: &[&[u8]],
+) -> Result<(), Error> {
+    let command = listed.command;
+    let mut hashes: SmallVec<[u64; 16]> = SmallVec::new();
+    let mut last = 0;
+    match listed.single_key {
+        Some(at) if at < args.len() => {
+            hashes.push(Keyspace::hash(args[at]));
+            last = at;
+        }
+        // A command that contradicts itself touches no key: it answers an error.
+        _ => {
+            let _ = command.for_each_key(args, &mut |at| {
+                hashes.push(Keyspace::hash(args[at]));
+                last = at;
+            });
+        }
+    }
+    let everything = command.flags_for(args).intersects(Flags::EXCLUSIVE | Flags::ALL_KEYS);
+    let plan = if everything { Plan::Everything } else { Plan::Keys(&hashes) };
+    let from = reply.len();
+    let mut keys = keys.lend(session.db, plan);
+    if let [hash] = hashes[..] {
+        keys.know(args[last], hash);
+    }
+    let spec = &command.spec;
+    let mut part = Call { args, spec, keys, reply: &mut *reply, session, server, nested: true };
+    let outcome = part.run_recorded(|part| {
+        let mut outcome = (command.run)(part);
+        while let Ok(Next::Compute(compute)) = outcome {
+            outcome = compute()(part);
+        }
+        outcome
+    });
+    if part.session.tracking.is_some() {
+        part.remember_reads(command);
+    }
+    drop(part);
+    match outcome {
+        Ok(Next::Later(work)) => work(reply),
+        Ok(_) => {}
+        Err(error) => {
+            reply.truncate(from);
+            return Err(error);
+        }
+    }
+    Ok(())
 }
 
 /// Tells the journal that a command has deleted a key by giving it a deadline in the past.

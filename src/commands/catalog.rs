@@ -1,6 +1,6 @@
 //! The catalog at run time: commands by name, after `rename-command`, each with a number for its counters.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::hash::{BuildHasherDefault, Hash, Hasher};
 
 use super::Command;
@@ -20,12 +20,15 @@ pub struct Listed {
     pub single_key: Option<usize>,
     /// Whether the name alone finds it: it neither has subcommands nor is one.
     pub is_plain: bool,
-    subcommands: HashMap<&'static str, usize>,
+    subcommands: HashMap<Name, usize, BuildHasherDefault<NameHasher>>,
 }
 
 /// All commands; see the head of this file.
 pub struct Catalog {
     listed: Vec<Listed>,
+    /// By their names in lower case.
+    names: BTreeMap<Box<[u8]>, usize>,
+    /// The same, for finding them.
     by_name: HashMap<Name, usize, BuildHasherDefault<NameHasher>>,
 }
 
@@ -43,31 +46,60 @@ pub enum Found<'a> {
 /// The longest name, in bytes.
 const NAME_MAX: usize = 31;
 
-/// The name of a command in lower case, padded with zeros, and its length: as large as every other, so that finding it
-/// takes a few instructions, without a loop.
+/// A name in lower case: its first and last bytes, which overlap, and its length. So finding it takes a few
+/// instructions, without a loop.
 #[derive(Clone, Copy, PartialEq, Eq)]
-struct Name([u8; NAME_MAX + 1]);
+struct Name {
+    outer: [u64; 2],
+    /// Those next to them, of names that are longer.
+    inner: [u64; 2],
+    len: usize,
+}
 
 impl Name {
-    /// None if it is longer than any name.
+    /// None if it is empty or longer than any name.
     #[inline]
     fn of(name: &[u8]) -> Option<Name> {
-        let mut padded = [0; NAME_MAX + 1];
-        padded.get_mut(..name.len()).filter(|_| name.len() <= NAME_MAX)?.copy_from_slice(name);
-        padded.make_ascii_lowercase();
-        padded[NAME_MAX] = name.len() as u8;
-        Some(Name(padded))
-    }
-
-    fn as_bytes(&self) -> &[u8] {
-        &self.0[..usize::from(self.0[NAME_MAX])]
+        let (outer, mut inner, len) = (ends(name)?, [0; 2], name.len());
+        if len > 16 {
+            inner = name.get(8..len - 8).filter(|_| len <= NAME_MAX).and_then(ends)?.map(lowercase);
+        }
+        Some(Name { outer: outer.map(lowercase), inner, len })
     }
 }
 
+/// The first and the last eight bytes, or less where there are less: enough to tell texts of one length apart if they
+/// have sixteen bytes at most.
+#[inline]
+fn ends(text: &[u8]) -> Option<[u64; 2]> {
+    if let (Some(first), Some(last)) = (text.first_chunk(), text.last_chunk()) {
+        return Some([first, last].map(|bytes| u64::from_le_bytes(*bytes)));
+    }
+    if let (Some(first), Some(last)) = (text.first_chunk(), text.last_chunk()) {
+        return Some([first, last].map(|bytes| u64::from(u32::from_le_bytes(*bytes))));
+    }
+    let (first, middle, last) = (text.first()?, text.get(text.len() / 2)?, text.last()?);
+    Some([u64::from(*first) << 8 | u64::from(*last), u64::from(*middle)])
+}
+
+/// Eight bytes in lower case at once.
+#[inline]
+fn lowercase(bytes: u64) -> u64 {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    let low = bytes & (0x7f * ONES);
+    // The highest bit of each byte tells whether it is so large.
+    let from_a = low + (0x80 - u64::from(b'A')) * ONES;
+    let beyond_z = low + (0x7f - u64::from(b'Z')) * ONES;
+    let letters = from_a & !beyond_z & !bytes & (0x80 * ONES);
+    bytes | letters >> 2
+}
+
 impl Hash for Name {
+    /// Long names are few: what is inside them needn't be looked at.
     #[inline]
     fn hash<H: Hasher>(&self, state: &mut H) {
-        state.write(&self.0);
+        state.write_u64(self.outer[0]);
+        state.write_u64(self.outer[1]);
     }
 }
 
@@ -76,11 +108,13 @@ impl Hash for Name {
 struct NameHasher(u64);
 
 impl Hasher for NameHasher {
-    #[inline]
     fn write(&mut self, bytes: &[u8]) {
-        for word in bytes.as_chunks::<8>().0 {
-            self.0 = (self.0.rotate_left(23) ^ u64::from_le_bytes(*word)).wrapping_mul(0x9E37_79B9_7F4A_7C15);
-        }
+        bytes.iter().for_each(|byte| self.write_u64(u64::from(*byte)));
+    }
+
+    #[inline]
+    fn write_u64(&mut self, word: u64) {
+        self.0 = (self.0.rotate_left(23) ^ word).wrapping_mul(0x9E37_79B9_7F4A_7C15);
     }
 
     #[inline]
@@ -98,35 +132,39 @@ impl Catalog {
     /// # Errors
     /// The line with an old name that is unknown, or a new one that is taken.
     pub fn new(renames: &[RenameCommand]) -> Result<Catalog, LoadError> {
-        let mut catalog = Catalog { listed: Vec::new(), by_name: HashMap::default() };
+        let mut catalog = Catalog { listed: Vec::new(), names: BTreeMap::new(), by_name: HashMap::default() };
         for command in FAMILIES.iter().copied().flatten() {
             let index = catalog.list(command);
-            let name = Name::of(command.spec.name.as_bytes()).expect("names are short");
-            catalog.by_name.insert(name, index);
+            catalog.names.insert(command.spec.name.as_bytes().into(), index);
         }
         for RenameCommand { old, new, at } in renames {
             let fails = |why| LoadError::Line(at.clone(), why);
-            let index = Name::of(old).and_then(|name| catalog.by_name.remove(&name));
+            let index = catalog.names.remove(&*old.to_ascii_lowercase());
             if index.is_none() && !MISSING.iter().any(|missing| missing.as_bytes().eq_ignore_ascii_case(old))
             {
                 return Err(fails(LineError::NoSuchCommand));
             }
             // Nobody gets at a command under a longer name than there are.
-            let Some(new) = Name::of(new).filter(|_| !new.is_empty()) else { continue };
-            if catalog.by_name.contains_key(&new) {
+            if new.is_empty() || new.len() > NAME_MAX {
+                continue;
+            }
+            let new = new.to_ascii_lowercase();
+            if catalog.names.contains_key(&*new) {
                 return Err(fails(LineError::CommandExists));
             }
             if let Some(index) = index {
-                catalog.by_name.insert(new, index);
+                catalog.names.insert(new.into(), index);
             }
         }
+        let by_name = catalog.names.iter().map(|(name, index)| (known(name), *index));
+        catalog.by_name = by_name.collect();
         Ok(catalog)
     }
 
     fn list(&mut self, command: &'static Command) -> usize {
         let subcommands = command.subcommands.iter().map(|sub| {
             let (_, name) = sub.spec.name.split_once('|').expect("subcommands are named container|name");
-            (name, self.list(sub))
+            (known(name.as_bytes()), self.list(sub))
         });
         let subcommands = subcommands.collect();
         let id = self.listed.len();
@@ -158,7 +196,7 @@ impl Catalog {
     /// The commands that clients can name now, with those names; subcommands not among them, nor what is no
     /// command of Redis.
     pub fn named(&self) -> impl Iterator<Item = (&[u8], &Listed)> {
-        let all = self.by_name.iter().map(|(name, &index)| (name.as_bytes(), &self.listed[index]));
+        let all = self.names.iter().map(|(name, &index)| (&**name, &self.listed[index]));
         all.filter(|(_, listed)| !listed.command.spec.flags.contains(Flags::CROSS_PROTOCOL))
     }
 
@@ -166,7 +204,7 @@ impl Catalog {
     pub fn subcommands<'a>(&'a self, container: &'a Listed) -> impl Iterator<Item = &'a Listed> {
         let of = |sub: &'static Command| {
             let (_, name) = sub.spec.name.split_once('|').expect("subcommands are named container|name");
-            &self.listed[container.subcommands[name]]
+            &self.listed[container.subcommands[&known(name.as_bytes())]]
         };
         container.command.subcommands.iter().map(of)
     }
@@ -197,13 +235,17 @@ impl Catalog {
         if listed.subcommands.is_empty() || args.len() < 2 {
             return Found::Command(listed);
         }
-        let sub = Name::of(args[1]);
-        let sub = sub.as_ref().and_then(|name| std::str::from_utf8(name.as_bytes()).ok());
-        match sub.and_then(|name| listed.subcommands.get(name)) {
+        let sub = Name::of(args[1]).and_then(|name| listed.subcommands.get(&name));
+        match sub {
             Some(&sub) => Found::Command(&self.listed[sub]),
             None => Found::UnknownSubcommand(listed),
         }
     }
+}
+
+/// A name that is neither empty nor too long.
+fn known(name: &[u8]) -> Name {
+    Name::of(name).expect("names of commands are short")
 }
 
 fn single_key(command: &Command) -> Option<usize> {
@@ -216,5 +258,42 @@ fn single_key(command: &Command) -> Option<usize> {
             _ => None,
         },
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn names_are_equal_as_their_texts_are(one in "[A-Ca-c@Z\\[`z{\u{e9}]{0,33}", change: bool, at: usize, byte: u8) {
+            let one = one.into_bytes();
+            let mut other = one.to_ascii_uppercase();
+            if change && !other.is_empty() {
+                let at = at % other.len();
+                other[at] = byte;
+            }
+            let same = one.eq_ignore_ascii_case(&other);
+            match (Name::of(&one), Name::of(&other)) {
+                (Some(one), Some(other)) => prop_assert_eq!(one == other, same),
+                (None, None) => prop_assert!(one.is_empty() || one.len() > NAME_MAX),
+                _ => prop_assert!(false, "they are of one length"),
+            }
+        }
+    }
+
+    #[test]
+    fn every_command_is_found_in_any_case() {
+        let catalog = Catalog::new(&[]).expect("no renames");
+        for listed in catalog.all() {
+            let name = listed.command.spec.name.to_ascii_uppercase();
+            let words: Vec<&[u8]> = name.split('|').map(str::as_bytes).collect();
+            assert!(matches!(catalog.find(&words), Found::Command(found) if found.id == listed.id), "{name}");
+        }
+        assert!(matches!(catalog.find(&[b"get\0"]), Found::Unknown));
+        assert!(matches!(catalog.find(&[b"config", b"getx"]), Found::UnknownSubcommand(_)));
     }
 }

@@ -11,9 +11,21 @@ use crate::keyspace::{Effects, Event, Keyspace};
 /// Hands over everything that has been collected; nothing is left in `effects` afterwards.
 #[inline]
 pub fn settle(server: &Arc<Server>, effects: &mut Effects) {
+    count_changes(server, effects);
+    hand_over(server, effects);
+}
+
+/// Adds the changes to those of all commands.
+#[inline]
+pub fn count_changes(server: &Server, effects: &mut Effects) {
     if effects.dirty != 0 {
         server.dirty.fetch_add(std::mem::take(&mut effects.dirty), Ordering::Relaxed);
     }
+}
+
+/// Hands over everything but the number of changes.
+#[inline]
+pub fn hand_over(server: &Arc<Server>, effects: &mut Effects) {
     if !effects.is_settled() {
         Keyspace::discard(effects.garbage.drain(..));
         announce(server, effects);
@@ -82,7 +94,7 @@ mod tests {
     use crate::config::{Config, LogLevel};
     use crate::dispatch::Local;
     use crate::observe::log::Log;
-    use crate::pubsub::{Kind, Message, Subscriber, Subscriptions};
+    use crate::pubsub::{Kind, Message, Subscriber, Subscriptions, Way};
     use crate::resp::Protocol;
 
     /// Keeps what it hears.
@@ -94,9 +106,12 @@ mod tests {
             1
         }
 
-        fn deliver(&self, message: &Message<'_>, _few: bool) {
+        fn deliver(&self, message: &Message<'_>, _way: Way) -> bool {
             self.0.lock().extend_from_slice(message.frame(Protocol::Resp2));
+            false
         }
+
+        fn send(&self, _buffer: &mut Vec<u8>) {}
     }
 
     #[test]

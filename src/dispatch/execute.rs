@@ -1,22 +1,21 @@
 //! Running one command: from its arguments to its reply.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use super::admit::{Candidate, admit};
 use super::blocking::serve_ready;
-use super::effects::{announce, settle};
+use super::effects::{announce, count_changes, hand_over};
 use super::hold::{HOLD, Kept, hold, keep};
 use super::memory::is_exceeded;
+use super::run::{Suspended, run_on};
 use super::tally::Tally;
 use crate::base::clock::{monotonic_ns, unix_ms};
-use crate::client::{Blocked, OwnedRequest, Session, Source, Waiting, Watch};
+use crate::client::{Session, Watch};
 use crate::command::spec::Flags;
 use crate::command::{Error, error};
 use crate::commands::account::{account, watch};
-use crate::commands::server::monitor;
-use crate::commands::{Block, Call, Command, Compute, Found, Install, Listed, Next, Outcome, Server, busy};
+use crate::commands::{Call, Command, Compute, Found, Install, Listed, Next, Outcome, Server, busy};
 use crate::config::Settings;
 use crate::keyspace::{Clock, Effects, Held, Leftover, Plan, View};
 use crate::resp::Reply;
@@ -50,34 +49,6 @@ pub enum Done {
     Paused(Option<Install>),
 }
 
-/// A client that waits for its keys, and until when, in Unix ms.
-pub struct Suspended {
-    /// The client.
-    pub blocked: Arc<Blocked>,
-    /// When it gives up; none: never.
-    pub deadline: Option<i64>,
-    /// The position of the journal that it waits for instead of keys.
-    pub durable: Option<u64>,
-}
-
-/// Registers a client as blocked.
-fn suspend(call: &Call<'_>, command: usize, block: &mut Block, remembers: bool) -> Arc<Blocked> {
-    let waiting = Waiting {
-        identity: call.session.identity.clone(),
-        db: call.keys.db(),
-        protocol: call.reply.protocol(),
-        request: block.again.take().unwrap_or_else(|| OwnedRequest::new(call.args)),
-        command,
-        remembers,
-        keys: block.keys.clone(),
-        wants: block.wants,
-        wakes_on_loss: block.wakes_on_loss,
-        gives_up: block.deadline.is_some(),
-        timeout_reply: block.timeout_reply,
-    };
-    call.server.blocked.add(&call.session.client, waiting)
-}
-
 /// What running commands needs besides the session: reused from command to command of a turn.
 ///
 /// Commands of a pipeline are often about one key, or about a few of the same shard. So the lock of a command with
@@ -104,69 +75,6 @@ pub struct Executor<'s> {
     again: Option<usize>,
     tally: Tally,
     suspended: Option<Suspended>,
-}
-
-/// Runs a command's handler, and shows the command to monitors.
-#[inline]
-fn run_shown<'c>(call: &mut Call<'c>, listed: &Listed) -> Outcome {
-    let by = Source::Client(&call.session.client);
-    monitor::before(call.server, call.spec, call.args, call.session, by);
-    let outcome = run_guarded(call, listed.command.run);
-    let by = Source::Client(&call.session.client);
-    monitor::after(call.server, call.spec, call.args, call.session, by);
-    outcome
-}
-
-/// Runs a command on the shards it has got. A client that blocks is registered before they are given back, so that
-/// whoever pushes next finds it waiting.
-#[inline]
-fn run_on<'a>(
-    mut keys: View<'a>,
-    server: &'a Arc<Server>,
-    listed: &Listed,
-    request: &Request<'a>,
-    session: &'a mut Session,
-    reply: &'a mut Reply,
-    install: Option<Install>,
-) -> (Outcome, Option<Suspended>, (Held<'a>, &'a mut Effects)) {
-    if let (Some(hash), Some(at)) = (request.hash, listed.single_key) {
-        keys.know(request.args[at], hash);
-    }
-    let spec = &listed.command.spec;
-    let mut call = Call { args: request.args, spec, keys, reply, session, server, nested: false };
-    let mut outcome = match install {
-        None => call.run_recorded(|call| run_shown(call, listed)),
-        Some(install) => call.run_recorded(|call| run_guarded(call, install)),
-    };
-    let remembers = call.session.tracking.as_ref().is_some_and(|tracking| tracking.remembers());
-    if call.session.tracking.is_some() {
-        call.remember_reads(listed.command);
-        call.session.used_caching(spec.flags.contains(Flags::KEEPS_CACHING));
-    }
-    let suspended = match &mut outcome {
-        Ok(Next::Block(block)) => {
-            let blocked = suspend(&call, listed.id, block, remembers);
-            block.keys.iter().for_each(|key| call.keys.wait(key, blocked.ticket));
-            Some(Suspended { blocked, deadline: block.deadline, durable: block.durable })
-        }
-        _ => None,
-    };
-    let propagation = &mut call.keys.effects.propagation;
-    if !propagation.is_empty() {
-        // Under the locks, so that the journal's order is the order of the changes.
-        server.keyspace.journal.append(propagation);
-        call.session.written = server.keyspace.journal.end();
-    }
-    (outcome, suspended, call.keys.into_parts())
-}
-
-/// Runs a handler. A panic must not take the server down: the locks are not poisoned, the client is told.
-pub(super) fn run_guarded<'c>(call: &mut Call<'c>, run: impl FnOnce(&mut Call<'c>) -> Outcome) -> Outcome {
-    let name = call.spec.name;
-    catch_unwind(AssertUnwindSafe(|| run(call))).unwrap_or_else(|_| {
-        tracing::error!("panic in command '{name}'");
-        Err(error::INTERNAL)
-    })
 }
 
 /// The clock for commands at a moment, under given settings.
@@ -196,7 +104,11 @@ fn effective_flags(command: &Command, args: &[&[u8]], session: &Session) -> Flag
 impl<'s> Executor<'s> {
     /// An executor whose clock is read now.
     pub fn new(server: &'s Arc<Server>) -> Executor<'s> {
-        let begun = monotonic_ns();
+        Executor::begun_at(monotonic_ns(), server)
+    }
+
+    /// An executor that is made just after the monotonic clock was read.
+    pub fn begun_at(begun: u64, server: &'s Arc<Server>) -> Executor<'s> {
         Executor {
             server,
             kept: None,
@@ -223,16 +135,15 @@ impl<'s> Executor<'s> {
         self.mark
     }
 
-    /// Goes on after waiting: the time that has passed is not the next command's. Tells the time.
-    pub fn resume(&mut self) -> u64 {
-        self.lap();
+    /// Goes on after waiting, at this moment: the time that has passed is not the next command's.
+    pub fn resume(&mut self, mark: u64) {
+        self.lap(mark);
         self.spent = 0;
-        self.mark
     }
 
     /// Whether a request needs the closed gate.
-    pub fn needs_everything(&self, args: &[&[u8]], session: &Session) -> bool {
-        let Found::Command(listed) = self.server.catalog.find(args) else { return false };
+    pub fn needs_everything(found: Found<'_>, args: &[&[u8]], session: &Session) -> bool {
+        let Found::Command(listed) = found else { return false };
         let runs = session.transaction.is_none() || listed.command.spec.flags.contains(Flags::IMMEDIATE);
         runs && effective_flags(listed.command, args, session).contains(Flags::EXCLUSIVE)
     }
@@ -271,7 +182,7 @@ impl<'s> Executor<'s> {
     ) -> Done {
         self.again = None;
         // Whoever asks for statistics finds what has run before.
-        self.tally.count(self.server);
+        self.publish();
         if !session.follow_user(&self.server.acl) {
             return Done::Close;
         }
@@ -431,12 +342,17 @@ impl<'s> Executor<'s> {
         everything: Option<&mut Held<'_>>,
         install: Option<Install>,
     ) -> Outcome {
-        let (server, clock) = (self.server, self.clock);
+        let (server, clock, effects) = (self.server, self.clock, &mut self.effects);
+        let (args, spec) = (request.args, &listed.command.spec);
         if let (None, Some(hash)) = (&everything, request.hash) {
             let held = keep(&mut self.kept, &server.keyspace, hash, self.mark);
-            let keys = View::new(&server.keyspace, held, session.db, clock, &mut self.effects);
-            let (outcome, suspended, _) = run_on(keys, server, listed, request, session, reply, install);
-            self.suspended = suspended;
+            let keys = View::new(&server.keyspace, held, session.db, clock, effects);
+            let mut call = Call { args, spec, keys, reply, session, server, nested: false };
+            if let Some(at) = listed.single_key {
+                call.keys.know(args[at], hash);
+            }
+            let outcome = run_on(&mut call, listed, install, &mut self.suspended);
+            drop(call);
             if !self.effects.ready.is_empty()
                 && let Some(mut kept) = self.kept.take()
             {
@@ -449,12 +365,12 @@ impl<'s> Executor<'s> {
         self.kept = None;
         let held = match everything {
             Some(held) => held.lend(&server.keyspace, Plan::Everything),
-            None => hold(server, listed, request.args, session),
+            None => hold(server, listed, args, session),
         };
-        let keys = View::new(&server.keyspace, held, session.db, clock, &mut self.effects);
-        let (outcome, suspended, parts) = run_on(keys, server, listed, request, session, reply, install);
-        let (mut held, effects) = parts;
-        self.suspended = suspended;
+        let keys = View::new(&server.keyspace, held, session.db, clock, effects);
+        let mut call = Call { args, spec, keys, reply, session, server, nested: false };
+        let outcome = run_on(&mut call, listed, install, &mut self.suspended);
+        let (mut held, effects) = call.keys.into_parts();
         if !effects.ready.is_empty() {
             // Still under the locks: nobody comes between a push and those who have waited for it.
             serve_ready(server, &mut held, clock, effects);
@@ -473,11 +389,15 @@ impl<'s> Executor<'s> {
         session: &mut Session,
         reply: &mut Reply,
     ) -> Done {
-        if !self.effects.is_settled() || !matches!(outcome, Ok(Next::Done) | Err(_)) {
+        let goes_on = !matches!(outcome, Ok(Next::Done) | Err(_));
+        if goes_on || !self.effects.is_settled() {
             self.kept = None;
         }
-        settle(self.server, &mut self.effects);
-        self.lap();
+        hand_over(self.server, &mut self.effects);
+        if goes_on || self.again.is_none() {
+            self.publish();
+        }
+        self.lap(monotonic_ns());
         if self.kept.as_ref().is_some_and(|kept| self.mark - kept.since > HOLD) {
             self.kept = None;
         }
@@ -502,9 +422,16 @@ impl<'s> Executor<'s> {
         done
     }
 
+    /// Adds what a run of one command came to to the figures of the server.
+    #[inline]
+    fn publish(&mut self) {
+        self.tally.count(self.server);
+        count_changes(self.server, &mut self.effects);
+    }
+
     /// Notes that work of a command that was put off is done; its reply is complete if there is nothing to install.
     pub fn worked(&mut self, request: &Request<'_>, session: &mut Session, complete: bool) {
-        self.lap();
+        self.lap(monotonic_ns());
         if let (Found::Command(listed), true) = (request.found, complete) {
             self.count(listed, request.args, session, false);
         }
@@ -549,7 +476,7 @@ impl<'s> Executor<'s> {
                 self.error(refusal, reply);
             }
         }
-        self.lap();
+        self.lap(monotonic_ns());
         self.spent = 0;
         Done::Replied
     }
@@ -561,8 +488,7 @@ impl<'s> Executor<'s> {
 
     /// Adds the time since the last lap to what the running command has spent.
     #[inline]
-    fn lap(&mut self) {
-        let mark = monotonic_ns();
+    fn lap(&mut self, mark: u64) {
         let took = mark - self.mark;
         self.mark = mark;
         self.spent += took;
@@ -577,7 +503,7 @@ impl<'s> Executor<'s> {
 impl Drop for Executor<'_> {
     /// Counts the turn that ends here, if it ran anything.
     fn drop(&mut self) {
-        self.tally.count(self.server);
+        self.publish();
         if self.commands > 0 {
             self.server.stats.turned(self.commands, self.mark - self.begun);
         }

@@ -6,14 +6,15 @@ use std::sync::Arc;
 use smallvec::SmallVec;
 
 use super::effects::limit_tracked;
-use super::execute::{Done, Executor, Request, Suspended};
+use super::execute::{Done, Executor, Request};
+use super::run::Suspended;
 use crate::base::worker;
 use crate::client::{ReplyMode, Session};
 use crate::command::error;
 use crate::command::spec::Flags;
 use crate::commands::{Found, Install, Listed, Server};
+use crate::keyspace::Keyspace;
 use crate::keyspace::gate::Closed;
-use crate::keyspace::{Keyspace, Plan};
 use crate::observe::crash;
 use crate::resp::{Batch, Reply};
 
@@ -63,6 +64,8 @@ struct Recent {
     name: [u8; RECENT_MAX],
     len: usize,
     id: Option<usize>,
+    /// Whether its row asks for the closed gate.
+    exclusive: bool,
 }
 
 /// Names up to this length are remembered.
@@ -71,14 +74,19 @@ const RECENT_MAX: usize = 16;
 impl Recent {
     #[inline]
     fn find<'a>(&self, name: &[u8], server: &'a Server) -> Option<&'a Listed> {
-        let same = self.len == name.len() && self.name[..self.len] == *name;
-        self.id.filter(|_| same).map(|id| &server.catalog.all()[id])
+        self.id.filter(|_| self.is(name)).map(|id| &server.catalog.all()[id])
+    }
+
+    #[inline]
+    fn is(&self, name: &[u8]) -> bool {
+        self.len == name.len() && self.name[..self.len] == *name
     }
 
     fn remember(&mut self, name: &[u8], listed: &Listed) {
         if name.len() <= RECENT_MAX {
             self.name[..name.len()].copy_from_slice(name);
             (self.len, self.id) = (name.len(), Some(listed.id));
+            self.exclusive = listed.command.spec.flags.contains(Flags::EXCLUSIVE);
         }
     }
 }
@@ -91,6 +99,8 @@ struct Prepared<'a> {
     /// The arguments of all requests, one after the other.
     args: SmallVec<[&'a [u8]; 128]>,
     requests: SmallVec<[Known<'a>; 64]>,
+    /// The hashes of their keys, but for keys that are used again at once.
+    hashes: SmallVec<[u64; 64]>,
 }
 
 /// What is known of one request before it runs.
@@ -136,7 +146,7 @@ impl Turn {
     ) -> Stop {
         crash::serving(session.client.id);
         let gate = &server.keyspace.gate;
-        if self.exclusive.take() == Some(self.next) {
+        if self.exclusive.take() == Some(self.next) || self.begins_exclusively(session, batch, input) {
             let Some(closed) = gate.close_soon() else { return Stop::NeedsEverything };
             return self.run_exclusively(server, closed, session, batch, input, reply);
         }
@@ -152,6 +162,7 @@ impl Turn {
         self.prepare(&mut prepared, server, session, batch, input);
         let mut executor = Executor::new(server);
         let full = self.behind + reply_limit(session);
+        server.keyspace.prefetch_entries(session.db, &prepared.hashes);
         let mut start = 0;
         for &Known { end, found, hash } in &prepared.requests {
             if session.client.is_ended() {
@@ -218,7 +229,23 @@ impl Turn {
         reply: &mut Reply,
     ) -> Stop {
         crash::serving(session.client.id);
-        self.run_behind(closed, &mut Executor::new(server), session, batch, input, reply)
+        let mut executor = Executor::begun_at(closed.since(), server);
+        self.run_behind(closed, &mut executor, session, batch, input, reply)
+    }
+
+    /// Whether the batch begins with the command that was sent last, and that needs the closed gate: there is nothing
+    /// to find out then before closing it. Only for clients that nothing stands in the way of.
+    #[inline]
+    fn begins_exclusively(&self, session: &Session, batch: &Batch, input: &[u8]) -> bool {
+        self.recent.exclusive
+            && self.installing.is_none()
+            && session.is_plain()
+            && !session.expects_pushes()
+            && !session.client.is_ended()
+            && batch.args(self.next).first().is_some_and(|name| {
+                let name = name.of(batch.source(self.next, input));
+                self.recent.is(name)
+            })
     }
 
     fn run_behind(
@@ -231,12 +258,15 @@ impl Turn {
         reply: &mut Reply,
     ) -> Stop {
         let server = executor.server();
-        let begun = executor.resume();
-        let mut everything = server.keyspace.hold(Plan::Everything);
+        let begun = closed.since();
+        executor.resume(begun);
+        let mut whole = server.keyspace.whole();
+        let mut everything = whole.lend();
         let full = self.behind + reply_limit(session);
+        let mut args = arguments(batch, self.next, input);
+        let mut found = self.find(server, &args);
         loop {
-            let args = arguments(batch, self.next, input);
-            let request = Request { args: &args, found: server.catalog.find(&args), hash: None };
+            let request = Request { args: &args, found, hash: None };
             let from = reply.len();
             let done = executor.run(&request, session, reply, Some(&mut everything));
             match done {
@@ -244,7 +274,8 @@ impl Turn {
                 Done::Replied => self.replied(session, reply, from),
                 done => {
                     // What is left to do needs nothing of what others wait for.
-                    drop((everything, closed));
+                    drop(everything);
+                    drop((whole, closed));
                     let close = matches!(done, Done::Close);
                     if let Done::Later(_) = done {
                         put_off(done, reply);
@@ -260,8 +291,12 @@ impl Turn {
             if reply.len() >= full {
                 return Stop::Full;
             }
-            let over = self.next >= batch.len();
-            if over || !executor.needs_everything(&arguments(batch, self.next, input), session) {
+            if self.next >= batch.len() {
+                return Stop::Drained;
+            }
+            args = arguments(batch, self.next, input);
+            found = self.find(server, &args);
+            if !Executor::needs_everything(found, &args, session) {
                 return Stop::Drained;
             }
             if executor.time() - begun > EXCLUSIVE_RUN {
@@ -306,7 +341,7 @@ impl Turn {
         found
     }
 
-    /// Looks up what is left of the batch and has the processor fetch its keys.
+    /// Looks up what is left of the batch and has the processor fetch the buckets of its keys.
     fn prepare<'a>(
         &mut self,
         prepared: &mut Prepared<'a>,
@@ -315,14 +350,11 @@ impl Turn {
         batch: &'a Batch,
         input: &'a [u8],
     ) {
-        let mut hashes: SmallVec<[u64; 64]> = SmallVec::new();
         // Pipelines are often made of one command.
         let mut last: Option<(&[u8], &Listed)> = None;
         for index in self.next..batch.len() {
             let (start, source) = (prepared.args.len(), batch.source(index, input));
-            for range in batch.args(index) {
-                prepared.args.push(range.of(source));
-            }
+            prepared.args.extend(batch.args(index).iter().map(|range| range.of(source)));
             let args = &prepared.args[start..];
             let found = match last {
                 Some((name, listed)) if name == args[0] => Found::Command(listed),
@@ -333,15 +365,14 @@ impl Turn {
                 hash = listed.single_key.and_then(|at| args.get(at)).map(|key| Keyspace::hash(key));
                 last = listed.is_plain.then_some((args[0], listed));
             }
-            if let Some(hash) = hash {
-                hashes.push(hash);
+            if let Some(hash) = hash
+                && prepared.hashes.last() != Some(&hash)
+            {
+                prepared.hashes.push(hash);
             }
             prepared.requests.push(Known { end: prepared.args.len(), found, hash });
         }
-        // A batch about one key finds its lines after the first command; its shard's lock would only be fought over.
-        if hashes.windows(2).any(|pair| pair[0] != pair[1]) {
-            server.keyspace.prefetch(session.db, &hashes);
-        }
+        server.keyspace.prefetch_buckets(session.db, &prepared.hashes);
     }
 
     /// The request is done: its reply, from a length of all replies on, stays or goes, as CLIENT REPLY said; what

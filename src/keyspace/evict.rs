@@ -105,7 +105,7 @@ impl Keyspace {
             effects.propagation.evicted(db, key);
             self.journal.append(&mut effects.propagation);
             let counts = self.counts(index);
-            let mut place = Place { database, tracked, counts, effects, clock, db, local };
+            let mut place = Place { database, tracked, counts, effects, clock: &clock, db, local };
             place.gone(key);
             place.note(EventClasses::EVICTED, "evicted", key);
             place.publish();

@@ -103,7 +103,7 @@ impl Keyspace {
         let mut fields = FIELDS_PER_STEP;
         let counts = self.counts(index);
         for local in fired {
-            let mut place = Place { database, tracked, counts, effects, clock, db, local };
+            let mut place = Place { database, tracked, counts, effects, clock: &clock, db, local };
             // An item whose key is gone finds nothing; one whose key lives longer by now goes back.
             let due = |deadline: i64| deadline <= clock.now;
             let expired = |entry: EntryRef<'_>| entry.deadline().is_some_and(due);

@@ -68,6 +68,7 @@ pub struct Pass<'a> {
 /// The closed gate; it opens when this is dropped. Tied to its thread.
 pub struct Closed<'a> {
     gate: &'a Gate,
+    since: u64,
     _not_send: PhantomData<*const ()>,
 }
 
@@ -137,12 +138,17 @@ impl Gate {
             return None;
         }
         self.closed.compare_exchange(false, true, Ordering::SeqCst, Ordering::Relaxed).ok()?;
-        self.closed_at.store(clock::monotonic_ms(), Ordering::Relaxed);
-        let backoff = Backoff::new();
-        while self.lanes.iter().any(|lane| lane.load(Ordering::SeqCst) != 0) {
-            backoff.snooze();
+        let mut since = clock::monotonic_ns();
+        self.closed_at.store(clock::ms_of(since), Ordering::Relaxed);
+        let is_taken = || self.lanes.iter().any(|lane| lane.load(Ordering::SeqCst) != 0);
+        if is_taken() {
+            let backoff = Backoff::new();
+            while is_taken() {
+                backoff.snooze();
+            }
+            since = clock::monotonic_ns();
         }
-        Some(Closed { gate: self, _not_send: PhantomData })
+        Some(Closed { gate: self, since, _not_send: PhantomData })
     }
 
     /// Whether the gate is open and nobody sleeps who is to pass it first.
@@ -262,6 +268,13 @@ impl Drop for Closer<'_> {
 impl Drop for Pass<'_> {
     fn drop(&mut self) {
         self.lane.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+impl Closed<'_> {
+    /// When its holder got it, in ns of the monotonic clock: who goes on at once need not look at the clock.
+    pub fn since(&self) -> u64 {
+        self.since
     }
 }
 

@@ -33,8 +33,8 @@ pub enum Held<'a> {
 /// All shards, behind the closed gate.
 pub enum All<'a> {
     /// By their locks.
-    Own(Whole<'a>),
-    /// By a command that runs this one as a part of itself.
+    Own(Box<Whole<'a>>),
+    /// By somebody who has them: a command that runs this one as a part of itself, or who runs several.
     Lent(&'a mut (dyn Shards + 'a)),
 }
 
@@ -42,6 +42,9 @@ pub enum All<'a> {
 pub trait Shards {
     /// A shard by its number.
     fn shard(&mut self, index: usize) -> &mut Shard;
+
+    /// Gives back all of them until the next look; see [`Held::let_go`].
+    fn let_go(&mut self);
 }
 
 /// All shards, each locked when it is touched first.
@@ -50,13 +53,29 @@ pub trait Shards {
 /// nothing; a command of one key would pay for the locks of all shards.
 pub struct Whole<'a> {
     keyspace: &'a Keyspace,
-    guards: Box<[Option<MutexGuard<'a, Shard>>]>,
+    /// In ascending order of their numbers. Most scripts touch a few.
+    guards: SmallVec<[(usize, MutexGuard<'a, Shard>); 4]>,
+}
+
+impl Whole<'_> {
+    /// Lends all shards.
+    pub fn lend(&mut self) -> Held<'_> {
+        Held::Everything(All::Lent(self))
+    }
 }
 
 impl Shards for Whole<'_> {
     #[inline]
     fn shard(&mut self, index: usize) -> &mut Shard {
-        self.guards[index].get_or_insert_with(|| self.keyspace.lock(index))
+        let at = self.guards.partition_point(|(held, _)| *held < index);
+        if self.guards.get(at).is_none_or(|(held, _)| *held != index) {
+            self.guards.insert(at, (index, self.keyspace.lock(index)));
+        }
+        &mut self.guards[at].1
+    }
+
+    fn let_go(&mut self) {
+        self.guards.clear();
     }
 }
 
@@ -71,14 +90,14 @@ impl All<'_> {
 
     fn let_go(&mut self) {
         match self {
-            All::Own(whole) => whole.guards.fill_with(|| None),
-            All::Lent(_) => unreachable!("what is lent belongs to a command that runs"),
+            All::Own(whole) => whole.let_go(),
+            All::Lent(shards) => shards.let_go(),
         }
     }
 
     fn lend(&mut self) -> All<'_> {
         match self {
-            All::Own(whole) => All::Lent(whole),
+            All::Own(whole) => All::Lent(&mut **whole),
             All::Lent(shards) => All::Lent(&mut **shards),
         }
     }
@@ -138,11 +157,14 @@ impl Keyspace {
                 Held::One(shard, Hold::Guard(self.lock(shard)))
             }
             Plan::Keys(hashes) => Held::Several(self.lock_all(&self.shards_of(hashes))),
-            Plan::Everything => {
-                let guards = (0..self.shards.len()).map(|_| None).collect();
-                Held::Everything(All::Own(Whole { keyspace: self, guards }))
-            }
+            Plan::Everything => Held::Everything(All::Own(Box::new(self.whole()))),
         }
+    }
+
+    /// All shards, for who holds the closed gate and lends them to one command after the other.
+    #[inline]
+    pub fn whole(&self) -> Whole<'_> {
+        Whole { keyspace: self, guards: SmallVec::new() }
     }
 
     /// Locks shards, which are in ascending order.

@@ -79,7 +79,7 @@ pub use self::shard::{Counts, Remains, Shard};
 use self::snapshot::Inbox;
 pub use self::snapshot::{Crowd, Frozen, Meter, Size, Snapshot};
 pub use self::track::{Readers, Stale};
-pub use self::value::{Ref, Str, StrRef, Type, Value, WrongType};
+pub use self::value::{Ref, Stored, Str, StrRef, Type, Value, WrongType};
 pub use self::view::{Access, Expiry, View};
 
 use crate::base::{hash, reaper};
@@ -187,16 +187,21 @@ impl Keyspace {
         hash::hash(key)
     }
 
-    /// Asks the processor for the buckets, then for the entries, of the keys a batch is about to touch.
-    pub fn prefetch(&self, db: usize, hashes: &[u64]) {
+    /// Asks the processor for the buckets of keys that a batch is about to touch. They lead to the entries, so
+    /// something should be done before these are asked for.
+    pub fn prefetch_buckets(&self, db: usize, hashes: &[u64]) {
         // Only a hint: a shard that somebody else has is passed over.
         for &hash in hashes {
-            if let Some(shard) = self.shards[self.shard_of(hash)].shard.try_lock() {
+            if let Some(shard) = self.try_lock(self.shard_of(hash)) {
                 shard.db(db).table.prefetch_bucket(self.local(hash));
             }
         }
+    }
+
+    /// Asks the processor for the entries of keys whose buckets should be there by now.
+    pub fn prefetch_entries(&self, db: usize, hashes: &[u64]) {
         for &hash in hashes {
-            if let Some(shard) = self.shards[self.shard_of(hash)].shard.try_lock() {
+            if let Some(shard) = self.try_lock(self.shard_of(hash)) {
                 shard.db(db).table.prefetch_entry(self.local(hash));
             }
         }

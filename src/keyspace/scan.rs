@@ -119,7 +119,7 @@ impl View<'_> {
             let Some(at) = database.table.find(local, key) else { return false };
             let expired = database.table.entry(at).deadline().is_some_and(|deadline| deadline <= clock.now);
             if expired {
-                Place { database, tracked, counts, effects: &mut *effects, clock, db, local }
+                Place { database, tracked, counts, effects: &mut *effects, clock: &clock, db, local }
                     .expire_entry(at);
                 if !holds {
                     // The shard's lock ends here.

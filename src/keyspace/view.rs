@@ -146,7 +146,7 @@ impl<'a> View<'a> {
             database,
             tracked,
             effects: self.effects,
-            clock: self.clock,
+            clock: &self.clock,
             db: self.db,
             local: self.keyspace.local(hash),
         }
@@ -378,7 +378,7 @@ pub(super) struct Place<'v> {
     pub(super) tracked: &'v mut Tracked,
     pub(super) counts: &'v Counts,
     pub(super) effects: &'v mut Effects,
-    pub(super) clock: Clock,
+    pub(super) clock: &'v Clock,
     pub(super) db: usize,
     pub(super) local: u64,
 }

@@ -65,7 +65,7 @@ fn expire_if_due(
     let Some(at) = database.table.find(local, key) else { return };
     let is_due = database.table.entry(at).deadline().is_some_and(|deadline| deadline <= clock.now);
     if is_due && !clock.keep_expired {
-        Place { database, tracked, counts, effects, clock, db, local }.expire_entry(at);
+        Place { database, tracked, counts, effects, clock: &clock, db, local }.expire_entry(at);
     }
 }
 

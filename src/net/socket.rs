@@ -156,8 +156,7 @@ struct Lendable {
 impl Sink for Lendable {
     fn try_send(&self, bytes: &[u8]) -> io::Result<usize> {
         let written = self.writer.try_write(bytes)?;
-        self.server.stats.add(Counter::NetOutput, written as u64);
-        self.server.stats.add(Counter::Writes, 1);
+        self.server.stats.add_all([(Counter::NetOutput, written as u64), (Counter::Writes, 1)]);
         Ok(written)
     }
 }

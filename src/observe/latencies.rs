@@ -1,8 +1,19 @@
-//! How long the runs of one command took on one thread, in little memory.
+//! How long the runs of one command took on one thread, in little memory and without a lock.
 //!
 //! There is one of these for each command and each thread, so their size is what a server that runs many commands pays
-//! for having threads. It holds 32-bit counts and covers only as long times as there were, which makes 4 to 6 KB where
-//! the whole histogram takes 24. When its counts could overflow they are moved to a whole one.
+//! for having threads. The times are told apart as in a [`whole_histogram`]: 128 steps from each power of two to the
+//! next.
+//!
+//! ```text
+//! octave 0: 0..128 by 1      1: 128..256 by 1      2: 256..512 by 2      3: 512..1024 by 4  ...
+//! ```
+//!
+//! An octave takes memory once there was a time in it. A command's times lie in a few of them, which makes some KB
+//! where the whole histogram takes 24. Only the thread itself counts, by plain loads and stores, unless it shares the
+//! counters; others read them. Relaxed is enough: each count is a figure of its own.
+
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use hdrhistogram::Histogram;
 
@@ -16,47 +27,73 @@ pub fn whole_histogram() -> Histogram<u64> {
     Histogram::new_with_bounds(1, LATENCY_MAX_NS, DIGITS).expect("constant bounds are valid")
 }
 
-/// See the head of this file.
-pub struct Latencies {
-    recent: Histogram<u32>,
-    earlier: Option<Box<Histogram<u64>>>,
-}
+/// Steps of an octave, as many as two digits need.
+const STEPS: usize = 128;
+/// Octaves up to the highest latency.
+const OCTAVES: usize = (u64::BITS - LATENCY_MAX_NS.leading_zeros()) as usize - STEPS.ilog2() as usize + 1;
 
-impl Default for Latencies {
-    fn default() -> Self {
-        // It grows with the values, by `record`.
-        let mut recent = Histogram::new(DIGITS).expect("constant digits are valid");
-        recent.auto(true);
-        Latencies { recent, earlier: None }
-    }
-}
+type Octave = [AtomicU64; STEPS];
+
+/// See the head of this file.
+#[derive(Default)]
+pub struct Latencies([OnceLock<Box<Octave>>; OCTAVES]);
 
 impl Latencies {
-    /// Counts a time from 1 ns to [`LATENCY_MAX_NS`].
+    /// Counts a time up to [`LATENCY_MAX_NS`]; `shared` says that other threads count here, too.
     #[inline]
-    pub fn record(&mut self, nanos: u64) {
-        if self.recent.len() >= u64::from(u32::MAX) {
-            self.spill();
-        }
-        // It grows to any value.
-        let _ = self.recent.record(nanos);
+    pub fn record(&self, nanos: u64, shared: bool) {
+        let (octave, step) = place(nanos.min(LATENCY_MAX_NS));
+        let octave = self.0[octave].get_or_init(|| Box::new([const { AtomicU64::new(0) }; STEPS]));
+        bump(&octave[step], 1, shared);
     }
 
-    /// Adds the counts to a whole histogram.
-    pub fn add_to(&self, sum: &mut Histogram<u64>) {
-        // Both have the same bounds, those of `whole_histogram`.
-        let _ = self.earlier.as_ref().map_or(Ok(()), |earlier| sum.add(&**earlier));
-        for step in self.recent.iter_recorded() {
-            let _ = sum.record_n(step.value_iterated_to().min(LATENCY_MAX_NS), step.count_at_value().into());
+    /// Adds the counts to a whole histogram; tells whether there are any.
+    pub fn add_to(&self, sum: &mut Histogram<u64>) -> bool {
+        let mut any = false;
+        for (number, octave) in self.0.iter().enumerate() {
+            let Some(octave) = octave.get() else { continue };
+            for (step, count) in octave.iter().enumerate() {
+                let count = count.load(Ordering::Relaxed);
+                if count > 0 {
+                    any = true;
+                    // Within the bounds of `whole_histogram`.
+                    let _ = sum.record_n(highest(number, step).clamp(1, LATENCY_MAX_NS), count);
+                }
+            }
         }
+        any
     }
 
-    #[cold]
-    fn spill(&mut self) {
-        let mut whole = whole_histogram();
-        self.add_to(&mut whole);
-        *self = Latencies { earlier: Some(Box::new(whole)), ..Latencies::default() };
+    /// Forgets all counts.
+    pub fn reset(&self) {
+        self.0.iter().filter_map(OnceLock::get).flat_map(|octave| &**octave).for_each(|count| {
+            count.store(0, Ordering::Relaxed);
+        });
     }
+}
+
+/// Adds to a counter that only the calling thread writes, unless it is shared.
+#[inline]
+pub fn bump(counter: &AtomicU64, by: u64, shared: bool) {
+    if shared {
+        counter.fetch_add(by, Ordering::Relaxed);
+    } else {
+        counter.store(counter.load(Ordering::Relaxed) + by, Ordering::Relaxed);
+    }
+}
+
+/// The octave of a time and the step within it.
+#[inline]
+fn place(nanos: u64) -> (usize, usize) {
+    let octave = (u64::BITS - (nanos / STEPS as u64).leading_zeros()) as usize;
+    (octave, (nanos >> octave.saturating_sub(1)) as usize % STEPS)
+}
+
+/// The highest time of a step.
+fn highest(octave: usize, step: usize) -> u64 {
+    let shift = octave.saturating_sub(1);
+    let first = if octave == 0 { step } else { STEPS + step };
+    ((first as u64 + 1) << shift) - 1
 }
 
 #[cfg(test)]
@@ -65,28 +102,29 @@ mod tests {
 
     #[test]
     fn tells_what_a_whole_histogram_tells() {
-        let (mut latencies, mut whole) = (Latencies::default(), whole_histogram());
+        let (latencies, mut whole) = (Latencies::default(), whole_histogram());
+        assert!(!latencies.add_to(&mut whole));
         for n in 0..10_000u64 {
             let nanos = 1 + fastrand::u64(..1 << (n % 30)).min(LATENCY_MAX_NS - 1);
-            latencies.record(nanos);
+            latencies.record(nanos, n % 2 == 0);
             whole.record(nanos).unwrap();
-            if n == 5000 {
-                latencies.spill();
-            }
+        }
+        for nanos in [1, LATENCY_MAX_NS, u64::MAX] {
+            latencies.record(nanos, false);
+            whole.record(nanos.min(LATENCY_MAX_NS)).unwrap();
         }
         let mut sum = whole_histogram();
-        latencies.add_to(&mut sum);
-        assert_eq!(sum.len(), 10_000);
-        for percent in [0.0, 50.0, 90.0, 99.0, 99.9, 100.0] {
-            let [sum, whole] = [&sum, &whole].map(|histogram| histogram.value_at_percentile(percent));
-            assert_eq!(sum, whole, "{percent}");
-        }
+        assert!(latencies.add_to(&mut sum));
+        assert!(sum.iter_recorded().eq(whole.iter_recorded()));
+        latencies.reset();
+        assert!(!latencies.add_to(&mut sum));
     }
 
     #[test]
     fn short_times_take_little() {
-        let mut latencies = Latencies::default();
-        (1..=60_000).for_each(|nanos| latencies.record(nanos));
-        assert!(latencies.recent.distinct_values() * size_of::<u32>() < 6000);
+        let latencies = Latencies::default();
+        (1000..=60_000).for_each(|nanos| latencies.record(nanos, false));
+        let octaves = latencies.0.iter().filter(|octave| octave.get().is_some()).count();
+        assert!(size_of::<Latencies>() + octaves * size_of::<Octave>() < 8000);
     }
 }

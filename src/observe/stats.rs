@@ -5,6 +5,7 @@
 //! a figure of its own.
 
 use std::collections::BTreeMap;
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
@@ -12,7 +13,7 @@ use crossbeam_utils::CachePadded;
 use hdrhistogram::Histogram;
 use parking_lot::Mutex;
 
-use super::latencies::{LATENCY_MAX_NS, Latencies};
+use super::latencies::{Latencies, bump};
 use crate::base::{reaper, worker};
 
 /// How many kinds of error replies are told apart.
@@ -110,7 +111,7 @@ struct CommandLane {
     nanos: AtomicU64,
     rejected: AtomicU64,
     failed: AtomicU64,
-    latency: Mutex<Option<Box<Latencies>>>,
+    latency: OnceLock<Box<Latencies>>,
 }
 
 /// Totals of one command.
@@ -169,20 +170,20 @@ impl Stats {
         (&self.lanes[index.min(last)], index >= last)
     }
 
-    #[inline]
-    fn bump(counter: &AtomicU64, by: u64, shared: bool) {
-        if shared {
-            counter.fetch_add(by, Ordering::Relaxed);
-        } else {
-            counter.store(counter.load(Ordering::Relaxed) + by, Ordering::Relaxed);
-        }
-    }
-
     /// Adds to a counter.
     #[inline]
     pub fn add(&self, counter: Counter, by: u64) {
         let (lane, shared) = self.lane();
-        Self::bump(&lane.counters[counter as usize], by, shared);
+        bump(&lane.counters[counter as usize], by, shared);
+    }
+
+    /// Adds to several counters.
+    #[inline]
+    pub fn add_all<const N: usize>(&self, counters: [(Counter, u64); N]) {
+        let (lane, shared) = self.lane();
+        for (counter, by) in counters {
+            bump(&lane.counters[counter as usize], by, shared);
+        }
     }
 
     /// A counter's total.
@@ -194,8 +195,8 @@ impl Stats {
     #[inline]
     pub fn turned(&self, commands: u64, nanos: u64) {
         let (lane, shared) = self.lane();
-        Self::bump(&lane.counters[Counter::Turns as usize], 1, shared);
-        Self::bump(&lane.counters[Counter::TurnNanos as usize], nanos, shared);
+        bump(&lane.counters[Counter::Turns as usize], 1, shared);
+        bump(&lane.counters[Counter::TurnNanos as usize], nanos, shared);
         for (largest, this) in lane.largest_turn.iter().zip([nanos, commands]) {
             if this > largest.load(Ordering::Relaxed) {
                 // On the shared lane a larger one may get lost; it is a figure for people.
@@ -238,26 +239,25 @@ impl Stats {
         let (lane, shared) = self.lane();
         let counters = &lane.commands[command];
         let times = nanos.len() as u64;
-        Self::bump(&lane.counters[Counter::Commands as usize], times, shared);
-        Self::bump(&counters.calls, times, shared);
-        Self::bump(&counters.nanos, nanos.iter().sum(), shared);
+        bump(&lane.counters[Counter::Commands as usize], times, shared);
+        bump(&counters.calls, times, shared);
+        bump(&counters.nanos, nanos.iter().sum(), shared);
         if track_latency {
-            let mut latency = counters.latency.lock();
-            let latency = latency.get_or_insert_with(Box::default);
-            nanos.iter().for_each(|&nanos| latency.record(nanos.clamp(1, LATENCY_MAX_NS)));
+            let latency = counters.latency.get_or_init(Box::default);
+            nanos.iter().for_each(|&nanos| latency.record(nanos, shared));
         }
     }
 
     /// Counts a command that was refused before it ran.
     pub fn rejected(&self, command: usize) {
         let (lane, shared) = self.lane();
-        Self::bump(&lane.commands[command].rejected, 1, shared);
+        bump(&lane.commands[command].rejected, 1, shared);
     }
 
     /// Counts a command as failed that has not returned an error: a script that answers one.
     pub fn failed(&self, command: usize) {
         let (lane, shared) = self.lane();
-        Self::bump(&lane.commands[command].failed, 1, shared);
+        bump(&lane.commands[command].failed, 1, shared);
     }
 
     /// Counts an error reply by its code.
@@ -306,14 +306,11 @@ impl Stats {
     /// false if the command never ran.
     pub fn latency(&self, command: usize, sum: &mut Histogram<u64>) -> bool {
         let mut ran = false;
-        for lane in &self.lanes {
-            if let Some(latencies) = &*lane.commands[command].latency.lock() {
-                if !ran {
-                    sum.reset();
-                }
-                ran = true;
-                latencies.add_to(sum);
+        for latencies in self.lanes.iter().filter_map(|lane| lane.commands[command].latency.get()) {
+            if !ran {
+                sum.reset();
             }
+            ran |= latencies.add_to(sum);
         }
         ran
     }
@@ -329,7 +326,7 @@ impl Stats {
                 for counter in [&command.calls, &command.nanos, &command.rejected, &command.failed] {
                     counter.store(0, Ordering::Relaxed);
                 }
-                *command.latency.lock() = None;
+                command.latency.get().into_iter().for_each(|latencies| latencies.reset());
             }
         }
         self.set_rates([0; Rate::COUNT]);

@@ -13,6 +13,9 @@
 //! one order, and whoever has left gets nothing more. No other lock is held then: the registry is only asked for
 //! the topic. [`Subscriber::deliver`] must be short and must not come back here.
 //!
+//! **Writing.** What goes to a few is written by the publisher itself, where the members' sockets allow it; what goes
+//! to more by tasks that go [round], so that the publisher isn't kept from its next command.
+//!
 //! **Bytes.** A [`Message`] is encoded once for each protocol that a member of the topic speaks, and all members
 //! share these bytes.
 //!
@@ -21,6 +24,7 @@
 
 mod broker;
 mod message;
+mod round;
 mod subscriptions;
 mod topic;
 
@@ -44,14 +48,29 @@ impl Kind {
     pub const ALL: [Kind; 3] = [Kind::Channel, Kind::Pattern, Kind::ShardChannel];
 }
 
+/// How a message gets to a member.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Way {
+    /// The publisher writes it, if it can.
+    AtOnce,
+    /// The member's task writes it.
+    ByItself,
+    /// Somebody goes round and has it written by [`Subscriber::send`].
+    Round,
+}
+
 /// Who gets messages: the shared part of a connection.
 pub trait Subscriber: Send + Sync {
     /// A number that no other subscriber has.
     fn id(&self) -> u64;
 
-    /// Takes a message: the frame of its protocol goes to an outbox, or to the client at once if only a `few` get it.
-    /// Called under a lock: it neither waits nor calls the broker.
-    fn deliver(&self, message: &Message<'_>, few: bool);
+    /// Takes a message in the form of its protocol. Tells whether it waits for [`Subscriber::send`] now and didn't
+    /// before. Called under a lock: it neither waits nor calls the broker.
+    fn deliver(&self, message: &Message<'_>, way: Way) -> bool;
+
+    /// Writes what it has taken on the way [`Way::Round`], as far as it goes without waiting. `buffer` is for joining
+    /// messages.
+    fn send(&self, buffer: &mut Vec<u8>);
 }
 
 #[cfg(test)]

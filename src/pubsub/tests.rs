@@ -13,6 +13,8 @@ struct Client {
     id: u64,
     protocol: Protocol,
     outbox: Mutex<Vec<bytes::Bytes>>,
+    /// How often somebody came round.
+    sent: AtomicU64,
 }
 
 impl Subscriber for Client {
@@ -20,8 +22,13 @@ impl Subscriber for Client {
         self.id
     }
 
-    fn deliver(&self, message: &Message<'_>, _: bool) {
+    fn deliver(&self, message: &Message<'_>, way: Way) -> bool {
         self.outbox.lock().push(message.frame(self.protocol).clone());
+        way == Way::Round
+    }
+
+    fn send(&self, _: &mut Vec<u8>) {
+        self.sent.fetch_add(1, Ordering::Relaxed);
     }
 }
 
@@ -29,7 +36,7 @@ static NEXT: AtomicU64 = AtomicU64::new(1);
 
 fn client(broker: &Arc<Broker>, protocol: Protocol) -> (Arc<Client>, Subscriptions) {
     let id = NEXT.fetch_add(1, Ordering::Relaxed);
-    let client = Arc::new(Client { id, protocol, outbox: Mutex::default() });
+    let client = Arc::new(Client { id, protocol, outbox: Mutex::default(), sent: AtomicU64::new(0) });
     (Arc::clone(&client), Subscriptions::new(Arc::clone(broker), client))
 }
 
@@ -195,4 +202,22 @@ fn order_holds_and_who_left_gets_nothing_while_others_publish() {
     assert!(other.outbox.lock().iter().map(|frame| number(frame)).eq(seen));
     drop((of_witness, of_other));
     assert_eq!((broker.names(Kind::Channel), broker.names(Kind::Pattern), broker.clients()), (0, 0, 0));
+}
+
+#[tokio::test]
+async fn somebody_goes_round_to_many() {
+    let broker = Arc::new(Broker::new());
+    let mut all: Vec<_> = (0..200).map(|_| client(&broker, Protocol::Resp2)).collect();
+    for (_, subscriptions) in &mut all {
+        subscriptions.subscribe(Kind::Channel, b"news");
+    }
+    for publishes in [Broker::publish, Broker::queue] {
+        assert_eq!(publishes(&broker, b"news", b"x"), 200);
+        let came = |times| all.iter().all(|(client, _)| client.sent.swap(0, Ordering::Relaxed) == times);
+        assert!(came(0), "nobody is written to before the publisher goes on");
+        for _ in 0..100 {
+            tokio::task::yield_now().await;
+        }
+        assert!(came(1));
+    }
 }

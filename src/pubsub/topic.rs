@@ -9,9 +9,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use dashmap::DashMap;
 use parking_lot::Mutex;
 
-use super::{Message, Subscriber};
+use super::{Message, Subscriber, Way, round};
+use crate::base::task;
 
-/// So many members get a message before the publisher goes on, if they can; of more each has its own task write.
+/// So many members get a message before the publisher goes on, if they can.
 const FEW: usize = 16;
 
 /// A channel or a pattern that somebody is subscribed to.
@@ -47,9 +48,22 @@ impl Topic {
     /// Hands a message to each member; returns their number. Only a publisher that `may_write` does the writing.
     pub(super) fn deliver(&self, message: &Message<'_>, may_write: bool) -> usize {
         let members = self.members.lock();
-        let few = may_write && members.list.len() <= FEW;
+        let way = match members.list.len() <= FEW {
+            true if may_write => Way::AtOnce,
+            false if task::can_spawn() => Way::Round,
+            _ => Way::ByItself,
+        };
+        let mut waiting = Vec::new();
         for (_, member) in &members.list {
-            member.deliver(message, few);
+            if member.deliver(message, way) {
+                if waiting.is_empty() {
+                    waiting.reserve_exact(members.list.len());
+                }
+                waiting.push(Arc::clone(member));
+            }
+        }
+        if !waiting.is_empty() {
+            round::begin(waiting);
         }
         members.list.len()
     }

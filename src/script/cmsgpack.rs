@@ -9,7 +9,7 @@ use std::ffi::c_int;
 use std::sync::Arc;
 
 use mlua::ffi::{self, lua_State};
-use mlua::{Lua, Result, Table};
+use mlua::{Lua, Table};
 
 use super::OUTPUT_MAX;
 use super::push::push_text;
@@ -29,7 +29,7 @@ const TRUSTED: u64 = 64;
 ///
 /// # Errors
 /// If Lua has no memory left.
-pub fn table(lua: &Lua, slot: &Arc<Slot>) -> Result<Table> {
+pub fn table(lua: &Lua, slot: &Arc<Slot>) -> mlua::Result<Table> {
     let table = lua.create_table()?;
     table.raw_set("_NAME", "cmsgpack")?;
     table.raw_set("_VERSION", "lua-cmsgpack 0.4.0")?;
@@ -262,75 +262,97 @@ unsafe extern "C" fn unpack_part(state: *mut lua_State, tells: bool, limit: i64,
     }
 }
 
+/// What a value begins with, taken apart: what it is, or what follows it.
+#[derive(Clone, Copy, PartialEq, Debug)]
+enum Piece<'a> {
+    Number(f64),
+    Text(&'a [u8]),
+    Nil,
+    Boolean(bool),
+    /// So many values follow.
+    Array(u64),
+    /// So many pairs.
+    Map(u64),
+}
+
+/// Why there is no value.
+#[derive(Clone, Copy, PartialEq, Debug)]
+enum Flaw {
+    Missing,
+    Bad,
+    /// There was a panic, which is a bug.
+    Internal,
+}
+
+impl Flaw {
+    fn text(self) -> &'static str {
+        match self {
+            Flaw::Missing => "Missing bytes in input.",
+            Flaw::Bad => "Bad data format in input.",
+            Flaw::Internal => "internal error",
+        }
+    }
+}
+
+/// Takes bytes off the front.
+fn take<'a>(rest: &mut &'a [u8], len: u64) -> Result<&'a [u8], Flaw> {
+    usize::try_from(len).ok().and_then(|len| rest.split_off(..len)).ok_or(Flaw::Missing)
+}
+
+fn unsigned(rest: &mut &[u8], width: u64) -> Result<u64, Flaw> {
+    Ok(take(rest, width)?.iter().fold(0, |sum, &byte| sum << 8 | u64::from(byte)))
+}
+
+/// Takes the next piece off the front.
+fn piece<'a>(rest: &mut &'a [u8]) -> Result<Piece<'a>, Flaw> {
+    let mark = unsigned(rest, 1)? as u8;
+    Ok(match mark {
+        0..=0x7f => Piece::Number(f64::from(mark)),
+        0xe0.. => Piece::Number(f64::from(mark as i8)),
+        0xca => Piece::Number(f64::from(f32::from_bits(unsigned(rest, 4)? as u32))),
+        0xcb => Piece::Number(f64::from_bits(unsigned(rest, 8)?)),
+        0xcc..=0xcf => Piece::Number(unsigned(rest, 1 << (mark - 0xcc))? as f64),
+        0xd0..=0xd3 => {
+            let width = 1 << (mark - 0xd0);
+            let unused = 64 - 8 * width as u32;
+            Piece::Number(((unsigned(rest, width)? << unused) as i64 >> unused) as f64)
+        }
+        0x80..=0x8f => Piece::Map(u64::from(mark & 15)),
+        0x90..=0x9f => Piece::Array(u64::from(mark & 15)),
+        0xa0..=0xbf => Piece::Text(take(rest, u64::from(mark & 31))?),
+        0xc0 => Piece::Nil,
+        0xc2 | 0xc3 => Piece::Boolean(mark == 0xc3),
+        0xd9..=0xdb => {
+            let len = unsigned(rest, 1 << (mark - 0xd9))?;
+            Piece::Text(take(rest, len)?)
+        }
+        0xdc | 0xdd => Piece::Array(unsigned(rest, 2 << (mark - 0xdc))?),
+        0xde | 0xdf => Piece::Map(unsigned(rest, 2 << (mark - 0xde))?),
+        _ => return Err(Flaw::Bad),
+    })
+}
+
 struct Decoder<'a> {
     state: *mut lua_State,
     rest: &'a [u8],
 }
 
-impl<'a> Decoder<'a> {
-    unsafe fn take(&mut self, len: u64) -> &'a [u8] {
-        let Some((taken, rest)) = usize::try_from(len).ok().and_then(|len| self.rest.split_at_checked(len))
-        else {
-            // SAFETY: as for `unpack_part`.
-            unsafe { complain(self.state, format_args!("Missing bytes in input.")) }
-        };
-        self.rest = rest;
-        taken
-    }
-
-    unsafe fn unsigned(&mut self, width: u64) -> u64 {
-        // SAFETY: as for `unpack_part`.
-        unsafe { self.take(width) }.iter().fold(0, |sum, &byte| sum << 8 | u64::from(byte))
-    }
-
+impl Decoder<'_> {
     /// Pushes the next value.
     unsafe fn value(&mut self, depth: usize) {
         let state = self.state;
         // SAFETY: as for `unpack_part`; each level needs at most four values' room.
         unsafe {
             ffi::luaL_checkstack(state, 4, c"too many values".as_ptr());
-            let mark = self.unsigned(1) as u8;
-            let number = match mark {
-                0..=0x7f => f64::from(mark),
-                0xe0.. => f64::from(mark as i8),
-                0xca => f64::from(f32::from_bits(self.unsigned(4) as u32)),
-                0xcb => f64::from_bits(self.unsigned(8)),
-                0xcc..=0xcf => self.unsigned(1 << (mark - 0xcc)) as f64,
-                0xd0..=0xd3 => {
-                    let width = 1 << (mark - 0xd0);
-                    let unused = 64 - 8 * width as u32;
-                    ((self.unsigned(width) << unused) as i64 >> unused) as f64
-                }
-                _ => return self.other(mark, depth),
-            };
-            ffi::lua_pushnumber(state, number);
-        }
-    }
-
-    /// Pushes what isn't a number.
-    unsafe fn other(&mut self, mark: u8, depth: usize) {
-        let state = self.state;
-        // SAFETY: as for `value`.
-        unsafe {
-            match mark {
-                0x80..=0x8f => self.map(u64::from(mark & 15), depth),
-                0x90..=0x9f => self.array(u64::from(mark & 15), depth),
-                0xa0..=0xbf => push_text(state, self.take(u64::from(mark & 31))),
-                0xc0 => ffi::lua_pushnil(state),
-                0xc2 | 0xc3 => ffi::lua_pushboolean(state, c_int::from(mark == 0xc3)),
-                0xd9..=0xdb => {
-                    let len = self.unsigned(1 << (mark - 0xd9));
-                    push_text(state, self.take(len));
-                }
-                0xdc | 0xdd => {
-                    let len = self.unsigned(2 << (mark - 0xdc));
-                    self.array(len, depth);
-                }
-                0xde | 0xdf => {
-                    let len = self.unsigned(2 << (mark - 0xde));
-                    self.map(len, depth);
-                }
-                _ => complain(state, format_args!("Bad data format in input.")),
+            let rest = &mut self.rest;
+            match fence(|| piece(rest)).unwrap_or(Err(Flaw::Internal)) {
+                Ok(Piece::Number(value)) => ffi::lua_pushnumber(state, value),
+                Ok(Piece::Text(text)) => push_text(state, text),
+                Ok(Piece::Nil) => ffi::lua_pushnil(state),
+                Ok(Piece::Boolean(value)) => ffi::lua_pushboolean(state, c_int::from(value)),
+                Ok(Piece::Array(len)) => self.array(len, depth),
+                Ok(Piece::Map(len)) => self.map(len, depth),
+                Err(flaw) => complain(state, format_args!("{}", flaw.text())),
             }
         }
     }
@@ -339,7 +361,7 @@ impl<'a> Decoder<'a> {
     unsafe fn descend(&self, depth: usize) {
         if depth >= DECODE_DEPTH_MAX {
             // SAFETY: as for `unpack_part`.
-            unsafe { complain(self.state, format_args!("Bad data format in input.")) }
+            unsafe { complain(self.state, format_args!("{}", Flaw::Bad.text())) }
         }
     }
 

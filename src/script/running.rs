@@ -7,7 +7,8 @@ use parking_lot::Mutex;
 
 use super::vm::Kind;
 
-/// See the head of this file. The flags stand for themselves: no other data is published through them.
+/// See the head of this file. The flags stand for themselves: no other data is published through them, but for what
+/// `active` says of the others, hence release and acquire.
 #[derive(Default)]
 pub struct Running {
     active: AtomicBool,
@@ -55,7 +56,7 @@ impl Running {
         self.killed.store(false, Ordering::Relaxed);
         self.long.store(false, Ordering::Relaxed);
         self.slow.store(false, Ordering::Relaxed);
-        self.active.store(true, Ordering::SeqCst);
+        self.active.store(true, Ordering::Release);
     }
 
     /// The script has ended.
@@ -63,12 +64,12 @@ impl Running {
         if self.long.load(Ordering::Relaxed) {
             *self.about.lock() = None;
         }
-        self.active.store(false, Ordering::SeqCst);
+        self.active.store(false, Ordering::Release);
     }
 
     /// The script is about to change data.
     pub fn write(&self) {
-        self.wrote.store(true, Ordering::SeqCst);
+        self.wrote.store(true, Ordering::Relaxed);
     }
 
     /// The script is no short one. Tells whether that is news.
@@ -111,7 +112,7 @@ impl Running {
 
     /// Whether a script runs.
     pub fn is_active(&self) -> bool {
-        self.active.load(Ordering::SeqCst)
+        self.active.load(Ordering::Acquire)
     }
 
     /// Whether the script must end.
@@ -124,7 +125,7 @@ impl Running {
         if !self.is_active() {
             return Kill::NotBusy;
         }
-        if self.wrote.load(Ordering::SeqCst) {
+        if self.wrote.load(Ordering::Relaxed) {
             return Kill::Unkillable;
         }
         if self.kind() != kind {

@@ -379,8 +379,9 @@ mod tests {
 
         fn journal(&mut self, _kept: bool) {}
 
-        fn may_call(&mut self, _args: &[&[u8]]) -> Option<bool> {
-            None
+        fn may_call(&mut self, args: &[&[u8]]) -> Option<bool> {
+            assert!(args[0] != b"panic", "as the test wants it");
+            Some(true)
         }
     }
 
@@ -414,6 +415,25 @@ mod tests {
                 run(&mut vm, &mut host, "return redis.call('fine').ok").as_deref(),
                 Ok("$2\r\nOK\r\n")
             );
+        }
+    }
+
+    #[test]
+    fn panics_in_the_safe_layer_end_scripts_but_not_the_process() {
+        let mut vm = Vm::new(Arc::default(), Kind::Scripts).expect("memory");
+        let mut host = Shaky::default();
+        for script in [
+            "return redis.acl_check_cmd('panic')",
+            "return {pcall(redis.acl_check_cmd, 'panic')}",
+            "local ok, why = pcall(redis.acl_check_cmd, 'panic') return tostring(why)",
+            "local ok, why = pcall(redis.acl_check_cmd, 'panic') error(why)",
+            "local inner = coroutine.wrap(function() redis.acl_check_cmd('panic') end) return inner()",
+            "return xpcall(function() redis.acl_check_cmd('panic') end, function(why) return why end)",
+        ] {
+            let told = run(&mut vm, &mut host, script);
+            assert!(told.as_deref().is_err() || told.as_deref() == Ok("$-1\r\n"), "{script}: {told:?}");
+            let fine = "return {redis.call('fine').ok, redis.acl_check_cmd('fine')}";
+            assert_eq!(run(&mut vm, &mut host, fine).as_deref(), Ok("*2\r\n$2\r\nOK\r\n:1\r\n"));
         }
     }
 

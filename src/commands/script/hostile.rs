@@ -1,6 +1,14 @@
 //! Scripts that want to break out, break down, or never end. Run under AddressSanitizer as well.
 
+use std::cell::RefCell;
+
+use proptest::collection::vec;
+use proptest::option;
+use proptest::prelude::*;
+use proptest::sample::select;
+
 use crate::commands::testing::Rig;
+use crate::script::forced;
 
 fn eval(client: &mut Rig, script: &str) -> String {
     String::from_utf8_lossy(&client.call(&[b"EVAL", script.as_bytes(), b"0"])).into_owned()
@@ -328,6 +336,122 @@ fn any_bytes_are_decoded_or_refused() {
             }
         }
     });
+}
+
+/// All functions of the libraries that are ours.
+const FUNCTIONS: &[&str] = &[
+    "cjson.encode",
+    "cjson.decode",
+    "cjson.encode_sparse_array",
+    "cjson.encode_max_depth",
+    "cjson.decode_max_depth",
+    "cjson.encode_number_precision",
+    "cjson.encode_keep_buffer",
+    "cjson.encode_invalid_numbers",
+    "cjson.decode_invalid_numbers",
+    "cmsgpack.pack",
+    "cmsgpack.unpack",
+    "cmsgpack.unpack_one",
+    "cmsgpack.unpack_limit",
+    "struct.pack",
+    "struct.unpack",
+    "struct.size",
+    "bit.tobit",
+    "bit.bnot",
+    "bit.bswap",
+    "bit.band",
+    "bit.bor",
+    "bit.bxor",
+    "bit.lshift",
+    "bit.rshift",
+    "bit.arshift",
+    "bit.rol",
+    "bit.ror",
+    "bit.tohex",
+];
+
+/// Calls the function that the first argument names; the letters in front of the others tell what they are.
+const CALLS: &str = "local args = {}
+    for at = 2, #ARGV do
+        local kind, text = ARGV[at]:sub(1, 1), ARGV[at]:sub(2)
+        if kind == 'n' then args[at - 1] = tonumber(text)
+        elseif kind == 't' then args[at - 1] = {text, {text, [text] = at, [0.5] = {}}, tonumber(text), cjson.null}
+        elseif kind == 's' then args[at - 1] = text end
+    end
+    local library, name = ARGV[1]:match('(%w+)%.([%w_]+)')
+    local called, results = _G[library][name], {}
+    pcall(function() results = {called(unpack(args, 1, #ARGV - 1))} end)
+    pcall(cjson.encode, results) pcall(cmsgpack.pack, results)
+    return 1";
+
+/// Texts that libraries take, with some bytes changed and the end cut off.
+fn mutated() -> impl Strategy<Value = Vec<u8>> {
+    let samples: [&[u8]; 8] = [
+        b"{\"a\":[1,-2.5e3,\"\\u00e9\\n\\ud83d\\ude00\",null,true,{\"b\":[]}],\"\":{},\"c\":0.1}",
+        b"[[0x1F,nan,-Infinity],1e999,\"\\u0000\"]",
+        b"\x85\xa1a\x93\x01\xd1\xff\x00\xcb\x3f\xf8\0\0\0\0\0\0\xa1b\xc0\xa1c\x81\x02\xc3\xa1d\xd9\x03xyz\xa1e\xdc\0\x01\xe0",
+        b"\xdf\0\0\0\x01\xdb\0\0\0\x01k\xdd\0\0\0\x02\xcf\xff\xff\xff\xff\xff\xff\xff\xff\xd3\x80\0\0\0\0\0\0\0\xca\0\0\0\0",
+        b">!8bBhHlLTi3I32fdxs c3<c0",
+        b"<I4c0bc0!2147483647c2147483647",
+        b"null",
+        b"-12.5",
+    ];
+    let changes = vec((any::<prop::sample::Index>(), any::<u8>()), 0..4);
+    (select(samples.to_vec()), changes, option::of(any::<prop::sample::Index>())).prop_map(
+        |(sample, changes, cut)| {
+            let mut text = sample.to_vec();
+            for (at, byte) in changes {
+                let at = at.index(text.len());
+                text[at] = byte;
+            }
+            text.truncate(cut.map_or(usize::MAX, |cut| cut.index(sample.len() + 1)));
+            text
+        },
+    )
+}
+
+fn argument() -> impl Strategy<Value = Vec<u8>> {
+    let number = prop_oneof![
+        (-40..40_i64).prop_map(|number| number.to_string()),
+        any::<i64>().prop_map(|number| number.to_string()),
+        any::<f64>().prop_map(|number| number.to_string()),
+    ];
+    prop_oneof![
+        4 => mutated().prop_map(|text| [b"s", text.as_slice()].concat()),
+        3 => number.prop_map(|number| format!("n{number}").into_bytes()),
+        1 => mutated().prop_map(|text| [b"t", text.as_slice()].concat()),
+        1 => Just(b"-".to_vec()),
+    ]
+}
+
+thread_local! {
+    static CLIENT: RefCell<Rig> = RefCell::new(Rig::new());
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 1500, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// Nor does a panic, which would be a bug, wherever it is.
+    #[test]
+    fn no_input_ends_the_process(
+        function in select(FUNCTIONS),
+        args in vec(argument(), 0..5),
+        panics in option::of(0..30_u32),
+    ) {
+        let mut words: Vec<&[u8]> = vec![b"EVAL", CALLS.as_bytes(), b"0", function.as_bytes()];
+        words.extend(args.iter().map(Vec::as_slice));
+        let replies = CLIENT.with_borrow_mut(|client| {
+            panics.into_iter().for_each(forced::panic_after);
+            let told = client.call(&words);
+            forced::calm();
+            [told, client.call(&[b"EVAL", b"return 7", b"0"])]
+        });
+        let [told, after] = replies.map(|reply| String::from_utf8_lossy(&reply).into_owned());
+        // One that is met while the result is written is the script's end.
+        let forced = panics.is_some() && told.starts_with("-ERR Error running script");
+        prop_assert!(forced || told == ":1\r\n", "{told}");
+        prop_assert_eq!(after, ":7\r\n");
+    }
 }
 
 #[test]

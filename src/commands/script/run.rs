@@ -13,7 +13,6 @@ use crate::commands::account::account;
 use crate::commands::server::monitor;
 use crate::commands::server::rdb::{script_refusal, write_refusal};
 use crate::commands::{Call, DONE, Found, Listed, Outcome, Server, permission};
-use crate::keyspace::Plan;
 use crate::resp::Reply;
 use crate::script::{Code, Failure, Host, Run, ScriptFlags, Sha, Vm, promises, sha_of};
 
@@ -245,11 +244,7 @@ impl Host for Caller<'_, '_> {
             server.scripts.running.write();
         }
         let begun = monotonic_ns();
-        let session = &mut *self.call.session;
-        let keys = self.call.keys.lend(session.db, Plan::Everything);
-        let mut part = Call { args, spec, keys, reply, session, server, nested: true };
-        let outcome = part.run_nested(listed, args);
-        drop(part);
+        let outcome = self.call.run_aside(reply, listed, args);
         monitor::after(server, spec, args, self.call.session, Source::Script);
         account(server, listed, args, self.call.session, monotonic_ns() - begun, outcome.is_err());
         outcome.map_err(|failure| refused(&failure))

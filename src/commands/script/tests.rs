@@ -82,6 +82,9 @@ fn a_panic_in_a_library_is_an_error_of_the_script() {
         "return cjson.decode('{\"a\": [1, 2.5, \"x\\\\n\", null, true]}').a[2]",
         "return cjson.encode({1, 'x', {a = 0.5}})",
         "return cmsgpack.unpack(cmsgpack.pack({1, 'x', {a = 0.5}, true}))[1]",
+        "return cjson.encode({true, false, cjson.null, {a = {}, [2] = 'x'}})",
+        "return select(2, cmsgpack.unpack_one('\\147\\1\\161x\\192', 0))[2]",
+        "return cmsgpack.unpack_limit('\\129\\161a\\203\\63\\248\\0\\0\\0\\0\\0\\0\\195', 2, 0)",
     ] {
         let mut client = client();
         let expected = eval(&mut client, script);

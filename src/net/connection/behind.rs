@@ -106,8 +106,7 @@ impl Connection {
     /// Replies went; if all have, their memory is for the next ones.
     pub(super) fn note_sent(&mut self, bytes: usize) {
         self.session.client.sent(bytes);
-        self.server.stats.add(Counter::NetOutput, bytes as u64);
-        self.server.stats.add(Counter::Writes, 1);
+        self.server.stats.add_all([(Counter::NetOutput, bytes as u64), (Counter::Writes, 1)]);
         self.sent += bytes;
         if self.sent == self.reply.len() {
             self.reply.clear();

@@ -247,8 +247,7 @@ impl Connection {
         worker::ring();
         self.filled_its_buffer = self.input.len() == self.input.capacity();
         self.session.client.received(count, self.input.len());
-        self.server.stats.add(Counter::NetInput, count as u64);
-        self.server.stats.add(Counter::Reads, 1);
+        self.server.stats.add_all([(Counter::NetInput, count as u64), (Counter::Reads, 1)]);
         let version = self.server.config.version();
         if version != self.config_version {
             self.config_version = version;
@@ -435,8 +434,7 @@ impl Connection {
             return Ok(Flow::Close);
         }
         let flow = send(&mut self.socket, &client, frame).await?;
-        self.server.stats.add(Counter::NetOutput, frame.len() as u64);
-        self.server.stats.add(Counter::Writes, 1);
+        self.server.stats.add_all([(Counter::NetOutput, frame.len() as u64), (Counter::Writes, 1)]);
         Ok(flow)
     }
 

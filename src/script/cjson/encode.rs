@@ -61,6 +61,12 @@ impl Encoder<'_> {
         }
     }
 
+    /// Writes some constant bytes.
+    unsafe fn add(&mut self, bytes: &'static [u8]) {
+        // SAFETY: as for `encode_one`.
+        unsafe { self.put(|out| out.extend_from_slice(bytes)) }
+    }
+
     /// Writes the value at the top, which stays there.
     unsafe fn value(&mut self, depth: i64) {
         let state = self.state;
@@ -70,17 +76,13 @@ impl Encoder<'_> {
                 self.refuse(-1, "text too long");
             }
             match ffi::lua_type(state, -1) {
-                ffi::LUA_TNIL => self.out.extend_from_slice(b"null"),
-                ffi::LUA_TBOOLEAN if ffi::lua_toboolean(state, -1) != 0 => {
-                    self.out.extend_from_slice(b"true");
-                }
-                ffi::LUA_TBOOLEAN => self.out.extend_from_slice(b"false"),
+                ffi::LUA_TNIL => self.add(b"null"),
+                ffi::LUA_TBOOLEAN if ffi::lua_toboolean(state, -1) != 0 => self.add(b"true"),
+                ffi::LUA_TBOOLEAN => self.add(b"false"),
                 ffi::LUA_TNUMBER => self.number(),
                 ffi::LUA_TSTRING => self.string(-1),
                 ffi::LUA_TTABLE => self.table(depth + 1),
-                ffi::LUA_TLIGHTUSERDATA if ffi::lua_touserdata(state, -1).is_null() => {
-                    self.out.extend_from_slice(b"null");
-                }
+                ffi::LUA_TLIGHTUSERDATA if ffi::lua_touserdata(state, -1).is_null() => self.add(b"null"),
                 _ => self.refuse(-1, "type not supported"),
             }
         }
@@ -95,12 +97,14 @@ impl Encoder<'_> {
             // SAFETY: as above.
             return unsafe { self.put(|out| general(value, precision, out)) };
         }
-        match self.config.encode_invalid {
-            // SAFETY: as above.
-            0 => unsafe { self.refuse(-1, "must not be NaN or Inf") },
-            2 => self.out.extend_from_slice(b"null"),
-            _ if value.is_nan() => self.out.extend_from_slice(b"nan"),
-            _ => self.out.extend_from_slice(if value > 0.0 { b"inf" } else { b"-inf" }),
+        // SAFETY: as above.
+        unsafe {
+            match self.config.encode_invalid {
+                0 => self.refuse(-1, "must not be NaN or Inf"),
+                2 => self.add(b"null"),
+                _ if value.is_nan() => self.add(b"nan"),
+                _ => self.add(if value > 0.0 { b"inf" } else { b"-inf" }),
+            }
         }
     }
 
@@ -160,49 +164,46 @@ impl Encoder<'_> {
     }
 
     unsafe fn array(&mut self, len: i64, depth: i64) {
-        self.out.push(b'[');
-        for at in 1..=len {
-            if at > 1 {
-                self.out.push(b',');
-            }
-            // SAFETY: as for `encode_one`; the length fits.
-            unsafe {
+        // SAFETY: as for `encode_one`; the length fits.
+        unsafe {
+            for at in 1..=len {
+                self.add(if at > 1 { b"," } else { b"[" });
                 ffi::lua_rawgeti_(self.state, -1, at as c_int);
                 self.value(depth);
                 ffi::lua_pop(self.state, 1);
             }
+            self.add(b"]");
         }
-        self.out.push(b']');
     }
 
     unsafe fn object(&mut self, depth: i64) {
         let state = self.state;
-        self.out.push(b'{');
         let mut first = true;
         // SAFETY: as for `encode_one`; nobody changes the table meanwhile.
         unsafe {
+            self.add(b"{");
             ffi::lua_pushnil(state);
             while ffi::lua_next(state, -2) != 0 {
                 if !std::mem::take(&mut first) {
-                    self.out.push(b',');
+                    self.add(b",");
                 }
                 match ffi::lua_type(state, -2) {
                     ffi::LUA_TSTRING => self.string(-2),
                     ffi::LUA_TNUMBER => {
-                        self.out.push(b'"');
+                        self.add(b"\"");
                         ffi::lua_pushvalue(state, -2);
                         self.number();
                         ffi::lua_pop(state, 1);
-                        self.out.push(b'"');
+                        self.add(b"\"");
                     }
                     _ => self.refuse(-2, "table key must be a number or string"),
                 }
-                self.out.push(b':');
+                self.add(b":");
                 self.value(depth);
                 ffi::lua_pop(state, 1);
             }
+            self.add(b"}");
         }
-        self.out.push(b'}');
     }
 }
 
