@@ -282,6 +282,22 @@ mod tests {
         assert!(version().starts_with("5."), "{}", version());
     }
 
+    #[test]
+    fn threads_that_serve_clients_share_arenas() {
+        let arena_of_new_thread = || {
+            let thread = thread::spawn(|| {
+                share_arena();
+                // SAFETY: jemalloc documents the value as an `unsigned`.
+                unsafe { raw::read::<u32>(b"thread.arena\0") }.expect("a documented name")
+            });
+            thread.join().expect("it doesn't panic") as usize
+        };
+        let arenas = worker::count().div_ceil(SHARERS);
+        for _ in 0..3 * SHARERS {
+            assert!(arena_of_new_thread() < arenas);
+        }
+    }
+
     /// Fills and checks blocks, so that overlapping ones show.
     struct Block {
         memory: *mut u8,
