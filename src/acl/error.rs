@@ -62,6 +62,8 @@ impl SetError {
             }
             SetError::Rule(rule, why) => {
                 let why = why.to_string();
+                // To Redis a zero byte ends the text.
+                let rule = rule.split(|&byte| byte == 0).next().unwrap_or_default();
                 [&b"Error in ACL SETUSER modifier '"[..], rule, b"': ", why.as_bytes()].concat()
             }
         }

@@ -50,11 +50,13 @@ mod aof;
 mod client;
 mod permission;
 mod refusal;
+mod stream;
 
 pub use aof::*;
 pub use client::*;
 pub use permission::*;
 pub use refusal::*;
+pub use stream::*;
 
 texts! {
     /// An option that is unknown, incomplete or contradicts another.
@@ -438,7 +440,17 @@ pub fn unrecognized_option(option: &[u8]) -> Error {
 
 /// An argument between two texts.
 fn quoting(before: &str, arg: &[u8], after: &str) -> Error {
-    Error::new([before.as_bytes(), arg, after.as_bytes()].concat())
+    Error::new([before.as_bytes(), up_to_zero(arg), after.as_bytes()].concat())
+}
+
+/// What Redis shows of an argument, which ends at a zero byte to the functions that make its texts.
+fn up_to_zero(arg: &[u8]) -> &[u8] {
+    &arg[..memchr::memchr(0, arg).unwrap_or(arg.len())]
+}
+
+/// What Redis shows of an argument in a text that has room for so many bytes of it.
+fn up_to(room: usize, arg: &[u8]) -> &[u8] {
+    up_to_zero(&arg[..arg.len().min(room)])
 }
 
 /// `ERR at least 1 input key is needed for 'x' command`.
@@ -472,17 +484,19 @@ pub fn target_replied(text: &[u8]) -> Error {
 
 /// EXEC is refused, for a reason that stands for itself elsewhere.
 pub fn exec_refused(reason: &Error) -> Error {
-    Error::new([b"EXECABORT Transaction discarded because of: ", reason.text()].concat())
+    let reason = reason.text();
+    let reason = reason.strip_prefix(b"ERR ").unwrap_or(reason);
+    Error::new([b"EXECABORT Transaction discarded because of: ", reason].concat())
 }
 
 /// FUNCTION LOAD with another word than REPLACE.
 pub fn function_load_option(word: &[u8]) -> Error {
-    Error::new([b"ERR Unknown option given: ", word].concat())
+    quoting("ERR Unknown option given: ", word, "")
 }
 
 /// `ERR Unknown argument x`.
 pub fn unknown_argument(word: &[u8]) -> Error {
-    Error::new([b"ERR Unknown argument ", word].concat())
+    quoting("ERR Unknown argument ", word, "")
 }
 
 /// `ERR wrong number of arguments for 'x' command`.
@@ -502,7 +516,7 @@ pub fn invalid_expire(name: &str) -> Error {
 
 /// `ERR Unknown PFDEBUG subcommand 'x'`.
 pub fn unknown_pfdebug(sub: &[u8]) -> Error {
-    Error::new([b"ERR Unknown PFDEBUG subcommand '", sub, b"'"].concat())
+    quoting("ERR Unknown PFDEBUG subcommand '", sub, "'")
 }
 
 /// `ERR TESTFAILED x`.
@@ -512,7 +526,7 @@ pub fn hll_self_test(what: impl std::fmt::Display) -> Error {
 
 /// `ERR Unsupported option x`.
 pub fn unsupported_option(option: &[u8]) -> Error {
-    Error::new([b"ERR Unsupported option ", option].concat())
+    quoting("ERR Unsupported option ", option, "")
 }
 
 /// `ERR x command not allowed. If the enable-x-command option is set to "local", ...`
@@ -533,14 +547,14 @@ pub fn debug_unsupported(name: &[u8]) -> Error {
 /// `ERR unknown command 'x', with args beginning with: 'a' 'b' `.
 pub fn unknown_command(args: &[&[u8]]) -> Error {
     let mut text = b"ERR unknown command '".to_vec();
-    text.extend_from_slice(&args[0][..args[0].len().min(128)]);
+    text.extend_from_slice(up_to(128, args[0]));
     text.extend_from_slice(b"', with args beginning with: ");
     let mut shown = 0;
     for arg in &args[1..] {
         if shown >= 128 {
             break;
         }
-        let clipped = &arg[..arg.len().min(128 - shown)];
+        let clipped = up_to(128 - shown, arg);
         text.push(b'\'');
         text.extend_from_slice(clipped);
         text.extend_from_slice(b"' ");
@@ -552,7 +566,7 @@ pub fn unknown_command(args: &[&[u8]]) -> Error {
 /// `ERR unknown subcommand 'x'. Try CONTAINER HELP.`
 pub fn unknown_subcommand(container: &str, sub: &[u8]) -> Error {
     let mut text = b"ERR unknown subcommand '".to_vec();
-    text.extend_from_slice(&sub[..sub.len().min(128)]);
+    text.extend_from_slice(up_to(128, sub));
     text.extend_from_slice(format!("'. Try {} HELP.", container.to_uppercase()).as_bytes());
     Error::new(text)
 }
@@ -560,41 +574,14 @@ pub fn unknown_subcommand(container: &str, sub: &[u8]) -> Error {
 /// `ERR unknown subcommand or wrong number of arguments for 'x'. Try CONTAINER HELP.`
 pub fn subcommand_syntax(args: &[&[u8]]) -> Error {
     let mut text = b"ERR unknown subcommand or wrong number of arguments for '".to_vec();
-    text.extend_from_slice(&args[1][..args[1].len().min(128)]);
+    text.extend_from_slice(up_to(128, args[1]));
     text.extend_from_slice(b"'. Try ");
     text.extend_from_slice(&args[0].to_ascii_uppercase());
     text.extend_from_slice(b" HELP.");
     Error::new(text)
 }
 
-/// `ERR Unbalanced 'x' list of streams: for each stream key an ID or 'y' must be specified.`
-pub fn unbalanced_streams(command: &str, special: char) -> Error {
-    Error::new(format!(
-        "ERR Unbalanced '{command}' list of streams: for each stream key an ID or '{special}' must be specified."
-    ))
-}
-
-/// `ERR Unrecognized XCLAIM option 'x'`.
-pub fn unknown_claim_option(option: &[u8]) -> Error {
-    Error::new([b"ERR Unrecognized XCLAIM option '", option, b"'"].concat())
-}
-
-/// `NOGROUP No such key 'x' or consumer group 'y'`.
-pub fn no_key_or_group(key: &[u8], group: &[u8]) -> Error {
-    Error::new([b"NOGROUP No such key '", key, b"' or consumer group '", group, b"'"].concat())
-}
-
-/// `NOGROUP No such key 'x' or consumer group 'y' in XREADGROUP with GROUP option`.
-pub fn no_group_to_read(key: &[u8], group: &[u8]) -> Error {
-    Error::new([no_key_or_group(key, group).text(), b" in XREADGROUP with GROUP option"].concat())
-}
-
-/// `NOGROUP No such consumer group 'y' for key name 'x'`.
-pub fn no_group(key: &[u8], group: &[u8]) -> Error {
-    Error::new([b"NOGROUP No such consumer group '", group, b"' for key name '", key, b"'"].concat())
-}
-
 /// `ERR No samples available for event 'x'`.
 pub fn no_latency_samples(event: &[u8]) -> Error {
-    Error::new([b"ERR No samples available for event '", event, b"'"].concat())
+    quoting("ERR No samples available for event '", event, "'")
 }

@@ -21,6 +21,7 @@ mod key;
 mod list;
 mod memory;
 mod pubsub;
+mod revise;
 mod sample;
 mod scan;
 mod script;

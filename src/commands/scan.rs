@@ -65,19 +65,24 @@ impl OwnedScanOptions {
     }
 }
 
-/// Reads a cursor: an unsigned number that, as in Redis, may have spaces or a plus sign in front of it, and
-/// leading zeros.
+/// Reads a cursor: an unsigned number that, as in Redis, may have spaces or a sign in front of it, and leading
+/// zeros. What isn't an integer of 64 bits by itself may even be below zero: it counts from 2^64 down.
 ///
 /// # Errors
 /// `ERR invalid cursor`.
 pub fn cursor(arg: &[u8]) -> Result<u64, Error> {
-    let text = arg.trim_ascii_start();
-    let digits = text.strip_prefix(b"+").unwrap_or(text);
-    let significant = digits.iter().position(|&digit| digit != b'0').unwrap_or(digits.len());
-    match &digits[significant..] {
-        [] if !digits.is_empty() => Ok(0),
-        number => num::parse_u64(number).ok_or(error::INVALID_CURSOR),
+    if num::parse_i64(arg).is_some_and(i64::is_negative) {
+        return Err(error::INVALID_CURSOR);
     }
+    let text = arg.trim_ascii_start();
+    let negated = text.strip_prefix(b"-");
+    let digits = negated.or_else(|| text.strip_prefix(b"+")).unwrap_or(text);
+    let significant = digits.iter().position(|&digit| digit != b'0').unwrap_or(digits.len());
+    let number = match &digits[significant..] {
+        [] if !digits.is_empty() => 0,
+        number => num::parse_u64(number).ok_or(error::INVALID_CURSOR)?,
+    };
+    Ok(if negated.is_some() { number.wrapping_neg() } else { number })
 }
 
 /// Answers a page: `visit` scans from a cursor on, writes the elements that it finds and returns the next cursor
@@ -103,9 +108,15 @@ mod tests {
 
     #[test]
     fn cursors_as_strtoull_reads_them() {
-        for (text, value) in
-            [("0", 0), ("00", 0), ("17", 17), (" +017", 17), ("18446744073709551615", u64::MAX)]
-        {
+        for (text, value) in [
+            ("0", 0),
+            ("00", 0),
+            ("-0", 0),
+            ("17", 17),
+            (" +017", 17),
+            (" -01", u64::MAX),
+            ("18446744073709551615", u64::MAX),
+        ] {
             assert_eq!(cursor(text.as_bytes()), Ok(value), "{text}");
         }
         for text in ["", " ", "+", "-1", "1 ", "x", "1x", "++1", "18446744073709551616", "1e3"] {

@@ -87,6 +87,14 @@ pub trait Combination: Send + Sized + 'static {
 /// Those of the combination.
 pub fn combine<C: Combination>(call: &mut Call<'_>, combination: C) -> Outcome {
     let sources = combination.read(call)?;
+    combine_these(call, combination, sources)
+}
+
+/// The same for a command that had to look at its sources before it could say how to combine them.
+///
+/// # Errors
+/// Those of the combination.
+pub fn combine_these<C: Combination>(call: &mut Call<'_>, combination: C, sources: Sources) -> Outcome {
     if call.may_put_off() && combination.is_heavy(&sources) {
         return Ok(Next::Compute(Box::new(move || attempt(combination, sources, TRIES))));
     }

@@ -9,7 +9,8 @@ use super::value::{OutputLimit, Primary, Value};
 use super::words::quote_into;
 
 impl Directive {
-    /// The value as CONFIG GET shows it; reading it back gives the same value.
+    /// The value as CONFIG GET shows it; reading it back gives the same value, but for classes of events, of which
+    /// Redis doesn't show all.
     pub(super) fn show(&self, value: &Value) -> Vec<u8> {
         match value {
             Value::YesNo(yes) => if *yes { "yes" } else { "no" }.into(),
@@ -47,7 +48,8 @@ impl Directive {
             Value::Text(text) if text.is_empty() && matches!(self.kind, Kind::Text { unset: true, .. }) => {
                 vec![]
             }
-            Value::Text(_) | Value::Events(_) | Value::Dir(_) => vec![line(&quoted(&self.show(value)))],
+            Value::Events(classes) => vec![line(&quoted(classes.all_letters().as_bytes()))],
+            Value::Text(_) | Value::Dir(_) => vec![line(&quoted(&self.show(value)))],
             Value::Size(bytes) => vec![line(show_size(*bytes).as_bytes())],
             Value::Save(points) if !points.is_empty() => points
                 .iter()

@@ -145,9 +145,14 @@ impl EventClasses {
         Some(EventClasses(bits))
     }
 
-    /// The letters, with `A` for all classes. Redis 7.4.1 forgets `n` beside `A`, so that CONFIG
-    /// REWRITE would lose it; here it is shown.
+    /// The letters as CONFIG GET tells them, with `A` for all classes, which hides `n`.
     pub fn letters(self) -> String {
+        let all = self.0 & Self::ALL == Self::ALL;
+        EventClasses(if all { self.0 & !Self::NEW } else { self.0 }).all_letters()
+    }
+
+    /// The letters, with `A` for all classes, from which [`EventClasses::parse`] makes the same set again.
+    pub fn all_letters(self) -> String {
         let all = self.0 & Self::ALL == Self::ALL;
         let mut shown = if all { self.0 & !Self::ALL } else { self.0 };
         let mut text = String::from(if all { "A" } else { "" });
@@ -167,9 +172,12 @@ mod tests {
 
     #[test]
     fn event_classes_read_back() {
-        for (given, shown) in
+        for (given, all) in
             [("", ""), ("KEA", "AKE"), ("mKxg", "gxKm"), ("g$lshzxetdE", "AE"), ("AnK", "AnK"), ("ggK", "gK")]
         {
+            assert_eq!(EventClasses::parse(given.as_bytes()).unwrap().all_letters(), all);
+        }
+        for (given, shown) in [("AnK", "AK"), ("mKEnA", "AKEm"), ("Kng", "gnK")] {
             assert_eq!(EventClasses::parse(given.as_bytes()).unwrap().letters(), shown);
         }
         assert_eq!(EventClasses::parse(b"KQ"), None);

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use smallvec::SmallVec;
 
-use super::execute::run_guarded;
+use super::run::run_guarded;
 use crate::acl::Context;
 use crate::base::clock::{monotonic_ns, unix_ms};
 use crate::client::{Blocked, Session, Tracking, TrackingMode};

@@ -1,6 +1,5 @@
 //! Running one command: from its arguments to its reply.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -9,14 +8,14 @@ use super::blocking::serve_ready;
 use super::effects::{announce, count_changes, hand_over};
 use super::hold::{HOLD, Kept, hold, keep};
 use super::memory::is_exceeded;
+use super::run::{Suspended, run_on};
 use super::tally::Tally;
-use crate::base::clock::{monotonic_ns, unix_ms};
-use crate::client::{Blocked, OwnedRequest, Session, Source, Waiting, Watch};
+use crate::base::clock::{monotonic_ns, unix_ms_at};
+use crate::client::{Session, Watch};
 use crate::command::spec::Flags;
 use crate::command::{Error, error};
 use crate::commands::account::{account, watch};
-use crate::commands::server::monitor;
-use crate::commands::{Block, Call, Command, Compute, Found, Install, Listed, Next, Outcome, Server, busy};
+use crate::commands::{Call, Command, Compute, Found, Install, Listed, Next, Outcome, Server, busy};
 use crate::config::Settings;
 use crate::keyspace::{Clock, Effects, Held, Leftover, Plan, View};
 use crate::resp::Reply;
@@ -50,34 +49,6 @@ pub enum Done {
     Paused(Option<Install>),
 }
 
-/// A client that waits for its keys, and until when, in Unix ms.
-pub struct Suspended {
-    /// The client.
-    pub blocked: Arc<Blocked>,
-    /// When it gives up; none: never.
-    pub deadline: Option<i64>,
-    /// The position of the journal that it waits for instead of keys.
-    pub durable: Option<u64>,
-}
-
-/// Registers a client as blocked.
-fn suspend(call: &Call<'_>, command: usize, block: &mut Block, remembers: bool) -> Arc<Blocked> {
-    let waiting = Waiting {
-        identity: call.session.identity.clone(),
-        db: call.keys.db(),
-        protocol: call.reply.protocol(),
-        request: block.again.take().unwrap_or_else(|| OwnedRequest::new(call.args)),
-        command,
-        remembers,
-        keys: block.keys.clone(),
-        wants: block.wants,
-        wakes_on_loss: block.wakes_on_loss,
-        gives_up: block.deadline.is_some(),
-        timeout_reply: block.timeout_reply,
-    };
-    call.server.blocked.add(&call.session.client, waiting)
-}
-
 /// What running commands needs besides the session: reused from command to command of a turn.
 ///
 /// Commands of a pipeline are often about one key, or about a few of the same shard. So the lock of a command with
@@ -104,58 +75,6 @@ pub struct Executor<'s> {
     again: Option<usize>,
     tally: Tally,
     suspended: Option<Suspended>,
-}
-
-/// Runs a command's handler, and shows the command to monitors.
-#[inline]
-fn run_shown<'c>(call: &mut Call<'c>, listed: &Listed) -> Outcome {
-    let by = Source::Client(&call.session.client);
-    monitor::before(call.server, call.spec, call.args, call.session, by);
-    let outcome = run_guarded(call, listed.command.run);
-    let by = Source::Client(&call.session.client);
-    monitor::after(call.server, call.spec, call.args, call.session, by);
-    outcome
-}
-
-/// Runs a command on the shards it has got. A client that blocks is registered before they are given back, so that
-/// whoever pushes next finds it waiting.
-#[inline]
-fn run_on(
-    call: &mut Call<'_>,
-    listed: &Listed,
-    install: Option<Install>,
-    suspended: &mut Option<Suspended>,
-) -> Outcome {
-    let mut outcome = match install {
-        None => call.run_recorded(|call| run_shown(call, listed)),
-        Some(install) => call.run_recorded(|call| run_guarded(call, install)),
-    };
-    let remembers = call.session.tracking.as_ref().is_some_and(|tracking| tracking.remembers());
-    if call.session.tracking.is_some() {
-        call.remember_reads(listed.command);
-        call.session.used_caching(call.spec.flags.contains(Flags::KEEPS_CACHING));
-    }
-    if let Ok(Next::Block(block)) = &mut outcome {
-        let blocked = suspend(call, listed.id, block, remembers);
-        block.keys.iter().for_each(|key| call.keys.wait(key, blocked.ticket));
-        *suspended = Some(Suspended { blocked, deadline: block.deadline, durable: block.durable });
-    }
-    let propagation = &mut call.keys.effects.propagation;
-    if !propagation.is_empty() {
-        // Under the locks, so that the journal's order is the order of the changes.
-        call.server.keyspace.journal.append(propagation);
-        call.session.written = call.server.keyspace.journal.end();
-    }
-    outcome
-}
-
-/// Runs a handler. A panic must not take the server down: the locks are not poisoned, the client is told.
-pub(super) fn run_guarded<'c>(call: &mut Call<'c>, run: impl FnOnce(&mut Call<'c>) -> Outcome) -> Outcome {
-    let name = call.spec.name;
-    catch_unwind(AssertUnwindSafe(|| run(call))).unwrap_or_else(|_| {
-        tracing::error!("panic in command '{name}'");
-        Err(error::INTERNAL)
-    })
 }
 
 /// The clock for commands at a moment, under given settings.
@@ -198,7 +117,7 @@ impl<'s> Executor<'s> {
             mark: begun,
             spent: 0,
             commands: 0,
-            now: unix_ms(),
+            now: unix_ms_at(begun),
             clock: Clock::default(),
             again: None,
             tally: Tally::default(),
@@ -574,7 +493,7 @@ impl<'s> Executor<'s> {
         self.mark = mark;
         self.spent += took;
         if took >= 1_000_000 {
-            self.now = unix_ms();
+            self.now = unix_ms_at(mark);
             // The time has changed, if nothing else.
             self.again = None;
         }

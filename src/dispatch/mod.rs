@@ -17,12 +17,14 @@ mod housekeeping;
 mod local;
 mod memory;
 mod replay;
+mod run;
 mod tally;
 mod turn;
 
 pub use self::effects::settle;
-pub use self::execute::{Suspended, clock};
+pub use self::execute::clock;
 pub use self::housekeeping::housekeeping;
 pub use self::local::Local;
 pub use self::replay::replayer;
+pub use self::run::Suspended;
 pub use self::turn::{Stop, TURN_REPLY, Turn};

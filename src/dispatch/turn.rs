@@ -6,7 +6,8 @@ use std::sync::Arc;
 use smallvec::SmallVec;
 
 use super::effects::limit_tracked;
-use super::execute::{Done, Executor, Request, Suspended};
+use super::execute::{Done, Executor, Request};
+use super::run::Suspended;
 use crate::base::worker;
 use crate::client::{ReplyMode, Session};
 use crate::command::error;

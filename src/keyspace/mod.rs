@@ -79,7 +79,7 @@ pub use self::shard::{Counts, Remains, Shard};
 use self::snapshot::Inbox;
 pub use self::snapshot::{Crowd, Frozen, Meter, Size, Snapshot};
 pub use self::track::{Readers, Stale};
-pub use self::value::{Ref, Str, StrRef, Type, Value, WrongType};
+pub use self::value::{Ref, Stored, Str, StrRef, Type, Value, WrongType};
 pub use self::view::{Access, Expiry, View};
 
 use crate::base::{hash, reaper};

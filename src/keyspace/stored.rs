@@ -1,6 +1,6 @@
 //! The collections that entries hold, and how each is packed into bytes while it is small.
 
-use super::value::{Form, Stored, Type};
+use super::value::{Form, Stored, Type, Value};
 use crate::types::hash::Hash;
 use crate::types::intset::IntSet;
 use crate::types::list::List;
@@ -26,6 +26,14 @@ impl Stored for List {
 
     fn is_void(&self) -> bool {
         self.is_empty()
+    }
+
+    fn is_unchanged_since(&self, then: &Self) -> bool {
+        List::is_unchanged_since(self, then)
+    }
+
+    fn into_value(self) -> Value {
+        Value::List(self)
     }
 }
 
@@ -53,6 +61,14 @@ impl Stored for Set {
     fn is_void(&self) -> bool {
         self.is_empty()
     }
+
+    fn is_unchanged_since(&self, then: &Self) -> bool {
+        Set::is_unchanged_since(self, then)
+    }
+
+    fn into_value(self) -> Value {
+        Value::Set(self)
+    }
 }
 
 impl Stored for Hash {
@@ -72,6 +88,14 @@ impl Stored for Hash {
 
     fn is_void(&self) -> bool {
         self.is_empty()
+    }
+
+    fn is_unchanged_since(&self, then: &Self) -> bool {
+        Hash::is_unchanged_since(self, then)
+    }
+
+    fn into_value(self) -> Value {
+        Value::Hash(self)
     }
 
     #[inline]
@@ -98,6 +122,14 @@ impl Stored for Zset {
     fn is_void(&self) -> bool {
         self.is_empty()
     }
+
+    fn is_unchanged_since(&self, then: &Self) -> bool {
+        Zset::is_unchanged_since(self, then)
+    }
+
+    fn into_value(self) -> Value {
+        Value::Zset(self)
+    }
 }
 
 /// A stream has no packed form, and it stays when its last entry goes: only one that never had an entry, an
@@ -120,5 +152,13 @@ impl Stored for Stream {
 
     fn is_void(&self) -> bool {
         self.log().is_empty() && self.log().counters() == Default::default() && self.group_count() == 0
+    }
+
+    fn is_unchanged_since(&self, then: &Self) -> bool {
+        Stream::is_unchanged_since(self, then)
+    }
+
+    fn into_value(self) -> Value {
+        Value::Stream(self)
     }
 }

@@ -87,14 +87,15 @@ impl Value {
         }
     }
 
-    /// Whether `other`, shared from the same key earlier, shows that nothing has changed since. A type whose
-    /// versions can't be told apart counts as changed.
+    /// Whether `other`, shared from the same key earlier, shows that nothing has changed since. Strings count as
+    /// changed.
     pub fn is_unchanged_since(&self, other: &Value) -> bool {
         match (self, other) {
             (Value::List(now), Value::List(then)) => now.is_unchanged_since(then),
             (Value::Set(now), Value::Set(then)) => now.is_unchanged_since(then),
             (Value::Hash(now), Value::Hash(then)) => now.is_unchanged_since(then),
             (Value::Zset(now), Value::Zset(then)) => now.is_unchanged_since(then),
+            (Value::Stream(now), Value::Stream(then)) => now.is_unchanged_since(then),
             _ => false,
         }
     }
@@ -211,6 +212,10 @@ pub trait Stored: Clone + Default {
     fn is_packed(&self) -> bool;
     /// Whether nothing is in it: a new one is then not stored.
     fn is_void(&self) -> bool;
+    /// Whether `then`, a clone made earlier, shows that nothing has changed since.
+    fn is_unchanged_since(&self, then: &Self) -> bool;
+    /// The collection as a value.
+    fn into_value(self) -> Value;
     /// When the first part of it expires by itself, in Unix ms.
     #[inline]
     fn next_expiry(&self) -> Option<i64> {

@@ -37,7 +37,7 @@ impl Default for Config {
             encode_depth: 1000,
             decode_depth: 1000,
             encode_invalid: 0,
-            decode_invalid: false,
+            decode_invalid: true,
             precision: 14,
             keep_buffer: true,
         }

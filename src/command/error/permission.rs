@@ -56,7 +56,7 @@ pub fn script_may_not_run(user: &[u8], name: &str) -> Error {
 
 /// `ERR Unknown category 'x'`.
 pub fn unknown_category(name: &[u8]) -> Error {
-    super::quoting("ERR Unknown category '", &name[..name.len().min(128)], "'")
+    super::quoting("ERR Unknown category '", super::up_to(128, name), "'")
 }
 
 /// `ERR User 'x' not found`.

@@ -69,7 +69,7 @@ fn echo(call: &mut Call<'_>) -> Outcome {
 }
 
 fn select(call: &mut Call<'_>) -> Outcome {
-    let db = args::int(call.args[1])?;
+    let db = args::int_in(call.args[1], i32::MIN.into(), i32::MAX.into())?;
     let db = usize::try_from(db).ok().filter(|&db| db < call.server.keyspace.databases());
     call.session.select(db.ok_or(error::DB_OUT_OF_RANGE)?);
     call.reply.ok();

@@ -3,8 +3,9 @@
 use crate::command::row::*;
 use crate::command::{args, error};
 use crate::config::EventClasses;
-use crate::types::list::{List, Side};
+use crate::types::list::{End, List, ListLimits, Side};
 
+use super::super::revise::{Revision, revise};
 use super::super::{Call, Command, DONE, Outcome};
 use super::{GROUP, limits, removed, row};
 
@@ -71,7 +72,7 @@ fn lset(call: &mut Call<'_>) -> Outcome {
 }
 
 fn linsert(call: &mut Call<'_>) -> Outcome {
-    let &[_, key, side, pivot, element] = call.args else { return Err(error::SYNTAX) };
+    let &[_, _, side, pivot, element] = call.args else { return Err(error::SYNTAX) };
     let side = if side.eq_ignore_ascii_case(b"AFTER") {
         Side::After
     } else if side.eq_ignore_ascii_case(b"BEFORE") {
@@ -79,36 +80,78 @@ fn linsert(call: &mut Call<'_>) -> Outcome {
     } else {
         return Err(error::SYNTAX);
     };
-    let limits = limits(call);
-    let Some(mut list) = call.keys.write::<List>(key)? else {
-        call.reply.int(0);
-        return DONE;
-    };
-    let inserted = list.insert(side, pivot, element, &limits);
-    let len = list.len();
-    drop(list);
-    if inserted {
-        call.keys.changed(key, EventClasses::LIST, "linsert");
+    revise(call, Insert { side, pivot: pivot.into(), element: element.into(), limits: limits(call) })
+}
+
+/// How many elements are compared while the list is locked.
+const AT_ONCE_MAX: usize = 4096;
+
+/// LINSERT.
+struct Insert {
+    side: Side,
+    pivot: Box<[u8]>,
+    element: Box<[u8]>,
+    limits: ListLimits,
+}
+
+impl Revision for Insert {
+    type Content = List;
+    /// The new length, if there is a pivot.
+    type Told = Option<usize>;
+
+    fn is_heavy(&self, list: &List) -> bool {
+        list.len() > AT_ONCE_MAX && list.positions(&self.pivot, End::Head, AT_ONCE_MAX).next().is_none()
     }
-    call.reply.int(if inserted { len as i64 } else { -1 });
-    DONE
+
+    fn revise(&self, list: &mut List) -> Option<usize> {
+        list.insert(self.side, &self.pivot, &self.element, &self.limits).then(|| list.len())
+    }
+
+    fn tell(self, call: &mut Call<'_>, told: Option<Option<usize>>) -> Outcome {
+        if let Some(Some(_)) = told {
+            call.keys.changed(call.args[1], EventClasses::LIST, "linsert");
+        }
+        call.reply.int(told.map_or(0, |len| len.map_or(-1, |len| len as i64)));
+        DONE
+    }
 }
 
 fn lrem(call: &mut Call<'_>) -> Outcome {
-    let (key, element, limits) = (call.args[1], call.args[3], limits(call));
     let count = args::int_in(call.args[2], -i64::MAX, i64::MAX)?;
-    let Some(mut list) = call.keys.write::<List>(key)? else {
-        call.reply.int(0);
-        return DONE;
-    };
-    let gone = list.remove(element, count, &limits);
-    let emptied = list.is_empty();
-    drop(list);
-    if gone > 0 {
-        removed(call, key, "lrem", gone, emptied);
+    revise(call, Remove { element: call.args[3].into(), count, limits: limits(call) })
+}
+
+/// LREM.
+struct Remove {
+    element: Box<[u8]>,
+    count: i64,
+    limits: ListLimits,
+}
+
+impl Revision for Remove {
+    type Content = List;
+    /// How many elements go, and whether none is left.
+    type Told = (usize, bool);
+
+    fn is_heavy(&self, list: &List) -> bool {
+        let from = if self.count < 0 { End::Tail } else { End::Head };
+        let near = || list.positions(&self.element, from, AT_ONCE_MAX).count() as u64;
+        list.len() > AT_ONCE_MAX && (self.count == 0 || near() < self.count.unsigned_abs())
     }
-    call.reply.int(gone as i64);
-    DONE
+
+    fn revise(&self, list: &mut List) -> (usize, bool) {
+        let gone = list.remove(&self.element, self.count, &self.limits);
+        (gone, list.is_empty())
+    }
+
+    fn tell(self, call: &mut Call<'_>, told: Option<(usize, bool)>) -> Outcome {
+        let (gone, emptied) = told.unwrap_or_default();
+        if gone > 0 {
+            removed(call, call.args[1], "lrem", gone, emptied);
+        }
+        call.reply.int(gone as i64);
+        DONE
+    }
 }
 
 fn ltrim(call: &mut Call<'_>) -> Outcome {

@@ -240,3 +240,82 @@ fn encodings_follow_the_limits() {
         "-ERR argument must be a memory value bigger than 1 and smaller than 4gb",
     )]);
 }
+
+/// A list of 9000 elements "a" between an "x" and a "y", and a deadline.
+fn long_list() -> Rig {
+    let mut rig = listening();
+    rig.put_list("l", 9000);
+    rig.check(&[("LPUSH l x", ":9001"), ("RPUSH l y", ":9002"), ("EXPIRE l 1000", ":1")]);
+    rig.events();
+    rig.dirty();
+    rig
+}
+
+/// Runs a command and tells its reply and how often it worked without locks; the first `times` times something is
+/// pushed meanwhile.
+fn disturbed(rig: &mut Rig, words: &str, times: usize) -> (String, usize) {
+    let args: Vec<&[u8]> = words.split(' ').map(str::as_bytes).collect();
+    let mut seen = 0;
+    let reply = rig.call_meanwhile(&args, &mut |rig| {
+        seen += 1;
+        if seen <= times {
+            rig.run("RPUSH l y");
+        }
+    });
+    (String::from_utf8_lossy(&reply).trim_end().to_owned(), seen)
+}
+
+#[test]
+fn a_far_element_is_searched_without_locks() {
+    let mut rig = long_list();
+    assert_eq!(disturbed(&mut rig, "LINSERT l AFTER y z", 0), (":9003".into(), 1));
+    assert_eq!(disturbed(&mut rig, "LINSERT l BEFORE nosuch z", 0), (":-1".into(), 1));
+    assert_eq!(disturbed(&mut rig, "LREM l -1 x", 0), (":1".into(), 1));
+    assert_eq!(disturbed(&mut rig, "LREM l 0 nosuch", 0), (":0".into(), 1));
+    assert_eq!(rig.events(), ["0 linsert l", "0 lrem l"]);
+    assert_eq!(rig.dirty(), 2);
+    rig.check(&[("LRANGE l -3 -1", "*3 $1 a $1 y $1 z"), ("LINDEX l 0", "$1 a"), ("TTL l", ":1000")]);
+    // What is near is found at once.
+    assert_eq!(disturbed(&mut rig, "LINSERT l BEFORE a b", 0), (":9003".into(), 0));
+    assert_eq!(disturbed(&mut rig, "LREM l -2 a", 0), (":2".into(), 0));
+}
+
+#[test]
+fn what_is_pushed_during_a_search_counts() {
+    let mut rig = long_list();
+    assert_eq!(disturbed(&mut rig, "LREM l 0 y", 2), (":3".into(), 3));
+    assert_eq!(rig.run("LLEN l"), ":9001");
+    // At last under the lock.
+    assert_eq!(disturbed(&mut rig, "LREM l 0 y", 9), (":4".into(), 4));
+    assert_eq!(rig.run("LLEN l"), ":9001");
+    assert_eq!(disturbed(&mut rig, "LINSERT l AFTER y z", 9), (":9006".into(), 4));
+    rig.check(&[("LRANGE l -5 -1", "*5 $1 y $1 z $1 y $1 y $1 y")]);
+}
+
+#[test]
+fn a_list_may_go_during_a_search_or_by_it() {
+    let mut rig = long_list();
+    assert_eq!(
+        rig.call_meanwhile(&[b"LREM", b"l", b"0", b"y"], &mut |rig| drop(rig.run("DEL l"))),
+        b":0\r\n"
+    );
+    let mut rig = long_list();
+    let insert: [&[u8]; 5] = [b"LINSERT", b"l", b"BEFORE", b"y", b"z"];
+    assert_eq!(rig.call_meanwhile(&insert, &mut |rig| drop(rig.run("DEL l"))), b":0\r\n");
+    let mut rig = long_list();
+    let reply = rig.call_meanwhile(&insert, &mut |rig| drop(rig.run("SET l string")));
+    assert!(reply.starts_with(b"-WRONGTYPE"));
+    let mut rig = long_list();
+    rig.check(&[("LPOP l", "$1 x"), ("RPOP l", "$1 y"), ("LREM l 0 a", ":9000"), ("EXISTS l", ":0")]);
+    assert_eq!(rig.events(), ["0 lpop l", "0 rpop l", "0 lrem l", "0 del l"]);
+}
+
+#[test]
+fn very_many_elements_are_pushed_without_locks() {
+    let mut rig = listening();
+    let elements: Vec<String> = (0..20_000).map(|n| n.to_string()).collect();
+    let words = format!("RPUSH l {}", elements.join(" "));
+    assert_eq!(disturbed(&mut rig, &words, 1), (":20001".into(), 2));
+    rig.check(&[("LINDEX l 0", "$1 y"), ("LINDEX l 1", "$1 0"), ("LINDEX l -1", "$5 19999")]);
+    assert_eq!((rig.dirty(), rig.events()), (20_001, vec!["0 rpush l".to_owned(); 2]));
+}

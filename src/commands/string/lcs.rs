@@ -56,7 +56,8 @@ fn operand(call: &mut Call<'_>, index: usize) -> Result<Vec<u8>, Error> {
 }
 
 fn run(call: &mut Call<'_>) -> Outcome {
-    let (a, b) = (operand(call, 1)?, operand(call, 2)?);
+    let (a, b) = (operand(call, 1), operand(call, 2));
+    let (a, b) = (a?, b?);
     let options = options(call)?;
     lcs::check(a.len(), b.len(), call.settings().clients.proto_max_bulk_len as u64).map_err(|refused| {
         match refused {

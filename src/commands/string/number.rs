@@ -4,7 +4,7 @@ use crate::base::num::LongDouble;
 use crate::command::row::*;
 use crate::command::{Error, args, error};
 use crate::config::EventClasses;
-use crate::keyspace::{Access, Expiry, StrRef, WrongType};
+use crate::keyspace::{Access, Expiry, Str, StrRef, Value, WrongType};
 
 use super::super::{Call, Command, DONE, Outcome};
 use super::{GROUP, row};
@@ -70,7 +70,8 @@ fn add_float(call: &mut Call<'_>) -> Outcome {
         return Err(error::INCR_NAN);
     }
     let text = new.to_human_text();
-    call.keys.set_string(key, &text, Expiry::Keep);
+    // Not as an integer, even if it is one: what OBJECT ENCODING tells is known to users.
+    call.keys.set(key, Value::Str(Str::Bytes(text.clone())), Expiry::Keep);
     call.keys.changed(key, EventClasses::STRING, "incrbyfloat");
     // Others may reckon otherwise.
     call.keys.propagate_instead(&[b"SET", key, &text, b"KEEPTTL"]);

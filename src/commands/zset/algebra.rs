@@ -9,7 +9,7 @@ use crate::types::listpack::Item;
 use crate::types::zset::{Aggregate, Input, Scored, Source, Zset, ZsetLimits};
 use crate::types::zset::{difference, intersection, intersection_len, union};
 
-use super::super::store::{Combination, Sources, combine, put};
+use super::super::store::{Combination, Sources, combine_these, put};
 use super::super::{Call, Command, DONE, Outcome};
 use super::{GROUP, begin_members, limits, row, write_member};
 
@@ -124,19 +124,19 @@ enum Answer {
 }
 
 fn run(call: &mut Call<'_>, operation: Operation, target: Target) -> Outcome {
-    let query = parse(call, operation, target)?;
-    combine(call, (query, call.reply.protocol()))
+    let (query, sources) = parse(call, operation, target)?;
+    combine_these(call, (query, call.reply.protocol()), sources)
 }
 
 /// Reads number of keys, keys and options. Redis looks at the keys' types before it reads the options.
-fn parse(call: &mut Call<'_>, operation: Operation, target: Target) -> Result<Query, Error> {
+fn parse(call: &mut Call<'_>, operation: Operation, target: Target) -> Result<(Query, Sources), Error> {
     let stores = matches!(target, Target::Store(_));
     let mut args = call.args_from(if stores { 2 } else { 1 });
     let count = args.int()?;
     let count = usize::try_from(count).ok().filter(|&count| count > 0);
     let count = count.ok_or_else(|| error::no_input_key(call.spec.name))?;
     let keys = args.take_many(count).ok_or(error::SYNTAX)?;
-    Sources::read(call, keys, &[Type::Zset, Type::Set])?;
+    let sources = Sources::read(call, keys, &[Type::Zset, Type::Set])?;
     let mut query = Query {
         operation,
         target,
@@ -151,7 +151,7 @@ fn parse(call: &mut Call<'_>, operation: Operation, target: Target) -> Result<Qu
     while !args.is_empty() {
         query.option(&mut args)?;
     }
-    Ok(query)
+    Ok((query, sources))
 }
 
 impl Query {

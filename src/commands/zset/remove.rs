@@ -4,10 +4,10 @@ use std::ops::Range;
 
 use crate::command::row::*;
 use crate::command::{Error, args};
-use crate::keyspace::{Expiry, Type, Value};
+use crate::config::EventClasses;
 use crate::types::zset::{Direction, Zset};
 
-use super::super::store::{Combination, Sources, combine};
+use super::super::revise::{MANY, RemoveMany, Revision, revise};
 use super::super::{Call, Command, DONE, Outcome};
 use super::range::ranks_of;
 use super::{GROUP, lex_bounds, removed, row, score_bounds};
@@ -64,19 +64,23 @@ pub(super) const ZREMRANGEBYLEX: Command = Command::new(
 );
 
 fn zrem(call: &mut Call<'_>) -> Outcome {
-    let key = call.args[1];
+    let (key, members) = (call.args[1], &call.args[2..]);
+    if members.len() > MANY {
+        let remove = |zset: &mut Zset, member: &[u8]| zset.remove(member).is_some();
+        return revise(call, RemoveMany::new(members, remove, (EventClasses::ZSET, "zrem")));
+    }
     let Some(mut zset) = call.keys.write::<Zset>(key)? else {
         call.reply.int(0);
         return DONE;
     };
-    let gone = call.args[2..].iter().filter(|member| zset.remove(member).is_some()).count();
+    let gone = members.iter().filter(|member| zset.remove(member).is_some()).count();
     let emptied = zset.is_empty();
     drop(zset);
     reply_removed(call, key, "zrem", gone, emptied);
     DONE
 }
 
-/// More members than these are removed on a reference, without locks.
+/// How many members are removed while the sorted set is locked.
 const AT_ONCE_MAX: usize = 1024;
 
 /// Picks the ranks between two ends, which are arguments of the command.
@@ -84,27 +88,13 @@ type Choose = fn(&Zset, &[u8], &[u8]) -> Result<Range<usize>, Error>;
 
 /// Removes the ranks that `choose` picks.
 fn remove(call: &mut Call<'_>, event: &'static str, choose: Choose) -> Outcome {
-    let (key, start, stop) = (call.args[1], call.args[2], call.args[3]);
+    let (start, stop) = (call.args[2], call.args[3]);
     // What is wrong with the ends is said even if the key isn't there.
     choose(&Zset::new(), start, stop)?;
-    let may_put_off = call.may_put_off();
-    let Some(mut zset) = call.keys.write::<Zset>(key)? else {
-        call.reply.int(0);
-        return DONE;
-    };
-    let ranks = choose(&zset, start, stop)?;
-    if may_put_off && ranks.len() > AT_ONCE_MAX {
-        drop(zset);
-        return combine(call, RemoveRun { start: start.into(), stop: stop.into(), choose, event });
-    }
-    let gone = zset.remove_ranks(ranks);
-    let emptied = zset.is_empty();
-    drop(zset);
-    reply_removed(call, key, event, gone, emptied);
-    DONE
+    revise(call, RemoveRun { start: start.into(), stop: stop.into(), choose, event })
 }
 
-/// ZREMRANGE... of many members: what remains is a combination of what was there.
+/// ZREMRANGE...
 struct RemoveRun {
     start: Box<[u8]>,
     stop: Box<[u8]>,
@@ -112,38 +102,30 @@ struct RemoveRun {
     event: &'static str,
 }
 
-impl Combination for RemoveRun {
-    /// What remains, and how many go.
-    type Result = (Zset, usize);
-
-    fn read(&self, call: &mut Call<'_>) -> Result<Sources, Error> {
-        Ok(Sources::read(call, &call.args[1..2], &[Type::Zset])?)
-    }
-
-    fn is_heavy(&self, _: &Sources) -> bool {
-        true
-    }
-
-    fn compute(&self, sources: &Sources) -> (Zset, usize) {
-        let mut remaining = match sources.values().next() {
-            Some(Some(Value::Zset(zset))) => zset.clone(),
-            _ => Zset::new(),
-        };
+impl RemoveRun {
+    fn ranks(&self, zset: &Zset) -> Range<usize> {
         // The ends were read before.
-        let ranks = (self.choose)(&remaining, &self.start, &self.stop).unwrap_or_default();
-        let gone = remaining.remove_ranks(ranks);
-        (remaining, gone)
+        (self.choose)(zset, &self.start, &self.stop).unwrap_or_default()
+    }
+}
+
+impl Revision for RemoveRun {
+    type Content = Zset;
+    /// How many members go, and whether none is left.
+    type Told = (usize, bool);
+
+    fn is_heavy(&self, zset: &Zset) -> bool {
+        self.ranks(zset).len() > AT_ONCE_MAX
     }
 
-    fn install(self, call: &mut Call<'_>, (remaining, gone): (Zset, usize)) -> Outcome {
-        let key = call.args[1];
-        let emptied = remaining.is_empty();
-        if gone > 0 && emptied {
-            call.keys.delete(key);
-        } else if gone > 0 {
-            call.keys.set(key, Value::Zset(remaining), Expiry::Keep);
-        }
-        reply_removed(call, key, self.event, gone, emptied);
+    fn revise(&self, zset: &mut Zset) -> (usize, bool) {
+        let gone = zset.remove_ranks(self.ranks(zset));
+        (gone, zset.is_empty())
+    }
+
+    fn tell(self, call: &mut Call<'_>, told: Option<(usize, bool)>) -> Outcome {
+        let (gone, emptied) = told.unwrap_or_default();
+        reply_removed(call, call.args[1], self.event, gone, emptied);
         DONE
     }
 }

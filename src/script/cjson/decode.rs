@@ -9,6 +9,7 @@ use std::ptr;
 use mlua::ffi::{self, lua_State};
 
 use super::DEPTH_MAX;
+use crate::base::num::parse_f64_lenient;
 use crate::script::push::push_text;
 use crate::script::raise::complain;
 use crate::script::raw::{fence, slot_of};
@@ -261,7 +262,7 @@ impl<'a> Parser<'a> {
     /// Takes as much as C's `strtod` would.
     fn number(&mut self) -> Token {
         let start = self.at;
-        let mut at = start + usize::from(matches!(self.byte(start), b'+' | b'-'));
+        let at = start + usize::from(matches!(self.byte(start), b'+' | b'-'));
         let negative = self.byte(start) == b'-';
         let sign = if negative { -1.0 } else { 1.0 };
         for (word, value) in [("infinity", f64::INFINITY), ("inf", f64::INFINITY), ("nan", f64::NAN)] {
@@ -276,14 +277,17 @@ impl<'a> Parser<'a> {
         }
         if self.byte(at) == b'0' && self.byte(at + 1) | 0x20 == b'x' && self.byte(at + 2).is_ascii_hexdigit()
         {
-            let mut value = 0.0;
-            at += 2;
-            while let Some(digit) = char::from(self.byte(at)).to_digit(16) {
-                value = value * 16.0 + f64::from(digit);
-                at += 1;
+            let hex = |mut at: usize| {
+                while self.byte(at).is_ascii_hexdigit() {
+                    at += 1;
+                }
+                at
+            };
+            let mut end = hex(at + 2);
+            if self.byte(end) == b'.' {
+                end = hex(end + 1);
             }
-            self.at = at;
-            return Token::Number(sign * value);
+            return self.float(start, self.exponent(end, b'p'));
         }
         let digits = |mut at: usize| {
             while self.byte(at).is_ascii_digit() {
@@ -302,16 +306,24 @@ impl<'a> Parser<'a> {
         if end == at {
             return Token::Error("invalid number");
         }
-        if self.byte(end) | 0x20 == b'e' {
-            let signed = end + 1 + usize::from(matches!(self.byte(end + 1), b'+' | b'-'));
-            let exponent = digits(signed);
-            if exponent > signed {
-                end = exponent;
-            }
+        self.float(start, self.exponent(end, b'e'))
+    }
+
+    /// The end of the exponent that this letter begins, or `at` if there is none.
+    fn exponent(&self, at: usize, letter: u8) -> usize {
+        let signed = at + 1 + usize::from(matches!(self.byte(at + 1), b'+' | b'-'));
+        let mut end = signed;
+        while self.byte(end).is_ascii_digit() {
+            end += 1;
         }
-        let text = std::str::from_utf8(self.text.get(start..end).unwrap_or_default()).unwrap_or_default();
+        if self.byte(at) | 0x20 == letter && end > signed { end } else { at }
+    }
+
+    /// Takes the number that ends there.
+    fn float(&mut self, start: usize, end: usize) -> Token {
+        let text = self.text.get(start..end).unwrap_or_default();
         self.at = end;
-        text.parse().map_or(Token::Error("invalid number"), Token::Number)
+        parse_f64_lenient(text).map_or(Token::Error("invalid number"), |number| Token::Number(number.value))
     }
 
     /// Goes on to the next byte that ends a string or stands for another one; the bytes before it.

@@ -115,6 +115,11 @@ impl Stream {
         self.groups.remove(name)
     }
 
+    /// Whether `then`, a clone made earlier, shows that nothing has changed since.
+    pub fn is_unchanged_since(&self, then: &Stream) -> bool {
+        self.log.is_unchanged_since(&then.log) && self.groups.is_same(&then.groups)
+    }
+
     /// About how many bytes the stream takes.
     pub fn memory_bytes(&self) -> usize {
         let groups: usize = self.groups.iter().map(|(name, group)| name.len() + group.memory_bytes()).sum();

@@ -100,6 +100,11 @@ impl Log {
         self.counters
     }
 
+    /// Whether `then`, a clone made earlier, shows that nothing has changed since.
+    pub fn is_unchanged_since(&self, then: &Log) -> bool {
+        self.counters == then.counters && self.chunks.is_same(&then.chunks)
+    }
+
     /// Number of chunks.
     pub fn chunk_count(&self) -> usize {
         self.chunks.len()

@@ -64,6 +64,15 @@ impl<K, V> Tree<K, V> {
         self.len == 0
     }
 
+    /// Whether they are the same nodes: who writes while a clone is alive gets a root of its own.
+    pub fn is_same(&self, other: &Self) -> bool {
+        match (&self.root, &other.root) {
+            (Some(root), Some(others)) => Arc::ptr_eq(root, others),
+            (None, None) => true,
+            _ => false,
+        }
+    }
+
     /// Bytes of all nodes, as if they were filled as usual; without what keys and values point to.
     pub fn memory_bytes(&self) -> usize {
         const NODE: usize = 80;
