@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use super::round::Round;
 use super::topic::{Topic, Topics};
 use super::{Kind, Message};
 use crate::base::glob;
@@ -13,6 +14,8 @@ pub struct Broker {
     channels: Topics,
     patterns: Topics,
     shard_channels: Topics,
+    /// Writes what is published to many.
+    round: Arc<Round>,
     /// Clients with subscriptions.
     clients: AtomicUsize,
 }
@@ -36,7 +39,7 @@ impl Broker {
 
     fn spread(&self, channel: &[u8], payload: &[u8], may_write: bool) -> usize {
         let deliver = |kind, topic: Arc<Topic>| {
-            topic.deliver(&Message::new(kind, topic.name(), channel, payload), may_write)
+            topic.deliver(&Message::new(kind, topic.name(), channel, payload), may_write, &self.round)
         };
         let direct = self.channels.get(channel).map_or(0, |topic| deliver(Kind::Channel, topic));
         let mut matching = Vec::new();
@@ -51,7 +54,7 @@ impl Broker {
     /// Delivers to the subscribers of a shard channel; returns their number.
     pub fn publish_sharded(&self, channel: &[u8], payload: &[u8]) -> usize {
         let message = Message::new(Kind::ShardChannel, channel, channel, payload);
-        self.shard_channels.get(channel).map_or(0, |topic| topic.deliver(&message, true))
+        self.shard_channels.get(channel).map_or(0, |topic| topic.deliver(&message, true, &self.round))
     }
 
     /// Visits the names of a kind that have subscribers: all, or those that match a glob. Part of the registry is

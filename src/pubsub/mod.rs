@@ -14,7 +14,7 @@
 //! the topic. [`Subscriber::deliver`] must be short and must not come back here.
 //!
 //! **Writing.** What goes to a few is written by the publisher itself, where the members' sockets allow it; what goes
-//! to more by tasks that go [round], so that the publisher isn't kept from its next command.
+//! to more by tasks that go `round`, so that the publisher isn't kept from its next command.
 //!
 //! **Bytes.** A [`Message`] is encoded once for each protocol that a member of the topic speaks, and all members
 //! share these bytes.

@@ -9,7 +9,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use dashmap::DashMap;
 use parking_lot::Mutex;
 
-use super::{Message, Subscriber, Way, round};
+use super::round::Round;
+use super::{Message, Subscriber, Way};
 use crate::base::task;
 
 /// So many members get a message before the publisher goes on, if they can.
@@ -46,7 +47,7 @@ impl Topic {
     }
 
     /// Hands a message to each member; returns their number. Only a publisher that `may_write` does the writing.
-    pub(super) fn deliver(&self, message: &Message<'_>, may_write: bool) -> usize {
+    pub(super) fn deliver(&self, message: &Message<'_>, may_write: bool, round: &Arc<Round>) -> usize {
         let members = self.members.lock();
         let way = match members.list.len() <= FEW {
             true if may_write => Way::AtOnce,
@@ -63,7 +64,7 @@ impl Topic {
             }
         }
         if !waiting.is_empty() {
-            round::begin(waiting);
+            round.add(waiting);
         }
         members.list.len()
     }
