@@ -181,7 +181,7 @@ fn unpack(args: &Arguments<'_>) -> Result<MultiValue> {
         return Err(args.bad(3, "offset must be 1 or greater"));
     }
     let short = || args.bad(2, "data string too short");
-    let mut position = usize::try_from(from - 1).map_err(|_| short())?;
+    let mut position = from.checked_sub(1).and_then(|at| usize::try_from(at).ok()).ok_or_else(short)?;
     let mut values = MultiValue::new();
     while let Some((option, mut size)) = format.next()? {
         position = position.saturating_add(format.padding(position, option, size));

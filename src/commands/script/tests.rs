@@ -116,6 +116,7 @@ fn hostile_scripts_get_an_error() {
         "return {unpack({}, 0, 2147483647)}",
         "return {unpack({}, -2147483648, 2147483647)}",
         "return struct.unpack('I2147483648', 'a')",
+        "return struct.unpack('b', 'a', -2^63)",
         "return cmsgpack.unpack('\\221\\255\\255\\255\\255')",
         "local function f() return f() + 1 end return f()",
     ] {
