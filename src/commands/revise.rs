@@ -9,9 +9,14 @@
 //! unlocked           └──▶ revise ──┘◀──────────────┘   a few times, then in place and locked
 //! ```
 
-use crate::keyspace::{Stored, Value};
+use crate::client::OwnedRequest;
+use crate::config::EventClasses;
+use crate::keyspace::{RefMut, Stored, Value, WrongType};
 
-use super::{Call, Install, Next, Outcome};
+use super::{Call, DONE, Install, Next, Outcome};
+
+/// More members, fields or elements than these, named in one request, are worked on without locks.
+pub const MANY: usize = 2048;
 
 /// How often a change is tried without locks.
 const TRIES: u32 = 4;
@@ -22,6 +27,8 @@ pub trait Revision: Send + Sized + 'static {
     type Content: Stored + Send + 'static;
     /// What is to be said of the change.
     type Told: Send + 'static;
+    /// Whether it makes a new collection where there is none.
+    const CREATES: bool = false;
 
     /// Whether the change takes so long that it should not happen under a lock.
     fn is_heavy(&self, content: &Self::Content) -> bool;
@@ -39,7 +46,7 @@ pub trait Revision: Send + Sized + 'static {
 /// If the key is of another type, and those of the revision.
 pub fn revise<R: Revision>(call: &mut Call<'_>, revision: R) -> Outcome {
     let may_put_off = call.may_put_off();
-    let Some(mut content) = call.keys.write::<R::Content>(call.args[1])? else {
+    let Some(mut content) = open::<R>(call)? else {
         return revision.tell(call, None);
     };
     if may_put_off && revision.is_heavy(&content) {
@@ -56,7 +63,7 @@ fn attempt<R: Revision>(revision: R, then: R::Content, tries: u32) -> Install {
     let mut revised = then.clone();
     let mut told = revision.revise(&mut revised);
     Box::new(move |call| {
-        let Some(mut now) = call.keys.write::<R::Content>(call.args[1])? else {
+        let Some(mut now) = open::<R>(call)? else {
             discard(call, [then, revised]);
             return revision.tell(call, None);
         };
@@ -77,7 +84,182 @@ fn attempt<R: Revision>(revision: R, then: R::Content, tries: u32) -> Install {
     })
 }
 
+fn open<'v, R: Revision>(call: &'v mut Call<'_>) -> Result<Option<RefMut<'v, R::Content>>, WrongType> {
+    let key = call.args[1];
+    if R::CREATES { call.keys.write_or_new(key).map(Some) } else { call.keys.write(key) }
+}
+
 /// Lets go of what may be the last references, to be freed after unlocking.
 fn discard<T: Stored>(call: &mut Call<'_>, stale: [T; 2]) {
     call.keys.effects.garbage.extend(stale.into_iter().map(Stored::into_value).filter(Value::is_large));
+}
+
+/// The removal of many members or fields by name, answered with their number: SREM, HDEL, ZREM.
+pub struct RemoveMany<T> {
+    names: OwnedRequest,
+    /// Removes one and tells whether it was there.
+    remove: fn(&mut T, &[u8]) -> bool,
+    /// Class and name of the keyspace event.
+    event: (u32, &'static str),
+}
+
+impl<T> RemoveMany<T> {
+    /// Has `remove` remove each and tell whether it was there.
+    pub fn new(names: &[&[u8]], remove: fn(&mut T, &[u8]) -> bool, event: (u32, &'static str)) -> Self {
+        RemoveMany { names: OwnedRequest::new(names), remove, event }
+    }
+}
+
+impl<T: Stored + Send + 'static> Revision for RemoveMany<T> {
+    type Content = T;
+    type Told = (usize, bool);
+
+    fn is_heavy(&self, _: &T) -> bool {
+        true
+    }
+
+    fn revise(&self, content: &mut T) -> (usize, bool) {
+        let gone = self.names.args().iter().filter(|name| (self.remove)(content, name)).count();
+        (gone, content.is_void())
+    }
+
+    fn tell(self, call: &mut Call<'_>, told: Option<(usize, bool)>) -> Outcome {
+        let (gone, emptied) = told.unwrap_or_default();
+        say_changed(call, self.event, gone);
+        if emptied {
+            call.keys.event(call.args[1], EventClasses::GENERIC, "del");
+        }
+        call.reply.int(gone as i64);
+        DONE
+    }
+}
+
+/// Says of the key at the first argument that `count` things in it have changed, if any.
+pub fn say_changed(call: &mut Call<'_>, (class, event): (u32, &'static str), count: usize) {
+    if count > 0 {
+        call.keys.changed(call.args[1], class, event);
+        call.keys.effects.dirty += count as u64 - 1;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::Rig;
+
+    /// A request of 5000 names in the manner of `verb key n0 n1 ...`, each followed by `value` if that isn't empty.
+    fn many(start: &str, value: &str) -> Vec<String> {
+        let names = (0..5000).flat_map(|n| [format!("n{n}"), value.to_owned()]);
+        start.split(' ').map(str::to_owned).chain(names).filter(|word| !word.is_empty()).collect()
+    }
+
+    /// Runs a request; its reply, and how often it worked without locks. `meanwhile` runs the first such time.
+    fn run(rig: &mut Rig, words: &[String], meanwhile: &str) -> (String, usize) {
+        let args: Vec<&[u8]> = words.iter().map(String::as_bytes).collect();
+        let mut times = 0;
+        let reply = rig.call_meanwhile(&args, &mut |rig| {
+            times += 1;
+            if times == 1 && !meanwhile.is_empty() {
+                rig.run(meanwhile);
+            }
+        });
+        (String::from_utf8_lossy(&reply).replace("\r\n", " ").trim_end().to_owned(), times)
+    }
+
+    #[test]
+    fn many_members_of_a_set_come_and_go_without_locks() {
+        let mut rig = Rig::new();
+        assert_eq!(run(&mut rig, &many("SADD s", ""), "SADD s n7 other"), (":4999".into(), 2));
+        assert_eq!(rig.dirty(), 5001);
+        rig.check(&[("SCARD s", ":5001"), ("EXPIRE s 1000", ":1"), ("SREM s n3", ":1")]);
+        let (reply, times) = run(&mut rig, &many("SMISMEMBER s", ""), "DEL nosuch");
+        assert!(reply.starts_with("*5000 :1 :1 :1 :0 :1") && times == 1);
+        rig.dirty();
+        assert_eq!(run(&mut rig, &many("SREM s", ""), "SADD s n3"), (":5000".into(), 2));
+        assert_eq!(rig.dirty(), 5001);
+        rig.check(&[("SMEMBERS s", "*1 $5 other"), ("TTL s", ":1000")]);
+        assert_eq!(run(&mut rig, &many("SREM s other", ""), ""), (":1".into(), 1));
+        rig.check(&[("EXISTS s", ":0")]);
+    }
+
+    #[test]
+    fn many_fields_of_a_hash_go_without_locks() {
+        let mut rig = Rig::new();
+        rig.set("notify-keyspace-events", "KEA");
+        run(&mut rig, &many("HSET h", "v"), "");
+        rig.check(&[("HPEXPIRE h 100 FIELDS 1 n1", "*1 :1")]);
+        rig.now += 101;
+        let (reply, times) = run(&mut rig, &many("HMGET h", ""), "HSET h n0 w");
+        assert!(reply.starts_with("*5000 $1 v $-1 $1 v") && times == 1);
+        rig.events();
+        assert_eq!(run(&mut rig, &many("HDEL h", ""), "").1, 1);
+        assert_eq!(rig.events().last().map(String::as_str), Some("0 del h"));
+        rig.check(&[("EXISTS h", ":0")]);
+    }
+
+    #[test]
+    fn many_members_of_a_sorted_set_go_without_locks() {
+        let mut rig = Rig::new();
+        let words: Vec<String> = (0..5000).flat_map(|n| [n.to_string(), format!("n{n}")]).collect();
+        run(&mut rig, &[vec!["ZADD".into(), "z".into()], words].concat(), "");
+        let (reply, times) = run(&mut rig, &many("ZMSCORE z", ""), "ZREM z n1");
+        assert!(reply.starts_with("*5000 $1 0 $1 1 $1 2") && times == 1);
+        assert_eq!(run(&mut rig, &many("ZREM z", ""), "ZADD z 1 other"), (":4999".into(), 2));
+        rig.check(&[("ZRANGE z 0 -1", "*1 $5 other")]);
+    }
+
+    #[test]
+    fn many_members_of_a_sorted_set_are_popped_without_locks() {
+        let mut rig = Rig::new();
+        let words: Vec<String> = (0..5000).flat_map(|n| [n.to_string(), format!("n{n}")]).collect();
+        assert_eq!(run(&mut rig, &[vec!["ZADD".into(), "z".into()], words].concat(), "").1, 1);
+        let pop = |rig: &mut Rig, request: &str, meanwhile: &str| {
+            run(rig, &request.split(' ').map(str::to_owned).collect::<Vec<_>>(), meanwhile)
+        };
+        rig.dirty();
+        let (reply, times) = pop(&mut rig, "ZPOPMAX z 2000", "ZADD z 6000 new");
+        assert!(
+            reply.starts_with("*4000 $3 new $4 6000 $5 n4999 $4 4999") && reply.ends_with("$5 n3001 $4 3001")
+        );
+        assert_eq!((times, rig.dirty()), (3, 2001));
+        let (reply, times) = pop(&mut rig, "ZPOPMIN z 9999", "");
+        assert!(reply.starts_with("*6002 $2 n0 $1 0") && reply.ends_with("$5 n3000 $4 3000") && times == 2);
+        rig.check(&[("EXISTS z", ":0"), ("ZPOPMIN z 9999", "*0")]);
+    }
+
+    #[test]
+    fn many_entries_of_a_stream_go_without_locks() {
+        let mut rig = Rig::new();
+        for n in 1..5000 {
+            rig.run(&format!("XADD s {n}-0 a b"));
+        }
+        let ids = |start: &str| -> Vec<String> {
+            let ids = (1..3000).map(|n| format!("{n}-0"));
+            start.split(' ').map(str::to_owned).chain(ids).collect()
+        };
+        rig.check(&[("XGROUP CREATE s g 0", "+OK")]);
+        rig.run("XREADGROUP GROUP g c COUNT 5000 STREAMS s >");
+        assert_eq!(run(&mut rig, &ids("XACK s g"), "XACK s g 5-0"), (":2998".into(), 2));
+        let claim: Vec<String> =
+            "XAUTOCLAIM s g d 0 0 COUNT 5000 JUSTID".split(' ').map(str::to_owned).collect();
+        let (reply, times) = run(&mut rig, &claim, "XDEL s 3000-0");
+        assert!(reply.starts_with("*3 $3 0-0 *1999 $6 3001-0 ") && reply.ends_with(" *1 $6 3000-0"));
+        assert_eq!(times, 3);
+        rig.dirty();
+        assert_eq!(run(&mut rig, &ids("XDEL s"), "XDEL s 5-0"), (":2998".into(), 2));
+        assert_eq!(rig.dirty(), 2999);
+        rig.check(&[("XLEN s", ":1999"), ("XRANGE s - + COUNT 1", "*1 *2 $6 3001-0 *2 $1 a $1 b")]);
+        rig.check(&[("XPENDING s g", "*4 :1999 $6 3001-0 $6 4999-0 *1 *2 $1 d $4 1999")]);
+        assert!(run(&mut rig, &claim, "XGROUP DESTROY s g").0.starts_with("-NOGROUP"));
+    }
+
+    #[test]
+    fn many_names_of_another_type_or_of_nothing() {
+        let mut rig = Rig::new();
+        rig.check(&[("SET s x", "+OK")]);
+        assert!(run(&mut rig, &many("SREM s", ""), "").0.starts_with("-WRONGTYPE"));
+        assert!(run(&mut rig, &many("SADD s", ""), "").0.starts_with("-WRONGTYPE"));
+        assert_eq!(run(&mut rig, &many("ZREM nosuch", ""), ""), (":0".into(), 0));
+        assert!(run(&mut rig, &many("SADD t", ""), "SET t x").0.starts_with("-WRONGTYPE"));
+        assert!(run(&mut rig, &many("HMGET nosuch", ""), "").0.starts_with("*5000 $-1"));
+    }
 }

@@ -132,6 +132,17 @@ fn find_other(bytes: &[u8], skip: u8) -> Option<usize> {
     bytes[words..].iter().position(|&byte| byte != skip).map(|index| words + index)
 }
 
+/// Makes a string longer by zeros. Where most of it will be zeros, their memory isn't touched.
+pub fn lengthen(bytes: &mut Vec<u8>, len: usize) {
+    if len > bytes.capacity() && len / 2 > bytes.len() {
+        let mut longer = vec![0; len];
+        longer[..bytes.len()].copy_from_slice(bytes);
+        *bytes = longer;
+    } else if len > bytes.len() {
+        bytes.resize(len, 0);
+    }
+}
+
 /// The bits of a byte from `offset` on.
 fn after(offset: u64) -> u8 {
     0xff >> (offset % 8)
@@ -227,6 +238,16 @@ mod tests {
         assert_eq!(combine(BitOp::Not, &sources[..1]), b"\xf0\x0f\0");
         assert_eq!(combine(BitOp::And, &[b"", b"ab"]), b"\0\0");
         assert_eq!(combine(BitOp::Or, &[]), b"");
+    }
+
+    #[test]
+    fn lengthening_adds_zeros_and_never_cuts() {
+        for len in [0, 1, 3, 4, 100, 100_000] {
+            let mut bytes = b"abc".to_vec();
+            lengthen(&mut bytes, len);
+            assert_eq!((bytes.len(), &bytes[..3]), (len.max(3), &b"abc"[..]));
+            assert!(bytes[3..].iter().all(|&byte| byte == 0));
+        }
     }
 
     /// A single bit of a padded string.

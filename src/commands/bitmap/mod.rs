@@ -12,6 +12,7 @@ use crate::base::num::parse_i64;
 use crate::command::row::*;
 use crate::command::{Error, error};
 use crate::keyspace::{Access, Expiry, Str, Value, WrongType};
+use crate::types::bitmap;
 
 use super::{Call, Command};
 
@@ -63,9 +64,7 @@ fn edit<R>(
         call.keys.set(key, Value::Str(Str::Raw(vec![0; len])), Expiry::Clear);
     }
     let edited = call.keys.edit_string(key, |bytes| {
-        if bytes.len() < len {
-            bytes.resize(len, 0);
-        }
+        bitmap::lengthen(bytes, len);
         work(bytes)
     });
     Ok((edited.expect("the key holds a string"), old.is_none_or(|old| old < len)))

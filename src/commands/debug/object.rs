@@ -5,6 +5,7 @@ use std::fmt::Write;
 use crate::base::lzf::Compressor;
 use crate::base::num::{IntText, parse_i64};
 use crate::command::error;
+use crate::config::Encodings;
 use crate::keyspace::lru_seconds;
 use crate::keyspace::{Access, EntryRef, StrRef, Type, Value};
 use crate::types::{hash::Hash, list::List, set::Set, zset::Zset};
@@ -23,7 +24,7 @@ pub(super) fn object(call: &mut Call<'_>) -> Outcome {
         lru_seconds(now).wrapping_sub(entry.clock()) & 0xFF_FFFF,
     );
     if let Some(list) = entry.collection::<List>().filter(|list| list.encoding() == "quicklist") {
-        describe_chunks(&list, settings.encodings.list_max_listpack_size, &mut line);
+        describe_chunks(&list, &settings.encodings, &mut line);
     }
     call.reply.simple(line);
     DONE
@@ -49,15 +50,18 @@ pub(super) fn listpack(call: &mut Call<'_>) -> Outcome {
     DONE
 }
 
-/// What Redis tells of a quicklist's nodes, of our chunks, which are never compressed.
-fn describe_chunks(list: &List, most: i32, line: &mut String) {
+/// What Redis tells of a quicklist's nodes, of our chunks. There as here, `ql_compressed` tells whether
+/// `list-compress-depth` is set, and not of any node that it is compressed: ours never are.
+fn describe_chunks(list: &List, configured: &Encodings, line: &mut String) {
     let chunks = list.chunks().count();
     let bytes: usize = list.chunks().map(|chunk| chunk.bytes().len()).sum();
     let average = list.len() as f64 / chunks.max(1) as f64;
+    let most = configured.list_max_listpack_size;
+    let compressed = u8::from(configured.list_compress_depth > 0);
     // Writing to a string can't fail.
     let _ = write!(
         line,
-        " ql_nodes:{chunks} ql_avg_node:{average:.2} ql_listpack_max:{most} ql_compressed:0 \
+        " ql_nodes:{chunks} ql_avg_node:{average:.2} ql_listpack_max:{most} ql_compressed:{compressed} \
          ql_uncompressed_size:{bytes}"
     );
 }

@@ -40,6 +40,9 @@ fn object_tells_of_the_chunks_of_a_list() {
         "{line}"
     );
     assert!(line.ends_with(" ql_listpack_max:-2 ql_compressed:0 ql_uncompressed_size:24607"), "{line}");
+    rig.set("list-compress-depth", "1");
+    let line = rig.run("DEBUG OBJECT large");
+    assert!(line.contains(" ql_compressed:1 "), "{line}");
 }
 
 #[test]

@@ -5,17 +5,20 @@ use crate::command::row::*;
 use crate::command::{Args, Error, args, error};
 use crate::config::EventClasses;
 use crate::keyspace::{Access, Type, Value};
+use crate::resp::Reply;
 use crate::types::geo::{self, Point, Search, Shape, Unit};
-use crate::types::zset::{Direction, ScoreBound, Zset};
+use crate::types::zset::{Direction, ScoreBound, Zset, ZsetLimits};
 
 use super::super::store::put;
 use super::super::zset::limits;
-use super::super::{Call, Command, DONE, Outcome};
+use super::super::{Call, Command, DONE, Install, Next, Outcome};
 use super::{GROUP, point, row, unit, write_distance, write_point};
 
 const COST: &str =
     "O(N+log(M)) with N the number of places around the centre and M the size of the sorted set.";
 const READ_KEY: &[KeySpec] = &[KeySpec::at(1, &[RO, ACCESS])];
+/// How many places are looked for while the sorted set is locked.
+const AT_ONCE_MAX: usize = 1024;
 const ONE: Find = Find::Range { last: 0, step: 1, limit: 0 };
 
 pub(super) const GEOSEARCH: Command = Command::new(
@@ -134,7 +137,7 @@ enum Form {
 
 /// What a command asks for.
 #[derive(Default)]
-struct Query<'a> {
+struct Query {
     centre: Option<Centre>,
     shape: Option<(Shape, Unit)>,
     with_distance: bool,
@@ -146,7 +149,7 @@ struct Query<'a> {
     /// The most places to return; 0 for all.
     count: usize,
     /// The destination, and whether distances are its scores.
-    store: Option<&'a [u8]>,
+    store: Option<Box<[u8]>>,
     store_distance: bool,
 }
 
@@ -166,29 +169,53 @@ struct Place {
 }
 
 fn search(call: &mut Call<'_>, form: Form) -> Outcome {
-    let source = call.args[if form == Form::SearchStore { 2 } else { 1 }];
-    let zset = match call.keys.find(source, Access::Read) {
-        None => None,
-        Some(entry) if entry.type_of() == Type::Zset => {
-            entry.collection::<Zset>().map(|zset| zset.to_owned())
-        }
-        Some(_) => return Err(error::WRONG_TYPE),
-    };
+    search_with(call, form, call.may_put_off())
+}
+
+fn search_with(call: &mut Call<'_>, form: Form, may_put_off: bool) -> Outcome {
+    let zset = source(call, form)?;
     let query = parse(call, form, zset.as_ref())?;
     check(call, &query, form)?;
-    let places = match (&zset, &query.centre, &query.shape) {
-        (Some(zset), Some(Centre::At(centre)), Some((shape, unit))) => {
-            find(zset, &Search { center: *centre, shape: *shape, unit: *unit }, &query)
+    let zset = zset.unwrap_or_default();
+    let few = query.any && query.count <= AT_ONCE_MAX;
+    let put_off = may_put_off && zset.is_large() && !few;
+    let Some(destination) = &query.store else {
+        if put_off {
+            return Ok(Next::Later(Box::new(move |reply| write_places(reply, &query.find(&zset), &query))));
         }
-        _ => Vec::new(),
+        write_places(call.reply, &query.find(&zset), &query);
+        return DONE;
     };
-    let meters = query.shape.map_or(1.0, |(_, unit)| unit.meters());
-    match query.store {
-        Some(destination) => store(call, destination, places, &query, meters, form),
-        None => {
-            reply(call, &places, &query, meters);
-            DONE
+    let limits = limits(call.settings());
+    if put_off {
+        return Ok(Next::Compute(Box::new(move || search_then_store(zset, query, &limits, form))));
+    }
+    store(call, destination, query.result(&zset, &limits), form)
+}
+
+/// Searches without locks; the result is stored if it still is what would be found, otherwise all is done again, locked.
+fn search_then_store(searched: Zset, query: Query, limits: &ZsetLimits, form: Form) -> Install {
+    let result = query.result(&searched, limits);
+    Box::new(move |call| {
+        let unchanged = source(call, form)?.is_some_and(|now| now.is_unchanged_since(&searched));
+        // It may soon be the last reference.
+        call.keys.effects.garbage.push(Value::Zset(searched));
+        match query.store {
+            Some(destination) if unchanged => store(call, &destination, result, form),
+            _ => search_with(call, form, false),
         }
+    })
+}
+
+/// The sorted set that is searched.
+fn source(call: &mut Call<'_>, form: Form) -> Result<Option<Zset>, Error> {
+    let key = call.args[if form == Form::SearchStore { 2 } else { 1 }];
+    match call.keys.find(key, Access::Read) {
+        None => Ok(None),
+        Some(entry) if entry.type_of() == Type::Zset => {
+            Ok(entry.collection::<Zset>().map(|zset| zset.to_owned()))
+        }
+        Some(_) => Err(error::WRONG_TYPE),
     }
 }
 
@@ -219,12 +246,12 @@ fn rectangle(args: &mut Args<'_>) -> Result<(Shape, Unit), Error> {
     Ok((Shape::Box { width, height }, unit(args.want()?)?))
 }
 
-fn parse<'a>(call: &Call<'a>, form: Form, zset: Option<&Zset>) -> Result<Query<'a>, Error> {
+fn parse(call: &Call<'_>, form: Form, zset: Option<&Zset>) -> Result<Query, Error> {
     let mut query = Query::default();
     let mut args = match form {
         Form::Search => call.args_from(2),
         Form::SearchStore => {
-            query.store = Some(call.args[1]);
+            query.store = Some(call.args[1].into());
             call.args_from(3)
         }
         Form::Radius { by_member: false, .. } => {
@@ -261,9 +288,9 @@ enum From {
     Position,
 }
 
-impl<'a> Query<'a> {
+impl Query {
     /// Takes an option that all forms have.
-    fn common_option(&mut self, args: &mut Args<'a>) -> Result<bool, Error> {
+    fn common_option(&mut self, args: &mut Args<'_>) -> Result<bool, Error> {
         if args.word("WITHDIST") {
             self.with_distance = true;
         } else if args.word("WITHHASH") {
@@ -288,7 +315,7 @@ impl<'a> Query<'a> {
     /// Takes an option that only some forms have.
     fn form_option(
         &mut self,
-        args: &mut Args<'a>,
+        args: &mut Args<'_>,
         form: Form,
         zset: Option<&Zset>,
         from: &mut Option<From>,
@@ -297,7 +324,7 @@ impl<'a> Query<'a> {
             let distance = args.peek().is_some_and(|word| word.eq_ignore_ascii_case(b"STOREDIST"));
             let stores = may_store && args.len() > 1 && (args.word("STORE") || args.word("STOREDIST"));
             if stores {
-                (self.store, self.store_distance) = (Some(args.want()?), distance);
+                (self.store, self.store_distance) = (Some(args.want()?.into()), distance);
             }
             return Ok(stores);
         }
@@ -322,7 +349,7 @@ impl<'a> Query<'a> {
     }
 }
 
-fn check(call: &Call<'_>, query: &Query<'_>, form: Form) -> Result<(), Error> {
+fn check(call: &Call<'_>, query: &Query, form: Form) -> Result<(), Error> {
     if query.store.is_some() && (query.with_distance || query.with_hash || query.with_position) {
         let searches = form == Form::SearchStore;
         return Err(if searches { error::GEOSEARCHSTORE_WITH } else { error::GEORADIUS_STORE_WITH });
@@ -341,41 +368,66 @@ fn check(call: &Call<'_>, query: &Query<'_>, form: Form) -> Result<(), Error> {
     Ok(())
 }
 
-/// The places within the shape, in the order asked for, no more than asked for.
-fn find(zset: &Zset, search: &Search, query: &Query<'_>) -> Vec<Place> {
-    let enough = if query.any { query.count } else { usize::MAX };
-    let mut places = Vec::new();
-    for (min, max) in search.ranges() {
-        let min = ScoreBound { value: min, exclusive: false };
-        let max = ScoreBound { value: max, exclusive: true };
-        for (member, score) in zset.iter(zset.score_range(min, max), Direction::Forward) {
-            if places.len() >= enough {
-                break;
-            }
-            if let Some(found) = search.test(score) {
-                let member = member.to_vec();
-                places.push(Place { member, score, position: found.position, distance: found.distance });
+impl Query {
+    /// The places within the shape, in the order asked for, no more than asked for.
+    fn find(&self, zset: &Zset) -> Vec<Place> {
+        let (Some(Centre::At(center)), Some((shape, unit))) = (&self.centre, &self.shape) else {
+            return Vec::new();
+        };
+        let search = Search { center: *center, shape: *shape, unit: *unit };
+        let enough = if self.any { self.count } else { usize::MAX };
+        let mut places = Vec::new();
+        for (min, max) in search.ranges() {
+            let min = ScoreBound { value: min, exclusive: false };
+            let max = ScoreBound { value: max, exclusive: true };
+            for (member, score) in zset.iter(zset.score_range(min, max), Direction::Forward) {
+                if places.len() >= enough {
+                    break;
+                }
+                if let Some(found) = search.test(score) {
+                    let member = member.to_vec();
+                    places.push(Place { member, score, position: found.position, distance: found.distance });
+                }
             }
         }
+        self.arrange(&mut places);
+        places
     }
-    let unordered = query.order.is_none() && (query.count == 0 || query.any);
-    if !unordered {
-        let descending = query.order == Some(Direction::Reverse);
-        places.sort_by(|a, b| {
-            let order = a.distance.total_cmp(&b.distance);
-            if descending { order.reverse() } else { order }
-        });
+
+    fn arrange(&self, places: &mut Vec<Place>) {
+        let unordered = self.order.is_none() && (self.count == 0 || self.any);
+        if !unordered {
+            let descending = self.order == Some(Direction::Reverse);
+            places.sort_by(|a, b| {
+                let order = a.distance.total_cmp(&b.distance);
+                if descending { order.reverse() } else { order }
+            });
+        }
+        if self.count > 0 {
+            places.truncate(self.count);
+        }
     }
-    if query.count > 0 {
-        places.truncate(query.count);
+
+    /// Meters of the unit in which distances are told.
+    fn meters(&self) -> f64 {
+        self.shape.map_or(1.0, |(_, unit)| unit.meters())
     }
-    places
+
+    /// The sorted set that a STORE form stores.
+    fn result(&self, zset: &Zset, limits: &ZsetLimits) -> Zset {
+        let meters = self.meters();
+        let score = |place: &Place| if self.store_distance { place.distance / meters } else { place.score };
+        let places = self.find(zset).into_iter();
+        let pairs = places.map(|place| (score(&place), place.member)).map(|(score, member)| (member, score));
+        // Members come from a sorted set, so none is there twice and no score is NaN.
+        Zset::from_pairs(pairs.collect(), limits).unwrap_or_default()
+    }
 }
 
-fn reply(call: &mut Call<'_>, places: &[Place], query: &Query<'_>, meters: f64) {
+fn write_places(reply: &mut Reply, places: &[Place], query: &Query) {
+    let meters = query.meters();
     let extras = [query.with_distance, query.with_hash, query.with_position];
     let extras = extras.into_iter().filter(|&extra| extra).count();
-    let reply = &mut *call.reply;
     reply.array(places.len());
     for place in places {
         if extras > 0 {
@@ -394,20 +446,49 @@ fn reply(call: &mut Call<'_>, places: &[Place], query: &Query<'_>, meters: f64) 
     }
 }
 
-fn store(
-    call: &mut Call<'_>,
-    destination: &[u8],
-    places: Vec<Place>,
-    query: &Query<'_>,
-    meters: f64,
-    form: Form,
-) -> Outcome {
-    let score = |place: &Place| if query.store_distance { place.distance / meters } else { place.score };
-    let pairs: Vec<_> = places.into_iter().map(|place| (score(&place), place.member)).collect();
-    let len = pairs.len();
-    let pairs = pairs.into_iter().map(|(score, member)| (member, score)).collect();
-    // Members come from a sorted set, so none is there twice and no score is NaN.
-    let zset = Zset::from_pairs(pairs, &limits(call.settings())).unwrap_or_default();
+fn store(call: &mut Call<'_>, destination: &[u8], zset: Zset, form: Form) -> Outcome {
+    let len = zset.len();
     let event = if form == Form::SearchStore { "geosearchstore" } else { "georadiusstore" };
     put(call, destination, Value::Zset(zset), len, (EventClasses::ZSET, event))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::testing::Rig;
+
+    /// 3000 places on the equator, 0.01 degrees apart.
+    fn places() -> Rig {
+        let mut rig = Rig::new();
+        for first in (0..3000).step_by(500) {
+            let some: Vec<String> =
+                (first..first + 500).map(|n| format!("{} 0 p{n:04}", f64::from(n) / 100.0)).collect();
+            rig.run(&format!("GEOADD g {}", some.join(" ")));
+        }
+        rig
+    }
+
+    fn disturbed(rig: &mut Rig, words: &str, meanwhile: &str) -> (String, usize) {
+        let args: Vec<&[u8]> = words.split(' ').map(str::as_bytes).collect();
+        let mut times = 0;
+        let reply = rig.call_meanwhile(&args, &mut |rig| {
+            times += 1;
+            rig.run(meanwhile);
+        });
+        (String::from_utf8_lossy(&reply).replace("\r\n", " ").trim_end().to_owned(), times)
+    }
+
+    #[test]
+    fn a_large_set_is_searched_without_locks() {
+        let mut rig = places();
+        let search = "GEOSEARCH g FROMMEMBER p0001 BYRADIUS 1.5 km ASC";
+        let found = "*3 $5 p0001 $5 p0000 $5 p0002";
+        let (reply, times) = disturbed(&mut rig, search, "ZREM g p0002");
+        assert!(times == 1 && reply.len() == found.len() && reply.starts_with("*3 $5 p0001 "), "{reply}");
+        let store = "GEOSEARCHSTORE near g FROMMEMBER p0001 BYRADIUS 1.5 km";
+        assert_eq!(disturbed(&mut rig, store, "PING"), (":2".into(), 1));
+        // What changes meanwhile counts.
+        assert_eq!(disturbed(&mut rig, store, "ZREM g p0000"), (":1".into(), 1));
+        rig.check(&[("ZRANGE near 0 -1", "*1 $5 p0001")]);
+        assert!(disturbed(&mut rig, store, "ZREM g p0001").0.starts_with("-ERR could not decode"));
+    }
 }

@@ -2,13 +2,17 @@
 
 use smallvec::SmallVec;
 
+use crate::client::OwnedRequest;
+use crate::command::error;
 use crate::command::row::*;
-use crate::command::{Error, error};
 use crate::config::EventClasses;
-use crate::types::hash::{Hash, Lookup};
+use crate::keyspace::Ref;
+use crate::resp::Reply;
+use crate::types::hash::{Hash, HashLimits, Lookup};
 
 use super::super::call::write_item;
-use super::super::{Call, Command, DONE, Outcome};
+use super::super::revise::{MANY, RemoveMany, Revision, revise, say_changed};
+use super::super::{Call, Command, DONE, Next, Outcome};
 use super::{GROUP, limits, look_up, row};
 
 pub(super) const HGET: Command = Command::new(
@@ -105,7 +109,21 @@ fn hget(call: &mut Call<'_>) -> Outcome {
 
 fn hmget(call: &mut Call<'_>) -> Outcome {
     let (key, fields, now) = (call.args[1], &call.args[2..], call.keys.now());
+    let may_put_off = call.may_put_off();
     let hash = call.keys.read::<Hash>(key)?;
+    if may_put_off && fields.len() > MANY {
+        let (hash, fields) = (hash.map(Ref::to_owned).unwrap_or_default(), OwnedRequest::new(fields));
+        return Ok(Next::Later(Box::new(move |reply| {
+            let fields = fields.args();
+            reply.array(fields.len());
+            for field in fields {
+                match hash.get(field, now).value() {
+                    Some(value) => write_item(reply, value),
+                    None => reply.null(),
+                }
+            }
+        })));
+    }
     let mut expired: SmallVec<[&[u8]; 4]> = SmallVec::new();
     call.reply.array(fields.len());
     for field in fields {
@@ -126,30 +144,67 @@ fn hmget(call: &mut Call<'_>) -> Outcome {
 }
 
 fn hset(call: &mut Call<'_>) -> Outcome {
-    let new = set_fields(call)?;
-    call.reply.int(new as i64);
-    DONE
+    set_fields(call, |reply, new| reply.int(new as i64))
 }
 
 fn hmset(call: &mut Call<'_>) -> Outcome {
-    set_fields(call)?;
-    call.reply.ok();
-    DONE
+    set_fields(call, |reply, _| reply.ok())
 }
 
-/// Sets the fields that the arguments name and counts the new ones.
-fn set_fields(call: &mut Call<'_>) -> Result<usize, Error> {
+/// Answers how many of the fields set are new.
+type ReplySet = fn(&mut Reply, usize);
+
+/// Sets the fields that the arguments name.
+fn set_fields(call: &mut Call<'_>, answer: ReplySet) -> Outcome {
     let (key, pairs) = (call.args[1], &call.args[2..]);
     if pairs.len() % 2 == 1 {
         return Err(error::wrong_arity(call.spec.name));
     }
     let limits = limits(call);
+    if pairs.len() > 2 * MANY {
+        return revise(call, SetMany { pairs: OwnedRequest::new(pairs), limits, answer });
+    }
     let mut hash = call.keys.write_or_new::<Hash>(key)?;
-    let content = &mut *hash;
-    content.prepare(pairs.iter().copied(), &limits);
-    let new = pairs.chunks_exact(2).filter(|pair| content.set(pair[0], pair[1], &limits)).count();
+    let new = set_pairs(&mut hash, pairs, &limits);
     hash.changed(key, EventClasses::HASH, "hset", pairs.len() / 2);
-    Ok(new)
+    answer(call.reply, new);
+    DONE
+}
+
+/// Sets fields to values, which stand by turns; returns how many fields are new.
+fn set_pairs(hash: &mut Hash, pairs: &[&[u8]], limits: &HashLimits) -> usize {
+    hash.prepare(pairs.iter().copied(), limits);
+    pairs.chunks_exact(2).filter(|pair| hash.set(pair[0], pair[1], limits)).count()
+}
+
+/// HSET of many fields.
+struct SetMany {
+    pairs: OwnedRequest,
+    limits: HashLimits,
+    answer: ReplySet,
+}
+
+impl Revision for SetMany {
+    type Content = Hash;
+    /// How many fields are set, and how many of them are new.
+    type Told = (usize, usize);
+    const CREATES: bool = true;
+
+    fn is_heavy(&self, _: &Hash) -> bool {
+        true
+    }
+
+    fn revise(&self, hash: &mut Hash) -> (usize, usize) {
+        let pairs = self.pairs.args();
+        (pairs.len() / 2, set_pairs(hash, &pairs, &self.limits))
+    }
+
+    fn tell(self, call: &mut Call<'_>, told: Option<(usize, usize)>) -> Outcome {
+        let (set, new) = told.unwrap_or_default();
+        say_changed(call, (EventClasses::HASH, "hset"), set);
+        (self.answer)(call.reply, new);
+        DONE
+    }
 }
 
 fn hsetnx(call: &mut Call<'_>) -> Outcome {
@@ -178,6 +233,9 @@ fn hsetnx(call: &mut Call<'_>) -> Outcome {
 
 fn hdel(call: &mut Call<'_>) -> Outcome {
     let (key, fields) = (call.args[1], &call.args[2..]);
+    if fields.len() > MANY {
+        return revise(call, RemoveMany::new(fields, Hash::remove, (EventClasses::HASH, "hdel")));
+    }
     let Some(mut hash) = call.keys.write::<Hash>(key)? else {
         call.reply.int(0);
         return DONE;

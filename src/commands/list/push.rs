@@ -1,9 +1,11 @@
 //! Adding elements: LPUSH, RPUSH, LPUSHX, RPUSHX.
 
+use crate::client::OwnedRequest;
 use crate::command::row::*;
 use crate::config::EventClasses;
-use crate::types::list::{End, List};
+use crate::types::list::{End, List, ListLimits};
 
+use super::super::revise::{Revision, revise, say_changed};
 use super::super::{Call, Command, DONE, Outcome};
 use super::{GROUP, limits, push_event, row};
 
@@ -41,6 +43,9 @@ pub(super) const RPUSHX: Command = Command::new(
 
 fn push(call: &mut Call<'_>, end: End) -> Outcome {
     let (limits, elements) = (limits(call), &call.args[2..]);
+    if elements.len() > AT_ONCE_MAX {
+        return revise(call, PushMany { end, elements: OwnedRequest::new(elements), limits });
+    }
     let mut list = call.keys.write_or_new::<List>(call.args[1])?;
     let content = &mut *list;
     content.push(end, elements.iter().copied(), &limits);
@@ -48,6 +53,40 @@ fn push(call: &mut Call<'_>, end: End) -> Outcome {
     list.changed(call.args[1], EventClasses::LIST, push_event(end), elements.len());
     call.reply.int(len as i64);
     DONE
+}
+
+/// How many elements are pushed while the list is locked.
+const AT_ONCE_MAX: usize = 16 * 1024;
+
+/// LPUSH or RPUSH of many elements.
+struct PushMany {
+    end: End,
+    elements: OwnedRequest,
+    limits: ListLimits,
+}
+
+impl Revision for PushMany {
+    type Content = List;
+    /// How many elements there are, and how many of them are new.
+    type Told = (usize, usize);
+    const CREATES: bool = true;
+
+    fn is_heavy(&self, _: &List) -> bool {
+        true
+    }
+
+    fn revise(&self, list: &mut List) -> (usize, usize) {
+        let elements = self.elements.args();
+        list.push(self.end, elements.iter().copied(), &self.limits);
+        (list.len(), elements.len())
+    }
+
+    fn tell(self, call: &mut Call<'_>, told: Option<(usize, usize)>) -> Outcome {
+        let (len, new) = told.unwrap_or_default();
+        say_changed(call, (EventClasses::LIST, push_event(self.end)), new);
+        call.reply.int(len as i64);
+        DONE
+    }
 }
 
 fn push_if_exists(call: &mut Call<'_>, end: End) -> Outcome {

@@ -309,3 +309,13 @@ fn a_list_may_go_during_a_search_or_by_it() {
     rig.check(&[("LPOP l", "$1 x"), ("RPOP l", "$1 y"), ("LREM l 0 a", ":9000"), ("EXISTS l", ":0")]);
     assert_eq!(rig.events(), ["0 lpop l", "0 rpop l", "0 lrem l", "0 del l"]);
 }
+
+#[test]
+fn very_many_elements_are_pushed_without_locks() {
+    let mut rig = listening();
+    let elements: Vec<String> = (0..20_000).map(|n| n.to_string()).collect();
+    let words = format!("RPUSH l {}", elements.join(" "));
+    assert_eq!(disturbed(&mut rig, &words, 1), (":20001".into(), 2));
+    rig.check(&[("LINDEX l 0", "$1 y"), ("LINDEX l 1", "$1 0"), ("LINDEX l -1", "$5 19999")]);
+    assert_eq!((rig.dirty(), rig.events()), (20_001, vec!["0 rpush l".to_owned(); 2]));
+}

@@ -1,10 +1,13 @@
 //! Adding, removing, moving and asking for members.
 
+use crate::client::OwnedRequest;
 use crate::command::row::*;
 use crate::config::EventClasses;
-use crate::keyspace::{Access, Type, WrongType};
-use crate::types::set::Set;
+use crate::keyspace::{Access, Ref, Type, WrongType};
+use crate::resp::Reply;
+use crate::types::set::{Set, SetLimits};
 
+use super::super::revise::{MANY, RemoveMany, Revision, revise, say_changed};
 use super::super::{Call, Command, DONE, Next, Outcome};
 use super::{GROUP, limits, row, write_members};
 
@@ -76,6 +79,9 @@ pub(super) const SMEMBERS: Command = Command::new(
 fn sadd(call: &mut Call<'_>) -> Outcome {
     let (key, members) = (call.args[1], &call.args[2..]);
     let limits = limits(call);
+    if members.len() > MANY {
+        return revise(call, AddMany { members: OwnedRequest::new(members), limits });
+    }
     let mut set = call.keys.write_or_new::<Set>(key)?;
     let content = &mut *set;
     content.prepare(members[0], members.len(), &limits);
@@ -87,6 +93,9 @@ fn sadd(call: &mut Call<'_>) -> Outcome {
 
 fn srem(call: &mut Call<'_>) -> Outcome {
     let (key, members) = (call.args[1], &call.args[2..]);
+    if members.len() > MANY {
+        return revise(call, RemoveMany::new(members, Set::remove, (EventClasses::SET, "srem")));
+    }
     let Some(mut set) = call.keys.write::<Set>(key)? else {
         call.reply.int(0);
         return DONE;
@@ -100,6 +109,36 @@ fn srem(call: &mut Call<'_>) -> Outcome {
     }
     call.reply.int(removed as i64);
     DONE
+}
+
+/// SADD of many members.
+struct AddMany {
+    members: OwnedRequest,
+    limits: SetLimits,
+}
+
+impl Revision for AddMany {
+    type Content = Set;
+    /// How many members are new.
+    type Told = usize;
+    const CREATES: bool = true;
+
+    fn is_heavy(&self, _: &Set) -> bool {
+        true
+    }
+
+    fn revise(&self, set: &mut Set) -> usize {
+        let members = self.members.args();
+        set.prepare(members[0], members.len(), &self.limits);
+        members.iter().filter(|member| set.insert(member, &self.limits)).count()
+    }
+
+    fn tell(self, call: &mut Call<'_>, told: Option<usize>) -> Outcome {
+        let added = told.unwrap_or_default();
+        say_changed(call, (EventClasses::SET, "sadd"), added);
+        call.reply.int(added as i64);
+        DONE
+    }
 }
 
 fn smove(call: &mut Call<'_>) -> Outcome {
@@ -156,14 +195,21 @@ fn sismember(call: &mut Call<'_>) -> Outcome {
 }
 
 fn smismember(call: &mut Call<'_>) -> Outcome {
-    let members = &call.args[2..];
+    let (members, may_put_off) = (&call.args[2..], call.may_put_off());
     let set = call.keys.read::<Set>(call.args[1])?;
-    call.reply.array(members.len());
-    for member in members {
-        let is_member = set.as_ref().is_some_and(|set| set.contains(member));
-        call.reply.int(is_member.into());
+    if may_put_off && members.len() > MANY {
+        let (set, members) = (set.map(Ref::to_owned).unwrap_or_default(), OwnedRequest::new(members));
+        return Ok(Next::Later(Box::new(move |reply| write_membership(reply, Some(&set), &members.args()))));
     }
+    write_membership(call.reply, set.as_deref(), members);
     DONE
+}
+
+fn write_membership(reply: &mut Reply, set: Option<&Set>, members: &[&[u8]]) {
+    reply.array(members.len());
+    for member in members {
+        reply.int(set.is_some_and(|set| set.contains(member)).into());
+    }
 }
 
 fn smembers(call: &mut Call<'_>) -> Outcome {

@@ -4,11 +4,12 @@ use crate::base::num::parse_i64;
 use crate::command::row::*;
 use crate::command::{Error, error};
 use crate::keyspace::Access;
-use crate::resp::Reply;
+use crate::resp::{Protocol, Reply};
 use crate::types::stream::id::parse_strict;
-use crate::types::stream::{AutoClaim, Claim, ClaimedEntry, StreamId};
+use crate::types::stream::{AutoClaim, AutoClaimed, Claim, ClaimedEntry, Group, Stream, StreamId};
 
-use super::super::{Call, Command, DONE, Outcome};
+use super::super::revise::{Revision, revise};
+use super::super::{Call, Command, DONE, Next, Outcome};
 use super::deliveries::Deliveries;
 use super::{GROUP, consumer_created, open_group, parse_id, parse_start, row, write_entry, write_id};
 
@@ -136,24 +137,97 @@ fn xautoclaim(call: &mut Call<'_>) -> Outcome {
     if claim.limit as i64 >= HOPELESS_COUNT {
         return Err(error::XAUTOCLAIM_NO_MEMORY);
     }
+    let pending = stream.group(name).map_or(0, Group::pending_count);
+    if claim.limit > AT_ONCE_MAX && pending > AT_ONCE_MAX {
+        drop(stream);
+        let protocol = call.reply.protocol();
+        let (name, consumer) = (name.into(), consumer.into());
+        return revise(call, AutoClaimMany { name, consumer, claim, now, propagates, protocol });
+    }
     let (log, group) = stream.group_mut(name).ok_or_else(refusal)?;
     let claimed = group.auto_claim(log, consumer, &claim, now);
-    call.reply.array(3);
-    write_id(call.reply, claimed.next);
-    write_claimed(call.reply, &claimed.entries, claim.just_id);
-    let gone = || claimed.entries.iter().filter(|claimed| claimed.entry.is_none());
-    call.reply.array(gone().count());
-    gone().for_each(|claimed| write_id(call.reply, claimed.id));
-    let (changes, created) = (claimed.entries.len() as u64, claimed.consumer_created);
-    let journal = propagates.then(|| Deliveries::new(consumer, created, &claimed.entries, false));
+    write_auto_claimed(call.reply, &claimed, claim.just_id);
+    let told = AutoClaimTold::of(&claimed, consumer, propagates);
     let state = (group.last_id(), group.entries_read());
     drop(stream);
-    call.keys.effects.dirty += changes;
-    consumer_created(call, key, created);
-    if let Some(journal) = journal {
-        journal.propagate(&mut call.keys, key, name, state);
-    }
+    told.say(call, state);
     DONE
+}
+
+/// How many entries change hands while the stream is locked.
+const AT_ONCE_MAX: usize = 1000;
+
+/// What the rest of the server is told of entries that changed hands.
+struct AutoClaimTold {
+    changes: u64,
+    consumer_created: bool,
+    journal: Option<Deliveries>,
+}
+
+impl AutoClaimTold {
+    fn of(claimed: &AutoClaimed<'_>, consumer: &[u8], propagates: bool) -> AutoClaimTold {
+        let created = claimed.consumer_created;
+        AutoClaimTold {
+            changes: claimed.entries.len() as u64,
+            consumer_created: created,
+            journal: propagates.then(|| Deliveries::new(consumer, created, &claimed.entries, false)),
+        }
+    }
+
+    /// Says so; `state` is the group's last ID and how many entries it has read.
+    fn say(self, call: &mut Call<'_>, state: (StreamId, Option<i64>)) {
+        let (key, name) = (call.args[1], call.args[2]);
+        call.keys.effects.dirty += self.changes;
+        consumer_created(call, key, self.consumer_created);
+        if let Some(journal) = self.journal {
+            journal.propagate(&mut call.keys, key, name, state);
+        }
+    }
+}
+
+/// XAUTOCLAIM of many entries.
+struct AutoClaimMany {
+    name: Box<[u8]>,
+    consumer: Box<[u8]>,
+    claim: AutoClaim,
+    now: i64,
+    propagates: bool,
+    protocol: Protocol,
+}
+
+impl Revision for AutoClaimMany {
+    type Content = Stream;
+    /// The reply, what is to be told, and the state of the group; none if it is gone.
+    type Told = Option<(Reply, AutoClaimTold, (StreamId, Option<i64>))>;
+
+    fn is_heavy(&self, _: &Stream) -> bool {
+        true
+    }
+
+    fn revise(&self, stream: &mut Stream) -> Self::Told {
+        let (log, group) = stream.group_mut(&self.name)?;
+        let claimed = group.auto_claim(log, &self.consumer, &self.claim, self.now);
+        let mut reply = Reply::new(self.protocol);
+        write_auto_claimed(&mut reply, &claimed, self.claim.just_id);
+        let told = AutoClaimTold::of(&claimed, &self.consumer, self.propagates);
+        Some((reply, told, (group.last_id(), group.entries_read())))
+    }
+
+    fn tell(self, call: &mut Call<'_>, told: Option<Self::Told>) -> Outcome {
+        let refusal = || error::no_key_or_group(call.args[1], &self.name);
+        let (claimed, told, state) = told.flatten().ok_or_else(refusal)?;
+        told.say(call, state);
+        Ok(Next::Later(Box::new(move |reply| reply.raw(claimed.as_bytes()))))
+    }
+}
+
+fn write_auto_claimed(reply: &mut Reply, claimed: &AutoClaimed<'_>, just_id: bool) {
+    reply.array(3);
+    write_id(reply, claimed.next);
+    write_claimed(reply, &claimed.entries, just_id);
+    let gone = || claimed.entries.iter().filter(|claimed| claimed.entry.is_none());
+    reply.array(gone().count());
+    gone().for_each(|claimed| write_id(reply, claimed.id));
 }
 
 /// Writes the entries that changed hands; those that are gone are passed over.

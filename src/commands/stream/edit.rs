@@ -5,6 +5,7 @@ use crate::command::{Error, error};
 use crate::config::EventClasses;
 use crate::types::stream::{SetIdError, Stream, StreamId};
 
+use super::super::revise::{MANY, Revision, revise};
 use super::super::{Call, Command, DONE, Outcome};
 use super::append::removed;
 use super::{GROUP, parse_id, parse_ids, row};
@@ -28,12 +29,43 @@ pub(super) const XSETID: Command = Command::new(
 
 fn xdel(call: &mut Call<'_>) -> Outcome {
     let key = call.args[1];
+    if call.args.len() > MANY {
+        // As below, IDs are looked at only if there is a stream.
+        if call.keys.write::<Stream>(key)?.is_some() {
+            let ids = parse_ids(&call.args[2..])?;
+            return revise(call, DeleteMany { ids });
+        }
+    }
     let deleted = match call.keys.write::<Stream>(key)? {
         Some(mut stream) => stream.log_mut().delete(&parse_ids(&call.args[2..])?),
         None => 0,
     };
     removed(call, key, deleted, "xdel");
     DONE
+}
+
+/// XDEL of many entries.
+struct DeleteMany {
+    ids: Vec<StreamId>,
+}
+
+impl Revision for DeleteMany {
+    type Content = Stream;
+    /// How many there were.
+    type Told = u64;
+
+    fn is_heavy(&self, _: &Stream) -> bool {
+        true
+    }
+
+    fn revise(&self, stream: &mut Stream) -> u64 {
+        stream.log_mut().delete(&self.ids)
+    }
+
+    fn tell(self, call: &mut Call<'_>, told: Option<u64>) -> Outcome {
+        removed(call, call.args[1], told.unwrap_or_default(), "xdel");
+        DONE
+    }
 }
 
 /// What XSETID sets besides the last ID.

@@ -5,6 +5,7 @@ use crate::command::{Error, args, error};
 use crate::resp::Reply;
 use crate::types::stream::{Group, Stream, StreamId};
 
+use super::super::revise::{MANY, Revision, revise};
 use super::super::{Call, Command, DONE, Next, Outcome};
 use super::{FEW, GROUP, open_group, parse_end, parse_ids, parse_start, row, write_id};
 
@@ -38,6 +39,9 @@ pub(super) const XPENDING: Command = Command::new(
 
 fn xack(call: &mut Call<'_>) -> Outcome {
     let (key, name, ids) = (call.args[1], call.args[2], &call.args[3..]);
+    if ids.len() > MANY && open_group(&mut call.keys, key, name)?.is_some() {
+        return revise(call, AckMany { name: name.into(), ids: parse_ids(ids)? });
+    }
     let mut acknowledged = 0;
     if let Some(mut stream) = open_group(&mut call.keys, key, name)? {
         let ids = parse_ids(ids)?;
@@ -48,6 +52,34 @@ fn xack(call: &mut Call<'_>) -> Outcome {
     call.keys.effects.dirty += acknowledged as u64;
     call.reply.int(acknowledged as i64);
     DONE
+}
+
+/// XACK of many entries.
+struct AckMany {
+    name: Box<[u8]>,
+    ids: Vec<StreamId>,
+}
+
+impl Revision for AckMany {
+    type Content = Stream;
+    /// How many were pending.
+    type Told = usize;
+
+    fn is_heavy(&self, _: &Stream) -> bool {
+        true
+    }
+
+    fn revise(&self, stream: &mut Stream) -> usize {
+        let Some((_, group)) = stream.group_mut(&self.name) else { return 0 };
+        self.ids.iter().filter(|&&id| group.ack(id)).count()
+    }
+
+    fn tell(self, call: &mut Call<'_>, told: Option<usize>) -> Outcome {
+        let acknowledged = told.unwrap_or_default();
+        call.keys.effects.dirty += acknowledged as u64;
+        call.reply.int(acknowledged as i64);
+        DONE
+    }
 }
 
 /// Which pending entries are listed.

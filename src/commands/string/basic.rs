@@ -4,11 +4,11 @@ use crate::base::num::IntText;
 use crate::command::row::*;
 use crate::command::{Error, error};
 use crate::config::EventClasses;
-use crate::keyspace::{Access, Expiry};
+use crate::keyspace::{Access, Expiry, StrRef};
 
 use super::super::call::{propagate_expired, write_string};
 use super::super::{Call, Command, DONE, Outcome};
-use super::{ExpiryOptions, GROUP, Span, reply_string, row};
+use super::{AT_ONCE_BYTES, ExpiryOptions, GROUP, Span, reply_long, reply_string, row};
 
 pub(super) const GET: Command = Command::new(
     row("get", 2, &[READONLY, FAST], &[KeySpec::at(1, &[RO, ACCESS])])
@@ -123,7 +123,14 @@ pub(super) const MSETNX: Command = Command::new(
 );
 
 fn get(call: &mut Call<'_>) -> Outcome {
-    reply_string(call, call.args[1])?;
+    let key = call.args[1];
+    match call.keys.string(key)? {
+        Some(StrRef::Heap(bytes)) if bytes.len() > AT_ONCE_BYTES => {
+            return reply_long(call, key, |bytes| bytes);
+        }
+        Some(string) => write_string(call.reply, string),
+        None => call.reply.null(),
+    }
     DONE
 }
 

@@ -7,10 +7,11 @@ mod range;
 
 use crate::command::row::*;
 use crate::command::{Args, Error, args, error};
-use crate::keyspace::Expiry;
+use crate::keyspace::{Access, Expiry};
+use crate::resp::Reply;
 
 use super::call::write_string;
-use super::{Call, Command};
+use super::{Call, Command, DONE, Next, Outcome};
 
 /// The family's rows.
 pub const COMMANDS: &[Command] = &[
@@ -122,6 +123,26 @@ fn reply_string(call: &mut Call<'_>, key: &[u8]) -> Result<(), Error> {
         None => call.reply.null(),
     }
     Ok(())
+}
+
+/// Longer strings are answered from a reference, without locks.
+const AT_ONCE_BYTES: usize = 1 << 20;
+
+/// Answers a part of the string at a key, which is there and long.
+#[cold]
+fn reply_long(
+    call: &mut Call<'_>,
+    key: &[u8],
+    part: impl FnOnce(&[u8]) -> &[u8] + Send + 'static,
+) -> Outcome {
+    let may_put_off = call.may_put_off();
+    let string = call.keys.find(key, Access::Silent).and_then(|entry| entry.share_string());
+    let write = move |reply: &mut Reply| reply.bulk(part(&string.unwrap_or_default()));
+    if may_put_off {
+        return Ok(Next::Later(Box::new(write)));
+    }
+    write(call.reply);
+    DONE
 }
 
 const fn row(name: &'static str, arity: i32, flags: &[Flags], keys: &'static [KeySpec]) -> Spec {

@@ -5,9 +5,10 @@ use crate::command::row::*;
 use crate::command::{args, error};
 use crate::config::EventClasses;
 use crate::keyspace::{Access, Expiry, Str, Value, WrongType};
+use crate::types::bitmap;
 
 use super::super::{Call, Command, DONE, Outcome};
-use super::{GROUP, check_length, row};
+use super::{AT_ONCE_BYTES, GROUP, check_length, reply_long, row};
 
 pub(super) const APPEND: Command = Command::new(
     row("append", 3, &[WRITE, DENYOOM, FAST], &[KeySpec::at(1, &[RW, INSERT])])
@@ -99,9 +100,7 @@ fn setrange(call: &mut Call<'_>) -> Outcome {
     let from = offset as usize;
     let end = from + patch.len();
     let overwrite = |bytes: &mut Vec<u8>| {
-        if bytes.len() < end {
-            bytes.resize(end, 0);
-        }
+        bitmap::lengthen(bytes, end);
         bytes[from..end].copy_from_slice(patch);
         bytes.len()
     };
@@ -117,8 +116,13 @@ fn setrange(call: &mut Call<'_>) -> Outcome {
 fn getrange(call: &mut Call<'_>) -> Outcome {
     let (start, end) = (args::int(call.args[2])?, args::int(call.args[3])?);
     let mut text = IntText::new();
-    let bytes = call.keys.string(call.args[1])?.map_or(&b""[..], |string| string.bytes(&mut text));
-    call.reply.bulk(slice(bytes, start, end));
+    let key = call.args[1];
+    let bytes = call.keys.string(key)?.map_or(&b""[..], |string| string.bytes(&mut text));
+    let part = slice(bytes, start, end);
+    if part.len() > AT_ONCE_BYTES {
+        return reply_long(call, key, move |bytes| slice(bytes, start, end));
+    }
+    call.reply.bulk(part);
     DONE
 }
 

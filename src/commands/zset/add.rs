@@ -2,11 +2,13 @@
 
 use smallvec::SmallVec;
 
+use crate::client::OwnedRequest;
 use crate::command::row::*;
 use crate::command::{Args, Error, args, error};
 use crate::config::EventClasses;
-use crate::types::zset::{AddFlags, AddOutcome, Zset};
+use crate::types::zset::{AddFlags, AddOutcome, Zset, ZsetLimits};
 
+use super::super::revise::{MANY, Revision, revise, say_changed};
 use super::super::{Call, Command, DONE, Outcome};
 use super::{GROUP, limits, row};
 
@@ -98,40 +100,99 @@ pub(in super::super) fn add_scored(
     pairs: &[(f64, &[u8])],
 ) -> Outcome {
     let (key, limits) = (call.args[1], limits(call.settings()));
-    let mut zset = call.keys.write_or_new::<Zset>(key)?;
-    if zset.is_fresh() && flags.xx {
-        drop(zset);
-        if flags.incr {
-            call.reply.null();
-        } else {
-            call.reply.int(0);
-        }
-        return DONE;
+    if pairs.len() > MANY {
+        let scores = pairs.iter().map(|(score, _)| *score).collect();
+        let members: Vec<&[u8]> = pairs.iter().map(|(_, member)| *member).collect();
+        let members = OwnedRequest::new(&members);
+        return revise(call, AddMany { scores, members, flags, count_changed, limits });
     }
-    let content = &mut *zset;
-    content.prepare(pairs.first().map_or(0, |(_, member)| member.len()), pairs.len(), &limits);
-    let (mut added, mut updated, mut score) = (0, 0, None);
-    let mut not_a_number = false;
-    for &(given, member) in pairs {
-        match content.add(member, given, flags, &limits) {
-            Ok(AddOutcome::Added(now)) => (added, score) = (added + 1, Some(now)),
-            Ok(AddOutcome::Updated(now)) => (updated, score) = (updated + 1, Some(now)),
-            Ok(AddOutcome::Unchanged(now)) => score = Some(now),
-            Ok(AddOutcome::Skipped) => {}
-            Err(_) => {
-                not_a_number = true;
-                break;
+    let mut zset = call.keys.write_or_new::<Zset>(key)?;
+    let added = if zset.is_fresh() && flags.xx {
+        Added::default()
+    } else {
+        Added::to(&mut zset, pairs.iter().copied(), flags, &limits)
+    };
+    zset.changed(key, EventClasses::ZSET, if flags.incr { "zincr" } else { "zadd" }, added.changes());
+    added.reply(call, flags, count_changed)
+}
+
+/// What came of adding members.
+#[derive(Default)]
+struct Added {
+    added: usize,
+    updated: usize,
+    /// Of the last member that isn't skipped.
+    score: Option<f64>,
+    /// Whether an increment gave no number; what stood before it counts.
+    not_a_number: bool,
+}
+
+impl Added {
+    fn to<'m, I>(zset: &mut Zset, pairs: I, flags: AddFlags, limits: &ZsetLimits) -> Added
+    where
+        I: ExactSizeIterator<Item = (f64, &'m [u8])> + Clone,
+    {
+        let mut this = Added::default();
+        zset.prepare(pairs.clone().next().map_or(0, |(_, member)| member.len()), pairs.len(), limits);
+        for (given, member) in pairs {
+            match zset.add(member, given, flags, limits) {
+                Ok(AddOutcome::Added(now)) => (this.added, this.score) = (this.added + 1, Some(now)),
+                Ok(AddOutcome::Updated(now)) => (this.updated, this.score) = (this.updated + 1, Some(now)),
+                Ok(AddOutcome::Unchanged(now)) => this.score = Some(now),
+                Ok(AddOutcome::Skipped) => {}
+                Err(_) => {
+                    this.not_a_number = true;
+                    break;
+                }
             }
         }
+        this
     }
-    zset.changed(key, EventClasses::ZSET, if flags.incr { "zincr" } else { "zadd" }, added + updated);
-    if not_a_number {
-        return Err(error::SCORE_NAN);
+
+    fn changes(&self) -> usize {
+        self.added + self.updated
     }
-    match (flags.incr, score) {
-        (true, Some(score)) => call.reply.double(score),
-        (true, None) => call.reply.null(),
-        (false, _) => call.reply.int((added + if count_changed { updated } else { 0 }) as i64),
+
+    fn reply(&self, call: &mut Call<'_>, flags: AddFlags, count_changed: bool) -> Outcome {
+        if self.not_a_number {
+            return Err(error::SCORE_NAN);
+        }
+        match (flags.incr, self.score) {
+            (true, Some(score)) => call.reply.double(score),
+            (true, None) => call.reply.null(),
+            (false, _) => call.reply.int(if count_changed { self.changes() } else { self.added } as i64),
+        }
+        DONE
     }
-    DONE
+}
+
+/// ZADD of many members.
+struct AddMany {
+    scores: Box<[f64]>,
+    members: OwnedRequest,
+    flags: AddFlags,
+    count_changed: bool,
+    limits: ZsetLimits,
+}
+
+impl Revision for AddMany {
+    type Content = Zset;
+    type Told = Added;
+    const CREATES: bool = true;
+
+    fn is_heavy(&self, _: &Zset) -> bool {
+        true
+    }
+
+    fn revise(&self, zset: &mut Zset) -> Added {
+        let members = self.members.args();
+        let pairs = self.scores.iter().copied().zip(members.iter().copied());
+        Added::to(zset, pairs, self.flags, &self.limits)
+    }
+
+    fn tell(self, call: &mut Call<'_>, told: Option<Added>) -> Outcome {
+        let added = told.unwrap_or_default();
+        say_changed(call, (EventClasses::ZSET, "zadd"), added.changes());
+        added.reply(call, self.flags, self.count_changed)
+    }
 }

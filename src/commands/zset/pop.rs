@@ -4,10 +4,12 @@ use crate::base::num::IntText;
 use crate::command::row::*;
 use crate::command::{Args, Error, args, error};
 use crate::keyspace::Type;
-use crate::types::zset::{End, Zset};
+use crate::resp::Reply;
+use crate::types::zset::{Direction, End, Zset};
 
 use super::super::blocking;
-use super::super::{Block, Call, Command, DONE, Outcome};
+use super::super::revise::{Revision, revise};
+use super::super::{Block, Call, Command, DONE, Next, Outcome};
 use super::{GROUP, removed, row};
 
 const COST: &str = "O(log(N)*M) where N is the size of the sorted set and M the number of members popped.";
@@ -73,17 +75,41 @@ pub(super) const BZMPOP: Command = Command::new(
 /// Members that were popped, with their scores.
 type Popped = Vec<(Vec<u8>, f64)>;
 
+/// How many members are popped while the sorted set is locked.
+const AT_ONCE_MAX: usize = 1024;
+
 /// Pops up to `count` members of a key; none if it is absent.
 fn take(call: &mut Call<'_>, key: &[u8], end: End, count: usize) -> Result<Option<Popped>, Error> {
     let Some(mut zset) = call.keys.write::<Zset>(key)? else { return Ok(None) };
-    let popped: Vec<_> = (0..count.min(zset.len())).filter_map(|_| zset.pop(end)).collect();
+    let popped = pop_from(&mut zset, end, count);
     let emptied = zset.is_empty();
     drop(zset);
-    if !popped.is_empty() {
-        removed(call, key, if end == End::Min { "zpopmin" } else { "zpopmax" }, emptied);
-        call.keys.effects.dirty += popped.len() as u64 - 1;
-    }
+    say_popped(call, key, end, popped.len(), emptied);
     Ok(Some(popped))
+}
+
+fn pop_from(zset: &mut Zset, end: End, count: usize) -> Popped {
+    if count == 1 {
+        return zset.pop(end).into_iter().collect();
+    }
+    let len = zset.len();
+    let count = count.min(len);
+    let (ranks, direction) = match end {
+        End::Min => (0..count, Direction::Forward),
+        End::Max => (len - count..len, Direction::Reverse),
+    };
+    let members = zset.iter(ranks.clone(), direction);
+    let popped = members.map(|(member, score)| (member.to_vec(), score)).collect();
+    zset.remove_ranks(ranks);
+    popped
+}
+
+/// Says how many members were popped, and whether they were the last ones.
+fn say_popped(call: &mut Call<'_>, key: &[u8], end: End, count: usize, emptied: bool) {
+    if count > 0 {
+        removed(call, key, if end == End::Min { "zpopmin" } else { "zpopmax" }, emptied);
+        call.keys.effects.dirty += count as u64 - 1;
+    }
 }
 
 /// The command that pops at an end of one sorted set.
@@ -99,20 +125,56 @@ fn pop(call: &mut Call<'_>, end: End) -> Outcome {
         return Err(error::SYNTAX);
     }
     let count = call.args.get(2).map(|count| args::count(count, error::NOT_POSITIVE)).transpose()?;
-    let popped = take(call, call.args[1], end, count.unwrap_or(1))?.unwrap_or_default();
     let nested = count.is_some() && call.reply.is_resp3();
-    call.reply.array(if nested { popped.len() } else { 2 * popped.len() });
-    write_pairs(call, &popped, nested);
+    let count = count.unwrap_or(1);
+    if count > AT_ONCE_MAX {
+        return revise(call, PopMany { end, count, nested });
+    }
+    let popped = take(call, call.args[1], end, count)?.unwrap_or_default();
+    write_popped(call.reply, &popped, nested);
     DONE
 }
 
-fn write_pairs(call: &mut Call<'_>, popped: &[(Vec<u8>, f64)], nested: bool) {
+/// ZPOPMIN or ZPOPMAX of many members.
+struct PopMany {
+    end: End,
+    count: usize,
+    nested: bool,
+}
+
+impl Revision for PopMany {
+    type Content = Zset;
+    /// The members, and whether they were the last ones.
+    type Told = (Popped, bool);
+
+    fn is_heavy(&self, zset: &Zset) -> bool {
+        zset.len() > AT_ONCE_MAX
+    }
+
+    fn revise(&self, zset: &mut Zset) -> (Popped, bool) {
+        (pop_from(zset, self.end, self.count), zset.is_empty())
+    }
+
+    fn tell(self, call: &mut Call<'_>, told: Option<(Popped, bool)>) -> Outcome {
+        let (popped, emptied) = told.unwrap_or_default();
+        say_popped(call, call.args[1], self.end, popped.len(), emptied);
+        Ok(Next::Later(Box::new(move |reply| write_popped(reply, &popped, self.nested))))
+    }
+}
+
+/// Answers members with their scores, as pairs of their own if they are to be nested.
+fn write_popped(reply: &mut Reply, popped: &Popped, nested: bool) {
+    reply.array(if nested { popped.len() } else { 2 * popped.len() });
+    write_pairs(reply, popped, nested);
+}
+
+fn write_pairs(reply: &mut Reply, popped: &Popped, nested: bool) {
     for (member, score) in popped {
         if nested {
-            call.reply.array(2);
+            reply.array(2);
         }
-        call.reply.bulk(member);
-        call.reply.double(*score);
+        reply.bulk(member);
+        reply.double(*score);
     }
 }
 
@@ -147,7 +209,7 @@ fn pop_first(call: &mut Call<'_>, keys: &[&[u8]], end: End, count: usize) -> Res
             call.reply.array(2);
             call.reply.bulk(key);
             call.reply.array(popped.len());
-            write_pairs(call, &popped, true);
+            write_pairs(call.reply, &popped, true);
             return Ok(true);
         }
     }
@@ -179,7 +241,7 @@ fn bzpop(call: &mut Call<'_>, end: End) -> Outcome {
             call.keys.propagate_instead(&[verb(end), key]);
             call.reply.array(3);
             call.reply.bulk(key);
-            write_pairs(call, &popped, false);
+            write_pairs(call.reply, &popped, false);
             return DONE;
         }
     }

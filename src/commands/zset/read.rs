@@ -1,13 +1,18 @@
 //! Reading members, scores, ranks and numbers of members.
 
 use crate::base::num;
+use crate::client::OwnedRequest;
 use crate::command::row::*;
-use crate::command::{args, error};
+use crate::command::{Error, args, error};
+use crate::keyspace::Ref;
+use crate::resp::Reply;
 use crate::types::listpack::Item;
 use crate::types::zset::{Direction, Zset};
 
-use super::super::scan::{ScanOptions, cursor, empty_page, page};
-use super::super::{Call, Command, DONE, Outcome};
+use super::super::revise::MANY;
+use super::super::sample::{Bounds, Sample};
+use super::super::scan::{QUICK_COUNT, ScanOptions, cursor, empty_page, page};
+use super::super::{Call, Command, DONE, Next, Outcome};
 use super::{GROUP, begin_members, lex_bounds, row, score_bounds, write_member};
 
 const READ_KEY: &[KeySpec] = &[KeySpec::at(1, &[RO, ACCESS])];
@@ -48,17 +53,7 @@ pub(super) const ZMSCORE: Command = Command::new(
             "Returns the scores of several members of a sorted set.",
         )
         .syntax("key member*"),
-    |call| {
-        let zset = call.keys.read::<Zset>(call.args[1])?;
-        call.reply.array(call.args.len() - 2);
-        for member in &call.args[2..] {
-            match zset.as_ref().and_then(|zset| zset.score(member)) {
-                Some(score) => call.reply.double(score),
-                None => call.reply.null(),
-            }
-        }
-        DONE
-    },
+    zmscore,
 );
 
 pub(super) const ZRANK: Command = Command::new(
@@ -126,6 +121,27 @@ pub(super) const ZSCAN: Command = Command::new(
     scan,
 );
 
+fn zmscore(call: &mut Call<'_>) -> Outcome {
+    let (members, may_put_off) = (&call.args[2..], call.may_put_off());
+    let zset = call.keys.read::<Zset>(call.args[1])?;
+    if may_put_off && members.len() > MANY {
+        let (zset, members) = (zset.map(Ref::to_owned).unwrap_or_default(), OwnedRequest::new(members));
+        return Ok(Next::Later(Box::new(move |reply| write_scores(reply, Some(&zset), &members.args()))));
+    }
+    write_scores(call.reply, zset.as_deref(), members);
+    DONE
+}
+
+fn write_scores(reply: &mut Reply, zset: Option<&Zset>, members: &[&[u8]]) {
+    reply.array(members.len());
+    for member in members {
+        match zset.and_then(|zset| zset.score(member)) {
+            Some(score) => reply.double(score),
+            None => reply.null(),
+        }
+    }
+}
+
 fn rank(call: &mut Call<'_>, direction: Direction) -> Outcome {
     let with_score = match call.args.get(3) {
         None => false,
@@ -171,36 +187,67 @@ fn random(call: &mut Call<'_>) -> Outcome {
     if with_scores && !(-i64::MAX / 2..=i64::MAX / 2).contains(&count) {
         return Err(error::OUT_OF_RANGE);
     }
+    let sample = Sample::new(count);
+    let (bounds, may_put_off) = (Bounds::of(call), call.may_put_off());
     let Some(zset) = call.keys.read::<Zset>(call.args[1])? else {
         call.reply.array(0);
         return DONE;
     };
-    let wanted = usize::try_from(count.unsigned_abs()).unwrap_or(usize::MAX);
-    let reply = &mut *call.reply;
+    if may_put_off && sample.is_heavy(zset.is_large()) {
+        let zset = zset.to_owned();
+        return Ok(Next::Later(Box::new(move |reply| {
+            let from = reply.len();
+            if let Err(refusal) = write_sample(reply, &zset, sample, with_scores, &bounds) {
+                reply.truncate(from);
+                reply.error(refusal.text());
+            }
+        })));
+    }
+    write_sample(call.reply, &zset, sample, with_scores, &bounds)?;
+    DONE
+}
+
+fn write_sample(
+    reply: &mut Reply,
+    zset: &Zset,
+    sample: Sample,
+    with_scores: bool,
+    bounds: &Bounds,
+) -> Result<(), Error> {
     let write = |reply: &mut _, member: Item<'_>, score: f64| {
         write_member(reply, member, with_scores.then_some(score));
     };
-    if count < 0 {
-        begin_members(reply, wanted, with_scores);
-        zset.sample_with_repeats(wanted, |member, score| write(reply, member, score));
-    } else {
-        begin_members(reply, wanted.min(zset.len()), with_scores);
-        zset.sample(wanted, |member, score| write(reply, member, score));
+    let count = sample.of(zset.len());
+    begin_members(reply, count, with_scores);
+    if sample.repeats() {
+        return sample.draw(reply, bounds, |reply, count| {
+            zset.sample_with_repeats(count, |member, score| write(reply, member, score));
+        });
     }
-    DONE
+    zset.sample(count, |member, score| write(reply, member, score));
+    Ok(())
 }
 
 fn scan(call: &mut Call<'_>) -> Outcome {
     let from = cursor(call.args[2])?;
-    let options = call.args_from(3);
+    let (options, may_put_off) = (call.args_from(3), call.may_put_off());
     let Some(zset) = call.keys.read::<Zset>(call.args[1])? else {
         empty_page(call.reply);
         return DONE;
     };
     let options = ScanOptions::parse(options, |_| Ok(false))?;
+    if may_put_off && zset.is_large() && options.count > QUICK_COUNT {
+        let (zset, options) = (zset.to_owned(), options.to_owned());
+        return Ok(Next::Later(Box::new(move |reply| write_page(reply, &zset, from, &options.borrow()))));
+    }
+    write_page(call.reply, &zset, from, &options);
+    DONE
+}
+
+fn write_page(reply: &mut Reply, zset: &Zset, from: u64, options: &ScanOptions<'_>) {
     // The scores of large sets are printed with 17 digits here, and only here.
     let precise = zset.as_listpack().is_none();
-    page(call.reply, |reply| {
+    page(reply, |reply| {
         let (mut count, mut text, mut digits) = (0, num::IntText::new(), Vec::new());
         let next = zset.scan(from, options.count, |member, score| {
             let member = member.as_bytes(&mut text);
@@ -218,7 +265,6 @@ fn scan(call: &mut Call<'_>) -> Outcome {
         });
         (next, count)
     });
-    DONE
 }
 
 #[cfg(test)]

@@ -4,9 +4,10 @@ use std::ops::Range;
 
 use crate::command::row::*;
 use crate::command::{Error, args};
+use crate::config::EventClasses;
 use crate::types::zset::{Direction, Zset};
 
-use super::super::revise::{Revision, revise};
+use super::super::revise::{MANY, RemoveMany, Revision, revise};
 use super::super::{Call, Command, DONE, Outcome};
 use super::range::ranks_of;
 use super::{GROUP, lex_bounds, removed, row, score_bounds};
@@ -63,12 +64,16 @@ pub(super) const ZREMRANGEBYLEX: Command = Command::new(
 );
 
 fn zrem(call: &mut Call<'_>) -> Outcome {
-    let key = call.args[1];
+    let (key, members) = (call.args[1], &call.args[2..]);
+    if members.len() > MANY {
+        let remove = |zset: &mut Zset, member: &[u8]| zset.remove(member).is_some();
+        return revise(call, RemoveMany::new(members, remove, (EventClasses::ZSET, "zrem")));
+    }
     let Some(mut zset) = call.keys.write::<Zset>(key)? else {
         call.reply.int(0);
         return DONE;
     };
-    let gone = call.args[2..].iter().filter(|member| zset.remove(member).is_some()).count();
+    let gone = members.iter().filter(|member| zset.remove(member).is_some()).count();
     let emptied = zset.is_empty();
     drop(zset);
     reply_removed(call, key, "zrem", gone, emptied);

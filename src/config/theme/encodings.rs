@@ -32,8 +32,7 @@ pub(in crate::config) const ROWS: &[Directive] = &[
     size("hll-sparse-max-bytes", 3000, BYTES, "Size at which a HyperLogLog becomes dense."),
     size("stream-node-max-bytes", 4096, BYTES, "Bytes per node of a stream; 0 for no limit."),
     integer("stream-node-max-entries", 100, ELEMENTS, Count, "Entries per node of a stream; 0 for no limit."),
-    integer("list-compress-depth", 0, (0, INT_MAX), Count, "Nodes of lists aren't compressed in memory.")
-        .kept(),
+    integer("list-compress-depth", 0, (0, INT_MAX), Count, "Told by DEBUG OBJECT; no node is compressed."),
 ];
 
 /// Thresholds of encodings: entries are counts, values are bytes.
@@ -45,6 +44,8 @@ pub struct Encodings {
     pub hash_max_listpack_value: usize,
     /// Positive: elements per node; -1 to -5: 4, 8, 16, 32, 64 KiB per node.
     pub list_max_listpack_size: i32,
+    /// Nodes at each end that Redis leaves uncompressed, 0 for all. No node is compressed here.
+    pub list_compress_depth: i32,
     /// Members of an intset.
     pub set_max_intset_entries: usize,
     /// Members of a listpack set.
@@ -69,6 +70,7 @@ impl Encodings {
             hash_max_listpack_entries: values.integer("hash-max-listpack-entries"),
             hash_max_listpack_value: values.length("hash-max-listpack-value"),
             list_max_listpack_size: values.integer("list-max-listpack-size"),
+            list_compress_depth: values.integer("list-compress-depth"),
             set_max_intset_entries: values.integer("set-max-intset-entries"),
             set_max_listpack_entries: values.integer("set-max-listpack-entries"),
             set_max_listpack_value: values.integer("set-max-listpack-value"),
