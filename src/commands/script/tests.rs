@@ -132,6 +132,13 @@ fn one_frame_leaves_whatever_an_error_says() {
 }
 
 #[test]
+fn errors_keep_their_bytes() {
+    let mut client = client();
+    let told = client.call(&[b"EVAL", b"error('a\\255b')", b"0"]);
+    assert!(told.starts_with(b"-ERR user_script:1: a\xffb script: "), "{}", told.escape_ascii());
+}
+
+#[test]
 fn errors_tell_their_place() {
     let mut client = client();
     let told = eval(&mut client, "\nreturn redis.call('nope')");
