@@ -193,7 +193,8 @@ fn header(mark: u8, len: usize, out: &mut Vec<u8>) {
 }
 
 fn encode_number(value: f64, out: &mut Vec<u8>) {
-    if value == value.trunc() && (-9.223_372_036_854_775e18..9.223_372_036_854_775e18).contains(&value) {
+    const BEYOND: f64 = 9_223_372_036_854_775_808.0;
+    if value == value.trunc() && (-BEYOND..BEYOND).contains(&value) {
         encode_int(value as i64, out);
     } else if f64::from(value as f32) == value {
         out.push(0xca);

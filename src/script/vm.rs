@@ -332,6 +332,7 @@ fn thrown(lua: &Lua, problem: &Value) -> Thrown {
     let text = match problem {
         Value::Error(error) => told(error),
         Value::Table(_) => raise::text_of(problem).unwrap_or_else(|| b"ERR unknown error".to_vec()),
+        Value::String(text) => with_code(&text.as_bytes()),
         other => with_code(other.to_string().unwrap_or_default().as_bytes()),
     };
     let counted = matches!(problem, Value::Table(table) if table.raw_get(COUNTED).unwrap_or(false));

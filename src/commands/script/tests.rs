@@ -116,6 +116,7 @@ fn hostile_scripts_get_an_error() {
         "return {unpack({}, 0, 2147483647)}",
         "return {unpack({}, -2147483648, 2147483647)}",
         "return struct.unpack('I2147483648', 'a')",
+        "return struct.unpack('b', 'a', -2^63)",
         "return cmsgpack.unpack('\\221\\255\\255\\255\\255')",
         "local function f() return f() + 1 end return f()",
     ] {
@@ -128,6 +129,13 @@ fn one_frame_leaves_whatever_an_error_says() {
     let mut client = client();
     assert_eq!(eval(&mut client, "return {err='a\\r\\n+b'}"), "-a  +b\r\n");
     assert_eq!(eval(&mut client, "return redis.status_reply('a\\r\\nb')"), "+a  b\r\n");
+}
+
+#[test]
+fn errors_keep_their_bytes() {
+    let mut client = client();
+    let told = client.call(&[b"EVAL", b"error('a\\255b')", b"0"]);
+    assert!(told.starts_with(b"-ERR user_script:1: a\xffb script: "), "{}", told.escape_ascii());
 }
 
 #[test]

@@ -133,10 +133,11 @@ impl Encoder<'_> {
         }
     }
 
-    /// The greatest key of the table at the top, if all are positive integers and not too sparse.
+    /// The greatest key of the table at the top, if all are positive integers and not too sparse. The library has 32
+    /// bits for it, where a greater one, as of a time in ms, becomes the least: what has such keys is an object.
     unsafe fn array_length(&self) -> Option<i64> {
         let state = self.state;
-        let (mut max, mut items) = (0.0_f64, 0);
+        let (mut max, mut items) = (0_i32, 0);
         // SAFETY: as for `encode_one`; nobody changes the table meanwhile.
         unsafe {
             ffi::lua_pushnil(state);
@@ -147,12 +148,14 @@ impl Encoder<'_> {
                     ffi::lua_pop(state, 2);
                     return None;
                 }
-                max = max.max(key);
+                if key > f64::from(max) {
+                    max = if key > f64::from(i32::MAX) { i32::MIN } else { key as i32 };
+                }
                 items += 1;
                 ffi::lua_pop(state, 1);
             }
             let Config { sparse_convert, sparse_ratio, sparse_safe, .. } = self.config;
-            let max = max.min(f64::from(i32::MAX)) as i64;
+            let max = i64::from(max);
             if sparse_ratio > 0 && max > items * sparse_ratio && max > sparse_safe {
                 if !sparse_convert {
                     self.refuse(-1, "excessively sparse array");
