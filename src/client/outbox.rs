@@ -85,6 +85,8 @@ pub struct Outbox {
     bytes: AtomicUsize,
     /// Set with the queue locked, after what it is about. Acquire and release: who sees it finds that.
     news: AtomicBool,
+    /// Whether the queue has the task's waker, which goes when there are news. Written with the queue locked.
+    watched: AtomicBool,
 }
 
 impl Outbox {
@@ -256,6 +258,10 @@ impl Outbox {
 
     /// [`Outbox::woken`] as a step of a task that waits for something else too.
     pub fn poll_news(&self, context: &mut Context<'_>) -> Poll<()> {
+        // Whoever brings news clears this, and then wakes the task.
+        if self.watched.load(Ordering::Acquire) {
+            return Poll::Pending;
+        }
         let mut queue = self.queue.lock();
         if self.news.swap(false, Ordering::Acquire) {
             return Poll::Ready(());
@@ -263,6 +269,7 @@ impl Outbox {
         if !queue.waker.as_ref().is_some_and(|waker| waker.will_wake(context.waker())) {
             queue.waker = Some(context.waker().clone());
         }
+        self.watched.store(true, Ordering::Release);
         Poll::Pending
     }
 
@@ -272,6 +279,7 @@ impl Outbox {
             return;
         }
         let waker = queue.waker.take();
+        self.watched.store(false, Ordering::Release);
         drop(queue);
         if let Some(waker) = waker {
             waker.wake();

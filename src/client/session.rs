@@ -226,7 +226,10 @@ impl Session {
     pub fn reset(&mut self, users: &Users) {
         self.select(0);
         self.identity = Identity::new(users);
-        self.reply_mode = ReplyMode::On;
+        // Whose reply is being skipped goes without one, be it this very RESET.
+        if self.reply_mode != ReplyMode::Skipping {
+            self.reply_mode = ReplyMode::On;
+        }
         self.no_touch = false;
         self.subscriptions = None;
         self.client.subscriptions.iter().for_each(|count| count.store(0, Ordering::Relaxed));

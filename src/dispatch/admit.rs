@@ -104,7 +104,7 @@ fn denial(candidate: &Candidate<'_>) -> Option<Error> {
 fn memory(candidate: &Candidate<'_>) -> Option<Error> {
     // Scripts are not refused as a whole, but keys are evicted for them. Clients that remember keys must hear of
     // evictions before they read on.
-    // A queue of commands takes memory, whatever they do.
+    // A queue of commands takes memory, whatever they do, but reading in a transaction isn't refused.
     let queues = candidate.session.transaction.is_some() && !candidate.flags.contains(Flags::IMMEDIATE);
     let remembers = candidate.session.tracking.is_some();
     // What tells of the server finds it within its limit, as far as that can be had soon.
@@ -115,8 +115,7 @@ fn memory(candidate: &Candidate<'_>) -> Option<Error> {
         && needs_room
         && make_room(candidate.server, &candidate.session.settings) == Room::None;
     candidate.session.out_of_memory.set(exceeded);
-    let refused = queues || candidate.flags.contains(Flags::DENYOOM);
-    (exceeded && refused).then_some(error::OOM)
+    (exceeded && candidate.flags.contains(Flags::DENYOOM)).then_some(error::OOM)
 }
 
 /// What can't be saved any more must not change.

@@ -10,7 +10,7 @@ use super::hold::{HOLD, Kept, hold, keep};
 use super::memory::is_exceeded;
 use super::run::{Suspended, run_on};
 use super::tally::Tally;
-use crate::base::clock::{monotonic_ns, unix_ms};
+use crate::base::clock::{monotonic_ns, unix_ms_at};
 use crate::client::{Session, Watch};
 use crate::command::spec::Flags;
 use crate::command::{Error, error};
@@ -117,7 +117,7 @@ impl<'s> Executor<'s> {
             mark: begun,
             spent: 0,
             commands: 0,
-            now: unix_ms(),
+            now: unix_ms_at(begun),
             clock: Clock::default(),
             again: None,
             tally: Tally::default(),
@@ -493,7 +493,7 @@ impl<'s> Executor<'s> {
         self.mark = mark;
         self.spent += took;
         if took >= 1_000_000 {
-            self.now = unix_ms();
+            self.now = unix_ms_at(mark);
             // The time has changed, if nothing else.
             self.again = None;
         }

@@ -62,8 +62,8 @@ pub struct Turn {
 struct Recent {
     /// Its name as it was sent, and how long that is.
     name: [u8; RECENT_MAX],
-    len: usize,
-    id: Option<usize>,
+    len: u8,
+    id: Option<u32>,
     /// Whether its row asks for the closed gate.
     exclusive: bool,
 }
@@ -74,18 +74,19 @@ const RECENT_MAX: usize = 16;
 impl Recent {
     #[inline]
     fn find<'a>(&self, name: &[u8], server: &'a Server) -> Option<&'a Listed> {
-        self.id.filter(|_| self.is(name)).map(|id| &server.catalog.all()[id])
+        self.id.filter(|_| self.is(name)).map(|id| &server.catalog.all()[id as usize])
     }
 
     #[inline]
     fn is(&self, name: &[u8]) -> bool {
-        self.len == name.len() && self.name[..self.len] == *name
+        let len = usize::from(self.len);
+        len == name.len() && self.name[..len] == *name
     }
 
     fn remember(&mut self, name: &[u8], listed: &Listed) {
         if name.len() <= RECENT_MAX {
             self.name[..name.len()].copy_from_slice(name);
-            (self.len, self.id) = (name.len(), Some(listed.id));
+            (self.len, self.id) = (name.len() as u8, Some(listed.id as u32));
             self.exclusive = listed.command.spec.flags.contains(Flags::EXCLUSIVE);
         }
     }

@@ -240,6 +240,8 @@ fn replies_can_be_turned_off() {
     client.expect(b"$1\r\na\r\n+OK\r\n$1\r\nb\r\n");
     client.send(b"CLIENT REPLY OFF\r\nPING\r\nRESET\r\nECHO c\r\n");
     client.expect(b"+RESET\r\n$1\r\nc\r\n");
+    client.send(b"CLIENT REPLY SKIP\r\nRESET\r\nECHO d\r\n");
+    client.expect(b"$1\r\nd\r\n");
 }
 
 #[test]

@@ -78,6 +78,15 @@ fn without_eviction_writes_are_refused_and_nothing_changes() {
         assert_eq!(client.call(command).text(), oom, "{command:?}");
     }
     assert_eq!(client.raw(&["GET", "a"]), b"$1\r\n1\r\n");
+    client.ok(&["MULTI"]);
+    assert_eq!(client.raw(&["GET", "a"]), b"+QUEUED\r\n");
+    assert_eq!(client.raw(&["EXEC"]), b"*1\r\n$1\r\n1\r\n");
+    client.ok(&["MULTI"]);
+    assert_eq!(client.call(&["SET", "a", "2"]).text(), oom);
+    assert_eq!(client.raw(&["GET", "a"]), b"+QUEUED\r\n");
+    assert!(client.call(&["EXEC"]).text().starts_with("EXECABORT "));
+    let script = "#!lua\nreturn redis.call('GET', 'a')";
+    assert_eq!(client.call(&["EVAL", script, "0"]).text(), oom);
     assert_eq!(client.raw(&["DBSIZE"]), b":1\r\n");
     assert_eq!(client.raw(&["DEL", "a"]), b":1\r\n");
     client.ok(&["CONFIG", "SET", "maxmemory", "0"]);

@@ -305,30 +305,49 @@ fn expired_events_come_on_time() {
 
 #[test]
 fn messages_keep_their_order_whoever_writes_them() {
+    come_in_order(0, 1 << 14);
+}
+
+#[test]
+fn messages_to_many_keep_their_order_whoever_writes_them() {
+    come_in_order(20, 1 << 13);
+}
+
+/// Publishes to some clients that say something now and then, and to others that don't read.
+fn come_in_order(deaf: usize, repeats: usize) {
     const MESSAGES: usize = 200;
     let server = Server::start();
-    let (mut subscriber, mut client) = (server.client(), server.client());
-    sends(&mut subscriber, &["SUBSCRIBE c"], &confirmation('*', "subscribe", "c", 1));
+    let mut client = server.client();
+    let subscribe = |_| {
+        let mut subscriber = server.client();
+        sends(&mut subscriber, &["SUBSCRIBE c"], &confirmation('*', "subscribe", "c", 1));
+        subscriber
+    };
+    let deaf: Vec<Client> = (0..deaf).map(subscribe).collect();
+    let mut subscribers: Vec<Client> = (0..2).map(subscribe).collect();
+    let receivers = (deaf.len() + subscribers.len()) as i64;
     // With pauses and without, long and short, some pushed into a socket that is full by now.
-    let payload = |n: usize| format!("{n:08}").repeat(if n.is_multiple_of(3) { 1 << 14 } else { 1 });
+    let payload = |n: usize| format!("{n:08}").repeat(if n.is_multiple_of(3) { repeats } else { 1 });
     for n in 0..MESSAGES {
-        assert_eq!(client.call(&["PUBLISH", "c", &payload(n)]), Reply::Int(1));
+        assert_eq!(client.call(&["PUBLISH", "c", &payload(n)]), Reply::Int(receivers));
         if n.is_multiple_of(4) {
             std::thread::sleep(Duration::from_micros(300));
         }
         if n.is_multiple_of(50) {
-            subscriber.send(&pipeline(&["PING"]));
+            subscribers.iter_mut().for_each(|subscriber| subscriber.send(&pipeline(&["PING"])));
         }
     }
-    let (mut next, mut pongs) = (0, 0);
-    while next < MESSAGES || pongs < MESSAGES.div_ceil(50) {
-        let (reply, _) = subscriber.read();
-        let items = reply.items();
-        if items[0] == Reply::bulk("pong") {
-            pongs += 1;
-        } else {
-            assert!(items[2] == Reply::bulk(&payload(next)), "message {next} is not what was published");
-            next += 1;
+    for subscriber in &mut subscribers {
+        let (mut next, mut pongs) = (0, 0);
+        while next < MESSAGES || pongs < MESSAGES.div_ceil(50) {
+            let (reply, _) = subscriber.read();
+            let items = reply.items();
+            if items[0] == Reply::bulk("pong") {
+                pongs += 1;
+            } else {
+                assert!(items[2] == Reply::bulk(&payload(next)), "message {next} is not what was published");
+                next += 1;
+            }
         }
     }
 }

@@ -118,6 +118,16 @@ fn prob_resp3() {
 }
 
 #[test]
+fn corners_resp2() {
+    replay("corners-resp2", 100);
+}
+
+#[test]
+fn corners_resp3() {
+    replay("corners-resp3", 100);
+}
+
+#[test]
 fn scripts_resp2() {
     replay("scripts-resp2", 80);
 }

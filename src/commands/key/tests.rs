@@ -37,6 +37,31 @@ fn asking_counts_hits_and_misses_and_tells_of_misses() {
 }
 
 #[test]
+fn commands_look_once_at_each_key() {
+    let mut rig = listening();
+    rig.run("SADD s a b");
+    let look_ups = |rig: &Rig| {
+        let keyspace = &rig.server.keyspace;
+        (keyspace.total(|c| c.hits()), keyspace.total(|c| c.misses()))
+    };
+    for (command, found, absent) in [
+        ("ZUNION 2 s none", 1, 1),
+        ("ZINTERCARD 2 none s", 1, 1),
+        ("ZDIFFSTORE d 2 none s", 1, 1),
+        ("ZUNION 2 s none NOPE", 1, 1),
+        ("LCS s none", 1, 1),
+        ("SPOP s 5", 1, 0),
+    ] {
+        let (hits, misses) = look_ups(&rig);
+        rig.events();
+        rig.run(command);
+        assert_eq!(look_ups(&rig), (hits + found, misses + absent), "{command}");
+        let told = rig.events().iter().filter(|event| *event == "0 keymiss none").count();
+        assert_eq!(told as u64, absent, "{command}");
+    }
+}
+
+#[test]
 fn touch_touches_even_for_a_client_that_does_not() {
     let mut rig = Rig::new();
     rig.run("SET a x");

@@ -159,6 +159,9 @@ fn admit(call: &Call<'_>, flags: ScriptFlags, reads_only: bool) -> Result<(), Er
     if flags.intersects(ScriptFlags::COMPAT | ScriptFlags::NO_WRITES) {
         return Ok(());
     }
+    if !call.nested {
+        admit_writer(call, flags)?;
+    }
     if let Some(refusal) = script_refusal(call.server, call.settings()) {
         return Err(refusal);
     }
@@ -170,6 +173,21 @@ fn admit(call: &Call<'_>, flags: ScriptFlags, reads_only: bool) -> Result<(), Er
     }
     if call.session.out_of_memory.get() && !flags.contains(ScriptFlags::ALLOW_OOM) {
         return Err(error::SCRIPT_OOM);
+    }
+    Ok(())
+}
+
+/// What is asked of any command that may write and need memory. To Redis a script is one if its first line says so,
+/// and then its state of being a script comes second.
+fn admit_writer(call: &Call<'_>, flags: ScriptFlags) -> Result<(), Error> {
+    if call.session.out_of_memory.get() && !flags.contains(ScriptFlags::ALLOW_OOM) {
+        return Err(error::OOM);
+    }
+    if let Some(refusal) = write_refusal(call.server, call.settings()) {
+        return Err(refusal);
+    }
+    if call.settings().replication.wants_good_replicas() {
+        return Err(error::NO_REPLICAS);
     }
     Ok(())
 }

@@ -68,9 +68,15 @@ fn scripts_that_may_write_need_what_writes_need() {
     assert!(eval(&mut client, caught).contains("NOREPLICAS "));
     client.set("min-replicas-to-write", "0");
     client.session.out_of_memory.set(true);
+    let refused = "-OOM command not allowed when used memory > 'maxmemory'.\r\n";
+    assert_eq!(eval(&mut client, "#!lua\nreturn 1"), refused);
+    let eval_ro = client.call(&[b"EVAL_RO", b"#!lua\nreturn 1", b"0"]);
+    assert_eq!(String::from_utf8_lossy(&eval_ro), refused);
+    client.nested = true;
     let refused =
         "-OOM allow-oom flag is not set on the script, can not run it when used memory > 'maxmemory'\r\n";
     assert_eq!(eval(&mut client, "#!lua\nreturn 1"), refused);
+    client.nested = false;
     assert_eq!(eval(&mut client, "#!lua flags=allow-oom\nreturn 1"), ":1\r\n");
 }
 

@@ -3,7 +3,7 @@
 use crate::command::row::*;
 use crate::command::{Error, args, error};
 use crate::config::EventClasses;
-use crate::keyspace::{Expiry, Type, Value, View};
+use crate::keyspace::{Access, Expiry, Type, Value, View};
 use crate::resp::{Protocol, Reply};
 use crate::types::set::{Set, SetLimits};
 
@@ -83,6 +83,8 @@ fn pop_many(call: &mut Call<'_>) -> Outcome {
     };
     if count >= set.len() {
         drop(set);
+        // Redis answers as SUNION of the one set, which counts as a look-up.
+        call.keys.exists(key, Access::Read);
         return pop_all(call, key, may_put_off);
     }
     if may_put_off && set.is_large() && count > QUICK {

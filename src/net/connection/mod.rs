@@ -119,7 +119,8 @@ impl Connection {
 
     async fn run(&mut self) -> io::Result<()> {
         while self.read().await? == Flow::GoOn {
-            if worker::is_first_since_sleep() {
+            let is_first = worker::is_first_since_sleep();
+            if is_first {
                 // Requests are run in the order in which they came.
                 task::requeue().await;
             }
@@ -127,7 +128,10 @@ impl Connection {
             if flow == Flow::Close {
                 self.session.client.set_flags(ClientFlags::CLOSE_AFTER_REPLY, true);
             }
-            self.give_way().await;
+            if !is_first || self.filled_its_buffer {
+                // Who was the first to be woken has had the others served already.
+                self.give_way().await;
+            }
             let rest = if flow == Flow::Close { Rest::Awaited } else { Rest::Kept };
             if self.flush(rest).await? == Flow::Close {
                 return Ok(());
