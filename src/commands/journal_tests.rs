@@ -234,3 +234,26 @@ fn a_script_may_keep_commands_out_but_not_what_expires() {
     muted.expired(0, b"k");
     assert!(!muted.is_empty());
 }
+
+#[test]
+fn what_is_done_without_locks_is_put_down_as_if_under_them() {
+    let mut rig = rig();
+    for n in 1..=600 {
+        rig.run(&format!("XADD s {n}-0 a b"));
+    }
+    rig.run("XGROUP CREATE s g 0");
+    rig.journal();
+    rig.run("XREADGROUP GROUP g c STREAMS s >");
+    let journal = rig.journal();
+    let time = rig.now;
+    let given =
+        |id: usize| format!("0 XCLAIM s g c 0 {id}-0 TIME {time} RETRYCOUNT 1 FORCE JUSTID LASTID 600-0");
+    assert_eq!((journal.len(), &journal[0], &journal[599]), (601, &given(1), &given(600)));
+    assert_eq!(journal[600], "0 XGROUP SETID s g 600-0 ENTRIESREAD 600");
+    check(&mut rig, &[("XGROUP DELCONSUMER s g c", &["0 XGROUP DELCONSUMER s g c"])]);
+    for n in 0..1200 {
+        rig.run(&format!("ZADD z {n} m{n}"));
+    }
+    rig.journal();
+    check(&mut rig, &[("ZMPOP 1 z MAX COUNT 1100", &["0 ZPOPMAX z 1100"])]);
+}
