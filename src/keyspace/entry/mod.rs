@@ -249,8 +249,14 @@ impl Entry {
 
     /// The same for a string that is an integer.
     pub fn set_integer(&mut self, value: i64) {
+        let payload = Payload::Int(value);
+        if payload.code() == self.as_ref().code() {
+            // A counter's next value mostly takes as much room as the last one.
+            let at = self.as_ref().payload_at();
+            return payload.write(self.slice_mut(at, payload.len()));
+        }
         self.release();
-        self.set_payload(&Payload::Int(value));
+        self.set_payload(&payload);
     }
 
     /// Replaces the value; key, deadline and clock stay. The old value is returned.
