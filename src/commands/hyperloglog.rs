@@ -137,7 +137,7 @@ fn count(call: &mut Call<'_>) -> Outcome {
     let count = match call.args {
         [_, key] => count_one(call, key)?,
         [_, keys @ ..] if keys.len() > AT_ONCE_MAX && call.may_put_off() => {
-            let logs = keys.iter().filter_map(|key| share(call, key).transpose());
+            let logs = keys.iter().filter_map(|key| share(call, key, Access::Read).transpose());
             let logs = logs.collect::<Result<Vec<_>, Error>>()?;
             return Ok(Next::Later(Box::new(move |reply| match count_union(&logs) {
                 Ok(count) => reply.int(count as i64),
@@ -157,11 +157,16 @@ fn count(call: &mut Call<'_>) -> Outcome {
 }
 
 /// Another owner of the log at a key; none if the key is absent.
-fn share(call: &mut Call<'_>, key: &[u8]) -> Result<Option<Arc<Vec<u8>>>, Error> {
-    let Some(entry) = call.keys.find(key, Access::Read) else { return Ok(None) };
+fn share(call: &mut Call<'_>, key: &[u8], access: Access) -> Result<Option<Arc<Vec<u8>>>, Error> {
+    let Some(entry) = call.keys.find(key, access) else { return Ok(None) };
     let string = entry.string().ok_or(WrongType)?;
     Hll::new(string.bytes(&mut IntText::new()))?;
     Ok(Some(entry.share_string().unwrap_or_else(|| Arc::new(string.to_vec()))))
+}
+
+/// The logs at all the keys of PFMERGE.
+fn share_all(call: &mut Call<'_>, access: Access) -> Result<Vec<Option<Arc<Vec<u8>>>>, Error> {
+    call.args[1..].iter().map(|key| share(call, key, access)).collect()
 }
 
 fn count_union(logs: &[Arc<Vec<u8>>]) -> Result<u64, HllError> {
@@ -187,17 +192,55 @@ fn count_one(call: &mut Call<'_>, key: &[u8]) -> Result<u64, Error> {
     Ok(count)
 }
 
+/// All that several logs have seen.
+#[derive(Default)]
+struct Union {
+    registers: Registers,
+    /// Whether any log was dense.
+    dense: bool,
+}
+
+impl Union {
+    fn add(&mut self, log: Hll<'_>) -> Result<(), HllError> {
+        self.dense |= log.encoding() == Encoding::Dense;
+        log.merge_into(&mut self.registers)
+    }
+}
+
 fn merge(call: &mut Call<'_>) -> Outcome {
+    if call.args.len() - 1 > AT_ONCE_MAX && call.may_put_off() {
+        let logs = share_all(call, Access::Read)?;
+        return Ok(Next::Compute(Box::new(move || {
+            let mut union = Union::default();
+            let merged = logs.iter().flatten().try_for_each(|log| union.add(Hll::new(log)?));
+            Box::new(move |call| {
+                // Who changes a log that is shared changes a copy.
+                let unchanged = share_all(call, Access::Silent)? == logs;
+                drop(logs);
+                if !unchanged {
+                    return merge_locked(call, Access::Silent);
+                }
+                merged?;
+                store_union(call, &union)
+            })
+        })));
+    }
+    merge_locked(call, Access::Read)
+}
+
+fn merge_locked(call: &mut Call<'_>, access: Access) -> Outcome {
+    let mut union = Union::default();
+    for key in &call.args[1..] {
+        read(call, key, access, |log| union.add(log))?;
+    }
+    store_union(call, &union)
+}
+
+/// Raises the registers of the first key to those of the union.
+fn store_union(call: &mut Call<'_>, union: &Union) -> Outcome {
     let destination = call.args[1];
     let sparse_limit = call.settings().encodings.hll_sparse_max_bytes;
-    let (mut registers, mut dense) = (Registers::new(), false);
-    for key in &call.args[1..] {
-        read(call, key, Access::Read, |log| {
-            dense |= log.encoding() == Encoding::Dense;
-            log.merge_into(&mut registers)
-        })?;
-    }
-    let raise = |log: &mut Vec<u8>| hll::merge(log, &registers, dense, sparse_limit);
+    let raise = |log: &mut Vec<u8>| hll::merge(log, &union.registers, union.dense, sparse_limit);
     if call.keys.exists(destination, Access::Write) {
         edit(call, destination, raise)?;
     } else {
@@ -338,6 +381,25 @@ mod tests {
         assert_eq!(rig.call_meanwhile(&args, &mut |rig| drop(rig.run("DEL p0 p1"))), b":81\r\n");
         rig.check(&[("SET p0 x", "+OK")]);
         let refused = rig.call(&args);
+        assert!(refused.starts_with(b"-WRONGTYPE Key is not a valid HyperLogLog"));
+    }
+
+    #[test]
+    fn many_logs_are_merged_without_locks() {
+        let mut rig = Rig::new();
+        for n in 0..40 {
+            rig.run(&format!("PFADD p{n} a{n} b{n} c"));
+        }
+        let keys: Vec<String> = (0..50).map(|n| format!("p{n}")).collect();
+        let words = ["PFMERGE", "u"].into_iter().chain(keys.iter().map(String::as_str));
+        let args: Vec<&[u8]> = words.map(str::as_bytes).collect();
+        let mut times = 0;
+        assert_eq!(rig.call_meanwhile(&args, &mut |_| times += 1), b"+OK\r\n");
+        assert_eq!(times, 1);
+        rig.check(&[("PFCOUNT u", ":81"), ("DEL u", ":1")]);
+        assert_eq!(rig.call_meanwhile(&args, &mut |rig| drop(rig.run("PFADD p49 new"))), b"+OK\r\n");
+        rig.check(&[("PFCOUNT u", ":82")]);
+        let refused = rig.call_meanwhile(&args, &mut |rig| drop(rig.run("SET p7 x")));
         assert!(refused.starts_with(b"-WRONGTYPE Key is not a valid HyperLogLog"));
     }
 

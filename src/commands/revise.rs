@@ -21,7 +21,7 @@ pub const MANY: usize = 2048;
 /// How often a change is tried without locks.
 const TRIES: u32 = 4;
 
-/// A change of the collection at a command's first argument.
+/// A change of one collection, which is at a command's first argument unless it says otherwise.
 pub trait Revision: Send + Sized + 'static {
     /// The collection.
     type Content: Stored + Send + 'static;
@@ -29,6 +29,11 @@ pub trait Revision: Send + Sized + 'static {
     type Told: Send + 'static;
     /// Whether it makes a new collection where there is none.
     const CREATES: bool = false;
+
+    /// Which argument is the collection's key.
+    fn key_at(&self, _args: &[&[u8]]) -> usize {
+        1
+    }
 
     /// Whether the change takes so long that it should not happen under a lock.
     fn is_heavy(&self, content: &Self::Content) -> bool;
@@ -46,7 +51,7 @@ pub trait Revision: Send + Sized + 'static {
 /// If the key is of another type, and those of the revision.
 pub fn revise<R: Revision>(call: &mut Call<'_>, revision: R) -> Outcome {
     let may_put_off = call.may_put_off();
-    let Some(mut content) = open::<R>(call)? else {
+    let Some(mut content) = open(call, &revision)? else {
         return revision.tell(call, None);
     };
     if may_put_off && revision.is_heavy(&content) {
@@ -63,7 +68,7 @@ fn attempt<R: Revision>(revision: R, then: R::Content, tries: u32) -> Install {
     let mut revised = then.clone();
     let mut told = revision.revise(&mut revised);
     Box::new(move |call| {
-        let Some(mut now) = open::<R>(call)? else {
+        let Some(mut now) = open(call, &revision)? else {
             discard(call, [then, revised]);
             return revision.tell(call, None);
         };
@@ -84,8 +89,11 @@ fn attempt<R: Revision>(revision: R, then: R::Content, tries: u32) -> Install {
     })
 }
 
-fn open<'v, R: Revision>(call: &'v mut Call<'_>) -> Result<Option<RefMut<'v, R::Content>>, WrongType> {
-    let key = call.args[1];
+fn open<'v, R: Revision>(
+    call: &'v mut Call<'_>,
+    revision: &R,
+) -> Result<Option<RefMut<'v, R::Content>>, WrongType> {
+    let key = call.args[revision.key_at(call.args)];
     if R::CREATES { call.keys.write_or_new(key).map(Some) } else { call.keys.write(key) }
 }
 
@@ -211,7 +219,8 @@ mod tests {
     fn many_members_of_a_sorted_set_are_popped_without_locks() {
         let mut rig = Rig::new();
         let words: Vec<String> = (0..5000).flat_map(|n| [n.to_string(), format!("n{n}")]).collect();
-        assert_eq!(run(&mut rig, &[vec!["ZADD".into(), "z".into()], words].concat(), "").1, 1);
+        let words = [vec!["ZADD".into(), "z".into()], words].concat();
+        assert_eq!(run(&mut rig, &words, "").1, 1);
         let pop = |rig: &mut Rig, request: &str, meanwhile: &str| {
             run(rig, &request.split(' ').map(str::to_owned).collect::<Vec<_>>(), meanwhile)
         };
@@ -224,6 +233,11 @@ mod tests {
         let (reply, times) = pop(&mut rig, "ZPOPMIN z 9999", "");
         assert!(reply.starts_with("*6002 $2 n0 $1 0") && reply.ends_with("$5 n3000 $4 3000") && times == 2);
         rig.check(&[("EXISTS z", ":0"), ("ZPOPMIN z 9999", "*0")]);
+        assert_eq!(pop(&mut rig, "ZMPOP 1 z MIN COUNT 9999", ""), ("*-1".into(), 0));
+        run(&mut rig, &words, "");
+        let (reply, times) = pop(&mut rig, "ZMPOP 1 z MAX COUNT 2000", "ZREM z n4999");
+        assert!(reply.starts_with("*2 $1 z *2000 *2 $5 n4998 $4 4998 *2 $5 n4997") && times == 3);
+        assert_eq!(pop(&mut rig, "ZMPOP 1 z MAX COUNT 2000", "DEL z"), ("*-1".into(), 1));
     }
 
     #[test]
@@ -250,6 +264,94 @@ mod tests {
         rig.check(&[("XLEN s", ":1999"), ("XRANGE s - + COUNT 1", "*1 *2 $6 3001-0 *2 $1 a $1 b")]);
         rig.check(&[("XPENDING s g", "*4 :1999 $6 3001-0 $6 4999-0 *1 *2 $1 d $4 1999")]);
         assert!(run(&mut rig, &claim, "XGROUP DESTROY s g").0.starts_with("-NOGROUP"));
+    }
+
+    /// A request of words.
+    fn words(request: &str) -> Vec<String> {
+        request.split(' ').map(str::to_owned).collect()
+    }
+
+    /// A stream `s` of 3000 entries with a group `g`.
+    fn stream() -> Rig {
+        let mut rig = Rig::new();
+        for n in 1..=3000 {
+            rig.run(&format!("XADD s {n}-0 a b"));
+        }
+        rig.check(&[("XGROUP CREATE s g 0", "+OK")]);
+        rig.dirty();
+        rig
+    }
+
+    #[test]
+    fn many_entries_are_handed_out_without_locks() {
+        let mut rig = stream();
+        rig.set("notify-keyspace-events", "KEA");
+        let new = words("XREADGROUP GROUP g c STREAMS s >");
+        // Another consumer comes between: it has the first entry.
+        let (reply, times) = run(&mut rig, &new, "XREADGROUP GROUP g d COUNT 1 STREAMS s >");
+        assert!(reply.starts_with("*1 *2 $1 s *2999 *2 $3 2-0 *2 $1 a $1 b *2 $3 3-0"), "{}", &reply[..60]);
+        assert_eq!((times, rig.dirty()), (3, 4));
+        assert_eq!(rig.events(), ["0 xgroup-createconsumer s", "0 xgroup-createconsumer s"]);
+        rig.check(&[("XPENDING s g", "*4 :3000 $3 1-0 $6 3000-0 *2 *2 $1 c $4 2999 *2 $1 d $1 1")]);
+        rig.run("XDEL s 5-0");
+        let (reply, times) = run(&mut rig, &words("XREADGROUP GROUP g c STREAMS s 3"), "XACK s g 3000-0");
+        assert!(reply.starts_with("*1 *2 $1 s *2996 *2 $3 4-0 *2 $1 a $1 b *2 $3 5-0 *-1 *2 $3 6-0"));
+        assert!(reply.ends_with(" *2 $6 2999-0 *2 $1 a $1 b") && times == 3);
+        rig.check(&[
+            ("XPENDING s g 4-0 4-0 9", "*1 *4 $3 4-0 $1 c :0 :2"),
+            ("XPENDING s g 5-0 5-0 9", "*1 *4 $3 5-0 $1 c :0 :1"),
+        ]);
+        // Nothing is left when it comes to it.
+        rig.check(&[("XGROUP SETID s g 0", "+OK")]);
+        assert_eq!(run(&mut rig, &new, "XGROUP SETID s g $"), ("*-1".into(), 2));
+        rig.check(&[("XGROUP SETID s g 0", "+OK")]);
+        assert!(run(&mut rig, &new, "XGROUP DESTROY s g").0.starts_with("-NOGROUP"));
+    }
+
+    #[test]
+    fn many_entries_change_hands_without_locks() {
+        let mut rig = stream();
+        rig.run("XREADGROUP GROUP g c STREAMS s >");
+        let ids = (1..=2500).map(|n| format!("{n}-0"));
+        let mut claim: Vec<String> = words("XCLAIM s g d 0").into_iter().chain(ids).collect();
+        claim.push("JUSTID".into());
+        rig.dirty();
+        let (reply, times) = run(&mut rig, &claim, "XACK s g 2-0");
+        assert!(reply.starts_with("*2499 $3 1-0 $3 3-0") && times == 3);
+        assert_eq!(rig.dirty(), 2501);
+        rig.check(&[("XPENDING s g", "*4 :2999 $3 1-0 $6 3000-0 *2 *2 $1 c $3 500 *2 $1 d $4 2499")]);
+        assert!(run(&mut rig, &claim, "DEL s").0.starts_with("-NOGROUP"));
+    }
+
+    #[test]
+    fn a_consumer_of_many_entries_goes_without_locks() {
+        let mut rig = stream();
+        rig.run("XREADGROUP GROUP g d COUNT 1 STREAMS s >");
+        rig.run("XREADGROUP GROUP g c STREAMS s >");
+        let delete = words("XGROUP DELCONSUMER s g c");
+        assert_eq!(run(&mut rig, &delete, "XACK s g 9-0"), (":2998".into(), 2));
+        rig.check(&[("XPENDING s g", "*4 :1 $3 1-0 $3 1-0 *1 *2 $1 d $1 1")]);
+        rig.check(&[("XGROUP SETID s g 1-0", "+OK")]);
+        rig.run("XREADGROUP GROUP g c STREAMS s >");
+        assert!(run(&mut rig, &delete, "XGROUP DESTROY s g").0.starts_with("-NOGROUP"));
+    }
+
+    #[test]
+    fn many_fields_get_deadlines_without_locks() {
+        let mut rig = Rig::new();
+        run(&mut rig, &many("HSET h", "v"), "");
+        rig.dirty();
+        let (reply, times) = run(&mut rig, &many("HEXPIRE h 100 NX FIELDS 5000", ""), "HDEL h n1");
+        assert!(reply.starts_with("*5000 :1 :-2 :1 :1") && times == 2);
+        assert_eq!(rig.dirty(), 5000);
+        let (reply, times) = run(&mut rig, &many("HTTL h FIELDS 5000", ""), "HPERSIST h FIELDS 1 n0");
+        assert!(reply.starts_with("*5000 :100 :-2 :100") && times == 1);
+        let (reply, times) = run(&mut rig, &many("HPERSIST h FIELDS 5000", ""), "");
+        assert!(reply.starts_with("*5000 :-1 :-2 :1 :1") && times == 1);
+        let (reply, _) = run(&mut rig, &many("HPEXPIREAT h 1 FIELDS 5000", ""), "HSET h other v");
+        assert!(reply.starts_with("*5000 :2 :-2 :2"));
+        rig.check(&[("HGETALL h", "*2 $5 other $1 v")]);
+        assert!(run(&mut rig, &many("HEXPIRE h 9 FIELDS 5000", ""), "DEL h").0.starts_with("*5000 :-2 :-2"));
     }
 
     #[test]

@@ -3,12 +3,15 @@
 use smallvec::SmallVec;
 
 use crate::base::num::IntText;
+use crate::client::OwnedRequest;
 use crate::command::row::*;
 use crate::command::{Error, args, error};
 use crate::config::EventClasses;
+use crate::resp::Reply;
 use crate::types::hash::{ClearDeadline, Condition, FieldDeadline, Hash, SetDeadline};
 
-use super::super::{Call, Command, DONE, Outcome};
+use super::super::revise::{MANY, Revision, revise};
+use super::super::{Call, Command, DONE, Next, Outcome};
 use super::{GROUP, row};
 
 /// The latest deadline a field can have, in Unix ms: Redis keeps 46 bits of it.
@@ -162,38 +165,86 @@ fn set(call: &mut Call<'_>, span: Span) -> Outcome {
     // A wrong type is told before what is wrong with the arguments.
     let mut hash = call.keys.write::<Hash>(key)?;
     let Request { at, condition, fields } = request?;
-    call.reply.array(fields.len());
-    let (mut set, mut removed) = (0, 0);
-    let mut hit: SmallVec<[&[u8]; 4]> = SmallVec::new();
+    if fields.len() > MANY && hash.is_some() {
+        drop(hash);
+        return revise(call, SetMany { fields: OwnedRequest::new(fields), at, condition, now });
+    }
+    let mut outcomes: Outcomes = SmallVec::new();
     for field in fields {
-        let outcome =
-            hash.as_mut().map_or(SetDeadline::NoField, |hash| hash.set_deadline(field, at, condition, now));
+        outcomes.push(match &mut hash {
+            Some(hash) => hash.set_deadline(field, at, condition, now),
+            None => SetDeadline::NoField,
+        });
+    }
+    let emptied = hash.as_ref().is_some_and(|hash| hash.is_empty());
+    drop(hash);
+    say_set(call, at, &outcomes, emptied);
+    DONE
+}
+
+/// What became of each field.
+type Outcomes = SmallVec<[SetDeadline; 8]>;
+
+/// Answers what became of the fields, which are the last arguments, and says what has changed.
+fn say_set(call: &mut Call<'_>, at: i64, outcomes: &[SetDeadline], emptied: bool) {
+    let key = call.args[1];
+    let count = |wanted| outcomes.iter().filter(|&&outcome| outcome == wanted).count() as u64;
+    let (set, removed) = (count(SetDeadline::Set), count(SetDeadline::Removed));
+    call.reply.array(outcomes.len());
+    for outcome in outcomes {
         call.reply.int(match outcome {
             SetDeadline::NoField => -2,
             SetDeadline::NotMet => 0,
             SetDeadline::Set => 1,
             SetDeadline::Removed => 2,
         });
-        set += u64::from(outcome == SetDeadline::Set);
-        removed += u64::from(outcome == SetDeadline::Removed);
-        if matches!(outcome, SetDeadline::Set | SetDeadline::Removed) {
-            hit.push(field);
-        }
     }
-    let emptied = hash.as_ref().is_some_and(|hash| hash.is_empty());
-    drop(hash);
     if set + removed > 0 {
         call.keys.changed(key, EventClasses::HASH, if removed > 0 { "hdel" } else { "hexpire" });
         call.keys.effects.dirty += set + removed - 1;
         call.keys.count_expired_fields(key, removed);
         if call.keys.propagates() {
-            propagate(call, at, fields.len(), &hit, removed > 0);
+            let fields = &call.args[call.args.len() - outcomes.len()..];
+            let hits = fields.iter().zip(outcomes);
+            let hits = hits.filter(|(_, outcome)| matches!(outcome, SetDeadline::Set | SetDeadline::Removed));
+            let hit: SmallVec<[&[u8]; 4]> = hits.map(|(field, _)| *field).collect();
+            propagate(call, at, outcomes.len(), &hit, removed > 0);
         }
     }
     if emptied {
         call.keys.event(key, EventClasses::GENERIC, "del");
     }
-    DONE
+}
+
+/// HEXPIRE and its kin for many fields.
+struct SetMany {
+    fields: OwnedRequest,
+    at: i64,
+    condition: Option<Condition>,
+    now: i64,
+}
+
+impl Revision for SetMany {
+    type Content = Hash;
+    /// What became of each field, and whether none is left.
+    type Told = (Outcomes, bool);
+
+    fn is_heavy(&self, _: &Hash) -> bool {
+        true
+    }
+
+    fn revise(&self, hash: &mut Hash) -> (Outcomes, bool) {
+        let fields = self.fields.args();
+        let set = |field: &&[u8]| hash.set_deadline(field, self.at, self.condition, self.now);
+        (fields.iter().map(set).collect(), hash.is_empty())
+    }
+
+    fn tell(self, call: &mut Call<'_>, told: Option<(Outcomes, bool)>) -> Outcome {
+        let nothing = || (SmallVec::from_elem(SetDeadline::NoField, self.fields.args().len()), false);
+        let (outcomes, emptied) = told.unwrap_or_else(nothing);
+        say_set(call, self.at, &outcomes, emptied);
+        DONE
+    }
 }
 
 /// Tells the journal which fields were given a deadline, or removed because it is over already.
@@ -214,38 +265,89 @@ fn propagate(call: &mut Call<'_>, at: i64, named: usize, hit: &[&[u8]], removed:
 
 fn get(call: &mut Call<'_>, span: Span) -> Outcome {
     let now = call.keys.now();
+    let may_put_off = call.may_put_off();
     let hash = call.keys.read::<Hash>(call.args[1])?;
     let fields = fields(&call.args[2..], error::FIELD_COUNT_NOT_POSITIVE)?;
-    call.reply.array(fields.len());
+    match hash {
+        Some(hash) if may_put_off && fields.len() > MANY => {
+            let (hash, fields) = (hash.clone(), OwnedRequest::new(fields));
+            return Ok(Next::Later(Box::new(move |reply| {
+                write_deadlines(reply, Some(&hash), &fields.args(), span, now);
+            })));
+        }
+        hash => write_deadlines(call.reply, hash.as_deref(), fields, span, now),
+    }
+    DONE
+}
+
+fn write_deadlines(reply: &mut Reply, hash: Option<&Hash>, fields: &[&[u8]], span: Span, now: i64) {
+    reply.array(fields.len());
     for field in fields {
-        let deadline = hash.as_ref().map_or(FieldDeadline::NoField, |hash| hash.deadline(field, now));
-        call.reply.int(match deadline {
+        let deadline = hash.map_or(FieldDeadline::NoField, |hash| hash.deadline(field, now));
+        reply.int(match deadline {
             FieldDeadline::NoField => -2,
             FieldDeadline::NoDeadline => -1,
             FieldDeadline::At(at) => span.tell(at, now),
         });
     }
-    DONE
 }
 
 fn hpersist(call: &mut Call<'_>) -> Outcome {
     let (key, now) = (call.args[1], call.keys.now());
     let mut hash = call.keys.write::<Hash>(key)?;
     let fields = fields(&call.args[2..], error::FIELD_COUNT_NOT_POSITIVE)?;
-    call.reply.array(fields.len());
-    let mut changed = false;
+    if fields.len() > MANY && hash.is_some() {
+        drop(hash);
+        return revise(call, ClearMany { fields: OwnedRequest::new(fields), now });
+    }
+    let mut outcomes: SmallVec<[ClearDeadline; 8]> = SmallVec::new();
     for field in fields {
-        let cleared = hash.as_mut().map_or(ClearDeadline::NoField, |hash| hash.clear_deadline(field, now));
-        changed |= cleared == ClearDeadline::Cleared;
-        call.reply.int(match cleared {
+        outcomes.push(match &mut hash {
+            Some(hash) => hash.clear_deadline(field, now),
+            None => ClearDeadline::NoField,
+        });
+    }
+    drop(hash);
+    say_cleared(call, &outcomes);
+    DONE
+}
+
+/// Answers what became of each field, and says whether any has changed.
+fn say_cleared(call: &mut Call<'_>, outcomes: &[ClearDeadline]) {
+    call.reply.array(outcomes.len());
+    for outcome in outcomes {
+        call.reply.int(match outcome {
             ClearDeadline::NoField => -2,
             ClearDeadline::NoDeadline => -1,
             ClearDeadline::Cleared => 1,
         });
     }
-    drop(hash);
-    if changed {
-        call.keys.changed(key, EventClasses::HASH, "hpersist");
+    if outcomes.contains(&ClearDeadline::Cleared) {
+        call.keys.changed(call.args[1], EventClasses::HASH, "hpersist");
     }
-    DONE
+}
+
+/// HPERSIST of many fields.
+struct ClearMany {
+    fields: OwnedRequest,
+    now: i64,
+}
+
+impl Revision for ClearMany {
+    type Content = Hash;
+    type Told = Vec<ClearDeadline>;
+
+    fn is_heavy(&self, _: &Hash) -> bool {
+        true
+    }
+
+    fn revise(&self, hash: &mut Hash) -> Vec<ClearDeadline> {
+        self.fields.args().iter().map(|field| hash.clear_deadline(field, self.now)).collect()
+    }
+
+    fn tell(self, call: &mut Call<'_>, told: Option<Vec<ClearDeadline>>) -> Outcome {
+        let nothing = || vec![ClearDeadline::NoField; self.fields.args().len()];
+        say_cleared(call, &told.unwrap_or_else(nothing));
+        DONE
+    }
 }

@@ -6,9 +6,9 @@ use crate::command::{Error, error};
 use crate::keyspace::Access;
 use crate::resp::{Protocol, Reply};
 use crate::types::stream::id::parse_strict;
-use crate::types::stream::{AutoClaim, AutoClaimed, Claim, ClaimedEntry, Group, Stream, StreamId};
+use crate::types::stream::{AutoClaim, AutoClaimed, Claim, Claimed, ClaimedEntry, Group, Stream, StreamId};
 
-use super::super::revise::{Revision, revise};
+use super::super::revise::{MANY, Revision, revise};
 use super::super::{Call, Command, DONE, Next, Outcome};
 use super::deliveries::Deliveries;
 use super::{GROUP, consumer_created, open_group, parse_id, parse_start, row, write_entry, write_id};
@@ -85,26 +85,66 @@ fn xclaim(call: &mut Call<'_>) -> Outcome {
     let propagates = call.keys.propagates();
     let mut stream = open_group(&mut call.keys, key, name)?.ok_or_else(refusal)?;
     let (ids, claim) = options?;
+    if ids.len() > MANY {
+        drop(stream);
+        let protocol = call.reply.protocol();
+        let (name, consumer) = (name.into(), consumer.into());
+        return revise(call, ClaimMany { name, consumer, ids, claim, now, propagates, protocol });
+    }
     let (log, group) = stream.group_mut(name).ok_or_else(refusal)?;
     let claimed = group.claim(log, consumer, &ids, &claim, now);
     write_claimed(call.reply, &claimed.entries, claim.just_id);
-    let changes = match claimed.entries.len() as u64 {
-        0 => claimed.last_id_raised.into(),
-        entries => entries,
-    };
-    let created = claimed.consumer_created;
-    let journal = propagates.then(|| {
-        let raised = claimed.last_id_raised && claimed.entries.is_empty();
-        Deliveries::new(consumer, created, &claimed.entries, raised)
-    });
+    let told = ClaimTold::of_claim(&claimed, consumer, propagates);
     let state = (group.last_id(), group.entries_read());
     drop(stream);
-    call.keys.effects.dirty += changes;
-    consumer_created(call, key, created);
-    if let Some(journal) = journal {
-        journal.propagate(&mut call.keys, key, name, state);
-    }
+    told.say(call, state);
     DONE
+}
+
+/// XCLAIM of many entries.
+struct ClaimMany {
+    name: Box<[u8]>,
+    consumer: Box<[u8]>,
+    ids: Vec<StreamId>,
+    claim: Claim,
+    now: i64,
+    propagates: bool,
+    protocol: Protocol,
+}
+
+impl Revision for ClaimMany {
+    type Content = Stream;
+    /// As that of [`AutoClaimMany`].
+    type Told = Option<(Reply, ClaimTold, (StreamId, Option<i64>))>;
+
+    fn is_heavy(&self, _: &Stream) -> bool {
+        true
+    }
+
+    fn revise(&self, stream: &mut Stream) -> Self::Told {
+        let (log, group) = stream.group_mut(&self.name)?;
+        let claimed = group.claim(log, &self.consumer, &self.ids, &self.claim, self.now);
+        let mut reply = Reply::new(self.protocol);
+        write_claimed(&mut reply, &claimed.entries, self.claim.just_id);
+        let told = ClaimTold::of_claim(&claimed, &self.consumer, self.propagates);
+        Some((reply, told, (group.last_id(), group.entries_read())))
+    }
+
+    fn tell(self, call: &mut Call<'_>, told: Option<Self::Told>) -> Outcome {
+        answer_claimed(call, &self.name, told.flatten())
+    }
+}
+
+/// Answers what changed hands without locks; none: the key or the group is gone.
+fn answer_claimed(
+    call: &mut Call<'_>,
+    name: &[u8],
+    told: Option<(Reply, ClaimTold, (StreamId, Option<i64>))>,
+) -> Outcome {
+    let refusal = || error::no_key_or_group(call.args[1], name);
+    let (claimed, told, state) = told.ok_or_else(refusal)?;
+    told.say(call, state);
+    Ok(Next::Later(Box::new(move |reply| reply.raw(claimed.as_bytes()))))
 }
 
 fn xautoclaim_options(call: &Call<'_>) -> Result<AutoClaim, Error> {
@@ -147,7 +187,7 @@ fn xautoclaim(call: &mut Call<'_>) -> Outcome {
     let (log, group) = stream.group_mut(name).ok_or_else(refusal)?;
     let claimed = group.auto_claim(log, consumer, &claim, now);
     write_auto_claimed(call.reply, &claimed, claim.just_id);
-    let told = AutoClaimTold::of(&claimed, consumer, propagates);
+    let told = ClaimTold::of(&claimed, consumer, propagates);
     let state = (group.last_id(), group.entries_read());
     drop(stream);
     told.say(call, state);
@@ -158,16 +198,27 @@ fn xautoclaim(call: &mut Call<'_>) -> Outcome {
 const AT_ONCE_MAX: usize = 1000;
 
 /// What the rest of the server is told of entries that changed hands.
-struct AutoClaimTold {
+struct ClaimTold {
     changes: u64,
     consumer_created: bool,
     journal: Option<Deliveries>,
 }
 
-impl AutoClaimTold {
-    fn of(claimed: &AutoClaimed<'_>, consumer: &[u8], propagates: bool) -> AutoClaimTold {
+impl ClaimTold {
+    fn of_claim(claimed: &Claimed<'_>, consumer: &[u8], propagates: bool) -> ClaimTold {
         let created = claimed.consumer_created;
-        AutoClaimTold {
+        // The group's new last ID is told along with each entry.
+        let raised = claimed.last_id_raised && claimed.entries.is_empty();
+        ClaimTold {
+            changes: claimed.entries.len() as u64 + u64::from(raised),
+            consumer_created: created,
+            journal: propagates.then(|| Deliveries::new(consumer, created, &claimed.entries, raised)),
+        }
+    }
+
+    fn of(claimed: &AutoClaimed<'_>, consumer: &[u8], propagates: bool) -> ClaimTold {
+        let created = claimed.consumer_created;
+        ClaimTold {
             changes: claimed.entries.len() as u64,
             consumer_created: created,
             journal: propagates.then(|| Deliveries::new(consumer, created, &claimed.entries, false)),
@@ -198,7 +249,7 @@ struct AutoClaimMany {
 impl Revision for AutoClaimMany {
     type Content = Stream;
     /// The reply, what is to be told, and the state of the group; none if it is gone.
-    type Told = Option<(Reply, AutoClaimTold, (StreamId, Option<i64>))>;
+    type Told = Option<(Reply, ClaimTold, (StreamId, Option<i64>))>;
 
     fn is_heavy(&self, _: &Stream) -> bool {
         true
@@ -209,15 +260,12 @@ impl Revision for AutoClaimMany {
         let claimed = group.auto_claim(log, &self.consumer, &self.claim, self.now);
         let mut reply = Reply::new(self.protocol);
         write_auto_claimed(&mut reply, &claimed, self.claim.just_id);
-        let told = AutoClaimTold::of(&claimed, &self.consumer, self.propagates);
+        let told = ClaimTold::of(&claimed, &self.consumer, self.propagates);
         Some((reply, told, (group.last_id(), group.entries_read())))
     }
 
     fn tell(self, call: &mut Call<'_>, told: Option<Self::Told>) -> Outcome {
-        let refusal = || error::no_key_or_group(call.args[1], &self.name);
-        let (claimed, told, state) = told.flatten().ok_or_else(refusal)?;
-        told.say(call, state);
-        Ok(Next::Later(Box::new(move |reply| reply.raw(claimed.as_bytes()))))
+        answer_claimed(call, &self.name, told.flatten())
     }
 }
 

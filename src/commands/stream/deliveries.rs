@@ -3,6 +3,8 @@
 //! Each is an XCLAIM that gives the same result wherever the entry was pending before, even nowhere. What a group
 //! was given and what changed hands can't be told from the request alone.
 
+use std::sync::Arc;
+
 use crate::base::num::IntText;
 use crate::keyspace::View;
 use crate::types::stream::{ClaimedEntry, StreamId};
@@ -18,7 +20,7 @@ pub(super) struct Deliveries {
 
 struct Row {
     id: StreamId,
-    consumer: Vec<u8>,
+    consumer: Arc<[u8]>,
     time: i64,
     count: u64,
 }
@@ -28,19 +30,20 @@ impl Deliveries {
     pub fn new(consumer: &[u8], created: bool, claimed: &[ClaimedEntry<'_>], moved: bool) -> Deliveries {
         let row = |entry: &ClaimedEntry<'_>| Row {
             id: entry.id,
-            consumer: entry.owner.to_vec(),
+            consumer: Arc::clone(&entry.owner),
             time: entry.time,
             count: entry.count,
         };
         let rows: Vec<Row> = claimed.iter().map(row).collect();
-        let told = rows.iter().any(|row| row.consumer == consumer);
+        let told = rows.iter().any(|row| *row.consumer == *consumer);
         Deliveries { created: (created && !told).then(|| consumer.to_vec()), rows, moved }
     }
 
     /// Entries that a consumer was given for the first time now.
     pub fn given(consumer: &[u8], created: bool, ids: Vec<StreamId>, time: i64, moved: bool) -> Deliveries {
         let created = (created && ids.is_empty()).then(|| consumer.to_vec());
-        let row = |id| Row { id, consumer: consumer.to_vec(), time, count: 1 };
+        let consumer = Arc::<[u8]>::from(consumer);
+        let row = |id| Row { id, consumer: Arc::clone(&consumer), time, count: 1 };
         Deliveries { created, rows: ids.into_iter().map(row).collect(), moved }
     }
 

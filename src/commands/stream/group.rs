@@ -7,8 +7,9 @@ use crate::keyspace::{RefMut, View};
 use crate::types::stream::id::parse;
 use crate::types::stream::{Group, Stream};
 
+use super::super::revise::{Revision, revise};
 use super::super::{Call, Command, DONE, Outcome, help};
-use super::{GROUP, group_changed, parse_id, row};
+use super::{FEW, GROUP, group_changed, parse_id, row};
 
 const INSERTS: &[KeySpec] = &[KeySpec::at(2, &[RW, INSERT])];
 const UPDATES: &[KeySpec] = &[KeySpec::at(2, &[RW, UPDATE])];
@@ -205,12 +206,41 @@ fn create_consumer(call: &mut Call<'_>) -> Outcome {
 
 fn delete_consumer(call: &mut Call<'_>) -> Outcome {
     let (key, name, consumer) = (call.args[2], call.args[3], call.args[4]);
-    let mut stream = existing_group(&mut call.keys, key, name)?;
-    let pending = stream.group_mut(name).and_then(|(_, group)| group.delete_consumer(consumer));
-    drop(stream);
-    if pending.is_some() {
-        group_changed(call, key, "xgroup-delconsumer");
+    drop(existing_group(&mut call.keys, key, name)?);
+    revise(call, DeleteConsumer { group: name.into(), consumer: consumer.into() })
+}
+
+/// XGROUP DELCONSUMER.
+struct DeleteConsumer {
+    group: Box<[u8]>,
+    consumer: Box<[u8]>,
+}
+
+impl Revision for DeleteConsumer {
+    type Content = Stream;
+    /// How many entries were pending for it, if there was such a consumer; none if the group is gone.
+    type Told = Option<Option<usize>>;
+
+    fn key_at(&self, _: &[&[u8]]) -> usize {
+        2
     }
-    call.reply.int(pending.unwrap_or(0) as i64);
-    DONE
+
+    fn is_heavy(&self, stream: &Stream) -> bool {
+        let consumer = stream.group(&self.group).and_then(|group| group.consumer(&self.consumer));
+        consumer.is_some_and(|consumer| consumer.pending_count() > FEW)
+    }
+
+    fn revise(&self, stream: &mut Stream) -> Self::Told {
+        Some(stream.group_mut(&self.group)?.1.delete_consumer(&self.consumer))
+    }
+
+    fn tell(self, call: &mut Call<'_>, told: Option<Self::Told>) -> Outcome {
+        let key = call.args[2];
+        let pending = told.ok_or(error::XGROUP_NO_KEY)?.ok_or_else(|| error::no_group(key, &self.group))?;
+        if pending.is_some() {
+            group_changed(call, key, "xgroup-delconsumer");
+        }
+        call.reply.int(pending.unwrap_or(0) as i64);
+        DONE
+    }
 }

@@ -204,20 +204,68 @@ fn pop_options<'a>(mut args: Args<'a>) -> Result<(&'a [&'a [u8]], End, usize), E
 fn pop_first(call: &mut Call<'_>, keys: &[&[u8]], end: End, count: usize) -> Result<bool, Error> {
     for key in keys {
         if let Some(popped) = take(call, key, end, count)? {
-            let count = IntText::new().format(popped.len() as i64).as_bytes().to_vec();
-            call.keys.propagate_instead(&[verb(end), key, &count]);
-            call.reply.array(2);
-            call.reply.bulk(key);
-            call.reply.array(popped.len());
-            write_pairs(call.reply, &popped, true);
+            propagate_popped(call, key, end, popped.len());
+            write_from(call.reply, key, &popped);
             return Ok(true);
         }
     }
     Ok(false)
 }
 
+fn propagate_popped(call: &mut Call<'_>, key: &[u8], end: End, count: usize) {
+    let mut text = IntText::new();
+    call.keys.propagate_instead(&[verb(end), key, text.format(count as i64).as_bytes()]);
+}
+
+/// Answers a key and what was popped from it.
+fn write_from(reply: &mut Reply, key: &[u8], popped: &Popped) {
+    reply.array(2);
+    reply.bulk(key);
+    reply.array(popped.len());
+    write_pairs(reply, popped, true);
+}
+
+/// ZMPOP of many members of one key.
+struct MultiPopMany {
+    end: End,
+    count: usize,
+}
+
+impl Revision for MultiPopMany {
+    type Content = Zset;
+    /// As that of [`PopMany`].
+    type Told = (Popped, bool);
+
+    fn key_at(&self, _: &[&[u8]]) -> usize {
+        2
+    }
+
+    fn is_heavy(&self, zset: &Zset) -> bool {
+        zset.len() > AT_ONCE_MAX
+    }
+
+    fn revise(&self, zset: &mut Zset) -> (Popped, bool) {
+        (pop_from(zset, self.end, self.count), zset.is_empty())
+    }
+
+    fn tell(self, call: &mut Call<'_>, told: Option<(Popped, bool)>) -> Outcome {
+        let Some((popped, emptied)) = told else {
+            call.reply.null_array();
+            return DONE;
+        };
+        let key = call.args[2];
+        say_popped(call, key, self.end, popped.len(), emptied);
+        propagate_popped(call, key, self.end, popped.len());
+        let key = key.to_vec();
+        Ok(Next::Later(Box::new(move |reply| write_from(reply, &key, &popped))))
+    }
+}
+
 fn zmpop(call: &mut Call<'_>) -> Outcome {
     let (keys, end, count) = pop_options(call.args_from(1))?;
+    if keys.len() == 1 && count > AT_ONCE_MAX {
+        return revise(call, MultiPopMany { end, count });
+    }
     if !pop_first(call, keys, end, count)? {
         call.reply.null_array();
     }

@@ -102,10 +102,10 @@ impl Group {
         }
         let time = claim.time.filter(|time| (0..=now).contains(time)).unwrap_or(now);
         let (taker, consumer_created) = self.taker(consumer, time, claim.count, claim.just_id, now);
-        let mut entries = Vec::new();
+        let (mut found, mut entries) = (log.finder(), Vec::new());
         for &id in ids {
             let delivery = self.pending.get(&id).copied();
-            let Some(entry) = log.get(id) else {
+            let Some(entry) = found.get(id) else {
                 entries.extend(self.drop_gone(id));
                 continue;
             };
@@ -130,11 +130,11 @@ impl Group {
         now: i64,
     ) -> AutoClaimed<'a> {
         let (taker, consumer_created) = self.taker(consumer, now, None, claim.just_id, now);
-        let mut entries = Vec::new();
+        let (mut found, mut entries) = (log.finder(), Vec::new());
         let mut next = self.pending_from(Some(claim.start));
         for _ in 0..claim.limit.saturating_mul(ATTEMPTS_PER_ENTRY) {
             let Some((id, delivery)) = next.filter(|_| entries.len() < claim.limit) else { break };
-            match log.get(id) {
+            match found.get(id) {
                 None => entries.extend(self.drop_gone(id)),
                 Some(_) if too_fresh(&delivery, claim.min_idle, now) => {}
                 Some(entry) => entries.push(self.take(entry, delivery.count, &taker)),

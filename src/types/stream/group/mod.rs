@@ -138,8 +138,12 @@ impl Group {
     pub fn delete_consumer(&mut self, name: &[u8]) -> Option<usize> {
         let key = self.names.remove(name)?;
         let consumer = self.consumers.remove(&key)?;
-        for (id, ()) in consumer.pending.iter() {
-            self.pending.remove(id);
+        if consumer.pending.len() == self.pending.len() {
+            self.pending = Tree::default();
+        } else {
+            for (id, ()) in consumer.pending.iter() {
+                self.pending.remove(id);
+            }
         }
         Some(consumer.pending.len())
     }

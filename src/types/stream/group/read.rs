@@ -79,7 +79,8 @@ impl Group {
             return History { consumer_created, rows: Vec::new() };
         };
         let ids = consumer.pending.iter_from(&start).take(limit.unwrap_or(usize::MAX));
-        let rows: Vec<_> = ids.map(|(id, ())| HistoryRow { id: *id, entry: log.get(*id) }).collect();
+        let mut entries = log.finder();
+        let rows: Vec<_> = ids.map(|(id, ())| HistoryRow { id: *id, entry: entries.get(*id) }).collect();
         for row in rows.iter().filter(|row| row.entry.is_some()) {
             if let Some(delivery) = self.pending.get_mut(&row.id) {
                 delivery.time = now;

@@ -11,7 +11,7 @@
 mod range;
 mod trim;
 
-pub use range::{Range, RangeBack};
+pub use range::{Finder, Range, RangeBack};
 pub use trim::{Keep, Trim};
 
 use std::sync::Arc;
@@ -128,6 +128,11 @@ impl Log {
     /// The entry with this ID.
     pub fn get(&self, id: StreamId) -> Option<Entry<'_>> {
         self.range(id, id).next()
+    }
+
+    /// For looking up many entries by ID.
+    pub fn finder(&self) -> Finder<'_> {
+        Finder::new(&self.chunks)
     }
 
     /// The entries from `start` to `end`, both included, in ascending order.

@@ -24,6 +24,47 @@ pub struct RangeBack<'a> {
     end: StreamId,
 }
 
+/// How many entries are read on over before a look-up begins anew.
+const NEAR: usize = 32;
+
+/// Looks up entries by ID. A chunk is read from its beginning for each, unless the IDs ascend: then reading goes on
+/// from one to the next.
+pub struct Finder<'a> {
+    chunks: &'a Chunks,
+    range: Range<'a>,
+    /// The first living entry from `last` on, once something was looked up.
+    ahead: Option<Entry<'a>>,
+    /// What was looked up last.
+    last: Option<StreamId>,
+}
+
+impl<'a> Finder<'a> {
+    pub(super) fn new(chunks: &'a Chunks) -> Self {
+        Self { chunks, range: Range::new(chunks, StreamId::MAX, StreamId::MAX), ahead: None, last: None }
+    }
+
+    /// The entry with this ID.
+    pub fn get(&mut self, id: StreamId) -> Option<Entry<'a>> {
+        if self.last.is_none_or(|last| id <= last) || !self.reaches(id) {
+            self.range = Range::new(self.chunks, id, StreamId::MAX);
+            self.ahead = self.range.next();
+        }
+        self.last = Some(id);
+        self.ahead.clone().filter(|entry| entry.id() == id)
+    }
+
+    /// Reads on to the first entry that isn't before an ID; tells whether that was near.
+    fn reaches(&mut self, id: StreamId) -> bool {
+        for _ in 0..NEAR {
+            match &self.ahead {
+                Some(entry) if entry.id() < id => self.ahead = self.range.next(),
+                _ => return true,
+            }
+        }
+        false
+    }
+}
+
 impl<'a> Range<'a> {
     pub(super) fn new(chunks: &'a Chunks, start: StreamId, end: StreamId) -> Self {
         // The entry at `start` is in the last chunk that doesn't begin after it.
