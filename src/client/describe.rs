@@ -50,11 +50,11 @@ impl Client {
         let unsent = self.reply.unsent.load(Relaxed);
         write!(line, "id={} addr={} laddr={} fd={}", self.id, self.addr, self.laddr, self.fd)?;
         write!(line, " name={} age={} idle={}", names.name, self.age_seconds(), self.idle_seconds())?;
-        write!(line, " flags={} db={}", self.letters(), self.db.load(Relaxed))?;
+        let (watched, changed) = self.watched();
+        write!(line, " flags={} db={}", self.letters(changed), self.db.load(Relaxed))?;
         let [sub, psub, ssub] = self.subscriptions.each_ref().map(|count| count.load(Relaxed));
         write!(line, " sub={sub} psub={psub} ssub={ssub}")?;
-        let (queued, watched) = (self.transaction.0.load(Relaxed), self.transaction.1.load(Relaxed));
-        write!(line, " multi={queued} watch={watched}")?;
+        write!(line, " multi={} watch={watched}", self.queued.load(Relaxed))?;
         let (used, free) = (self.query.used.load(Relaxed), self.query.free.load(Relaxed));
         let parsed = self.query.arguments.load(Relaxed);
         write!(line, " qbuf={} qbuf-free={free}", used.saturating_sub(parsed))?;
@@ -80,8 +80,10 @@ impl Client {
         )
     }
 
-    fn letters(&self) -> String {
-        let flags = self.flags();
+    /// The letters of the flags; `changed` says that a watched key has changed.
+    fn letters(&self, changed: bool) -> String {
+        let mut flags = self.flags();
+        flags.set(ClientFlags::DIRTY_CAS, changed);
         let mut letters: String =
             LETTERS.iter().filter(|(flag, _)| flags.contains(*flag)).map(|(_, letter)| letter).collect();
         if letters.is_empty() {
@@ -98,7 +100,7 @@ impl Client {
     fn memory_with(&self, names: &Names) -> usize {
         let texts = [&names.name, &names.lib_name, &names.lib_ver, &self.addr, &self.laddr];
         let subscriptions: usize = self.subscriptions.iter().map(|count| count.load(Relaxed)).sum();
-        let watched = self.transaction.1.load(Relaxed);
+        let watched = self.watching.lock().as_ref().map_or(0, |(_, count)| *count);
         size_of::<Client>()
             + TASK_BYTES
             + texts.into_iter().map(String::capacity).sum::<usize>()
@@ -140,6 +142,6 @@ mod tests {
         let registry = Registry::default();
         let client: Arc<Client> = registry.add(String::new(), String::new(), 0, ClientFlags::UNIX_SOCKET);
         client.set_flags(ClientFlags::NO_TOUCH | ClientFlags::PUBSUB | ClientFlags::MULTI, true);
-        assert_eq!(client.letters(), "PxUT");
+        assert_eq!(client.letters(true), "PxdUT");
     }
 }

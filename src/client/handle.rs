@@ -11,6 +11,7 @@ use super::limits::{ClientLimits, OUTPUT_FREE, OutputClass};
 use super::outbox::Outbox;
 use crate::acl::DEFAULT_USER;
 use crate::base::clock;
+use crate::keyspace::watch::WatchFlag;
 use crate::pubsub::{Message, Subscriber, Way};
 use crate::resp::Protocol;
 
@@ -121,8 +122,10 @@ pub struct Client {
     pub reply: ReplyFigures,
     /// Subscribed channels, patterns, shard channels.
     pub subscriptions: [AtomicUsize; 3],
-    /// Commands queued in MULTI, -1 outside; and keys watched.
-    pub transaction: (AtomicI64, AtomicUsize),
+    /// Commands queued in MULTI, -1 outside.
+    pub queued: AtomicI64,
+    /// What it watches, if anything: what is raised when a key changes, and how many keys.
+    pub watching: Mutex<Option<(Arc<WatchFlag>, usize)>>,
     /// Bytes of the commands queued in MULTI.
     pub transaction_bytes: AtomicUsize,
     /// Prefixes that it listens to for client-side caching.
@@ -189,7 +192,8 @@ impl Client {
             query: QueryFigures::default(),
             reply: ReplyFigures::default(),
             subscriptions: [const { AtomicUsize::new(0) }; 3],
-            transaction: (AtomicI64::new(-1), AtomicUsize::new(0)),
+            queued: AtomicI64::new(-1),
+            watching: Mutex::new(None),
             transaction_bytes: AtomicUsize::new(0),
             prefixes: AtomicUsize::new(0),
             redirect: AtomicU64::new(0),
@@ -205,6 +209,16 @@ impl Client {
     #[inline]
     pub fn flags(&self) -> ClientFlags {
         ClientFlags::from_bits_truncate(self.flags.load(Ordering::Relaxed))
+    }
+
+    /// How many keys it watches, and whether one of them has changed: then the others don't matter, and it is said to
+    /// watch none.
+    pub fn watched(&self) -> (usize, bool) {
+        match &*self.watching.lock() {
+            Some((flag, _)) if flag.is_raised() => (0, true),
+            Some((_, count)) => (*count, false),
+            None => (0, false),
+        }
     }
 
     /// Sets or clears flags.

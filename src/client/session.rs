@@ -152,7 +152,9 @@ impl Session {
 
     /// Stops watching; whoever calls this takes the keys' registrations back.
     pub fn end_watch(&mut self) -> Watch {
-        self.client.transaction.1.store(0, Ordering::Relaxed);
+        if !self.watch.keys.is_empty() {
+            *self.client.watching.lock() = None;
+        }
         std::mem::take(&mut self.watch)
     }
 

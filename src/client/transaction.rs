@@ -30,7 +30,7 @@ impl Transaction {
             self.flags |= flags;
             self.queued.push((id, request));
         }
-        client.transaction.0.store(self.queued.len() as i64, Ordering::Relaxed);
+        client.queued.store(self.queued.len() as i64, Ordering::Relaxed);
         client.transaction_bytes.store(self.bytes, Ordering::Relaxed);
     }
 }
@@ -47,6 +47,6 @@ pub struct Watch {
 /// Marks in the registry whether a client is within MULTI.
 pub(super) fn mark(client: &Client, open: bool) {
     client.set_flags(ClientFlags::MULTI, open);
-    client.transaction.0.store(if open { 0 } else { -1 }, Ordering::Relaxed);
+    client.queued.store(if open { 0 } else { -1 }, Ordering::Relaxed);
     client.transaction_bytes.store(0, Ordering::Relaxed);
 }

@@ -7,7 +7,7 @@ use smallvec::SmallVec;
 
 use crate::acl::{Channels, KeyUse};
 use crate::client::{OwnedRequest, Session};
-use crate::command::keys::{InvalidKeys, KeyFlags};
+use crate::command::keys::{Find, InvalidKeys, KeyFlags};
 use crate::command::spec::Flags;
 use crate::command::{Args, Begin, Error, Spec};
 use crate::config::Settings;
@@ -35,8 +35,8 @@ pub struct Command {
     pub channels: Option<Channels>,
     /// Tells whether a request also touches keys that its arguments don't name.
     pub touches_unnamed: Option<TouchesUnnamed>,
-    /// Tells whether a request only reads, though its row has `MAY_REPLICATE`.
-    pub promises_to_read: Option<PromisesToRead>,
+    /// Tells the flags of a request whose row has `MAY_REPLICATE` if what it runs declares some.
+    pub declared_flags: Option<DeclaredFlags>,
 }
 
 /// A handler: it reads `call.args`, works on `call.keys` and writes to `call.reply`.
@@ -50,8 +50,8 @@ pub type KeyFlagsOf = fn(&[&[u8]]) -> KeyFlags;
 /// Tells from the arguments whether keys are touched that they don't name, so that every shard is needed.
 pub type TouchesUnnamed = fn(&[&[u8]]) -> bool;
 
-/// Tells whether a request only reads: what it runs says so.
-pub type PromisesToRead = fn(&Server, &[&[u8]]) -> bool;
+/// The flags of a request, given those of its row: what it runs may declare others.
+pub type DeclaredFlags = fn(&Server, &[&[u8]], Flags) -> Flags;
 
 /// What a handler returns: an error is answered as an error reply, whatever it wrote before is dropped.
 pub type Outcome = Result<Next, Error>;
@@ -294,7 +294,7 @@ impl Command {
             key_flags: None,
             channels: None,
             touches_unnamed: None,
-            promises_to_read: None,
+            declared_flags: None,
         }
     }
 
@@ -346,9 +346,9 @@ impl Command {
         self
     }
 
-    /// Adds what tells whether a request only reads.
-    pub const fn promises_to_read(mut self, tell: PromisesToRead) -> Command {
-        self.promises_to_read = Some(tell);
+    /// Adds what tells the flags that a request declares.
+    pub const fn declared_flags(mut self, tell: DeclaredFlags) -> Command {
+        self.declared_flags = Some(tell);
         self
     }
 
@@ -389,7 +389,12 @@ impl Command {
         let specs = || self.spec.keys.iter().filter(|spec| !spec.flags.contains(KeyFlags::NOT_KEY));
         for spec in specs() {
             let flags = self.key_flags.map_or(spec.flags, |flags| flags(args));
+            let before = found.len();
             let specified = spec.for_each(args, &mut |at| found.push(KeyUse { at, flags }));
+            if specified.is_ok() && found.len() == before && matches!(spec.find, Find::Count { .. }) {
+                // No command that has another key accepts a count of 0: it touches none.
+                return Ok(SmallVec::new());
+            }
             // Where the specs give up, the finder below may know better.
             if self.find_keys.is_none() {
                 specified?;
@@ -403,7 +408,8 @@ impl Command {
         let unspecified = unspecified.unwrap_or_else(any);
         let flags_of =
             |at| found.iter().find(|known| known.at == at).map_or(unspecified, |known| known.flags);
-        let uses = find(args)?.into_iter();
-        Ok(uses.map(|at| KeyUse { at, flags: flags_of(at) - KeyFlags::INCOMPLETE }).collect())
+        // What the finder can't read the command refuses: then it's enough to tell what the specs say.
+        let Ok(uses) = find(args) else { return Ok(found) };
+        Ok(uses.into_iter().map(|at| KeyUse { at, flags: flags_of(at) - KeyFlags::INCOMPLETE }).collect())
     }
 }

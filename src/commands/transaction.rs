@@ -1,6 +1,6 @@
 //! Transactions: MULTI, EXEC, DISCARD, WATCH, UNWATCH.
 
-use std::sync::atomic::Ordering;
+use std::sync::Arc;
 
 use crate::base::clock::monotonic_ns;
 use crate::client::{Source, Watch};
@@ -102,8 +102,8 @@ fn watch(call: &mut Call<'_>) -> Outcome {
         call.keys.watch(key, &watched.flag);
         watched.keys.push((db, key.into()));
     }
-    let count = call.session.watch.keys.len();
-    call.session.client.transaction.1.store(count, Ordering::Relaxed);
+    let watch = &call.session.watch;
+    *call.session.client.watching.lock() = Some((Arc::clone(&watch.flag), watch.keys.len()));
     call.reply.ok();
     DONE
 }

@@ -5,7 +5,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-use crate::base::num::parse_i64;
+use crate::base::num::{parse_f64, parse_i64};
 
 use super::choices::{Names, ShutdownFlags, code_of};
 use super::directive::Kind;
@@ -236,7 +236,7 @@ fn parse_oom_scores(words: &[&[u8]]) -> Result<Value, ValueError> {
 fn parse_percentiles(words: &[&[u8]]) -> Result<Value, ValueError> {
     let mut percentiles = Vec::new();
     for word in without_single_empty(words) {
-        let number = lenient::<f64>(word).filter(|number| !number.is_nan()).ok_or(ValueError::Percentiles)?;
+        let number = parse_f64(word).ok_or(ValueError::Percentiles)?;
         if !(0.0..=100.0).contains(&number) {
             return Err(ValueError::PercentileRange);
         }

@@ -207,6 +207,7 @@ impl<'s> Executor<'s> {
             return self.execute(listed, request, session, reply, everything);
         }
         let flags = effective_flags(listed.command, request.args, session);
+        let flags = self.as_declared(flags, listed, request.args, session);
         let over_limit = is_exceeded(self.server, &session.settings);
         if over_limit {
             // Eviction takes locks of its own.
@@ -224,7 +225,6 @@ impl<'s> Executor<'s> {
             // Admission may have evicted keys: that goes before the reply.
             session.drain_outbox(reply);
         }
-        let flags = self.as_promised(flags, listed, request.args, session);
         if self.is_held_back(flags) {
             return Done::Paused(None);
         }
@@ -262,14 +262,14 @@ impl<'s> Executor<'s> {
         }
     }
 
-    /// A request's flags without `MAY_REPLICATE` if what it runs promises to read only. Nobody asks unless something
-    /// is paused or queued.
+    /// A request's flags, or those that what it runs declares. Nobody asks unless something is paused or queued: else
+    /// the command looks after them.
     #[inline]
-    fn as_promised(&self, flags: Flags, listed: &Listed, args: &[&[u8]], session: &Session) -> Flags {
+    fn as_declared(&self, flags: Flags, listed: &Listed, args: &[&[u8]], session: &Session) -> Flags {
         let asks = flags.contains(Flags::MAY_REPLICATE)
             && (session.transaction.is_some() || self.server.pause.is_on());
-        match listed.command.promises_to_read {
-            Some(tell) if asks && tell(self.server, args) => flags - Flags::MAY_REPLICATE,
+        match listed.command.declared_flags {
+            Some(tell) if asks && listed.command.spec.admits(args.len()) => tell(self.server, args, flags),
             _ => flags,
         }
     }

@@ -126,4 +126,18 @@ mod tests {
         client.run(&[b"PING"]);
         assert_eq!(client.run(&[b"EXEC"]), b"*-1\r\n");
     }
+
+    #[test]
+    fn what_a_script_declares_counts_when_it_is_queued() {
+        let mut client = local();
+        client.run(&[b"CONFIG", b"SET", b"min-replicas-to-write", b"1"]);
+        client.run(&[b"MULTI"]);
+        assert_eq!(client.run(&[b"EVAL", b"#!lua flags=no-writes\nreturn 1", b"0"]), b"+QUEUED\r\n");
+        assert_eq!(client.run(&[b"EVAL", b"return 1", b"0"]), b"+QUEUED\r\n");
+        assert!(client.run(&[b"EVAL"]).starts_with(b"-ERR wrong number of arguments"));
+        client.run(&[b"DISCARD"]);
+        client.run(&[b"MULTI"]);
+        assert!(client.run(&[b"EVAL", b"#!lua\nreturn 1", b"0"]).starts_with(b"-NOREPLICAS "));
+        assert!(client.run(&[b"EXEC"]).starts_with(b"-EXECABORT "));
+    }
 }

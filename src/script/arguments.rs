@@ -2,6 +2,7 @@
 
 use mlua::{Lua, LuaString, MultiValue, Result, Value};
 
+use super::number::truncated;
 use super::raise::bad_argument;
 
 /// The arguments of one call of a function; they count from 1.
@@ -51,7 +52,7 @@ impl<'a> Arguments<'a> {
     /// # Errors
     /// If it is no number.
     pub fn integer(&self, at: usize) -> Result<i64> {
-        Ok(self.number(at)? as i64)
+        self.number(at).map(truncated)
     }
 
     /// A text; a number is turned into one.
@@ -71,12 +72,12 @@ impl<'a> Arguments<'a> {
     /// An argument is of the wrong type.
     pub fn expected(&self, at: usize, wanted: &str) -> mlua::Error {
         let got = self.get(at).map_or("no value", type_name);
-        self.bad(at, &format!("{wanted} expected, got {got}"))
+        self.bad(at, format!("{wanted} expected, got {got}"))
     }
 
     /// An argument is wrong.
-    pub fn bad(&self, at: usize, what: &str) -> mlua::Error {
-        bad_argument(self.lua, at, self.function, what)
+    pub fn bad(&self, at: usize, what: impl AsRef<[u8]>) -> mlua::Error {
+        bad_argument(self.lua, at, self.function, what.as_ref())
     }
 }
 

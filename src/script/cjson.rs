@@ -5,9 +5,10 @@ mod encode;
 
 use std::sync::Arc;
 
-use mlua::{Lua, MultiValue, Result, Table, Value};
+use mlua::{Lua, LuaString, MultiValue, Result, Table, Value};
 
 use super::arguments::Arguments;
+use super::raise::up_to_zero;
 use super::raw::{self, Slot};
 
 /// Nesting that no option allows: each level takes some of the thread's stack.
@@ -106,7 +107,7 @@ fn invalid_numbers(args: &Arguments<'_>, config: &mut Config) -> Result<MultiVal
             let text = args.string(1)?;
             let names: [&[u8]; 3] = [b"off", b"on", b"null"];
             let Some(at) = names.iter().position(|name| *text.as_bytes() == **name) else {
-                return Err(args.bad(1, &format!("invalid option '{}'", text.to_string_lossy())));
+                return Err(args.bad(1, invalid_option(&text)));
             };
             config.encode_invalid = at as u8;
         }
@@ -122,7 +123,7 @@ fn integer(args: &Arguments<'_>, at: usize, setting: &mut i64, min: i64, max: i6
     if !matches!(args.get(at), None | Some(Value::Nil)) {
         let value = args.integer(at)?;
         if !(min..=max).contains(&value) {
-            return Err(args.bad(1, &format!("expected integer between {min} and {max}")));
+            return Err(args.bad(1, format!("expected integer between {min} and {max}")));
         }
         *setting = value;
     }
@@ -138,9 +139,13 @@ fn switch(args: &Arguments<'_>, at: usize, setting: &mut bool) -> Result<Value> 
             *setting = match &*text.as_bytes() {
                 b"on" => true,
                 b"off" => false,
-                _ => return Err(args.bad(at, &format!("invalid option '{}'", text.to_string_lossy()))),
+                _ => return Err(args.bad(at, invalid_option(&text))),
             };
         }
     }
     Ok(Value::Boolean(*setting))
+}
+
+fn invalid_option(option: &LuaString) -> Vec<u8> {
+    [b"invalid option '", up_to_zero(&option.as_bytes()), b"'"].concat()
 }

@@ -15,6 +15,7 @@ use super::OUTPUT_MAX;
 use super::push::push_text;
 use super::raise::complain;
 use super::raw::{self, Slot, fence, slot_of};
+use super::views::reveal;
 
 /// Tables nested deeper are written as nil: a table may contain itself.
 const ENCODE_DEPTH_MAX: usize = 16;
@@ -136,6 +137,7 @@ impl Encoder<'_> {
         // SAFETY: as for `pack_all`; the table isn't changed while it is walked through.
         unsafe {
             ffi::luaL_checkstack(state, 4, c"in function pack".as_ptr());
+            reveal(state);
             ffi::lua_pushnil(state);
             while ffi::lua_next(state, -2) != 0 {
                 let number = ffi::lua_type(state, -2) == ffi::LUA_TNUMBER;

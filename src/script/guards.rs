@@ -4,6 +4,7 @@
 //! - `loadstring` parses with objects that the collector doesn't know of (CVE-2025-49844), and takes bytecode
 //!   (CVE-2015-4335).
 //! - `string.find` and its kin take a frame of the thread's stack for each item of a pattern.
+//! - `collectgarbage` can stop the collector for good.
 //!
 //! A checked function goes on in the original with the frame as it is, so that errors tell what they always tell.
 #![allow(unsafe_code)]
@@ -21,43 +22,51 @@ const PATTERN_MAX: usize = 4096;
 /// What makes Lua take a chunk for compiled code.
 pub const BYTECODE_MARK: u8 = 0x1b;
 
-type Checked = (&'static str, ffi::lua_CFunction);
+/// A function's name and the check in front of it.
+pub type Checked = (&'static str, ffi::lua_CFunction);
 
-/// `unpack` and `loadstring`, checked, by name.
+/// Functions without a library, checked, by name.
 ///
 /// # Errors
 /// If Lua has no memory left.
-pub fn base(lua: &Lua) -> mlua::Result<Table> {
-    guarded(lua, &lua.globals(), &[("unpack", unpack), ("loadstring", loadstring)])
+pub fn base(lua: &Lua, own: &Table) -> mlua::Result<Table> {
+    let checked: [Checked; 3] =
+        [("unpack", unpack), ("loadstring", loadstring), ("collectgarbage", collectgarbage)];
+    guarded(lua, &lua.globals(), own, &checked)
 }
 
 /// The functions of `string` that take a pattern, checked, by name.
 ///
 /// # Errors
 /// If Lua has no memory left.
-pub fn patterns(lua: &Lua) -> mlua::Result<Table> {
+pub fn patterns(lua: &Lua, own: &Table) -> mlua::Result<Table> {
     let checked: [Checked; 4] =
         [("find", find), ("match", matching), ("gmatch", matching), ("gsub", matching)];
-    guarded(lua, &lua.globals().raw_get("string")?, &checked)
+    guarded(lua, &lua.globals().raw_get("string")?, own, &checked)
 }
 
-/// Functions with the originals of the same names for their upvalues.
-fn guarded(lua: &Lua, originals: &Table, checked: &[Checked]) -> mlua::Result<Table> {
+/// Checks whose upvalues are the original of the same name and the environment of the prelude.
+///
+/// # Errors
+/// If Lua has no memory left.
+pub fn guarded(lua: &Lua, originals: &Table, own: &Table, checked: &[Checked]) -> mlua::Result<Table> {
     let table = lua.create_table()?;
     for &(name, function) in checked {
         let original: Function = originals.raw_get(name)?;
-        // SAFETY: the original is at the top of the stack, where the closure takes its upvalue from.
+        // SAFETY: the upvalues are at the top of the stack, where the closure takes them from.
         let guarded: Function =
-            unsafe { lua.exec_raw(original, |state| ffi::lua_pushcclosure(state, function, 1))? };
+            unsafe { lua.exec_raw((original, own), |state| ffi::lua_pushcclosure(state, function, 2))? };
         table.raw_set(name, guarded)?;
     }
     Ok(table)
 }
 
 /// Goes on in the original, with the same arguments.
-unsafe fn go_on(state: *mut lua_State) -> c_int {
-    // SAFETY: the caller is a function of the interpreter made by `guarded`, nothing alive in its frame. The
-    // originals have no upvalues of their own to be mistaken for this one's.
+///
+/// # Safety
+/// For functions made by [`guarded`] of C functions without upvalues; nothing alive in their frames has a destructor.
+pub unsafe fn go_on(state: *mut lua_State) -> c_int {
+    // SAFETY: as the caller promises.
     unsafe {
         match ffi::lua_tocfunction(state, ffi::lua_upvalueindex(1)) {
             Some(original) => original(state),
@@ -134,7 +143,26 @@ fn is_complex(pattern: &[u8]) -> bool {
     pattern.iter().filter(|byte| b"*+-?()".contains(byte)).count() > PATTERN_MAX / 2
 }
 
-unsafe fn push_str(state: *mut lua_State, text: &str) {
+/// The collector is the interpreter's own: scripts have it work, but don't change how it does.
+unsafe extern "C-unwind" fn collectgarbage(state: *mut lua_State) -> c_int {
+    let names = [c"collect", c"count", c"step", c"stop", c"restart", c"setpause", c"setstepmul"];
+    let mut list = [ptr::null(); 8];
+    list.iter_mut().zip(names).for_each(|(at, name)| *at = name.as_ptr());
+    // SAFETY: a function of the interpreter; the names are constants, and behind them is a null.
+    unsafe {
+        if ffi::luaL_checkoption(state, 1, c"collect".as_ptr(), list.as_ptr()) < 3 {
+            return go_on(state);
+        }
+        ffi::lua_pushnumber(state, 0.0);
+        1
+    }
+}
+
+/// Pushes a text.
+///
+/// # Safety
+/// For functions of the interpreter, nothing alive in their frames.
+pub unsafe fn push_str(state: *mut lua_State, text: &str) {
     // SAFETY: the interpreter copies so many bytes.
     unsafe { ffi::lua_pushlstring_(state, text.as_ptr().cast(), text.len()) };
 }

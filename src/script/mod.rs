@@ -25,8 +25,10 @@ mod raise;
 mod raw;
 mod register;
 mod running;
+mod scopes;
 mod shebang;
 mod structs;
+mod views;
 mod vm;
 mod write;
 

@@ -1,4 +1,10 @@
-//! Numbers as C's `%.14g` prints them.
+//! Numbers as C converts them and as its `%.14g` prints them.
+
+/// An integer, without the fraction: what has no place in 64 bits is the least of them.
+pub fn truncated(value: f64) -> i64 {
+    let fits = (-9_223_372_036_854_775_808.0..9_223_372_036_854_775_808.0).contains(&value);
+    if fits { value as i64 } else { i64::MIN }
+}
 
 /// Appends a number with at most `precision` significant digits; not for NaN and infinities.
 pub fn general(value: f64, precision: usize, out: &mut Vec<u8>) {

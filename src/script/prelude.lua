@@ -6,34 +6,20 @@
 local host, api, libraries = ...
 
 local _G = host.globals
-local rawget, rawset, next, pairs, type = _G.rawget, _G.rawset, _G.next, _G.pairs, _G.type
-local setmetatable, getmetatable, pcall, xpcall = _G.setmetatable, _G.getmetatable, _G.pcall, _G.xpcall
-local tostring, tonumber, setfenv, getfenv = _G.tostring, _G.tonumber, _G.setfenv, _G.getfenv
-local error, collectgarbage, newproxy = _G.error, _G.collectgarbage, _G.newproxy
-local resume = _G.coroutine.resume
-local refuse_plainly = host.refuse_plainly
+local pairs, type, setmetatable, getmetatable = _G.pairs, _G.type, _G.setmetatable, _G.getmetatable
+local pcall, xpcall, error, newproxy = _G.pcall, _G.xpcall, _G.error, _G.newproxy
+local concat, resume = _G.table.concat, _G.coroutine.resume
 local refuse, message, object, check_alive = host.refuse, host.message, host.object, host.check_alive
-local unpack, loadstring = host.base.unpack, host.base.loadstring
 
--- The environment of the functions below, by which they are known.
-local own = getfenv(1)
--- What scripts see as theirs.
-local globals
-
--- The real table of each proxy.
-local real_of = {}
-
-local sealed = setmetatable({}, { __newindex = refuse, __metatable = false })
-real_of[sealed] = {}
+-- `false` stands for no metatable.
+local sealed = setmetatable({}, { __newindex = refuse, __metatable = false, [host.mark] = {} })
 
 local function protect(real, missing)
     if missing then
         setmetatable(real, { __index = missing })
     end
-    local proxy = {}
-    local view = { __index = real, __newindex = refuse, __metatable = sealed }
-    real_of[proxy] = real
-    return setmetatable(proxy, view), view
+    local view = { __index = real, __newindex = refuse, __metatable = false, [host.mark] = real }
+    return setmetatable({}, view), view
 end
 
 local function caught(ok, ...)
@@ -55,16 +41,24 @@ end
 
 local env = {}
 
-for _, name in pairs({ "tostring", "assert", "tonumber", "rawequal", "getmetatable", "type", "select",
+for _, name in pairs({ "tostring", "assert", "tonumber", "rawequal", "type", "select",
     "ipairs", "_VERSION", "error", "gcinfo" }) do
     env[name] = _G[name]
 end
+for _, checked in pairs(host.base) do
+    for name, f in pairs(checked) do
+        env[name] = f
+    end
+end
+local loadstring = env.loadstring
 
 function env.pcall(...)
     return caught(pcall(...))
 end
 
-function env.xpcall(body, handler)
+local checked = {}
+
+function checked.xpcall(body, handler)
     return resumed(xpcall(body, function(problem)
         -- Nothing interrupts the handler of an error that a hook has raised.
         check_alive()
@@ -72,59 +66,30 @@ function env.xpcall(body, handler)
     end))
 end
 
-function env.setmetatable(...)
-    if real_of[(...)] then
-        refuse_plainly()
+local function read_all(reader)
+    local pieces = {}
+    while true do
+        local piece = reader()
+        if piece == nil or piece == "" then
+            return concat(pieces)
+        end
+        if type(piece) ~= "string" and type(piece) ~= "number" then
+            error("reader function must return a string", 0)
+        end
+        pieces[#pieces + 1] = piece
     end
-    return setmetatable(...)
 end
 
-function env.rawset(...)
-    if real_of[(...)] then
-        refuse_plainly()
+function checked.load(reader, name)
+    local ok, text = caught(pcall(read_all, reader))
+    if not ok then
+        return nil, text
     end
-    return rawset(...)
+    return loadstring(text, name or "=(load)")
 end
 
-function env.rawget(t, key)
-    return rawget(real_of[t] or t, key)
-end
-
-function env.next(t, key)
-    return next(real_of[t] or t, key)
-end
-
-function env.pairs(t)
-    local real = real_of[t]
-    if not real then
-        return pairs(t)
-    end
-    return function(_, key)
-        return next(real, key)
-    end, t, nil
-end
-
-env.unpack, env.loadstring = unpack, loadstring
-
--- A level of the stack as it is counted one level deeper; or a function.
-local function seen_from_here(f)
-    local level = tonumber(f)
-    return level and level > 0 and level + 1 or f
-end
-
-function env.setfenv(f, ...)
-    f = seen_from_here(f)
-    local kind = type(f)
-    if tonumber(f) == 0 or (kind == "function" or kind == "number") and getfenv(f) == own then
-        refuse_plainly()
-    end
-    local changed = setfenv(f, ...)
-    return changed
-end
-
-function env.getfenv(f)
-    local scope = getfenv(seen_from_here(f == nil and 1 or f))
-    return scope == own and globals or scope
+for name, f in pairs(host.behind_checks(checked)) do
+    env[name] = f
 end
 
 -- One with a metatable could have a finalizer, and nothing interrupts finalizers.
@@ -135,39 +100,12 @@ function env.newproxy(of)
     return newproxy(false)
 end
 
-function env.load(reader, ...)
-    local text = ""
-    while true do
-        local piece = reader()
-        if piece == nil or piece == "" then
-            break
-        end
-        text = text .. piece
-    end
-    return loadstring(text, ... or "=(load)")
-end
-
-local harmless = { collect = true, count = true, step = true }
-
-function env.collectgarbage(what, ...)
-    if what == nil or harmless[what] then
-        return collectgarbage(what, ...)
-    end
-    return 0
-end
-
 local tables = {}
 for name, f in pairs(_G.table) do
     tables[name] = f
 end
-for _, name in pairs({ "insert", "remove", "sort" }) do
-    local f = tables[name]
-    tables[name] = function(...)
-        if real_of[(...)] then
-            refuse_plainly()
-        end
-        return f(...)
-    end
+for name, f in pairs(host.tables) do
+    tables[name] = f
 end
 
 local coroutines = {}
@@ -200,11 +138,13 @@ env.redis = protect(api)
 
 local strings = getmetatable("")
 strings.__index = env.string
-strings.__metatable = sealed
+strings.__metatable = protect({ __index = env.string })
 
-local view
-globals, view = protect(env, host.missing)
+local globals, view = protect(env, host.missing)
+view.__metatable = sealed
 env._G = globals
+-- For `getfenv`.
+_G.getfenv(1).globals = globals
 
 -- What the code of a library sees while it is loaded: nothing but a small `redis`.
 local library = setmetatable({ redis = protect(host.library, host.missing) }, { __index = host.missing })

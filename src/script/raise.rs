@@ -62,8 +62,9 @@ pub fn error_table(lua: &Lua, text: &[u8]) -> Result<Table> {
 }
 
 /// Raises what the standard library says of a bad argument; they count from 1.
-pub fn bad_argument(lua: &Lua, at: usize, function: &str, what: &str) -> Error {
-    fail(lua, format!("bad argument #{at} to '{function}' ({what})"))
+pub fn bad_argument(lua: &Lua, at: usize, function: &str, what: &[u8]) -> Error {
+    let place = format!("bad argument #{at} to '{function}' (");
+    fail(lua, [place.as_bytes(), what, b")"].concat())
 }
 
 /// `source:line: ` of the function that called the library; none if it is no Lua function.
@@ -81,6 +82,11 @@ fn caller(lua: &Lua) -> Option<String> {
         }
     }
     None
+}
+
+/// What C reads of a text: up to its first zero byte.
+pub fn up_to_zero(text: &[u8]) -> &[u8] {
+    &text[..memchr::memchr(0, text).unwrap_or(text.len())]
 }
 
 /// ` script: ..., on source:line.` without the script's name: where an error that is being handled was raised.

@@ -96,7 +96,7 @@ impl<'a, 'l> Format<'a, 'l> {
                 self.align = align;
             }
             _ => {
-                return Err(self.args.bad(1, &format!("invalid format option '{}'", char::from(option))));
+                return Err(self.args.bad(1, [b"invalid format option '", &[option][..], b"'"].concat()));
             }
         }
         Ok(())

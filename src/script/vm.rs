@@ -3,18 +3,17 @@
 use std::ffi::c_int;
 use std::sync::Arc;
 
-use mlua::chunk::ChunkMode;
-use mlua::{Function, HookTriggers, Lua, MultiValue, StdLib, Table, Value, VmState};
+use mlua::{Function, HookTriggers, Lua, LuaString, MultiValue, StdLib, Table, Value, VmState};
 use parking_lot::Mutex;
 
 use super::cjson;
 use super::guards;
 use super::heap::Owned;
 use super::push::COUNTED;
-use super::raise::{self, Raised};
+use super::raise::{self, Raised, up_to_zero};
 use super::raw::{Ended, Engine, Job, Slot};
 use super::register::{Loading, Wanted};
-use super::{Failure, Host, Run, Running, ScriptFlags, api, bits, cmsgpack, structs};
+use super::{Failure, Host, Run, Running, ScriptFlags, api, bits, cmsgpack, scopes, structs, views};
 use crate::resp::{Protocol, Reply};
 
 /// Instructions between looks at whether the script has been killed.
@@ -25,11 +24,14 @@ const MEMORY_MAX: usize = if cfg!(test) { 16 << 20 } else { 1 << 30 };
 /// A state that is collected in less than a millisecond, in bytes.
 const SMALL: usize = 1 << 20;
 
+/// What the interpreter says when it has no memory left.
+const NO_MEMORY: &[u8] = b"not enough memory";
+
 /// One Lua state; see the head of the folder.
 pub struct Vm {
     lua: Lua,
-    /// What scripts have for globals.
-    globals: Table,
+    /// Compiles a text, as scripts do.
+    loadstring: Function,
     /// Has them show what libraries see while they are loaded, or all.
     show: Function,
     /// The interpreter itself: it ends after all that mlua has made of it.
@@ -94,13 +96,15 @@ impl Vm {
         libraries.raw_set("cjson", cjson::table(&lua, &slot)?)?;
         libraries.raw_set("cmsgpack", cmsgpack::table(&lua, &slot)?)?;
         libraries.raw_set("struct", structs::table(&lua)?)?;
-        let host = host_table(&lua, &running)?;
+        let own = lua.create_table()?;
+        let host = host_table(&lua, &running, &own)?;
         let loading = Arc::new(Mutex::new(None));
         host.raw_set("library", api::library_table(&lua, &loading)?)?;
         let prelude = lua.load(include_str!("prelude.lua")).set_name("=prelude");
-        let prelude = prelude.set_environment(lua.create_table()?).into_function()?;
+        let prelude = prelude.set_environment(own).into_function()?;
         let (globals, env, show): (Table, Table, Function) = prelude.call((host, &api, libraries))?;
-        lua.set_globals(globals.clone())?;
+        let loadstring = env.raw_get("loadstring")?;
+        lua.set_globals(globals)?;
         let engine = Engine::new(&lua, &slot, &error_handler(&lua, &failure)?, &env)?;
         let (stop, library, own) = (Arc::clone(&running), Arc::clone(&loading), Arc::clone(&slot));
         lua.set_global_hook(HookTriggers::new().every_nth_instruction(HOOK_PERIOD), move |_, _| {
@@ -117,7 +121,7 @@ impl Vm {
         })?;
         owned.set_limit(MEMORY_MAX);
         let reply = Reply::default();
-        Ok(Vm { lua, globals, show, owned, engine, kind, loading, failure, slot, running, reply })
+        Ok(Vm { lua, loadstring, show, owned, engine, kind, loading, failure, slot, running, reply })
     }
 
     /// Bytes that the state holds; without garbage, if the state is so small that this takes no time.
@@ -167,29 +171,27 @@ impl Vm {
     }
 
     fn parse(&mut self, code: &[u8]) -> Result<Function, Vec<u8>> {
-        let mut parsed = self.parse_once(code);
-        if let Err(mlua::Error::MemoryError(_)) = parsed {
-            // Garbage of other scripts: the parser works without the collector.
-            self.collect();
-            parsed = self.parse_once(code);
+        let parsed = self.parse_once(code);
+        if !matches!(&parsed, Err(text) if text == NO_MEMORY) {
+            return parsed;
         }
-        parsed.map_err(|error| raise::plain(&error))
+        // Garbage of other scripts: the parser works without the collector.
+        self.collect();
+        self.parse_once(code)
     }
 
-    fn parse_once(&self, code: &[u8]) -> mlua::Result<Function> {
+    fn parse_once(&self, code: &[u8]) -> Result<Function, Vec<u8>> {
         let name = match self.kind {
             Kind::Scripts => "@user_script",
             Kind::Functions => "@user_function",
         };
         if code.first() == Some(&guards::BYTECODE_MARK) {
-            return Err(mlua::Error::RuntimeError(format!("{}:1: unexpected symbol near '?'", &name[1..])));
+            return Err(format!("{}:1: unexpected symbol near '?'", &name[1..]).into_bytes());
         }
-        // A collection while the parser holds unanchored objects has been exploited (CVE-2025-49844).
-        self.lua.gc_stop();
-        let chunk = self.lua.load(code).set_name(name).set_mode(ChunkMode::Text);
-        let compiled = chunk.set_environment(self.globals.clone()).into_function();
-        self.lua.gc_restart();
-        compiled
+        let text = self.lua.create_string(code).map_err(|error| raise::plain(&error))?;
+        let parsed: mlua::Result<(Option<Function>, Option<LuaString>)> = self.loadstring.call((text, name));
+        let (function, problem) = parsed.map_err(|error| raise::plain(&error))?;
+        function.ok_or_else(|| problem.map(|text| text.as_bytes().to_vec()).unwrap_or_default())
     }
 
     /// Lets go of a script.
@@ -270,18 +272,13 @@ fn error_handler(lua: &Lua, failure: &Arc<Mutex<Option<Thrown>>>) -> mlua::Resul
 }
 
 /// What the prelude needs of this side.
-fn host_table(lua: &Lua, running: &Arc<Running>) -> mlua::Result<Table> {
+fn host_table(lua: &Lua, running: &Arc<Running>, own: &Table) -> mlua::Result<Table> {
     let host = lua.create_table()?;
     host.raw_set("globals", lua.globals())?;
     let refuse = |lua: &Lua, _: MultiValue| -> mlua::Result<()> {
         Err(raise::fail(lua, "Attempt to modify a readonly table"))
     };
     host.raw_set("refuse", lua.create_function(refuse)?)?;
-    // Library functions tell no place.
-    let refuse_plainly = |_: &Lua, ()| -> mlua::Result<()> {
-        Err(mlua::Error::external(Raised::Text(b"Attempt to modify a readonly table".to_vec())))
-    };
-    host.raw_set("refuse_plainly", lua.create_function(refuse_plainly)?)?;
     let missing = |lua: &Lua, (_, name): (Value, Value)| -> mlua::Result<()> {
         let name = lua.coerce_string(name)?.map(|name| name.as_bytes().to_vec()).unwrap_or_default();
         let text = [b"Script attempted to access nonexistent global variable '", name.as_slice(), b"'"];
@@ -294,8 +291,15 @@ fn host_table(lua: &Lua, running: &Arc<Running>) -> mlua::Result<Table> {
     };
     host.raw_set("message", lua.create_function(message)?)?;
     host.raw_set("object", lua.create_function(error_object)?)?;
-    host.raw_set("base", guards::base(lua)?)?;
-    host.raw_set("patterns", guards::patterns(lua)?)?;
+    host.raw_set("mark", views::mark())?;
+    host.raw_set(
+        "base",
+        lua.create_sequence_from([guards::base(lua, own)?, views::base(lua, own)?, scopes::base(lua, own)?])?,
+    )?;
+    host.raw_set("tables", views::tables(lua, own)?)?;
+    host.raw_set("patterns", guards::patterns(lua, own)?)?;
+    let scope = own.clone();
+    host.raw_set("behind_checks", lua.create_function(move |lua, them| scopes::fronts(lua, &scope, &them))?)?;
     let stop = Arc::clone(running);
     host.raw_set("check_alive", lua.create_function(move |_, ()| alive(&stop))?)?;
     api::random(lua, &host)?;
@@ -336,6 +340,7 @@ fn thrown(lua: &Lua, problem: &Value) -> Thrown {
         other => with_code(other.to_string().unwrap_or_default().as_bytes()),
     };
     let counted = matches!(problem, Value::Table(table) if table.raw_get(COUNTED).unwrap_or(false));
+    let text = up_to_zero(&text).to_vec();
     Thrown { text, place: raise::place(lua), counted }
 }
 

@@ -8,7 +8,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use mlua::ffi::{self, lua_State};
 
 use super::OUTPUT_MAX;
+use super::number::truncated;
 use super::push::COUNTED_FIELD;
+use super::raise::up_to_zero;
 use super::raw::Slot;
 use crate::resp::Reply;
 
@@ -107,12 +109,6 @@ fn on_one_line(text: &[u8]) -> Cow<'_, [u8]> {
     text.iter().map(|&byte| if breaks(byte) { b' ' } else { byte }).collect()
 }
 
-/// As C converts: what has no place in 64 bits is the least of them.
-fn truncated(value: f64) -> i64 {
-    let fits = (-9_223_372_036_854_775_808.0..9_223_372_036_854_775_808.0).contains(&value);
-    if fits { value as i64 } else { i64::MIN }
-}
-
 /// Pushes a field of the table at the top if it has this type.
 unsafe fn push_field(state: *mut lua_State, name: &CStr, wanted: i32) -> bool {
     // SAFETY: as for `write_result`; a raw look-up runs nothing.
@@ -132,14 +128,14 @@ unsafe fn write_single(state: *mut lua_State, out: &mut Output<'_>) -> bool {
     unsafe {
         let top = ffi::lua_gettop(state);
         if push_field(state, c"err", ffi::LUA_TSTRING) {
-            let error = text(state);
+            let error = up_to_zero(text(state));
             ffi::lua_pushvalue(state, -2);
             let counted = push_field(state, COUNTED_FIELD, ffi::LUA_TBOOLEAN);
             let counted = counted && ffi::lua_toboolean(state, -1) != 0;
             ffi::lua_settop(state, top + 1);
             write_error(state, error, counted, out);
         } else if push_field(state, c"ok", ffi::LUA_TSTRING) {
-            out.put(state, |reply| reply.simple(text(state)));
+            out.put(state, |reply| reply.simple(up_to_zero(text(state))));
         } else if push_field(state, c"double", ffi::LUA_TNUMBER) {
             let value = ffi::lua_tonumber(state, -1);
             out.put(state, |reply| reply.double(value));

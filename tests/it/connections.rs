@@ -89,6 +89,15 @@ fn the_list_tells_what_a_client_does() {
     assert_eq!(field(line, "flags"), "xeT");
     assert!(line.contains(" db=3 ") && line.contains(" multi=1 watch=2 "), "{line}");
     assert!(line.ends_with(" lib-name=my-lib lib-ver=1.2") && line.contains(" cmd=ping "), "{line}");
+    client.ok(&["SELECT", "3"]);
+    client.ok(&["SET", "b", "1"]);
+    let line = client.call(&["CLIENT", "LIST", "ID", &id.to_string()]).text();
+    assert!(line.contains(" flags=xdeT ") && line.contains(" multi=1 watch=0 "), "{line}");
+    let info = client.call(&["INFO", "clients"]).text();
+    assert!(
+        info.contains("\r\nwatching_clients:0\r\n") && info.contains("\r\ntotal_watched_keys:0\r\n"),
+        "{info}"
+    );
     one.ok(&["DISCARD"]);
     assert_eq!(one.call(&["RESET"]), Reply::Simple(b"RESET".to_vec()));
     let line = client.call(&["CLIENT", "LIST", "ID", &id.to_string()]).text();

@@ -138,12 +138,16 @@ fn getkeys_finds_the_keys() {
         ("DEL x y z", &["x", "y", "z"]),
         ("OBJECT ENCODING k", &["k"]),
         ("MEMORY USAGE k", &["k"]),
+        ("EVAL x 0 a", &[]),
+        ("XREAD COUNT 1 STREAMS a b 0 0", &["a", "b"]),
+        ("XREAD STREAMS a b c", &["a"]),
     ];
     for (command, keys) in cases {
         assert_eq!(words(&mut client, &format!("COMMAND GETKEYS {command}")), keys, "{command}");
     }
     let errors = [
         ("COMMAND GETKEYS GET", "ERR Invalid number of arguments specified for command"),
+        ("COMMAND GETKEYS ZUNIONSTORE d 0 a", "ERR Invalid arguments specified for command"),
         ("COMMAND GETKEYS PING", "ERR The command has no key arguments"),
         ("COMMAND GETKEYS NOPE", "ERR Invalid command specified"),
         ("COMMAND GETKEYS", "ERR wrong number of arguments for 'command|getkeys' command"),

@@ -34,7 +34,7 @@ pub const COMMANDS: &[Command] = &[
             .syntax("script numkeys:integer [key*] [arg*]"),
         run::eval,
     )
-    .promises_to_read(run::eval_only_reads),
+    .declared_flags(run::eval_flags),
     Command::new(
         eval_row("evalsha")
             .keys(ANY_USE)
@@ -42,7 +42,7 @@ pub const COMMANDS: &[Command] = &[
             .syntax("sha1 numkeys:integer [key*] [arg*]"),
         run::evalsha,
     )
-    .promises_to_read(run::evalsha_only_reads),
+    .declared_flags(run::evalsha_flags),
     Command::new(
         eval_ro_row("eval_ro")
             .keys(NOTED_READING)
@@ -64,7 +64,7 @@ pub const COMMANDS: &[Command] = &[
             .syntax("function numkeys:integer [key*] [arg*]"),
         run::fcall,
     )
-    .promises_to_read(run::fcall_only_reads),
+    .declared_flags(run::fcall_flags),
     Command::new(
         eval_ro_row("fcall_ro")
             .keys(NOTED_READING)

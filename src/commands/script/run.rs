@@ -32,20 +32,30 @@ pub fn evalsha_ro(call: &mut Call<'_>) -> Outcome {
     run(call, true, true)
 }
 
-/// Whether the first line of a script promises that it doesn't write.
-pub fn eval_only_reads(_: &Server, args: &[&[u8]]) -> bool {
-    promises(args[1]).is_some_and(|flags| flags.contains(ScriptFlags::NO_WRITES))
+/// The flags of a request whose script's first line declares some.
+pub fn eval_flags(_: &Server, args: &[&[u8]], flags: Flags) -> Flags {
+    as_declared(flags, promises(args[1]))
 }
 
 /// The same of a script that is known by its SHA1.
-pub fn evalsha_only_reads(server: &Server, args: &[&[u8]]) -> bool {
-    server.scripts.lock().flags_of(args[1]).is_some_and(|flags| flags.contains(ScriptFlags::NO_WRITES))
+pub fn evalsha_flags(server: &Server, args: &[&[u8]], flags: Flags) -> Flags {
+    as_declared(flags, server.scripts.lock().flags_of(args[1]))
 }
 
 /// The same of a function.
-pub fn fcall_only_reads(server: &Server, args: &[&[u8]]) -> bool {
+pub fn fcall_flags(server: &Server, args: &[&[u8]], flags: Flags) -> Flags {
     let function = server.functions.lock().find(args[1]);
-    function.is_some_and(|function| function.flags.contains(ScriptFlags::NO_WRITES))
+    as_declared(flags, function.map(|function| function.flags))
+}
+
+fn as_declared(mut flags: Flags, declared: Option<ScriptFlags>) -> Flags {
+    if let Some(declared) = declared.filter(|declared| !declared.contains(ScriptFlags::COMPAT)) {
+        let writes = !declared.contains(ScriptFlags::NO_WRITES);
+        flags.remove(Flags::MAY_REPLICATE);
+        flags.set(Flags::WRITE, writes);
+        flags.set(Flags::DENYOOM, writes && !declared.contains(ScriptFlags::ALLOW_OOM));
+    }
+    flags
 }
 
 fn run(call: &mut Call<'_>, by_sha: bool, reads_only: bool) -> Outcome {

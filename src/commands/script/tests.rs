@@ -281,3 +281,72 @@ fn commands_that_are_not_for_scripts_may_be_let_in() {
     assert!(eval(&mut client, "return redis.call('client', 'id')").starts_with(refused));
     assert_eq!(eval(&mut client, "return {big_number = '12\\r\\n3'}"), "$5\r\n12  3\r\n");
 }
+
+#[test]
+fn library_functions_name_the_script() {
+    let mut client = client();
+    for (call, wrong) in [
+        ("next()", "#1 to 'next' (table expected, got no value)"),
+        ("rawget({})", "#2 to 'rawget' (value expected)"),
+        ("pairs()", "#1 to 'pairs' (table expected, got no value)"),
+        ("setmetatable({}, 1)", "#2 to 'setmetatable' (nil or table expected)"),
+        ("getfenv(100)", "#1 to 'getfenv' (invalid level)"),
+        ("setfenv(1)", "#2 to 'setfenv' (table expected, got no value)"),
+        ("load(1)", "#1 to 'load' (function expected, got number)"),
+        ("xpcall(error)", "#2 to 'xpcall' (value expected)"),
+        ("table.sort({1, 2}, 1)", "#2 to 'sort' (function expected, got number)"),
+        ("collectgarbage('x')", "#1 to 'collectgarbage' (invalid option 'x')"),
+    ] {
+        let told = eval(&mut client, &format!("return {call}"));
+        assert!(told.starts_with(&format!("-ERR user_script:1: bad argument {wrong} script: ")), "{told}");
+        assert!(told.ends_with(", on @user_script:1.\r\n"), "{told}");
+    }
+    let read = "local n = 0 return load(function() n = n + 1 return ({'return ', 42})[n] end)()";
+    assert_eq!(eval(&mut client, read), ":42\r\n");
+    let thrown = "return {tostring(load(function() error('x', 0) end)), select(2, load(error))}";
+    assert_eq!(eval(&mut client, thrown), "*1\r\n$3\r\nnil\r\n");
+}
+
+#[test]
+fn shared_tables_look_like_tables() {
+    let mut client = client();
+    for library in ["redis", "cjson", "string", "bit"] {
+        let seen =
+            format!("return {{type(getmetatable({library})), type(next({library})), type(_G.{library})}}");
+        assert_eq!(eval(&mut client, &seen), "*3\r\n$3\r\nnil\r\n$6\r\nstring\r\n$5\r\ntable\r\n");
+        let told = eval(&mut client, &format!("return cjson.encode({{{library}}})"));
+        assert!(told.contains("Cannot serialise function: type not supported"), "{told}");
+    }
+    assert_eq!(eval(&mut client, "return cmsgpack.pack(os)"), "$8\r\n\u{fffd}\u{fffd}clock\u{fffd}\r\n");
+    let walked = "local n = 0 table.foreach(bit, function() n = n + 1 end) for _ in pairs(bit) do n = n - 1 end \
+                  return n";
+    assert_eq!(eval(&mut client, walked), ":0\r\n");
+}
+
+#[test]
+fn texts_end_where_c_ends_them() {
+    let mut client = client();
+    for (script, answer) in [
+        ("return redis.status_reply('a\\0b')", "+a\r\n"),
+        ("return redis.error_reply('a\\0b').err", "$5\r\nERR a\r\n"),
+        ("return {err = 'E a\\0b'}", "-E a\r\n"),
+    ] {
+        assert_eq!(eval(&mut client, script), answer);
+    }
+    assert!(eval(&mut client, "error('a\\0b', 0)").starts_with("-ERR a script: "));
+    for script in ["redis.log(0/0, 'x')", "redis.set_repl(0/0)"] {
+        assert!(eval(&mut client, script).starts_with("-ERR Invalid "), "{script}");
+    }
+}
+
+#[test]
+fn errors_keep_bytes_that_are_no_text() {
+    let mut client = client();
+    for (script, told) in [
+        (&b"return \xff"[..], &b"unexpected symbol near '\xff'\r\n"[..]),
+        (b"struct.pack('\\255')", b"(invalid format option '\xff') "),
+    ] {
+        let answer = client.call(&[b"EVAL", script, b"0"]);
+        assert!(answer.windows(told.len()).any(|part| part == told), "{}", answer.escape_ascii());
+    }
+}

@@ -53,7 +53,7 @@ impl Facts for Server {
         };
         self.clients.for_each(|client| {
             let flags = client.flags();
-            let watched = client.transaction.1.load(Ordering::Relaxed) as u64;
+            let (watched, _) = client.watched();
             let input = [&client.query.used, &client.query.free].map(|bytes| bytes.load(Ordering::Relaxed));
             facts.largest_input = facts.largest_input.max(input.iter().sum::<usize>() as u64);
             facts.largest_output = facts.largest_output.max(client.output_bytes() as u64);
@@ -61,7 +61,7 @@ impl Facts for Server {
             facts.tracking += u64::from(flags.contains(ClientFlags::TRACKING));
             facts.subscribed += u64::from(flags.contains(ClientFlags::PUBSUB));
             facts.watching += u64::from(watched > 0);
-            facts.watched_keys += watched;
+            facts.watched_keys += watched as u64;
         });
         facts
     }

@@ -144,6 +144,7 @@ fn values_are_shown_in_their_canonical_form() {
         ("shutdown-on-sigterm", "force now save default", "save now force"),
         ("notify-keyspace-events", "KEA", "AKE"),
         ("latency-tracking-info-percentiles", "50 99.123456789 -0", "50 99.123457 -0"),
+        ("latency-tracking-info-percentiles", "0x10 1e1", "16 10"),
         (
             "client-output-buffer-limit",
             "replica 1mb 1k 7",

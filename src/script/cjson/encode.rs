@@ -12,6 +12,7 @@ use crate::script::number::general;
 use crate::script::push::push_text;
 use crate::script::raise::complain;
 use crate::script::raw::{fence, slot_of};
+use crate::script::views::reveal;
 
 /// `cjson.encode(value)`.
 pub unsafe extern "C-unwind" fn encode(state: *mut lua_State) -> c_int {
@@ -126,6 +127,7 @@ impl Encoder<'_> {
             if deep || ffi::lua_checkstack(self.state, 4) == 0 {
                 complain(self.state, format_args!("Cannot serialise, excessive nesting ({depth})"));
             }
+            reveal(self.state);
             match self.array_length() {
                 Some(len) if len > 0 => self.array(len, depth),
                 _ => self.object(depth),
