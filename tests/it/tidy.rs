@@ -212,6 +212,29 @@ fn every_file_says_what_it_is() {
 }
 
 #[test]
+fn every_file_is_compiled() {
+    let mut orphans = Vec::new();
+    for path in sources(&["src"]) {
+        let module = path.file_stem().and_then(|stem| stem.to_str()).expect("a name in ASCII");
+        let folder = path.parent().expect("a folder");
+        let parents = [
+            folder.join("mod.rs"),
+            folder.with_extension("rs"),
+            folder.join("lib.rs"),
+            folder.join("main.rs"),
+        ];
+        let is_declared = parents.iter().filter(|parent| parent.exists()).any(|parent| {
+            let text = read(parent);
+            text.lines().any(|line| line.trim_end().ends_with(&format!("mod {module};")))
+        });
+        if !["lib", "main", "mod"].contains(&module) && !is_declared {
+            orphans.push(short(&path));
+        }
+    }
+    assert!(orphans.is_empty(), "files that no module names: {orphans:?}");
+}
+
+#[test]
 fn no_file_is_too_long() {
     let long: Vec<String> = sources(&["src", "tests", "benches"])
         .iter()

@@ -89,7 +89,8 @@ fn xclaim(call: &mut Call<'_>) -> Outcome {
         drop(stream);
         let protocol = call.reply.protocol();
         let (name, consumer) = (name.into(), consumer.into());
-        return revise(call, ClaimMany { name, consumer, ids, claim, now, propagates, protocol });
+        let entries = Entries::Named(ids, claim);
+        return revise(call, ClaimMany { name, consumer, entries, now, propagates, protocol });
     }
     let (log, group) = stream.group_mut(name).ok_or_else(refusal)?;
     let claimed = group.claim(log, consumer, &ids, &claim, now);
@@ -99,52 +100,6 @@ fn xclaim(call: &mut Call<'_>) -> Outcome {
     drop(stream);
     told.say(call, state);
     DONE
-}
-
-/// XCLAIM of many entries.
-struct ClaimMany {
-    name: Box<[u8]>,
-    consumer: Box<[u8]>,
-    ids: Vec<StreamId>,
-    claim: Claim,
-    now: i64,
-    propagates: bool,
-    protocol: Protocol,
-}
-
-impl Revision for ClaimMany {
-    type Content = Stream;
-    /// As that of [`AutoClaimMany`].
-    type Told = Option<(Reply, ClaimTold, (StreamId, Option<i64>))>;
-
-    fn is_heavy(&self, _: &Stream) -> bool {
-        true
-    }
-
-    fn revise(&self, stream: &mut Stream) -> Self::Told {
-        let (log, group) = stream.group_mut(&self.name)?;
-        let claimed = group.claim(log, &self.consumer, &self.ids, &self.claim, self.now);
-        let mut reply = Reply::new(self.protocol);
-        write_claimed(&mut reply, &claimed.entries, self.claim.just_id);
-        let told = ClaimTold::of_claim(&claimed, &self.consumer, self.propagates);
-        Some((reply, told, (group.last_id(), group.entries_read())))
-    }
-
-    fn tell(self, call: &mut Call<'_>, told: Option<Self::Told>) -> Outcome {
-        answer_claimed(call, &self.name, told.flatten())
-    }
-}
-
-/// Answers what changed hands without locks; none: the key or the group is gone.
-fn answer_claimed(
-    call: &mut Call<'_>,
-    name: &[u8],
-    told: Option<(Reply, ClaimTold, (StreamId, Option<i64>))>,
-) -> Outcome {
-    let refusal = || error::no_key_or_group(call.args[1], name);
-    let (claimed, told, state) = told.ok_or_else(refusal)?;
-    told.say(call, state);
-    Ok(Next::Later(Box::new(move |reply| reply.raw(claimed.as_bytes()))))
 }
 
 fn xautoclaim_options(call: &Call<'_>) -> Result<AutoClaim, Error> {
@@ -182,7 +137,8 @@ fn xautoclaim(call: &mut Call<'_>) -> Outcome {
         drop(stream);
         let protocol = call.reply.protocol();
         let (name, consumer) = (name.into(), consumer.into());
-        return revise(call, AutoClaimMany { name, consumer, claim, now, propagates, protocol });
+        let entries = Entries::Idle(claim);
+        return revise(call, ClaimMany { name, consumer, entries, now, propagates, protocol });
     }
     let (log, group) = stream.group_mut(name).ok_or_else(refusal)?;
     let claimed = group.auto_claim(log, consumer, &claim, now);
@@ -236,17 +192,25 @@ impl ClaimTold {
     }
 }
 
-/// XAUTOCLAIM of many entries.
-struct AutoClaimMany {
+/// XCLAIM or XAUTOCLAIM of many entries.
+struct ClaimMany {
     name: Box<[u8]>,
     consumer: Box<[u8]>,
-    claim: AutoClaim,
+    entries: Entries,
     now: i64,
     propagates: bool,
     protocol: Protocol,
 }
 
-impl Revision for AutoClaimMany {
+/// Which entries change hands.
+enum Entries {
+    /// Those of XCLAIM.
+    Named(Vec<StreamId>, Claim),
+    /// Those of XAUTOCLAIM.
+    Idle(AutoClaim),
+}
+
+impl Revision for ClaimMany {
     type Content = Stream;
     /// The reply, what is to be told, and the state of the group; none if it is gone.
     type Told = Option<(Reply, ClaimTold, (StreamId, Option<i64>))>;
@@ -257,15 +221,27 @@ impl Revision for AutoClaimMany {
 
     fn revise(&self, stream: &mut Stream) -> Self::Told {
         let (log, group) = stream.group_mut(&self.name)?;
-        let claimed = group.auto_claim(log, &self.consumer, &self.claim, self.now);
         let mut reply = Reply::new(self.protocol);
-        write_auto_claimed(&mut reply, &claimed, self.claim.just_id);
-        let told = ClaimTold::of(&claimed, &self.consumer, self.propagates);
+        let told = match &self.entries {
+            Entries::Named(ids, claim) => {
+                let claimed = group.claim(log, &self.consumer, ids, claim, self.now);
+                write_claimed(&mut reply, &claimed.entries, claim.just_id);
+                ClaimTold::of_claim(&claimed, &self.consumer, self.propagates)
+            }
+            Entries::Idle(claim) => {
+                let claimed = group.auto_claim(log, &self.consumer, claim, self.now);
+                write_auto_claimed(&mut reply, &claimed, claim.just_id);
+                ClaimTold::of(&claimed, &self.consumer, self.propagates)
+            }
+        };
         Some((reply, told, (group.last_id(), group.entries_read())))
     }
 
     fn tell(self, call: &mut Call<'_>, told: Option<Self::Told>) -> Outcome {
-        answer_claimed(call, &self.name, told.flatten())
+        let refusal = || error::no_key_or_group(call.args[1], &self.name);
+        let (claimed, told, state) = told.flatten().ok_or_else(refusal)?;
+        told.say(call, state);
+        Ok(Next::Later(Box::new(move |reply| reply.raw(claimed.as_bytes()))))
     }
 }
 
