@@ -42,8 +42,7 @@ pub mod words;
 mod tests;
 
 pub use choices::{
-    Allowed, AppendFsync, DisklessLoad, EvictionPolicy, LogLevel, OomScore, ShutdownFlags, Supervised,
-    TlsAuthClients,
+    Allowed, AppendFsync, EvictionPolicy, LogLevel, OomScore, ShutdownFlags, Supervised, TlsAuthClients,
 };
 pub use directive::{Directive, Effect, Flags};
 pub(crate) use errors::os_text;
