@@ -269,28 +269,3 @@ impl Changes {
         self.0.iter().copied()
     }
 }
-
-/// A reader's own reference to the settings, refreshed when they moved.
-#[derive(Clone, Debug)]
-pub struct View {
-    version: u64,
-    settings: Arc<Settings>,
-}
-
-impl View {
-    /// A view of now.
-    pub fn new(config: &Config) -> Self {
-        // The version first: settings that are newer than it only cost one refresh too many.
-        let version = config.version();
-        View { version, settings: config.settings() }
-    }
-
-    /// The settings of now. Costs one load unless they changed.
-    #[inline]
-    pub fn refresh(&mut self, config: &Config) -> &Arc<Settings> {
-        if self.version != config.version() {
-            *self = View::new(config);
-        }
-        &self.settings
-    }
-}
