@@ -1,7 +1,7 @@
 //! The configuration of a running server: read by everyone, changed by CONFIG SET.
 //!
-//! Readers hold a [`View`]: one atomic load tells it whether anything changed, and only then it takes the
-//! new [`Settings`] under a lock. Writers go one at a time, in two phases, because some changes can fail
+//! Readers keep the [`Settings`] together with their [version](Config::version): one atomic load tells whether anything
+//! has changed, and only then they take the new settings under a lock. Writers go one at a time, in two phases, because some changes can fail
 //! outside, as a port that is taken:
 //!
 //! ```text
