@@ -1,8 +1,9 @@
 //! Replays what a Redis 7.4.1 was asked and what it answered, a file per family of commands and protocol.
 
 use std::fs;
+use std::num::TryFromIntError;
 
-use serde_json::Value;
+use serde::Deserialize;
 
 use crate::support::{Server, data, elements, show};
 
@@ -129,17 +130,51 @@ fn scripts_resp3() {
     replay("scripts-resp3");
 }
 
-/// One recorded command and its answer.
+/// A line: a recorded command with its answer, or the order to empty the server.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 struct Line {
-    args: Vec<Vec<u8>>,
-    mode: String,
-    /// The raw reply, or the SHA-1 of a long one.
-    answer: Answer,
+    #[serde(default)]
+    reset: bool,
+    /// The arguments, the name first.
+    #[serde(rename = "c", default)]
+    args: Vec<Latin1>,
+    #[serde(rename = "cmp", default)]
+    mode: Mode,
+    /// The raw reply, unless it is long.
+    #[serde(rename = "r")]
+    raw: Option<Latin1>,
+    /// The digest of a long one.
+    sha1: Option<String>,
 }
 
-enum Answer {
-    Raw(Vec<u8>),
-    Sha1(String),
+/// How an answer is compared.
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Mode {
+    #[default]
+    Exact,
+    /// The elements in any order.
+    Unordered,
+    /// The same for each two of them.
+    Pairs,
+    /// What is stable of an error.
+    Error40,
+    /// Not at all.
+    Skip,
+}
+
+/// Bytes, written as a string in which each character stands for one.
+#[derive(Deserialize)]
+#[serde(try_from = "String")]
+struct Latin1(Vec<u8>);
+
+impl TryFrom<String> for Latin1 {
+    type Error = TryFromIntError;
+
+    fn try_from(text: String) -> Result<Latin1, TryFromIntError> {
+        text.chars().map(|char| u8::try_from(u32::from(char))).collect::<Result<_, _>>().map(Latin1)
+    }
 }
 
 #[track_caller]
@@ -153,12 +188,14 @@ fn replay(file: &str) {
     }
     let (mut total, mut differences) = (0, Vec::new());
     for (number, line) in text.lines().enumerate() {
-        let Some(line) = parse(line) else {
+        let line: Line = serde_json::from_str(line).expect("a transcript's line");
+        if line.reset {
             client.ok(&["FLUSHALL"]);
             client.call(&["SCRIPT", "FLUSH"]);
             continue;
-        };
-        let got = client.raw(&line.args);
+        }
+        let args: Vec<&[u8]> = line.args.iter().map(|arg| arg.0.as_slice()).collect();
+        let got = client.raw(&args);
         total += 1;
         if !matches(&line, &got) {
             differences.push(describe(number + 1, &line, &got));
@@ -173,35 +210,17 @@ fn replay(file: &str) {
     assert!(total >= 20, "{file} has but {total} commands");
 }
 
-/// `None` for a reset.
-fn parse(line: &str) -> Option<Line> {
-    let value: Value = serde_json::from_str(line).expect("a transcript's line is JSON");
-    let args = value["c"].as_array()?.iter().map(latin1).collect();
-    let answer = match value["r"] {
-        Value::Null => Answer::Sha1(value["sha1"].as_str().expect("no reply, then its digest").to_owned()),
-        _ => Answer::Raw(latin1(&value["r"])),
-    };
-    Some(Line { args, mode: value["cmp"].as_str().expect("a mode").to_owned(), answer })
-}
-
-/// The bytes of a string in which each character stands for one byte.
-fn latin1(value: &Value) -> Vec<u8> {
-    let text = value.as_str().expect("a string");
-    text.chars().map(|char| u8::try_from(u32::from(char)).expect("Latin-1")).collect()
-}
-
 fn matches(line: &Line, got: &[u8]) -> bool {
-    let expected = match &line.answer {
-        Answer::Raw(raw) => raw.as_slice(),
-        Answer::Sha1(digest) => return sha1_smol::Sha1::from(got).digest().to_string() == *digest,
+    let Some(Latin1(expected)) = &line.raw else {
+        let digest = line.sha1.as_ref().expect("no reply, then its digest");
+        return sha1_smol::Sha1::from(got).digest().to_string() == *digest;
     };
-    match line.mode.as_str() {
-        "skip" => true,
-        "exact" => expected == got,
-        "unordered" => expected == got || sorted(expected, 1) == sorted(got, 1),
-        "pairs" => expected == got || sorted(expected, 2) == sorted(got, 2),
-        "error40" => error_start(expected) == error_start(got),
-        mode => panic!("unknown mode {mode}"),
+    match line.mode {
+        Mode::Skip => true,
+        Mode::Exact => expected == got,
+        Mode::Unordered => expected == got || sorted(expected, 1) == sorted(got, 1),
+        Mode::Pairs => expected == got || sorted(expected, 2) == sorted(got, 2),
+        Mode::Error40 => error_start(expected) == error_start(got),
     }
 }
 
@@ -227,15 +246,10 @@ fn error_start(raw: &[u8]) -> &[u8] {
 }
 
 fn describe(number: usize, line: &Line, got: &[u8]) -> String {
-    let command: Vec<String> = line.args.iter().map(|arg| show(arg)).collect();
-    let expected = match &line.answer {
-        Answer::Raw(raw) => show(raw),
-        Answer::Sha1(digest) => format!("sha1 {digest}"),
+    let command: Vec<String> = line.args.iter().map(|arg| show(&arg.0)).collect();
+    let expected = match (&line.raw, &line.sha1) {
+        (Some(raw), _) => show(&raw.0),
+        (None, digest) => format!("sha1 {}", digest.as_deref().unwrap_or_default()),
     };
-    format!(
-        "line {number} ({}): {}\n  expected {expected}\n  got      {}",
-        line.mode,
-        command.join(" "),
-        show(got)
-    )
+    format!("line {number}: {}\n  expected {expected}\n  got      {}", command.join(" "), show(got))
 }
