@@ -106,18 +106,21 @@ pub(in super::super) fn add_scored(
         let members = OwnedRequest::new(&members);
         return revise(call, AddMany { scores, members, flags, count_changed, limits });
     }
-    let mut zset = call.keys.write_or_new::<Zset>(key)?;
-    let added = if zset.is_fresh() && flags.xx {
-        Added::default()
-    } else {
-        Added::to(&mut zset, pairs.iter().copied(), flags, &limits)
+    let event = (EventClasses::ZSET, if flags.incr { "zincr" } else { "zadd" });
+    let add = |zset: &mut Zset| {
+        let added = Added::to(zset, pairs.iter().copied(), flags, &limits);
+        (added, added.changes())
     };
-    zset.changed(key, EventClasses::ZSET, if flags.incr { "zincr" } else { "zadd" }, added.changes());
+    let added = if flags.xx {
+        call.keys.update(key, event, add)?.unwrap_or_default()
+    } else {
+        call.keys.update_or_new(key, event, add)?
+    };
     added.reply(call, flags, count_changed)
 }
 
 /// What came of adding members.
-#[derive(Default)]
+#[derive(Clone, Copy, Default)]
 struct Added {
     added: usize,
     updated: usize,
