@@ -4,7 +4,7 @@ use smallvec::SmallVec;
 
 use crate::client::OwnedRequest;
 use crate::command::row::*;
-use crate::command::{Args, Error, args, error};
+use crate::command::{Args, args, error};
 use crate::config::EventClasses;
 use crate::types::zset::{AddFlags, AddOutcome, Zset, ZsetLimits};
 
@@ -87,9 +87,11 @@ pub(in super::super) type Pairs<'a> = SmallVec<[(f64, &'a [u8]); 8]>;
 
 /// Adds pairs of score and member.
 fn add(call: &mut Call<'_>, flags: AddFlags, count_changed: bool, pairs: &[&[u8]]) -> Outcome {
-    let pairs = pairs.chunks_exact(2).map(|pair| Ok((args::float(pair[0])?, pair[1])));
-    let pairs = pairs.collect::<Result<Pairs<'_>, Error>>()?;
-    add_scored(call, flags, count_changed, &pairs)
+    let mut scored = Pairs::with_capacity(pairs.len() / 2);
+    for pair in pairs.chunks_exact(2) {
+        scored.push((args::float(pair[0])?, pair[1]));
+    }
+    add_scored(call, flags, count_changed, &scored)
 }
 
 /// Adds members with their scores to the sorted set at the first key, and replies as ZADD does.
