@@ -46,10 +46,11 @@ fn push(call: &mut Call<'_>, end: End) -> Outcome {
     if elements.len() > AT_ONCE_MAX {
         return revise(call, PushMany { end, elements: OwnedRequest::new(elements), limits });
     }
-    let len = call.keys.update_or_new(call.args[1], (EventClasses::LIST, push_event(end)), |list: &mut List| {
-        list.push(end, elements.iter().copied(), &limits);
-        (list.len(), elements.len())
-    })?;
+    let len =
+        call.keys.update_or_new(call.args[1], (EventClasses::LIST, push_event(end)), |list: &mut List| {
+            list.push(end, elements.iter().copied(), &limits);
+            (list.len(), elements.len())
+        })?;
     call.reply.int(len as i64);
     DONE
 }
