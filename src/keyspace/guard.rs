@@ -242,3 +242,58 @@ impl<T: Stored> Drop for RefMut<'_, T> {
         self.close();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Clock, Effects, Expiry, Keyspace, Plan};
+    use super::*;
+    use crate::config::EventClasses;
+    use crate::types::list::{End, List, ListLimits};
+
+    const EVENT: (u32, &str) = (EventClasses::LIST, "changed");
+    const CLOCK: Clock = Clock {
+        now: 1,
+        lfu: None,
+        no_touch: false,
+        keep_expired: false,
+        events: EventClasses::LIST,
+        wall: 1,
+    };
+
+    #[test]
+    fn an_update_stores_packs_and_deletes_and_tells_how_much_has_changed() {
+        let (keyspace, mut effects) = (Keyspace::new(2, 1, 1), Effects::default());
+        let limits = ListLimits::default();
+        let mut view = View::new(&keyspace, keyspace.hold(Plan::Everything), 0, CLOCK, &mut effects);
+        let nothing = |list: &mut List| (list.len(), 0);
+        assert_eq!(view.update(b"l", EVENT, nothing), Ok(None));
+        assert_eq!(view.update_or_new(b"l", EVENT, nothing), Ok(0));
+        assert!(!view.exists(b"l", Access::Silent) && view.effects.events.is_empty());
+        for len in [1, 5000] {
+            let push = |list: &mut List| {
+                list.push(End::Tail, (0..len).map(|_| &b"element"[..]), &limits);
+                (list.len(), len)
+            };
+            let leave = |left: usize| {
+                move |list: &mut List| {
+                    let gone = list.discard(End::Head, list.len() - left, &limits);
+                    (list.len(), gone)
+                }
+            };
+            assert_eq!(view.update_or_new(b"l", EVENT, push), Ok(len));
+            assert_eq!(view.update(b"l", EVENT, nothing), Ok(Some(len)));
+            assert_eq!(view.update(b"l", EVENT, leave(1)), Ok(Some(1)));
+            let encoding = view.find(b"l", Access::Silent).map(|entry| entry.encoding());
+            assert_eq!(encoding, Some("listpack"));
+            assert_eq!(view.update(b"l", EVENT, push), Ok(Some(len + 1)));
+            assert_eq!(view.update(b"l", EVENT, leave(0)), Ok(Some(0)));
+            assert!(!view.exists(b"l", Access::Silent));
+        }
+        view.set_string(b"s", b"x", Expiry::Clear);
+        assert_eq!(view.update(b"s", EVENT, nothing), Err(WrongType));
+        assert_eq!(view.update_or_new(b"s", EVENT, nothing), Err(WrongType));
+        // Pushed twice, left but one, left none; of one element nothing goes when one is left.
+        assert_eq!(view.effects.events.len(), 3 + 4);
+        assert_eq!(view.effects.dirty, 2 * (1 + 1) + 2 * (5000 + 5000));
+    }
+}

@@ -142,44 +142,6 @@ fn a_collection_that_becomes_empty_takes_its_key_along() {
 }
 
 #[test]
-fn an_update_stores_packs_and_deletes_and_tells_how_much_has_changed() {
-    const EVENT: (u32, &str) = (EventClasses::EXPIRED, "changed");
-    let mut fixture = Fixture::new(2);
-    let limits = ListLimits::default();
-    let mut view = fixture.view(0);
-    let nothing = |list: &mut List| (list.len(), 0);
-    assert_eq!(view.update(b"l", EVENT, nothing), Ok(None));
-    assert_eq!(view.update_or_new(b"l", EVENT, nothing), Ok(0));
-    assert!(!view.exists(b"l", Access::Silent) && view.effects.events.is_empty());
-    for len in [1, 5000] {
-        let push = |list: &mut List| {
-            list.push(End::Tail, (0..len).map(|_| &b"element"[..]), &limits);
-            (list.len(), len)
-        };
-        assert_eq!(view.update_or_new(b"l", EVENT, push), Ok(len));
-        assert_eq!(view.update(b"l", EVENT, nothing), Ok(Some(len)));
-        let leave = |left: usize| {
-            move |list: &mut List| {
-                let gone = list.discard(End::Head, list.len() - left, &limits);
-                (list.len(), gone)
-            }
-        };
-        assert_eq!(view.update(b"l", EVENT, leave(1)), Ok(Some(1)));
-        let encoding = view.find(b"l", Access::Silent).map(|entry| entry.encoding());
-        assert_eq!(encoding, Some("listpack"));
-        assert_eq!(view.update(b"l", EVENT, push), Ok(Some(len + 1)));
-        assert_eq!(view.update(b"l", EVENT, leave(0)), Ok(Some(0)));
-        assert!(!view.exists(b"l", Access::Silent));
-    }
-    view.set_string(b"s", b"x", Expiry::Clear);
-    assert_eq!(view.update(b"s", EVENT, nothing), Err(WrongType));
-    assert_eq!(view.update_or_new(b"s", EVENT, nothing), Err(WrongType));
-    // Pushed twice, left but one, left none; with one element nothing goes when one is left.
-    assert_eq!(view.effects.events.len(), 3 + 4);
-    assert_eq!(view.effects.dirty, 2 * (1 + 1) + 2 * (5000 + 5000));
-}
-
-#[test]
 fn a_reader_keeps_what_it_took() {
     let mut fixture = Fixture::new(2);
     let limits = ListLimits::default();
