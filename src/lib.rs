@@ -22,11 +22,11 @@
 //! | [`tools`] | the programs that share the binary: redis-check-rdb, redis-check-aof, the entry point of the image |
 //!
 //! A module uses only those to its left, which a test checks:
-//! `base <- resp, types <- keyspace <- persist, pubsub, script <- commands <- dispatch <- net <- server`;
-//! `acl`, `client`, `command`, `config` and `observe` stand beside `keyspace`.
+//! `base <- resp, types <- keyspace <- persist, pubsub, script, client <- commands <- dispatch <- net <- server, tools`;
+//! `acl`, `command`, `config` and `observe` stand beside `keyspace`.
 //!
-//! `unsafe` lives in the allocator, the table, the entries, prefetching, in `observe` for crash reports, and in `script` below mlua's safe layer,
-//! on which the speed of scripts depends; each file says so at its head.
+//! `unsafe` lives in the allocator, the table, the entries, prefetching, in `observe` for crash reports, and in
+//! `script` below mlua's safe layer, on which the speed of scripts depends. A test knows the files.
 //!
 //! Adding a command touches three places: its row and handler in `commands`, its type in `types` if it needs one, its
 //! test.

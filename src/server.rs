@@ -80,6 +80,11 @@ pub fn run(config: Config) -> ExitCode {
     if settings.memory.active_defrag {
         tracing::warn!("activedefrag is set but changes nothing: {}", Veto::ActiveDefrag);
     }
+    if settings.replication.replicaof.is_some() {
+        tracing::warn!(
+            "replicaof is set but changes nothing: there is no replication yet, this is a primary"
+        );
+    }
     give_back_unused(&settings);
     // A server that is ended too soon or too late is still a server.
     follow_oom_score(&settings);

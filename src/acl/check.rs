@@ -51,16 +51,6 @@ pub enum Denied {
     Channel(usize),
 }
 
-impl Denied {
-    /// The argument at fault: the command's name, the key, the channel.
-    pub fn argument(self) -> usize {
-        match self {
-            Denied::Command => 0,
-            Denied::Key(at) | Denied::Channel(at) => at,
-        }
-    }
-}
-
 impl User {
     /// Whether the user may do this.
     ///

@@ -94,11 +94,6 @@ impl Selector {
         self.commands.is_full() && self.keys.is_none() && self.channels.is_none()
     }
 
-    /// The key patterns; none: all keys.
-    pub fn keys(&self) -> Option<&[KeyPattern]> {
-        self.keys.as_deref()
-    }
-
     /// The globs of channels; none: all channels.
     pub fn channels(&self) -> Option<&[Box<[u8]>]> {
         self.channels.as_deref()

@@ -23,7 +23,7 @@ const SPECS: [Spec; 12] = [
 ];
 
 fn vocabulary() -> Vocabulary {
-    Vocabulary::new(SPECS.iter(), &["replconf", "get"])
+    Vocabulary::new(SPECS.iter(), &["replconf"])
 }
 
 /// A user with these rules, a selector that is spread over several words included.

@@ -22,8 +22,8 @@ struct Word {
 }
 
 impl Vocabulary {
-    /// The vocabulary of these rows; the place of each is its number. Behind them come commands of Redis that this server
-    /// lacks, so that rules which name them can be read: all of them are for administrators.
+    /// The vocabulary of these rows; the place of each is its number. Behind them come commands of Redis that this
+    /// server lacks, so that rules which name them can be read: all of them are for administrators.
     pub fn new<'s>(specs: impl Iterator<Item = &'s Spec>, lacking: &[&'static str]) -> Vocabulary {
         let mut vocabulary = Vocabulary::default();
         for spec in specs {
@@ -32,9 +32,7 @@ impl Vocabulary {
             vocabulary.add(spec.name, categories, is_command);
         }
         for name in lacking {
-            if !vocabulary.by_name.contains_key(name) {
-                vocabulary.add(name, Categories::ADMIN | Categories::DANGEROUS | Categories::SLOW, true);
-            }
+            vocabulary.add(name, Categories::ADMIN | Categories::DANGEROUS | Categories::SLOW, true);
         }
         for id in 0..vocabulary.words.len() {
             if let Some((container, _)) = vocabulary.words[id].name.split_once('|') {

@@ -66,11 +66,6 @@ pub fn is_everything(pattern: &[u8]) -> bool {
     pattern == b"*"
 }
 
-/// Whether `pattern` has no special byte, so that (with case) it matches only itself.
-pub fn is_literal(pattern: &[u8]) -> bool {
-    !pattern.iter().any(|byte| matches!(byte, b'*' | b'?' | b'[' | b'\\'))
-}
-
 /// The first place in `text` where a `pattern` that doesn't begin with a star may begin to match.
 #[inline]
 fn first_candidate(pattern: &[u8], text: &[u8], ignore_case: bool) -> Option<usize> {
@@ -210,9 +205,8 @@ mod tests {
     }
 
     #[test]
-    fn tells_plain_patterns() {
+    fn only_the_plain_star_is_everything() {
         assert!(is_everything(b"*") && !is_everything(b"**"));
-        assert!(is_literal(b"user:1]") && !is_literal(b"user:[1]") && !is_literal(b"a\\b"));
     }
 
     /// Tries every length for every star.

@@ -504,11 +504,6 @@ pub fn wrong_arity(name: &str) -> Error {
     Error::new(format!("ERR wrong number of arguments for '{name}' command"))
 }
 
-/// `ERR value is out of range, value must between 0 and 10`.
-pub fn out_of_range(min: i64, max: i64) -> Error {
-    Error::new(format!("ERR value is out of range, value must between {min} and {max}"))
-}
-
 /// `ERR invalid expire time in 'x' command`.
 pub fn invalid_expire(name: &str) -> Error {
     Error::new(format!("ERR invalid expire time in '{name}' command"))

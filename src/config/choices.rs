@@ -116,18 +116,6 @@ choices! {
 }
 
 choices! {
-    /// How a replica takes a full sync.
-    DisklessLoad {
-        /// Through a file.
-        Disabled = "disabled",
-        /// From the socket if it has no data to lose.
-        OnEmptyDb = "on-empty-db",
-        /// From the socket, keeping the old data until the new are complete.
-        SwapDb = "swapdb",
-    }
-}
-
-choices! {
     /// Whether TLS clients must show a certificate.
     TlsAuthClients {
         /// None is asked for.

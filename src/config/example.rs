@@ -17,8 +17,9 @@ const INTRO: &str = "\
 #   redis-server /path/to/redis.conf --port 6380
 #
 # Options of the command line override the file. Of several lines of a directive the last counts;
-# only save adds up. Sizes take b, k, m, g (powers of 1000) and kb, mb, gb (powers of 1024).
-# Values with blanks are quoted. A '#' begins a comment, also behind a value.
+# only save adds up, and client-output-buffer-limit by class. Sizes take b, k, m, g (powers of 1000)
+# and kb, mb, gb (powers of 1024). Values with blanks are quoted. A '#' begins a comment, also
+# behind a value.
 #
 # Beside directives with a value there are:
 #   include /path/to/other.conf          lines of other files; * and ? are understood

@@ -6,7 +6,7 @@
 //!                      │                                                 ▼
 //!                      │       CONFIG SET ──► prepare ── commit ──►  values ──► Settings (Arc)
 //!                      ├─────► CONFIG GET, REWRITE  ◄────────────────────┘         │
-//!                      └─────► example()                                readers, by View
+//!                      └─────► example()                                readers, refreshed by version
 //! ```
 //!
 //! A directive is one row in the file of its theme; beside it stands the typed field of [`Settings`] it
@@ -42,8 +42,7 @@ pub mod words;
 mod tests;
 
 pub use choices::{
-    Allowed, AppendFsync, DisklessLoad, EvictionPolicy, LogLevel, OomScore, ShutdownFlags, Supervised,
-    TlsAuthClients,
+    Allowed, AppendFsync, EvictionPolicy, LogLevel, OomScore, ShutdownFlags, Supervised, TlsAuthClients,
 };
 pub use directive::{Directive, Effect, Flags};
 pub(crate) use errors::os_text;
@@ -53,7 +52,7 @@ pub use load::{RenameCommand, UserLine};
 pub use parse::parse_size;
 pub use rewrite::Scope;
 pub use settings::Settings;
-pub use store::{Caller, Changes, Config, Prepared, View};
+pub use store::{Caller, Changes, Config, Prepared};
 pub use table::directive;
 pub use theme::aof::Aof;
 pub use theme::clients::{Clients, ClientsMemory};

@@ -1,7 +1,7 @@
 //! The configuration of a running server: read by everyone, changed by CONFIG SET.
 //!
-//! Readers hold a [`View`]: one atomic load tells it whether anything changed, and only then it takes the
-//! new [`Settings`] under a lock. Writers go one at a time, in two phases, because some changes can fail
+//! Readers keep the [`Settings`] together with their [version](Config::version): one atomic load tells whether anything
+//! has changed, and only then they take the new settings under a lock. Writers go one at a time, in two phases, because some changes can fail
 //! outside, as a port that is taken:
 //!
 //! ```text
@@ -267,30 +267,5 @@ impl Changes {
     /// The directives in the order in which they were given.
     pub fn iter(&self) -> impl Iterator<Item = &'static Directive> {
         self.0.iter().copied()
-    }
-}
-
-/// A reader's own reference to the settings, refreshed when they moved.
-#[derive(Clone, Debug)]
-pub struct View {
-    version: u64,
-    settings: Arc<Settings>,
-}
-
-impl View {
-    /// A view of now.
-    pub fn new(config: &Config) -> Self {
-        // The version first: settings that are newer than it only cost one refresh too many.
-        let version = config.version();
-        View { version, settings: config.settings() }
-    }
-
-    /// The settings of now. Costs one load unless they changed.
-    #[inline]
-    pub fn refresh(&mut self, config: &Config) -> &Arc<Settings> {
-        if self.version != config.version() {
-            *self = View::new(config);
-        }
-        &self.settings
     }
 }

@@ -8,7 +8,7 @@ use super::blocking::serve_ready;
 use super::effects::{announce, count_changes, hand_over};
 use super::hold::{HOLD, Kept, hold, keep};
 use super::memory::is_exceeded;
-use super::run::{Suspended, run_on};
+use super::run::{Suspended, run_guarded, run_handler, run_on};
 use super::tally::Tally;
 use crate::base::clock::{monotonic_ns, unix_ms_at};
 use crate::client::{Session, Watch};
@@ -17,7 +17,7 @@ use crate::command::{Error, error};
 use crate::commands::account::{account, watch};
 use crate::commands::{Call, Command, Compute, Found, Install, Listed, Next, Outcome, Server, busy};
 use crate::config::Settings;
-use crate::keyspace::{Clock, Effects, Held, Leftover, Plan, View};
+use crate::keyspace::{Clock, Effects, Held, Leftover, View};
 use crate::resp::Reply;
 use crate::types::hash::NEVER;
 
@@ -291,7 +291,8 @@ impl<'s> Executor<'s> {
         everything: Option<&mut Held<'_>>,
     ) -> Done {
         let from = reply.len();
-        let outcome = self.call(listed, request, session, reply, everything, None);
+        let outcome =
+            self.call(listed, request, session, reply, everything, |call| run_handler(call, listed));
         self.finish(listed, request.args, outcome, from, session, reply)
     }
 
@@ -329,10 +330,11 @@ impl<'s> Executor<'s> {
         }
         self.look_around(session);
         let from = reply.len();
-        let outcome = self.call(listed, request, session, reply, None, Some(install));
+        let outcome = self.call(listed, request, session, reply, None, |call| run_guarded(call, install));
         self.finish(listed, request.args, outcome, from, session, reply)
     }
 
+    #[inline]
     fn call(
         &mut self,
         listed: &Listed,
@@ -340,36 +342,71 @@ impl<'s> Executor<'s> {
         session: &mut Session,
         reply: &mut Reply,
         everything: Option<&mut Held<'_>>,
-        install: Option<Install>,
+        work: impl FnOnce(&mut Call<'_>) -> Outcome,
+    ) -> Outcome {
+        match (everything, request.hash) {
+            (None, Some(hash)) => self.call_on_one(listed, (request.args, hash), session, reply, work),
+            (everything, _) => self.call_on_many(listed, request.args, session, reply, everything, work),
+        }
+    }
+
+    /// Runs a command that has one key, of which the hash is known.
+    #[inline]
+    fn call_on_one(
+        &mut self,
+        listed: &Listed,
+        (args, hash): (&[&[u8]], u64),
+        session: &mut Session,
+        reply: &mut Reply,
+        work: impl FnOnce(&mut Call<'_>) -> Outcome,
+    ) -> Outcome {
+        let (server, clock) = (self.server, self.clock);
+        let held = keep(&mut self.kept, &server.keyspace, hash, self.mark);
+        let keys = View::new(&server.keyspace, held, session.db, clock, &mut self.effects);
+        let spec = &listed.command.spec;
+        let mut call = Call { args, spec, keys, reply, session, server, nested: false };
+        if let Some(at) = listed.single_key {
+            call.keys.know(args[at], hash);
+        }
+        let outcome = run_on(&mut call, listed, &mut self.suspended, work);
+        drop(call);
+        if !self.effects.is_settled() {
+            self.serve_others();
+        }
+        outcome
+    }
+
+    /// Serves those who wait for the keys of the shard that is kept, and those who listen to events, under its lock.
+    fn serve_others(&mut self) {
+        if !self.effects.ready.is_empty()
+            && let Some(mut kept) = self.kept.take()
+        {
+            // Nobody comes between a push and those who have waited for it.
+            serve_ready(self.server, &mut kept.held, self.clock, &mut self.effects);
+            announce(self.server, &mut self.effects);
+        }
+        announce(self.server, &mut self.effects);
+    }
+
+    fn call_on_many(
+        &mut self,
+        listed: &Listed,
+        args: &[&[u8]],
+        session: &mut Session,
+        reply: &mut Reply,
+        everything: Option<&mut Held<'_>>,
+        work: impl FnOnce(&mut Call<'_>) -> Outcome,
     ) -> Outcome {
         let (server, clock, effects) = (self.server, self.clock, &mut self.effects);
-        let (args, spec) = (request.args, &listed.command.spec);
-        if let (None, Some(hash)) = (&everything, request.hash) {
-            let held = keep(&mut self.kept, &server.keyspace, hash, self.mark);
-            let keys = View::new(&server.keyspace, held, session.db, clock, effects);
-            let mut call = Call { args, spec, keys, reply, session, server, nested: false };
-            if let Some(at) = listed.single_key {
-                call.keys.know(args[at], hash);
-            }
-            let outcome = run_on(&mut call, listed, install, &mut self.suspended);
-            drop(call);
-            if !self.effects.ready.is_empty()
-                && let Some(mut kept) = self.kept.take()
-            {
-                serve_ready(server, &mut kept.held, clock, &mut self.effects);
-                announce(server, &mut self.effects);
-            }
-            announce(server, &mut self.effects);
-            return outcome;
-        }
         self.kept = None;
         let held = match everything {
-            Some(held) => held.lend(&server.keyspace, Plan::Everything),
+            Some(held) => held.lend_all(),
             None => hold(server, listed, args, session),
         };
         let keys = View::new(&server.keyspace, held, session.db, clock, effects);
+        let spec = &listed.command.spec;
         let mut call = Call { args, spec, keys, reply, session, server, nested: false };
-        let outcome = run_on(&mut call, listed, install, &mut self.suspended);
+        let outcome = run_on(&mut call, listed, &mut self.suspended, work);
         let (mut held, effects) = call.keys.into_parts();
         if !effects.ready.is_empty() {
             // Still under the locks: nobody comes between a push and those who have waited for it.
@@ -380,7 +417,26 @@ impl<'s> Executor<'s> {
     }
 
     /// Settles the command's effects, counts it unless it goes on, and turns an error into a reply.
+    #[inline]
     fn finish(
+        &mut self,
+        listed: &Listed,
+        args: &[&[u8]],
+        outcome: Outcome,
+        from: usize,
+        session: &mut Session,
+        reply: &mut Reply,
+    ) -> Done {
+        if !matches!(outcome, Ok(Next::Done)) || self.again.is_none() || !self.effects.is_settled() {
+            return self.settle(listed, args, outcome, from, session, reply);
+        }
+        // One of a run of commands, and nobody is to hear of it.
+        self.end();
+        self.count(listed, args, session, false);
+        if session.closing { Done::Close } else { Done::Replied }
+    }
+
+    fn settle(
         &mut self,
         listed: &Listed,
         args: &[&[u8]],
@@ -397,10 +453,7 @@ impl<'s> Executor<'s> {
         if goes_on || self.again.is_none() {
             self.publish();
         }
-        self.lap(monotonic_ns());
-        if self.kept.as_ref().is_some_and(|kept| self.mark - kept.since > HOLD) {
-            self.kept = None;
-        }
+        self.end();
         let failed = outcome.is_err();
         let done = match outcome {
             // What goes on is counted when it ends.
@@ -420,6 +473,15 @@ impl<'s> Executor<'s> {
         };
         self.count(listed, args, session, failed);
         done
+    }
+
+    /// Notes that a command has ended, and gives back the shard that was kept for so long that others may wait for it.
+    #[inline]
+    fn end(&mut self) {
+        self.lap(monotonic_ns());
+        if self.kept.as_ref().is_some_and(|kept| self.mark - kept.since > HOLD) {
+            self.kept = None;
+        }
     }
 
     /// Adds what a run of one command came to to the figures of the server.

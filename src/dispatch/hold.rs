@@ -33,7 +33,7 @@ pub(super) fn keep<'k, 's>(
         *kept = None;
         *kept = Some(Kept { shard, held: keyspace.hold(Plan::Keys(&[hash])), since: now });
     }
-    kept.as_mut().expect("kept just now").held.lend(keyspace, Plan::Keys(&[hash]))
+    kept.as_mut().expect("kept just now").held.lend_all()
 }
 
 /// Locks what a command needs.

@@ -7,7 +7,7 @@ use crate::client::{Blocked, OwnedRequest, Source, Waiting};
 use crate::command::error;
 use crate::command::spec::Flags;
 use crate::commands::server::monitor;
-use crate::commands::{Block, Call, Install, Listed, Next, Outcome};
+use crate::commands::{Block, Call, Listed, Next, Outcome};
 
 /// A client that waits for its keys, and until when, in Unix ms.
 pub struct Suspended {
@@ -19,28 +19,17 @@ pub struct Suspended {
     pub durable: Option<u64>,
 }
 
-/// Runs a command on the shards it has got. A client that blocks is registered before they are given back, so that
-/// whoever pushes next finds it waiting.
+/// Runs a command on the shards it has got: `work` is its handler, or installs what that has put off.
 #[inline]
-pub(super) fn run_on(
-    call: &mut Call<'_>,
+pub(super) fn run_on<'c>(
+    call: &mut Call<'c>,
     listed: &Listed,
-    install: Option<Install>,
     suspended: &mut Option<Suspended>,
+    work: impl FnOnce(&mut Call<'c>) -> Outcome,
 ) -> Outcome {
-    let mut outcome = match install {
-        None => call.run_recorded(|call| run_shown(call, listed)),
-        Some(install) => call.run_recorded(|call| run_guarded(call, install)),
-    };
-    let remembers = call.session.tracking.as_ref().is_some_and(|tracking| tracking.remembers());
-    if call.session.tracking.is_some() {
-        call.remember_reads(listed.command);
-        call.session.used_caching(call.spec.flags.contains(Flags::KEEPS_CACHING));
-    }
-    if let Ok(Next::Block(block)) = &mut outcome {
-        let blocked = suspend(call, listed.id, block, remembers);
-        block.keys.iter().for_each(|key| call.keys.wait(key, blocked.ticket));
-        *suspended = Some(Suspended { blocked, deadline: block.deadline, durable: block.durable });
+    let mut outcome = call.run_recorded(work);
+    if call.session.tracking.is_some() || matches!(outcome, Ok(Next::Block(_))) {
+        remember(call, listed, &mut outcome, suspended);
     }
     let propagation = &mut call.keys.effects.propagation;
     if !propagation.is_empty() {
@@ -51,7 +40,24 @@ pub(super) fn run_on(
     outcome
 }
 
+/// Remembers a client as a reader of its keys, or as one that waits for them: before the locks are given back, so that
+/// whoever changes them next finds it.
+#[cold]
+fn remember(call: &mut Call<'_>, listed: &Listed, outcome: &mut Outcome, suspended: &mut Option<Suspended>) {
+    let remembers = call.session.tracking.as_ref().is_some_and(|tracking| tracking.remembers());
+    if call.session.tracking.is_some() {
+        call.remember_reads(listed.command);
+        call.session.used_caching(call.spec.flags.contains(Flags::KEEPS_CACHING));
+    }
+    if let Ok(Next::Block(block)) = outcome {
+        let blocked = suspend(call, listed.id, block, remembers);
+        block.keys.iter().for_each(|key| call.keys.wait(key, blocked.ticket));
+        *suspended = Some(Suspended { blocked, deadline: block.deadline, durable: block.durable });
+    }
+}
+
 /// Runs a handler. A panic must not take the server down: the locks are not poisoned, the client is told.
+#[inline]
 pub(super) fn run_guarded<'c>(call: &mut Call<'c>, run: impl FnOnce(&mut Call<'c>) -> Outcome) -> Outcome {
     let name = call.spec.name;
     catch_unwind(AssertUnwindSafe(|| run(call))).unwrap_or_else(|_| {
@@ -62,7 +68,15 @@ pub(super) fn run_guarded<'c>(call: &mut Call<'c>, run: impl FnOnce(&mut Call<'c
 
 /// Runs a command's handler, and shows the command to monitors.
 #[inline]
-fn run_shown<'c>(call: &mut Call<'c>, listed: &Listed) -> Outcome {
+pub(super) fn run_handler(call: &mut Call<'_>, listed: &Listed) -> Outcome {
+    if call.server.monitors.is_active() {
+        return run_shown(call, listed);
+    }
+    run_guarded(call, listed.command.run)
+}
+
+#[cold]
+fn run_shown(call: &mut Call<'_>, listed: &Listed) -> Outcome {
     let by = Source::Client(&call.session.client);
     monitor::before(call.server, call.spec, call.args, call.session, by);
     let outcome = run_guarded(call, listed.command.run);

@@ -94,24 +94,40 @@ impl Recent {
 
 type Args<'a> = SmallVec<[&'a [u8]; 8]>;
 
-/// The rest of a batch, looked up. It is some KB large, so it is filled where it lies and never moved.
-#[derive(Default)]
-struct Prepared<'a> {
-    /// The arguments of all requests, one after the other.
-    args: SmallVec<[&'a [u8]; 128]>,
-    requests: SmallVec<[Known<'a>; 64]>,
-    /// The hashes of their keys, but for keys that are used again at once.
-    hashes: SmallVec<[u64; 64]>,
-}
-
 /// What is known of one request before it runs.
 #[derive(Clone, Copy)]
 struct Known<'a> {
-    /// Where its arguments end.
-    end: usize,
     found: Found<'a>,
     /// The hash of its only key.
     hash: Option<u64>,
+}
+
+/// The rest of a batch, looked up. It is some KB large, so it is filled where it lies and never moved.
+type Prepared<'a> = SmallVec<[Known<'a>; 64]>;
+
+/// Room for the arguments of one request after the other.
+#[derive(Default)]
+struct Arguments<'a> {
+    few: [&'a [u8]; FEW],
+    many: Vec<&'a [u8]>,
+}
+
+/// As many arguments as most requests have at the most.
+const FEW: usize = 8;
+
+impl<'a> Arguments<'a> {
+    /// The arguments of a request; those of the one before are forgotten.
+    #[inline]
+    fn of(&mut self, batch: &'a Batch, index: usize, input: &'a [u8]) -> &[&'a [u8]] {
+        let (source, ranges) = (batch.source(index, input), batch.args(index));
+        if let Some(few) = self.few.get_mut(..ranges.len()) {
+            few.iter_mut().zip(ranges).for_each(|(to, range)| *to = range.of(source));
+            return few;
+        }
+        self.many.clear();
+        self.many.extend(ranges.iter().map(|range| range.of(source)));
+        &self.many
+    }
 }
 
 impl Turn {
@@ -159,18 +175,19 @@ impl Turn {
             // Messages that came before the commands stand before their replies.
             session.drain_outbox(reply);
         }
-        let mut prepared = Prepared::default();
-        self.prepare(&mut prepared, server, session, batch, input);
+        let mut prepared = Prepared::new();
+        self.prepare(&mut prepared, server, batch, input);
+        let hashes = prepared.iter().filter_map(|known| known.hash);
+        server.keyspace.prefetch_buckets(session.db, hashes.clone());
         let mut executor = Executor::new(server);
         let full = self.behind + reply_limit(session);
-        server.keyspace.prefetch_entries(session.db, &prepared.hashes);
-        let mut start = 0;
-        for &Known { end, found, hash } in &prepared.requests {
+        server.keyspace.prefetch_entries(session.db, hashes);
+        let mut arguments = Arguments::default();
+        for &Known { found, hash } in &prepared {
             if session.client.is_ended() {
                 return Stop::Close;
             }
-            let request = Request { args: &prepared.args[start..end], found, hash };
-            start = end;
+            let request = Request { args: arguments.of(batch, self.next, input), found, hash };
             let from = reply.len();
             let mut done = match self.installing.take() {
                 None => executor.run(&request, session, reply, None),
@@ -342,38 +359,31 @@ impl Turn {
         found
     }
 
-    /// Looks up what is left of the batch and has the processor fetch the buckets of its keys.
+    /// Looks up what is left of the batch.
     fn prepare<'a>(
         &mut self,
         prepared: &mut Prepared<'a>,
         server: &'a Server,
-        session: &Session,
         batch: &'a Batch,
         input: &'a [u8],
     ) {
         // Pipelines are often made of one command.
         let mut last: Option<(&[u8], &Listed)> = None;
         for index in self.next..batch.len() {
-            let (start, source) = (prepared.args.len(), batch.source(index, input));
-            prepared.args.extend(batch.args(index).iter().map(|range| range.of(source)));
-            let args = &prepared.args[start..];
+            let (source, ranges) = (batch.source(index, input), batch.args(index));
+            let name = ranges[0].of(source);
             let found = match last {
-                Some((name, listed)) if name == args[0] => Found::Command(listed),
-                _ => self.find(server, args),
+                Some((same, listed)) if same == name => Found::Command(listed),
+                _ => self.find(server, &arguments(batch, index, input)),
             };
             let mut hash = None;
             if let Found::Command(listed) = found {
-                hash = listed.single_key.and_then(|at| args.get(at)).map(|key| Keyspace::hash(key));
-                last = listed.is_plain.then_some((args[0], listed));
+                let key = listed.single_key.and_then(|at| ranges.get(at));
+                hash = key.map(|key| Keyspace::hash(key.of(source)));
+                last = listed.is_plain.then_some((name, listed));
             }
-            if let Some(hash) = hash
-                && prepared.hashes.last() != Some(&hash)
-            {
-                prepared.hashes.push(hash);
-            }
-            prepared.requests.push(Known { end: prepared.args.len(), found, hash });
+            prepared.push(Known { found, hash });
         }
-        server.keyspace.prefetch_buckets(session.db, &prepared.hashes);
     }
 
     /// The request is done: its reply, from a length of all replies on, stays or goes, as CLIENT REPLY said; what

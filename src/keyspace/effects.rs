@@ -38,6 +38,12 @@ pub struct Effects {
 }
 
 impl Effects {
+    /// Notes a keyspace event that somebody listens to.
+    #[cold]
+    pub fn note(&mut self, event: Event) {
+        self.events.push(event);
+    }
+
     /// Whether nothing waits to be handed over; `dirty` is a count, not a task.
     #[inline]
     pub fn is_settled(&self) -> bool {

@@ -5,6 +5,8 @@ use std::ops::{Deref, DerefMut};
 use parking_lot::MutexGuard;
 use smallvec::SmallVec;
 
+use super::entry::Entry;
+use super::prefetch::prefetch;
 use super::shard::Shard;
 use super::value::Type;
 use super::{Counts, Keyspace};
@@ -280,8 +282,8 @@ impl Held<'_> {
         };
         if hashes.len() > 1 {
             let places: SmallVec<[_; 16]> = hashes.iter().filter_map(table).collect();
-            places.iter().for_each(|(table, local)| table.prefetch_bucket(*local));
-            places.iter().for_each(|(table, local)| table.prefetch_entry(*local));
+            places.iter().filter_map(|(table, local)| table.bucket_address(*local)).for_each(prefetch);
+            places.iter().filter_map(|(table, local)| table.entry_address(*local)).for_each(Entry::prefetch);
         }
     }
 
@@ -329,14 +331,20 @@ impl Held<'_> {
                 let shard = keyspace.shard_of(*hash);
                 Held::One(shard, Hold::Lent(self.shard(shard)))
             }
-            Plan::Keys(_) | Plan::Everything => match self {
-                Held::Nothing => Held::Nothing,
-                Held::One(shard, hold) => Held::One(*shard, Hold::Lent(hold)),
-                Held::Several(holds) => {
-                    Held::Several(holds.iter_mut().map(|(shard, hold)| (*shard, Hold::Lent(hold))).collect())
-                }
-                Held::Everything(all) => Held::Everything(all.lend()),
-            },
+            Plan::Keys(_) | Plan::Everything => self.lend_all(),
+        }
+    }
+
+    /// Lends all that is held.
+    #[inline]
+    pub fn lend_all(&mut self) -> Held<'_> {
+        match self {
+            Held::Nothing => Held::Nothing,
+            Held::One(shard, hold) => Held::One(*shard, Hold::Lent(hold)),
+            Held::Several(holds) => {
+                Held::Several(holds.iter_mut().map(|(shard, hold)| (*shard, Hold::Lent(hold))).collect())
+            }
+            Held::Everything(all) => Held::Everything(all.lend()),
         }
     }
 

@@ -60,6 +60,7 @@ use std::sync::{Arc, Weak};
 
 use crossbeam_utils::CachePadded;
 use parking_lot::{Mutex, MutexGuard};
+use smallvec::SmallVec;
 
 pub use self::arrive::Arrival;
 pub use self::clock::{Clock, Lfu, lru_seconds};
@@ -73,11 +74,13 @@ pub use self::guard::RefMut;
 pub use self::journal::Journal;
 pub use self::leftover::Leftover;
 pub use self::lock::{Held, Plan};
+use self::prefetch::prefetch;
 pub use self::propagate::{Propagation, Verbs};
 pub use self::relocate::Lifted;
 pub use self::shard::{Counts, Remains, Shard};
 use self::snapshot::Inbox;
 pub use self::snapshot::{Crowd, Frozen, Meter, Size, Snapshot};
+use self::table::Table;
 pub use self::track::{Readers, Stale};
 pub use self::value::{Ref, Stored, Str, StrRef, Type, Value, WrongType};
 pub use self::view::{Access, Expiry, View};
@@ -101,6 +104,9 @@ pub struct Keyspace {
     /// What clients have left while all shards were in use.
     leftovers: Mutex<Vec<Leftover>>,
 }
+
+/// With so many keys in a database at the most its buckets and entries are taken to be in a core's caches.
+const CACHED: usize = 8 << 10;
 
 /// How often a lock is tried before the thread is put to sleep, with a pause of some ten ns after each. MSETs of ten
 /// keys on two threads cost a fifth more with 64, for the kernel puts threads to sleep that could go on at once.
@@ -189,22 +195,42 @@ impl Keyspace {
 
     /// Asks the processor for the buckets of keys that a batch is about to touch. They lead to the entries, so
     /// something should be done before these are asked for.
-    pub fn prefetch_buckets(&self, db: usize, hashes: &[u64]) {
-        // Only a hint: a shard that somebody else has is passed over.
-        for &hash in hashes {
-            if let Some(shard) = self.try_lock(self.shard_of(hash)) {
-                shard.db(db).table.prefetch_bucket(self.local(hash));
-            }
-        }
+    pub fn prefetch_buckets(&self, db: usize, hashes: impl Iterator<Item = u64>) {
+        self.prefetch(db, hashes, Table::bucket_address, prefetch);
     }
 
     /// Asks the processor for the entries of keys whose buckets should be there by now.
-    pub fn prefetch_entries(&self, db: usize, hashes: &[u64]) {
-        for &hash in hashes {
-            if let Some(shard) = self.try_lock(self.shard_of(hash)) {
-                shard.db(db).table.prefetch_entry(self.local(hash));
+    pub fn prefetch_entries(&self, db: usize, hashes: impl Iterator<Item = u64>) {
+        self.prefetch(db, hashes, Table::entry_address, Entry::prefetch);
+    }
+
+    /// Asks for what belongs to each hash, unless the database has so few keys that they are near anyway.
+    ///
+    /// Everything is located first: a lock between two requests would have the second wait until the address of the
+    /// first is translated, and that is what takes longest.
+    fn prefetch(
+        &self,
+        db: usize,
+        hashes: impl Iterator<Item = u64>,
+        locate: impl Fn(&Table, u64) -> Option<*const u8>,
+        ask: impl Fn(*const u8),
+    ) {
+        let mut hashes = hashes.peekable();
+        let Some(&first) = hashes.peek() else { return };
+        // Shards have about the same number of keys.
+        if self.counts(self.shard_of(first)).keys(db) <= CACHED >> self.bits {
+            return;
+        }
+        let mut addresses: SmallVec<[*const u8; 64]> = SmallVec::new();
+        while let Some(hash) = hashes.next() {
+            // Only a hint: a shard that somebody else has is passed over, as is a key that comes again at once.
+            if hashes.peek() != Some(&hash)
+                && let Some(shard) = self.try_lock(self.shard_of(hash))
+            {
+                addresses.extend(locate(&shard.db(db).table, self.local(hash)));
             }
         }
+        addresses.into_iter().for_each(ask);
     }
 
     /// Number of keys in a database, summed over the shards one after the other.

@@ -29,7 +29,6 @@ use std::mem::ManuallyDrop;
 use std::ops::{Deref, DerefMut};
 
 use super::entry::{Entry, EntryRef};
-use super::prefetch::prefetch;
 use super::value::Stored;
 use crate::base::hash;
 
@@ -291,25 +290,20 @@ impl Table {
         self.directory.get(self.directory_index(hash)).map(|&index| index as usize)
     }
 
-    /// Asks the processor for the bucket of a hash.
+    /// Where the bucket of a hash lies, for prefetching.
     #[inline]
-    pub fn prefetch_bucket(&self, hash: u64) {
-        if let Some(index) = self.segment_of(hash) {
-            let segment = &self.segments[index];
-            prefetch((&raw const segment.buckets[segment.home(hash)]).cast());
-        }
+    pub fn bucket_address(&self, hash: u64) -> Option<*const u8> {
+        let segment = &self.segments[self.segment_of(hash)?];
+        Some((&raw const segment.buckets[segment.home(hash)]).cast())
     }
 
-    /// Asks the processor for the entries whose tag matches in the home bucket of a hash.
+    /// Where the entry lies whose tag is the first to match in the home bucket of a hash, for prefetching.
     #[inline]
-    pub fn prefetch_entry(&self, hash: u64) {
-        if let Some(index) = self.segment_of(hash) {
-            let segment = &self.segments[index];
-            let line = &segment.buckets[segment.home(hash)];
-            if let Some(slot) = line.candidates(tag_of(hash)).next() {
-                Entry::prefetch(address(line.0[slot]));
-            }
-        }
+    pub fn entry_address(&self, hash: u64) -> Option<*const u8> {
+        let segment = &self.segments[self.segment_of(hash)?];
+        let line = &segment.buckets[segment.home(hash)];
+        let slot = line.candidates(tag_of(hash)).next()?;
+        Some(std::ptr::with_exposed_provenance(address(line.0[slot])))
     }
 
     /// Finds the entry of a key.

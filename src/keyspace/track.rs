@@ -61,16 +61,14 @@ impl Tracked {
         }
     }
 
-    /// Notes that a key was changed by a client, if anybody wants to hear of it.
+    /// Whether nobody wants to hear of any key.
     #[inline]
-    pub(super) fn changed(&mut self, key: &[u8], by: u64, counts: &Counts, effects: &mut Effects) {
-        if counts.is_broadcasting() || !self.keys.is_empty() {
-            self.note(key, by, counts, effects);
-        }
+    pub(super) fn is_empty(&self, counts: &Counts) -> bool {
+        self.keys.is_empty() && !counts.is_broadcasting()
     }
 
-    #[cold]
-    fn note(&mut self, key: &[u8], by: u64, counts: &Counts, effects: &mut Effects) {
+    /// Notes that a key was changed by a client, if anybody wants to hear of it.
+    pub(super) fn changed(&mut self, key: &[u8], by: u64, counts: &Counts, effects: &mut Effects) {
         let entry = self.keys.remove_entry(key);
         if entry.is_none() && !counts.is_broadcasting() {
             return;

@@ -33,6 +33,14 @@ pub enum Access {
     Silent,
 }
 
+impl Access {
+    /// Whether it counts a hit or a miss.
+    #[inline]
+    fn is_reading(self) -> bool {
+        !matches!(self, Access::Write | Access::Silent)
+    }
+}
+
 /// What a new value does to the deadline of its key.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Expiry {
@@ -327,7 +335,7 @@ impl<'a> View<'a> {
     #[inline]
     pub fn event(&mut self, key: &[u8], class: u32, name: &'static str) {
         if self.clock.events & class != 0 {
-            self.effects.events.push(Event { class, name, db: self.db, key: key.into() });
+            self.effects.note(Event { class, name, db: self.db, key: key.into() });
         }
     }
 
@@ -387,26 +395,35 @@ impl<'v> Place<'v> {
     #[inline]
     pub(super) fn find(&mut self, key: &[u8], access: Access) -> Option<Position> {
         let found = self.database.table.find(self.local, key);
-        let live = found.filter(|&at| {
-            self.database.table.entry(at).deadline().is_none_or(|deadline| deadline > self.clock.now)
-        });
-        let reads = !matches!(access, Access::Write | Access::Silent);
-        if let (Some(at), None) = (found, live)
-            && !(reads && self.clock.keep_expired)
+        let Some(at) = found.filter(|&at| self.is_live(at)) else {
+            self.miss(found, key, access);
+            return None;
+        };
+        if access.is_reading() {
+            self.counts.looked_up(true);
+        }
+        self.touch(at, access);
+        Some(at)
+    }
+
+    #[inline]
+    fn is_live(&self, at: Position) -> bool {
+        self.database.table.entry(at).deadline().is_none_or(|deadline| deadline > self.clock.now)
+    }
+
+    /// A key was not there, or it has expired: then it goes.
+    fn miss(&mut self, expired: Option<Position>, key: &[u8], access: Access) {
+        if let Some(at) = expired
+            && !(access.is_reading() && self.clock.keep_expired)
         {
             self.expire_entry(at);
         }
-        if reads {
-            self.counts.looked_up(live.is_some());
+        if access.is_reading() {
+            self.counts.looked_up(false);
         }
-        match live {
-            Some(at) => self.touch(at, access),
-            None if matches!(access, Access::Read | Access::Touch | Access::Ask) => {
-                self.note(EventClasses::KEY_MISS, "keymiss", key);
-            }
-            None => {}
+        if matches!(access, Access::Read | Access::Touch | Access::Ask) {
+            self.note(EventClasses::KEY_MISS, "keymiss", key);
         }
-        live
     }
 
     /// See [`View::set_string`].
@@ -440,9 +457,7 @@ impl<'v> Place<'v> {
 
     /// Tells watchers, those who remember the key and blocked clients that nobody's doing has changed it.
     pub(super) fn gone(&mut self, key: &[u8]) {
-        self.database.watched.touch(key);
-        self.tracked.changed(key, 0, self.counts, self.effects);
-        self.wake(key);
+        self.tell(key, 0);
     }
 
     /// See [`View::changed`].
@@ -456,8 +471,17 @@ impl<'v> Place<'v> {
     /// See [`View::touch`].
     #[inline]
     fn touched(&mut self, key: &[u8]) {
+        let Database { watched, waiters, .. } = &self.database;
+        if !(watched.is_empty() && waiters.is_empty() && self.tracked.is_empty(self.counts)) {
+            self.tell(key, self.effects.actor);
+        }
+    }
+
+    /// Tells watchers, those who remember the key and blocked clients that a client has changed it; 0: nobody has.
+    #[cold]
+    fn tell(&mut self, key: &[u8], by: u64) {
         self.database.watched.touch(key);
-        self.tracked.changed(key, self.effects.actor, self.counts, self.effects);
+        self.tracked.changed(key, by, self.counts, self.effects);
         self.wake(key);
     }
 
@@ -470,9 +494,11 @@ impl<'v> Place<'v> {
             Access::Ask | Access::Inspect | Access::Silent => false,
         };
         if touches {
-            let mut entry = self.database.table.open(at);
-            let touched = self.clock.touched(entry.as_ref().clock());
-            entry.set_clock(touched);
+            let before = self.database.table.entry(at).clock();
+            let touched = self.clock.touched(before);
+            if touched != before {
+                self.database.table.open(at).set_clock(touched);
+            }
         }
     }
 
@@ -480,7 +506,7 @@ impl<'v> Place<'v> {
     #[inline]
     pub(super) fn note(&mut self, class: u32, name: &'static str, key: &[u8]) {
         if self.clock.events & class != 0 {
-            self.effects.events.push(Event { class, name, db: self.db, key: key.into() });
+            self.effects.note(Event { class, name, db: self.db, key: key.into() });
         }
     }
 

@@ -37,7 +37,12 @@ impl Waiters {
         }
     }
 
+    /// Whether nobody waits for a key.
     #[inline]
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_none()
+    }
+
     pub(super) fn is_waited_for(&self, key: &[u8]) -> bool {
         self.0.as_ref().is_some_and(|keys| keys.contains_key(key))
     }

@@ -50,7 +50,12 @@ impl Watched {
         self.0.iter().flat_map(|keys| keys.keys()).map(|key| &**key)
     }
 
+    /// Whether nobody watches a key.
     #[inline]
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_none()
+    }
+
     pub(super) fn touch(&self, key: &[u8]) {
         if let Some(keys) = &self.0 {
             keys.get(key).into_iter().flatten().for_each(|flag| flag.raise());

@@ -1,7 +1,6 @@
 //! The broker: what is published here reaches those who are subscribed at that moment.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::round::Round;
 use super::topic::{Topic, Topics};
@@ -16,8 +15,6 @@ pub struct Broker {
     shard_channels: Topics,
     /// Writes what is published to many.
     round: Arc<Round>,
-    /// Clients with subscriptions.
-    clients: AtomicUsize,
 }
 
 impl Broker {
@@ -89,25 +86,11 @@ impl Broker {
         self.topics(kind).len()
     }
 
-    /// Clients that have subscriptions of any kind.
-    pub fn clients(&self) -> usize {
-        self.clients.load(Ordering::Relaxed)
-    }
-
     pub(super) fn topics(&self, kind: Kind) -> &Topics {
         match kind {
             Kind::Channel => &self.channels,
             Kind::Pattern => &self.patterns,
             Kind::ShardChannel => &self.shard_channels,
-        }
-    }
-
-    /// Notes that a client subscribed for the first time, or has no subscription any more. Relaxed: a figure.
-    pub(super) fn count_client(&self, subscribed: bool) {
-        if subscribed {
-            self.clients.fetch_add(1, Ordering::Relaxed);
-        } else {
-            self.clients.fetch_sub(1, Ordering::Relaxed);
         }
     }
 }

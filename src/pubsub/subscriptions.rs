@@ -23,9 +23,6 @@ impl Subscriptions {
     /// published from now on arrives.
     pub fn subscribe(&mut self, kind: Kind, name: &[u8]) -> usize {
         if !self.topics[kind as usize].contains(name) {
-            if self.is_empty() {
-                self.broker.count_client(true);
-            }
             let topic = self.broker.topics(kind).join(name, &self.subscriber);
             self.topics[kind as usize].insert(topic);
         }
@@ -76,9 +73,6 @@ impl Subscriptions {
     /// Ends a subscription that was taken from its set.
     fn end(&self, kind: Kind, topic: &ByName) {
         self.broker.topics(kind).leave(topic, self.subscriber.id());
-        if self.is_empty() {
-            self.broker.count_client(false);
-        }
     }
 }
 

@@ -332,12 +332,16 @@ impl Reply {
         }
     }
 
-    /// A line of a mark and a number of at most 20 characters.
+    /// A line of a mark and a number of at most 20 characters, written as [`Reply::short_bulk`] writes.
+    #[inline]
     fn number_line(&mut self, mark: u8, number: &str) {
-        self.buf.reserve(LINE_MAX);
-        self.buf.push(mark);
-        self.buf.extend_from_slice(number.as_bytes());
-        self.buf.extend_from_slice(b"\r\n");
+        let start = self.buf.len();
+        self.buf.extend_from_slice(&[0; SHORT_LINE]);
+        let line: &mut [u8; SHORT_LINE] = self.buf.last_chunk_mut().expect("it was just written");
+        put(line, 0, &[mark]);
+        put_short(&mut line[1..], number.as_bytes());
+        put(line, 1 + number.len(), b"\r\n");
+        self.buf.truncate(start + number.len() + 3);
     }
 
     /// A line of a mark and text without line ends.

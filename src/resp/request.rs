@@ -204,6 +204,10 @@ impl Parser {
     ) -> Result<usize, Stop> {
         let cursor = &mut self.cursor;
         if cursor.missing == 0 {
+            if let Some(end) = whole_request(buf, start, limits, &mut batch.args) {
+                batch.end_request(false);
+                return Ok(end);
+            }
             cursor.at = start;
             if buf[start] != b'*' {
                 return inline_request(buf, cursor, limits, batch);
@@ -269,33 +273,59 @@ impl Cursor {
     }
 }
 
-/// The value of a short line of digits at the beginning of `line`, behind its mark, and the bytes it takes
-/// with mark and CR LF. `None` says only that a closer look is due.
-#[inline(always)]
-fn short_number(line: &[u8]) -> Option<(u32, usize)> {
-    let digit = |i: usize| line.get(i).map(|byte| u32::from(byte.wrapping_sub(b'0')));
-    let mut value = digit(1).filter(|first| (1..=9).contains(first))?;
-    for i in 2..9 {
-        match digit(i)? {
-            next @ 0..=9 => value = value * 10 + next,
-            _ if line[i] == b'\r' && line.len() > i + 1 => return Some((value, i + 2)),
-            _ => return None,
+/// Cuts the request at `start` if all of it is there and its numbers are as clients write them; gives where the next
+/// one begins. `None`, with no argument cut, says only that a closer look is due.
+#[inline]
+fn whole_request(buf: &[u8], start: usize, limits: &Limits, args: &mut Vec<ArgRange>) -> Option<usize> {
+    let (count, mut at) = short_number(buf, start, b'*')?;
+    if count == 0 || count > limits.max_multibulk || !limits.authenticated {
+        return None;
+    }
+    let before = args.len();
+    for _ in 0..count {
+        match short_number(buf, at, b'$') {
+            Some((len, bulk)) if fits(buf, bulk, len, limits) => {
+                args.push(ArgRange::new(bulk, len as usize));
+                at = bulk + len as usize + 2;
+            }
+            _ => {
+                args.truncate(before);
+                return None;
+            }
         }
     }
-    None
+    Some(at)
+}
+
+/// Whether a bulk of an allowed length is there with its CR LF.
+#[inline(always)]
+fn fits(buf: &[u8], at: usize, len: u32, limits: &Limits) -> bool {
+    at + len as usize + 2 <= buf.len() && u64::from(len) <= limits.max_bulk_len
+}
+
+/// The value of a line of a mark and one to three digits, and where the next line begins. `None` says only that a
+/// closer look is due.
+#[inline(always)]
+fn short_number(buf: &[u8], at: usize, mark: u8) -> Option<(u32, usize)> {
+    const CR_LF: [u8; 2] = *b"\r\n";
+    // Shorter than this is no line that anything follows.
+    let &[first, a, b, c, d, e] = buf.get(at..)?.first_chunk()?;
+    let digit = |byte: u8| Some(u32::from(byte.wrapping_sub(b'0'))).filter(|digit| *digit <= 9);
+    let ones = digit(a).filter(|_| first == mark)?;
+    if [b, c] == CR_LF {
+        return Some((ones, at + 4));
+    }
+    let tens = ones * 10 + digit(b).filter(|_| ones > 0)?;
+    if [c, d] == CR_LF {
+        return Some((tens, at + 5));
+    }
+    let hundreds = tens * 10 + digit(c)?;
+    ([d, e] == CR_LF).then_some((hundreds, at + 6))
 }
 
 /// Reads the line that tells the number of arguments. A number of 0 or less makes an empty request.
 #[inline]
 fn multibulk_header(buf: &[u8], cursor: &mut Cursor, limits: &Limits) -> Result<(), Stop> {
-    if let Some((count, width)) = short_number(&buf[cursor.at..])
-        && count <= limits.max_multibulk
-        && limits.authenticated
-    {
-        cursor.missing = count;
-        cursor.at += width;
-        return Ok(());
-    }
     let (next, count) = cursor.number_line(buf, limits, ProtocolError::MultibulkLineTooLong)?;
     let Some(count) = count.filter(|count| *count <= i64::from(limits.max_multibulk)) else {
         return Err(ProtocolError::InvalidMultibulkLength.into());
@@ -332,15 +362,14 @@ fn bulks(buf: &[u8], cursor: &mut Cursor, limits: &Limits, args: &mut Vec<ArgRan
 /// Reads the line that tells the length of the next argument.
 #[inline]
 fn bulk_header(buf: &[u8], cursor: &mut Cursor, limits: &Limits) -> Result<u32, Stop> {
-    let line = &buf[cursor.at..];
-    if let Some((len, width)) = short_number(line)
-        && line[0] == b'$'
+    if limits.authenticated
+        && let Some((len, next)) = short_number(buf, cursor.at, b'$')
         && u64::from(len) <= limits.max_bulk_len
-        && limits.authenticated
     {
-        cursor.at += width;
+        cursor.at = next;
         return Ok(len);
     }
+    let line = &buf[cursor.at..];
     let (next, len) = cursor.number_line(buf, limits, ProtocolError::BulkLineTooLong)?;
     if line[0] != b'$' {
         return Err(ProtocolError::ExpectedBulk(line[0]).into());

@@ -13,7 +13,7 @@
 //!
 //! **The collector's pause.** By itself Lua begins a collection when memory has doubled since the last one. Our heaps
 //! are small, so that would be every hundred scripts, each time through all that is alive. So it waits for
-//! [`GARBAGE`] at least: [`Heap::settle`] says so between scripts. A script that makes the heap large gets the
+//! [`GARBAGE`] at least: [`Owned::settle`] says so between scripts. A script that makes the heap large gets the
 //! usual pause back at once, by the allocation that does it, for the long one would let garbage eat up the limit.
 #![allow(unsafe_code)]
 

@@ -11,6 +11,7 @@ use crate::client::{ClientFlags, TASK_BYTES};
 use crate::commands::Server;
 use crate::config::Config;
 use crate::net::{Connection, Socket};
+use crate::pubsub::Kind;
 
 /// A server with default settings and these lines of configuration.
 fn server(lines: &str) -> Arc<Server> {
@@ -74,12 +75,12 @@ async fn a_connection_that_ends_leaves_nothing() {
     let mut client = connect(&server);
     answers(&mut client, "WATCH k\r\nSUBSCRIBE c\r\n", "+OK\r\n*3\r\n$9\r\nsubscribe\r\n$1\r\nc\r\n:1\r\n")
         .await;
-    assert_eq!((server.clients.len(), server.pubsub.clients()), (1, 1));
+    assert_eq!((server.clients.len(), server.pubsub.names(Kind::Channel)), (1, 1));
     drop(client);
     while !server.clients.is_empty() {
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
-    assert_eq!(server.pubsub.clients(), 0);
+    assert_eq!(server.pubsub.names(Kind::Channel), 0);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -181,16 +181,6 @@ impl IntSet {
         true
     }
 
-    /// Bytes that the buffer occupies in the allocator.
-    pub fn allocated(&self) -> usize {
-        size_class(self.bytes.capacity())
-    }
-
-    /// Gives back what the buffer has beyond the size class that the bytes need.
-    pub fn shrink_to_fit(&mut self) {
-        self.bytes.shrink_to(size_class(self.bytes.len()));
-    }
-
     #[inline]
     fn width(&self) -> Width {
         match self.bytes[0] {

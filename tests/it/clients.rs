@@ -3,7 +3,7 @@
 
 use std::process::Command;
 
-use crate::support::{Server, program, project_dir, run, supported_commands};
+use crate::support::{Server, program, project_dir, run};
 
 /// Runs a program of `tests/clients` against a fresh server and expects a line for each of its steps.
 #[track_caller]
@@ -63,10 +63,6 @@ fn ioredis_with_a_password() {
 
 #[test]
 fn ioredis_sessions_in_hashes() {
-    let supported = supported_commands(&mut Server::start().client());
-    if !supported.contains("hset") {
-        return; // The family is not there yet.
-    }
     passes(node("sessions.js"), "default", None, 1);
     passes(node("sessions.js"), "2", None, 1);
 }

@@ -223,6 +223,18 @@ fn the_greeting_tells_the_process() {
 }
 
 #[test]
+fn what_is_configured_in_vain_is_told() {
+    if testing_the_reference() {
+        return;
+    }
+    let server = Server::with(&["--replicaof", "127.0.0.1", "1", "--activedefrag", "yes"]);
+    server
+        .wait_for_log("replicaof is set but changes nothing: there is no replication yet, this is a primary");
+    server.wait_for_log("activedefrag is set but changes nothing");
+    assert_eq!(server.client().config("replicaof"), "127.0.0.1 1");
+}
+
+#[test]
 fn only_a_unix_socket() {
     let folder = tempfile::tempdir().expect("temporary folders can be made");
     let socket = folder.path().join("redis.sock");

@@ -33,7 +33,7 @@ const LIBRARY: House = House {
         &["base"],
         &["resp", "types"],
         &["keyspace", "command", "acl", "config", "observe"],
-        &["persist", "replication", "pubsub", "script", "client"],
+        &["persist", "pubsub", "script", "client"],
         &["commands"],
         &["dispatch"],
         &["net"],

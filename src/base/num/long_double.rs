@@ -54,12 +54,6 @@ static POWER_OF_FIVE: [u64; POWERS_OF_FIVE] = {
 };
 
 impl LongDouble {
-    /// Zero.
-    pub const ZERO: LongDouble = LongDouble {
-        negative: false,
-        magnitude: Magnitude::Finite { mantissa: 0, exponent: LEAST_EXPONENT },
-    };
-
     /// Reads a number as C's `strtold` does, all of it: decimal, hex, or `inf`/`infinity` in any case.
     ///
     /// Refused are spaces, NaN, texts of 5 KB or more, and numbers that would become infinite or zero.

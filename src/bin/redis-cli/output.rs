@@ -28,7 +28,7 @@ pub fn write(bytes: &[u8]) {
     }
 }
 
-/// Writes text, as [`write`] does.
+/// Writes text, as [`write()`] does.
 pub fn print(text: fmt::Arguments) {
     match text.as_str() {
         Some(text) => write(text.as_bytes()),

@@ -197,9 +197,11 @@ fn search_with(call: &mut Call<'_>, form: Form, may_put_off: bool) -> Outcome {
 fn search_then_store(searched: Zset, query: Query, limits: &ZsetLimits, form: Form) -> Install {
     let result = query.result(&searched, limits);
     Box::new(move |call| {
-        let unchanged = source(call, form)?.is_some_and(|now| now.is_unchanged_since(&searched));
-        // It may soon be the last reference.
+        let now = source(call, form);
+        let unchanged = matches!(&now, Ok(Some(now)) if now.is_unchanged_since(&searched));
+        // It is the last reference, or may soon be.
         call.keys.effects.garbage.push(Value::Zset(searched));
+        now?;
         match query.store {
             Some(destination) if unchanged => store(call, &destination, result, form),
             _ => search_with(call, form, false),
@@ -490,5 +492,10 @@ mod tests {
         assert_eq!(disturbed(&mut rig, store, "ZREM g p0000"), (":1".into(), 1));
         rig.check(&[("ZRANGE near 0 -1", "*1 $5 p0001")]);
         assert!(disturbed(&mut rig, store, "ZREM g p0001").0.starts_with("-ERR could not decode"));
+        rig.run("ZADD g 0 p0001");
+        rig.effects.garbage.clear();
+        assert!(disturbed(&mut rig, store, "SET g x").0.starts_with("-WRONGTYPE"));
+        // Both references to the set are freed unlocked.
+        assert_eq!(rig.effects.garbage.len(), 2);
     }
 }

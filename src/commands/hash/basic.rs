@@ -190,10 +190,6 @@ impl Revision for SetMany {
     type Told = (usize, usize);
     const CREATES: bool = true;
 
-    fn is_heavy(&self, _: &Hash) -> bool {
-        true
-    }
-
     fn revise(&self, hash: &mut Hash) -> (usize, usize) {
         let pairs = self.pairs.args();
         (pairs.len() / 2, set_pairs(hash, &pairs, &self.limits))

@@ -229,10 +229,6 @@ impl Revision for SetMany {
     /// What became of each field, and whether none is left.
     type Told = (Outcomes, bool);
 
-    fn is_heavy(&self, _: &Hash) -> bool {
-        true
-    }
-
     fn revise(&self, hash: &mut Hash) -> (Outcomes, bool) {
         let fields = self.fields.args();
         let set = |field: &&[u8]| hash.set_deadline(field, self.at, self.condition, self.now);
@@ -336,10 +332,6 @@ struct ClearMany {
 impl Revision for ClearMany {
     type Content = Hash;
     type Told = Vec<ClearDeadline>;
-
-    fn is_heavy(&self, _: &Hash) -> bool {
-        true
-    }
 
     fn revise(&self, hash: &mut Hash) -> Vec<ClearDeadline> {
         self.fields.args().iter().map(|field| hash.clear_deadline(field, self.now)).collect()

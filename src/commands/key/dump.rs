@@ -139,7 +139,11 @@ fn restore(call: &mut Call<'_>) -> Outcome {
         return Ok(Next::Compute(Box::new(move || -> Install {
             let value = decode(&payload, &limits, checksum);
             Box::new(move |call| {
-                check_free(call, &options)?;
+                if let Err(busy) = check_free(call, &options) {
+                    // Nobody has it yet, and it may be large.
+                    call.keys.effects.garbage.extend(value.ok());
+                    return Err(busy);
+                }
                 install(call, &options, value?)
             })
         })));
@@ -274,8 +278,10 @@ mod tests {
         );
         let taken = "-BUSYKEY Target key name already exists.";
         let late = |rig: &mut Rig| drop(rig.run("SET late 1"));
+        rig.effects.garbage.clear();
         let reply = rig.call_meanwhile(&[b"RESTORE", b"late", b"0", &payload], &mut { late });
         assert_eq!(String::from_utf8_lossy(&reply).trim_end(), taken);
+        assert_eq!(rig.effects.garbage.len(), 1, "freed unlocked");
     }
 
     #[test]

@@ -71,10 +71,6 @@ impl Revision for PushMany {
     type Told = (usize, usize);
     const CREATES: bool = true;
 
-    fn is_heavy(&self, _: &List) -> bool {
-        true
-    }
-
     fn revise(&self, list: &mut List) -> (usize, usize) {
         let elements = self.elements.args();
         list.push(self.end, elements.iter().copied(), &self.limits);

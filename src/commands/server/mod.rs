@@ -15,6 +15,7 @@ mod parts;
 pub mod rdb;
 mod replication;
 mod save;
+mod shutdown;
 mod slowlog;
 #[cfg(test)]
 mod tests;
@@ -22,7 +23,8 @@ mod tests;
 use super::Command;
 
 pub use self::config::{follow_oom_score, give_back_unused};
-pub use self::parts::{Identity, Listening, PutBack, SPARE_THREADS, Server, Shutdown, ShutdownRequest};
+pub use self::parts::{Identity, Listening, PutBack, SPARE_THREADS, Server};
+pub use self::shutdown::{Shutdown, ShutdownRequest};
 
 /// The family's rows.
 pub const COMMANDS: &[Command] = &[

@@ -120,10 +120,6 @@ impl Revision for AddMany {
     type Told = usize;
     const CREATES: bool = true;
 
-    fn is_heavy(&self, _: &Set) -> bool {
-        true
-    }
-
     fn revise(&self, set: &mut Set) -> usize {
         let members = self.members.args();
         set.prepare(members[0], members.len(), &self.limits);

@@ -215,10 +215,6 @@ impl Revision for ClaimMany {
     /// The reply, what is to be told, and the state of the group; none if it is gone.
     type Told = Option<(Reply, ClaimTold, (StreamId, Option<i64>))>;
 
-    fn is_heavy(&self, _: &Stream) -> bool {
-        true
-    }
-
     fn revise(&self, stream: &mut Stream) -> Self::Told {
         let (log, group) = stream.group_mut(&self.name)?;
         let mut reply = Reply::new(self.protocol);

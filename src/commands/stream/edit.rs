@@ -54,10 +54,6 @@ impl Revision for DeleteMany {
     /// How many there were.
     type Told = u64;
 
-    fn is_heavy(&self, _: &Stream) -> bool {
-        true
-    }
-
     fn revise(&self, stream: &mut Stream) -> u64 {
         stream.log_mut().delete(&self.ids)
     }

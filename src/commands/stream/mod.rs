@@ -9,6 +9,7 @@ mod info;
 mod pending;
 mod range;
 mod read;
+mod read_group;
 
 #[cfg(test)]
 mod tests;
@@ -34,7 +35,7 @@ pub const COMMANDS: &[Command] = &[
     range::XRANGE,
     range::XREVRANGE,
     read::XREAD,
-    read::XREADGROUP,
+    read_group::XREADGROUP,
     group::XGROUP,
     pending::XACK,
     pending::XPENDING,

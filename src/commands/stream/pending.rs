@@ -65,10 +65,6 @@ impl Revision for AckMany {
     /// How many were pending.
     type Told = usize;
 
-    fn is_heavy(&self, _: &Stream) -> bool {
-        true
-    }
-
     fn revise(&self, stream: &mut Stream) -> usize {
         let Some((_, group)) = stream.group_mut(&self.name) else { return 0 };
         self.ids.iter().filter(|&&id| group.ack(id)).count()

@@ -185,10 +185,6 @@ impl Revision for AddMany {
     type Told = Added;
     const CREATES: bool = true;
 
-    fn is_heavy(&self, _: &Zset) -> bool {
-        true
-    }
-
     fn revise(&self, zset: &mut Zset) -> Added {
         let members = self.members.args();
         let pairs = self.scores.iter().copied().zip(members.iter().copied());

@@ -1,7 +1,7 @@
 //! CONFIG SET and CONFIG GET; the texts were recorded from Redis 7.4.1.
 
 use super::{CLIENT, from_text, get, set};
-use crate::config::{Caller, Config, ConfigError, EvictionPolicy, Veto, View};
+use crate::config::{Caller, Config, ConfigError, EvictionPolicy, Veto};
 
 fn error(pairs: &[(&str, &str)]) -> String {
     set(&Config::new(), pairs).unwrap_err().to_string()
@@ -201,17 +201,6 @@ fn the_server_may_veto_a_prepared_change() {
 fn certificates_count_as_changed_when_set_again() {
     let changes = Config::new().set(&[(b"tls-cert-file", b"")], CLIENT).unwrap();
     assert!(changes.has("tls-cert-file"));
-}
-
-#[test]
-fn views_follow() {
-    let config = Config::new();
-    let mut view = View::new(&config);
-    let before = view.refresh(&config).clone();
-    assert!(std::sync::Arc::ptr_eq(&before, view.refresh(&config)));
-    set(&config, &[("timeout", "7")]).unwrap();
-    assert_eq!(view.refresh(&config).network.timeout_s, 7);
-    assert_eq!(before.network.timeout_s, 0);
 }
 
 #[test]

@@ -31,10 +31,18 @@ pub(in crate::config) const ROWS: &[Directive] = &[
         Minutes,
         "Time after which the counter of accesses loses one.",
     ),
-    yes_no("lazyfree-lazy-eviction", false, "Free evicted values in the background."),
-    yes_no("lazyfree-lazy-expire", false, "Free expired values in the background."),
-    yes_no("lazyfree-lazy-server-del", false, "Free overwritten values in the background."),
-    yes_no("lazyfree-lazy-user-del", false, "Make DEL the same as UNLINK."),
+    yes_no(
+        "lazyfree-lazy-eviction",
+        false,
+        "The AOF has UNLINK for evicted keys, not DEL. Large values are freed in the background anyway.",
+    ),
+    yes_no("lazyfree-lazy-expire", false, "The AOF has UNLINK for expired keys, not DEL."),
+    yes_no(
+        "lazyfree-lazy-server-del",
+        false,
+        "The AOF has UNLINK for keys that commands do away with, not DEL.",
+    ),
+    yes_no("lazyfree-lazy-user-del", false, "DEL and UNLINK do the same.").kept(),
     yes_no("lazyfree-lazy-user-flush", false, "Make FLUSHALL, FLUSHDB and SCRIPT FLUSH ASYNC unless told."),
     yes_no(
         "activedefrag",
@@ -66,14 +74,12 @@ pub struct Memory {
     pub lfu_log_factor: u32,
     /// Minutes per step of decay; 0 for none.
     pub lfu_decay_minutes: u32,
-    /// Free evicted values in the background.
+    /// The journal has UNLINK for evicted keys, not DEL.
     pub lazyfree_eviction: bool,
-    /// Free expired values in the background.
+    /// The journal has UNLINK for expired keys, not DEL.
     pub lazyfree_expire: bool,
-    /// Free overwritten values in the background.
+    /// The journal has UNLINK for keys that commands do away with, not DEL.
     pub lazyfree_server_del: bool,
-    /// DEL frees in the background.
-    pub lazyfree_user_del: bool,
     /// FLUSHALL and its kin are ASYNC unless told.
     pub lazyfree_user_flush: bool,
 }
@@ -91,7 +97,6 @@ impl Memory {
             lazyfree_eviction: values.yes("lazyfree-lazy-eviction"),
             lazyfree_expire: values.yes("lazyfree-lazy-expire"),
             lazyfree_server_del: values.yes("lazyfree-lazy-server-del"),
-            lazyfree_user_del: values.yes("lazyfree-lazy-user-del"),
             lazyfree_user_flush: values.yes("lazyfree-lazy-user-flush"),
         }
     }

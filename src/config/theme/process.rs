@@ -14,13 +14,7 @@ pub(in crate::config) const ROWS: &[Directive] = &[
     optional("pidfile", "File for the process number; in the background /var/run/redis.pid if not set.")
         .immutable(),
     integer("databases", 16, (1, INT_MAX), Count, "Logical databases, chosen by SELECT.").immutable(),
-    integer(
-        "shutdown-timeout",
-        10,
-        (0, INT_MAX),
-        Seconds,
-        "How long to wait at shutdown for replicas that lag behind.",
-    ),
+    integer("shutdown-timeout", 10, (0, INT_MAX), Seconds, "There are no replicas to wait for.").kept(),
     Directive::new("shutdown-on-sigint", Kind::ShutdownFlags, "What SIGINT asks of SHUTDOWN."),
     Directive::new("shutdown-on-sigterm", Kind::ShutdownFlags, "What SIGTERM asks of SHUTDOWN."),
     yes_no("set-proc-title", true, "The process title stays as it was started.").immutable().kept(),
@@ -83,8 +77,6 @@ pub struct Process {
     pub databases: u32,
     /// Whether freed memory goes back to the system by itself.
     pub jemalloc_bg_thread: bool,
-    /// Seconds to wait for replicas at shutdown.
-    pub shutdown_timeout_s: u32,
     /// What SIGINT asks for.
     pub shutdown_on_sigint: ShutdownFlags,
     /// What SIGTERM asks for.
@@ -106,7 +98,6 @@ impl Process {
             pidfile: values.path("pidfile"),
             databases: values.integer("databases"),
             jemalloc_bg_thread: values.yes("jemalloc-bg-thread"),
-            shutdown_timeout_s: values.integer("shutdown-timeout"),
             shutdown_on_sigint: ShutdownFlags::from_bits(values.code("shutdown-on-sigint")),
             shutdown_on_sigterm: ShutdownFlags::from_bits(values.code("shutdown-on-sigterm")),
             crash_log: values.yes("crash-log-enabled"),

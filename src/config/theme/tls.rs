@@ -12,7 +12,11 @@ pub(in crate::config) const ROWS: &[Directive] = &[
     optional("tls-cert-file", "Certificate chain of the server, PEM.").volatile(),
     optional("tls-key-file", "Private key of the certificate, PEM.").volatile(),
     optional("tls-key-file-pass", "Password of the private key, if it is encrypted (PKCS#8).").sensitive(),
-    optional("tls-client-cert-file", "Certificate for outgoing connections, if another one.").volatile(),
+    optional(
+        "tls-client-cert-file",
+        "Certificate for outgoing connections; only checked, for there are none yet.",
+    )
+    .volatile(),
     optional("tls-client-key-file", "Private key for outgoing connections.").volatile(),
     optional("tls-client-key-file-pass", "Password of that key.").sensitive(),
     optional("tls-ca-cert-file", "Authorities that peers' certificates must come from, PEM.").volatile(),
@@ -29,7 +33,11 @@ pub(in crate::config) const ROWS: &[Directive] = &[
     yes_no("tls-session-caching", true, "Let clients resume sessions."),
     integer("tls-session-cache-size", 20480, (0, INT_MAX), Count, "Sessions to remember; 0 without limit."),
     integer("tls-session-cache-timeout", 300, (0, INT_MAX), Seconds, "How long to remember a session."),
-    yes_no("tls-replication", false, "Speak TLS to the primary."),
+    yes_no(
+        "tls-replication",
+        false,
+        "Asks for authorities, as Redis does; there is no primary to speak to yet.",
+    ),
     yes_no("tls-cluster", false, "There is no cluster bus.").kept(),
     optional("tls-dh-params-file", "Key exchange uses elliptic curves only.").volatile().kept(),
 ];
@@ -41,7 +49,7 @@ pub struct Tls {
     pub port: u16,
     /// Certificate and key of the server.
     pub server: TlsIdentity,
-    /// Certificate and key for outgoing connections; where empty, the server's.
+    /// Certificate and key for outgoing connections, which there are none of yet: they are only checked.
     pub client: TlsIdentity,
     /// File of trusted authorities.
     pub ca_cert_file: Option<PathBuf>,
@@ -63,7 +71,7 @@ pub struct Tls {
     pub session_cache_size: u32,
     /// Seconds a session is remembered.
     pub session_cache_timeout_s: u32,
-    /// The link to the primary is TLS.
+    /// The link to the primary is to be TLS: asks for authorities.
     pub replication: bool,
 }
 

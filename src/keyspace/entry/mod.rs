@@ -36,6 +36,7 @@ pub use self::read::EntryRef;
 
 use self::code::{Code, Shape};
 use self::payload::Payload;
+use super::prefetch::prefetch;
 use super::value::{Stored, Str, Type, Value};
 use crate::base::num::parse_i64;
 use crate::base::size_class::size_class;
@@ -367,11 +368,11 @@ impl Entry {
         self.set_payload(&payload);
     }
 
-    /// Asks the processor to load the head of the entry behind an address that a table slot holds.
+    /// Asks the processor to load the head of an entry.
     #[inline]
-    pub(super) fn prefetch(address: usize) {
-        super::prefetch::prefetch(std::ptr::with_exposed_provenance::<u8>(address));
-        super::prefetch::prefetch(std::ptr::with_exposed_provenance::<u8>(address + 64));
+    pub(super) fn prefetch(entry: *const u8) {
+        prefetch(entry);
+        prefetch(entry.wrapping_add(64));
     }
 
     /// Gives the entry up as a bare address of 48 bits, a multiple of 8.

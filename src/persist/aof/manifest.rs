@@ -14,6 +14,8 @@ use crate::config::words;
 
 /// The longest line, in bytes, its end included.
 const LONGEST: usize = 1024;
+/// The highest number of a file: the next one must have a number too.
+const SEQ_MAX: i64 = i64::MAX - 1;
 
 /// See the head of this file.
 #[derive(Clone, Default, Debug, PartialEq, Eq)]
@@ -97,7 +99,7 @@ impl Manifest {
                 _ => {}
             }
         }
-        let (Some(name), Some(kind), 1..) = (name, kind, seq) else { return Err(INVALID) };
+        let (Some(name), Some(kind), 1..=SEQ_MAX) = (name, kind, seq) else { return Err(INVALID) };
         let part = Part { name, seq };
         match kind {
             'b' if self.base.is_some() => return Err("Found duplicate base file information"),
@@ -233,12 +235,13 @@ mod tests {
     fn each_mistake_has_its_words() {
         let invalid = "Invalid AOF manifest file format";
         let long = format!("file {} seq 1 type b\n", "x".repeat(1024));
-        let cases: [(&str, &str); 12] = [
+        let cases: [(&str, &str); 13] = [
             ("", "Found an empty AOF manifest"),
             ("\n", invalid),
             ("file a seq 1\n", invalid),
             ("file a seq 1 type b more\n", invalid),
             ("file a seq x type b\n", invalid),
+            ("file a seq 9223372036854775807 type b\n", invalid),
             ("file a seq 1 kind b\n", invalid),
             ("file \"a seq 1 type b\n", invalid),
             ("file ../a seq 1 type b\n", "File can't be a path, just a filename"),

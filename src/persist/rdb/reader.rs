@@ -69,11 +69,6 @@ impl<R: Read> Reader<R> {
         self
     }
 
-    /// The version of the file.
-    pub fn version(&self) -> u32 {
-        self.version
-    }
-
     /// Bytes read so far.
     pub fn offset(&self) -> u64 {
         self.source.offset()

@@ -20,9 +20,7 @@ const LONGEST_INTEGER: usize = 11;
 pub(super) struct Sink<W> {
     out: W,
     buffer: Vec<u8>,
-    /// Bytes handed on so far.
-    passed: u64,
-    /// CRC-64 of those bytes, if one is wanted.
+    /// CRC-64 of the bytes handed on so far, if one is wanted.
     crc: Option<u64>,
     compress: bool,
     /// Made when the first string is compressed: it holds a table of 64 KB.
@@ -36,17 +34,11 @@ impl<W: Write> Sink<W> {
         Sink {
             out,
             buffer: Vec::new(),
-            passed: 0,
             crc: checksum.then_some(0),
             compress,
             compressor: None,
             compressed: Vec::new(),
         }
-    }
-
-    /// Bytes written so far.
-    pub fn position(&self) -> u64 {
-        self.passed + self.buffer.len() as u64
     }
 
     /// The CRC-64 of all bytes so far, if one is wanted.
@@ -155,16 +147,15 @@ impl<W: Write> Sink<W> {
 
     fn flush(&mut self) -> io::Result<()> {
         let mut buffer = std::mem::take(&mut self.buffer);
-        let passed = self.pass(&buffer);
+        let handed_on = self.pass(&buffer);
         buffer.clear();
         self.buffer = buffer;
-        passed
+        handed_on
     }
 
     fn pass(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.out.write_all(bytes)?;
         self.crc = self.crc.map(|crc| crc64(crc, bytes));
-        self.passed += bytes.len() as u64;
         Ok(())
     }
 }

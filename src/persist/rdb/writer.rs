@@ -28,11 +28,6 @@ impl<W: Write> Writer<W> {
         Ok(Writer { sink, version })
     }
 
-    /// Bytes written so far, buffered ones included.
-    pub fn position(&self) -> u64 {
-        self.sink.position()
-    }
-
     /// Writes a note; readers ignore names that they don't know.
     ///
     /// # Errors

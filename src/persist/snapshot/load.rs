@@ -308,7 +308,7 @@ impl Loading {
         match (name, number) {
             (b"redis-ver", _) => tracing::info!("Loading RDB produced by version {text}"),
             (b"ctime", Some(written)) => {
-                tracing::info!("RDB age {} seconds", (unix_ms() / 1000 - written).max(0));
+                tracing::info!("RDB age {} seconds", (unix_ms() / 1000).saturating_sub(written).max(0));
             }
             (b"used-mem", Some(bytes)) => {
                 let mb = bytes as f64 / f64::from(1 << 20);

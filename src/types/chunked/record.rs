@@ -2,7 +2,7 @@
 
 use super::Shape;
 
-/// Bytes that [`write`] needs.
+/// Bytes that [`write()`] needs.
 #[inline]
 pub(super) fn size<S: Shape>(key: &[u8], value: S::Value<'_>) -> usize {
     varint_size(key.len()) + key.len() + S::size(value)

@@ -203,14 +203,6 @@ impl Hash {
         matches!(&self.0, Form::Large(table) if table.is_slow_to_free())
     }
 
-    /// Number of allocations that freeing it frees, about.
-    pub fn weight(&self) -> usize {
-        match &self.0 {
-            Form::Packed(_) | Form::Timed(_) => 1,
-            Form::Large(table) => table.allocations(),
-        }
-    }
-
     /// Bytes in the allocator beside the `Hash` itself; a very large hash is extrapolated from a part.
     pub fn memory_bytes(&self) -> usize {
         match &self.0 {
@@ -235,11 +227,6 @@ impl Hash {
             Some(found) if found.is_expired(now) => Lookup::Expired,
             Some(found) => Lookup::Found(found.value),
         }
-    }
-
-    /// Whether there is a field that is not expired.
-    pub fn contains(&self, field: &[u8], now: i64) -> bool {
-        self.find(field).is_some_and(|found| !found.is_expired(now))
     }
 
     /// Makes ready for setting `pairs`, fields and values in turn, as HSET does: a small hash that would
@@ -268,15 +255,6 @@ impl Hash {
     /// Sets the value of a field, whose deadline stays, as HINCRBY does; tells whether the field is new.
     pub fn set_keeping_deadline(&mut self, field: &[u8], value: &[u8], limits: &HashLimits) -> bool {
         self.put(field, value, true, limits)
-    }
-
-    /// Sets the value of a field if there is none that is not expired; tells whether it did.
-    pub fn set_if_missing(&mut self, field: &[u8], value: &[u8], now: i64, limits: &HashLimits) -> bool {
-        let missing = !self.contains(field, now);
-        if missing {
-            self.put(field, value, false, limits);
-        }
-        missing
     }
 
     /// Adds a field while loading; tells whether it is new.

@@ -15,12 +15,6 @@ pub enum Item<'a> {
 }
 
 impl<'a> Item<'a> {
-    /// Appends the element's bytes, integers as decimal text.
-    #[inline]
-    pub fn write_to(self, out: &mut Vec<u8>) {
-        out.extend_from_slice(self.as_bytes(&mut IntText::new()));
-    }
-
     /// The element's bytes; an integer is printed into `text`.
     #[inline]
     pub fn as_bytes<'b>(self, text: &'b mut IntText) -> &'b [u8]

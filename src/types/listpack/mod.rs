@@ -258,19 +258,9 @@ impl Listpack {
         self.subtract_from_count(positions.len());
     }
 
-    /// Removes all elements.
-    pub fn clear(&mut self) {
-        *self = Listpack::new();
-    }
-
     /// Adds all elements of `other` behind the last.
     pub fn append(&mut self, other: ListpackRef<'_>) {
         self.insert_all(self.byte_len() - 1, other);
-    }
-
-    /// Adds all elements of `other` before the first.
-    pub fn prepend(&mut self, other: ListpackRef<'_>) {
-        self.insert_all(HEADER, other);
     }
 
     /// Cuts off the elements from `pos` on and returns them.

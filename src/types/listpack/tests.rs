@@ -306,12 +306,8 @@ fn apply(listpack: &mut Listpack, model: &mut Vec<Vec<u8>>, op: Op) {
         Op::SplitAndSwap(at) => {
             let pos = seek(listpack, at).unwrap_or(listpack.as_ref().end());
             let mut tail = listpack.split_off(pos);
-            if at % 2 == 0 {
-                tail.append(listpack.as_ref());
-                *listpack = tail;
-            } else {
-                listpack.prepend(tail.as_ref());
-            }
+            tail.append(listpack.as_ref());
+            *listpack = tail;
             let at = at.min(model.len());
             model.rotate_left(at);
         }

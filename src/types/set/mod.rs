@@ -171,14 +171,6 @@ impl Set {
         matches!(&self.0, Form::Large(table) if table.is_slow_to_free())
     }
 
-    /// Number of allocations that freeing it frees, about.
-    pub fn weight(&self) -> usize {
-        match &self.0 {
-            Form::Ints(_) | Form::Packed(_) => 1,
-            Form::Large(table) => table.allocations(),
-        }
-    }
-
     /// Bytes in the allocator beside the `Set` itself; a very large set is extrapolated from a part.
     pub fn memory_bytes(&self) -> usize {
         match &self.0 {

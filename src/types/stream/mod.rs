@@ -136,11 +136,6 @@ impl Stream {
     pub fn is_large(&self) -> bool {
         self.weight() > LARGE
     }
-
-    /// The name of the encoding: streams have but one.
-    pub fn encoding(&self) -> &'static str {
-        "stream"
-    }
 }
 
 #[cfg(test)]

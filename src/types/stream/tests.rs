@@ -395,7 +395,7 @@ fn check(stream: &Stream, model: &Model) {
     assert_eq!(log.counters(), Counters { first_id, ..model.counters });
     assert_eq!(log.len(), model.entries.len() as u64);
     for id in model.entries.keys() {
-        assert_eq!(log.get(*id).map(|entry| entry.id()), Some(*id));
+        assert_eq!(log.range(*id, *id).next().map(|entry| entry.id()), Some(*id));
         let after = model.entries.range(*id..).take(3).map(|(id, _)| *id);
         assert!(log.range(*id, StreamId::MAX).take(3).map(|entry| entry.id()).eq(after));
         let before = model.entries.range(..*id).rev().take(3).map(|(id, _)| *id);

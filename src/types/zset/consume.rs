@@ -86,8 +86,6 @@ mod tests {
     }
 
     fn bytes(item: Item<'_>) -> Vec<u8> {
-        let mut bytes = Vec::new();
-        item.write_to(&mut bytes);
-        bytes
+        item.to_vec()
     }
 }

@@ -13,7 +13,7 @@ pub use client::{Client, pipeline, request};
 pub use http::http;
 pub use image::{Container, Image, last_stage};
 pub use process::{Background, Finished, kill_by_environment, program, run, run_with_stdin};
-pub use reference::{ReferenceCommands, lowercase, supported_commands};
+pub use reference::ReferenceCommands;
 pub use reply::{Reply, elements};
 pub use server::{Server, debian, free_port, server_binary, testing_the_reference};
 

@@ -289,7 +289,7 @@ fn has_grown(server: &Server) -> bool {
 fn is_too_soon(status: &Status) -> bool {
     let failures = status.failures.load(Ordering::Relaxed);
     let Some(doublings) = failures.checked_sub(FAILURES_ALLOWED) else { return false };
-    let minutes = 1u64.checked_shl(doublings.min(6) as u32).unwrap_or(60).min(60);
+    let minutes = (1 << doublings.min(6)).min(60);
     status.since_last_rewrite().is_some_and(|since| since < Duration::from_secs(60 * minutes))
 }
 

@@ -49,7 +49,7 @@ pub(super) fn encoding(value: &Value) -> &'static str {
         Value::Set(set) => set.encoding(),
         Value::Hash(hash) => hash.encoding(),
         Value::Zset(zset) => zset.encoding(),
-        Value::Stream(stream) => stream.encoding(),
+        Value::Stream(_) => "stream",
     }
 }
 

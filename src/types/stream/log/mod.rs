@@ -125,11 +125,6 @@ impl Log {
         self.range_back(StreamId::MIN, StreamId::MAX).next()
     }
 
-    /// The entry with this ID.
-    pub fn get(&self, id: StreamId) -> Option<Entry<'_>> {
-        self.range(id, id).next()
-    }
-
     /// For looking up many entries by ID.
     pub fn finder(&self) -> Finder<'_> {
         Finder::new(&self.chunks)

@@ -139,7 +139,7 @@ fn entries_may_follow_below_a_tombstone() {
     assert_eq!(log.set_id(id(4, 0), None, None), Ok(()));
     assert_eq!(add(&mut log, NewId::Given(id(4, 5)), 0), Ok(id(4, 5)));
     assert_eq!(ids(&log), [1, 2, 3, 4, 4]);
-    assert_eq!(log.get(id(4, 5)).map(|entry| entry.id()), Some(id(4, 5)));
+    assert_eq!(log.range(id(4, 5), id(4, 5)).next().map(|entry| entry.id()), Some(id(4, 5)));
     assert_eq!(log.range(id(4, 1), id(9, 0)).count(), 1);
     assert_eq!(log.range_back(id(4, 0), id(4, 5)).count(), 2);
     assert_eq!(log.delete(&[id(4, 5), id(4, 0)]), 2);
