@@ -4,7 +4,7 @@
 //! keys that collide. One 64-bit hash serves everything: a table takes shard, segment, bucket and tag
 //! from different bits of it.
 
-use std::hash::{BuildHasher, RandomState as SeedSource};
+use std::hash::{BuildHasher, Hasher, RandomState as SeedSource};
 use std::sync::LazyLock;
 
 use ahash::RandomState;
@@ -18,7 +18,10 @@ static STATE: LazyLock<RandomState> = LazyLock::new(|| {
 /// Hashes bytes; the same bytes give the same hash for the life of the process only.
 #[inline]
 pub fn hash(bytes: &[u8]) -> u64 {
-    STATE.hash_one(bytes)
+    // As a `Hash` slices would feed their length beforehand; this hasher takes note of it by itself.
+    let mut hasher = STATE.build_hasher();
+    hasher.write(bytes);
+    hasher.finish()
 }
 
 #[cfg(test)]

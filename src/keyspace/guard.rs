@@ -1,11 +1,128 @@
-//! A collection opened for changing, put back into its entry when the guard is dropped.
+//! Changing a collection: in one go with [`View::update`], or opened and put back when the guard is dropped.
 
 use std::ops::{Deref, DerefMut};
 
 use super::entry::{Entry, Taken};
 use super::table::Position;
 use super::value::{Stored, WrongType};
-use super::view::Place;
+use super::view::{Access, Place, View};
+
+impl View<'_> {
+    /// Changes an existing collection and says so: `change` gets the collection and gives its result and how many
+    /// things it has changed, of which [`View::changed`] then tells by the class and the name of `event`, unless
+    /// they are none. A key whose collection has become empty is deleted.
+    #[inline]
+    pub fn update<T: Stored, R>(
+        &mut self,
+        key: &[u8],
+        event: (u32, &'static str),
+        change: impl FnOnce(&mut T) -> (R, usize),
+    ) -> Result<Option<R>, WrongType> {
+        let mut place = self.place(key);
+        match place.find(key, Access::Write) {
+            None => Ok(None),
+            Some(at) => place.update(at, key, event, change).map(Some),
+        }
+    }
+
+    /// The same with a new collection if the key is absent; it is stored unless it stays empty.
+    #[inline]
+    pub fn update_or_new<T: Stored, R>(
+        &mut self,
+        key: &[u8],
+        event: (u32, &'static str),
+        change: impl FnOnce(&mut T) -> (R, usize),
+    ) -> Result<R, WrongType> {
+        let mut place = self.place(key);
+        match place.find(key, Access::Write) {
+            None => Ok(RefMut::<T>::fresh(place, key).update(key, event, change)),
+            Some(at) => place.update(at, key, event, change),
+        }
+    }
+}
+
+impl Place<'_> {
+    /// See [`View::update`].
+    #[inline]
+    fn update<T: Stored, R>(
+        mut self,
+        at: Position,
+        key: &[u8],
+        event: (u32, &'static str),
+        change: impl FnOnce(&mut T) -> (R, usize),
+    ) -> Result<R, WrongType> {
+        let Some(value) = self.database.large_mut::<T>(at, self.local) else {
+            return Ok(RefMut::<T>::open(self, at)?.update(key, event, change));
+        };
+        let expiry = value.next_expiry();
+        let (result, count) = change(value);
+        let (fate, expiry_now) = (Fate::of(value), value.next_expiry());
+        self.note_expiry(expiry, expiry_now);
+        if fate != Fate::Stays {
+            self.settle::<T>(at, fate);
+        }
+        self.changed_times(key, event, count);
+        Ok(result)
+    }
+
+    /// Says that `count` things behind a key were changed.
+    #[inline]
+    fn changed_times(&mut self, key: &[u8], (class, event): (u32, &'static str), count: usize) {
+        if count > 0 {
+            self.changed(key, class, event);
+            self.effects.dirty += count as u64 - 1;
+        }
+    }
+
+    /// Takes note that the first part of a collection expires at another time than before.
+    #[inline]
+    fn note_expiry(&mut self, before: Option<i64>, now: Option<i64>) {
+        if before != now {
+            self.database.field_deadline_moved(self.local, before, now);
+            self.publish();
+        }
+    }
+
+    /// Does with an entry what a change of its large collection made necessary.
+    #[cold]
+    fn settle<T: Stored>(&mut self, at: Position, fate: Fate) {
+        match fate {
+            Fate::Stays => {}
+            Fate::Goes => self.remove(at),
+            Fate::IsPacked => self.database.table.open(at).repack::<T>(),
+        }
+    }
+
+    #[cold]
+    fn remove(&mut self, at: Position) {
+        let entry = self.database.remove(at);
+        self.publish();
+        self.effects.garbage.push(entry.into_value());
+    }
+}
+
+/// What becomes of an entry after its large collection was changed.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Fate {
+    Stays,
+    /// Nothing is left in the collection.
+    Goes,
+    /// The collection has a packed form by now.
+    IsPacked,
+}
+
+impl Fate {
+    #[inline]
+    fn of<T: Stored>(value: &T) -> Fate {
+        if value.is_void() && !T::KEPT_WHEN_VOID {
+            Fate::Goes
+        } else if value.is_packed() {
+            Fate::IsPacked
+        } else {
+            Fate::Stays
+        }
+    }
+}
 
 /// A collection opened for changing; see [`View::write`](super::View::write).
 ///
@@ -49,15 +166,17 @@ impl<'v, T: Stored> RefMut<'v, T> {
         matches!(self.source, Source::Fresh(..))
     }
 
-    /// Puts the collection back and says of its key that `count` things in it have changed, as
-    /// [`View::changed`](super::View::changed) does, without another look-up; says nothing if `count` is zero.
-    #[inline]
-    pub fn changed(mut self, key: &[u8], class: u32, event: &'static str, count: usize) {
+    /// See [`View::update`].
+    fn update<R>(
+        mut self,
+        key: &[u8],
+        event: (u32, &'static str),
+        change: impl FnOnce(&mut T) -> (R, usize),
+    ) -> R {
+        let (result, count) = change(&mut self);
         self.close();
-        if count > 0 {
-            self.place.changed(key, class, event);
-            self.place.effects.dirty += count as u64 - 1;
-        }
+        self.place.changed_times(key, event, count);
+        result
     }
 
     /// Puts the collection back, if that hasn't happened yet.
@@ -71,9 +190,9 @@ impl<'v, T: Stored> RefMut<'v, T> {
                 }
             }
             Source::Moved(at, value) => {
-                self.note_expiry(value.next_expiry());
+                self.place.note_expiry(self.next_expiry, value.next_expiry());
                 if value.is_void() && !T::KEPT_WHEN_VOID {
-                    self.remove(at);
+                    self.place.remove(at);
                 } else {
                     self.place.database.table.open(at).put(value);
                 }
@@ -81,31 +200,11 @@ impl<'v, T: Stored> RefMut<'v, T> {
             Source::InPlace(at) => {
                 let value: &T =
                     self.place.database.table.large(at).expect("the form was matched when opening");
-                let gone = value.is_void() && !T::KEPT_WHEN_VOID;
-                let packed = value.is_packed();
-                self.note_expiry(value.next_expiry());
-                if gone {
-                    self.remove(at);
-                } else if packed {
-                    self.place.database.table.open(at).repack::<T>();
-                }
+                let (fate, expiry) = (Fate::of(value), value.next_expiry());
+                self.place.note_expiry(self.next_expiry, expiry);
+                self.place.settle::<T>(at, fate);
             }
         }
-    }
-
-    #[inline]
-    fn note_expiry(&mut self, now: Option<i64>) {
-        if now != self.next_expiry {
-            self.place.database.field_deadline_moved(self.place.local, self.next_expiry, now);
-            self.place.publish();
-        }
-    }
-
-    #[cold]
-    fn remove(&mut self, at: Position) {
-        let entry = self.place.database.remove(at);
-        self.place.publish();
-        self.place.effects.garbage.push(entry.into_value());
     }
 }
 
@@ -141,5 +240,60 @@ impl<T: Stored> Drop for RefMut<'_, T> {
     #[inline]
     fn drop(&mut self) {
         self.close();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Clock, Effects, Expiry, Keyspace, Plan};
+    use super::*;
+    use crate::config::EventClasses;
+    use crate::types::list::{End, List, ListLimits};
+
+    const EVENT: (u32, &str) = (EventClasses::LIST, "changed");
+    const CLOCK: Clock = Clock {
+        now: 1,
+        lfu: None,
+        no_touch: false,
+        keep_expired: false,
+        events: EventClasses::LIST,
+        wall: 1,
+    };
+
+    #[test]
+    fn an_update_stores_packs_and_deletes_and_tells_how_much_has_changed() {
+        let (keyspace, mut effects) = (Keyspace::new(2, 1, 1), Effects::default());
+        let limits = ListLimits::default();
+        let mut view = View::new(&keyspace, keyspace.hold(Plan::Everything), 0, CLOCK, &mut effects);
+        let nothing = |list: &mut List| (list.len(), 0);
+        assert_eq!(view.update(b"l", EVENT, nothing), Ok(None));
+        assert_eq!(view.update_or_new(b"l", EVENT, nothing), Ok(0));
+        assert!(!view.exists(b"l", Access::Silent) && view.effects.events.is_empty());
+        for len in [1, 5000] {
+            let push = |list: &mut List| {
+                list.push(End::Tail, (0..len).map(|_| &b"element"[..]), &limits);
+                (list.len(), len)
+            };
+            let leave = |left: usize| {
+                move |list: &mut List| {
+                    let gone = list.discard(End::Head, list.len() - left, &limits);
+                    (list.len(), gone)
+                }
+            };
+            assert_eq!(view.update_or_new(b"l", EVENT, push), Ok(len));
+            assert_eq!(view.update(b"l", EVENT, nothing), Ok(Some(len)));
+            assert_eq!(view.update(b"l", EVENT, leave(1)), Ok(Some(1)));
+            let encoding = view.find(b"l", Access::Silent).map(|entry| entry.encoding());
+            assert_eq!(encoding, Some("listpack"));
+            assert_eq!(view.update(b"l", EVENT, push), Ok(Some(len + 1)));
+            assert_eq!(view.update(b"l", EVENT, leave(0)), Ok(Some(0)));
+            assert!(!view.exists(b"l", Access::Silent));
+        }
+        view.set_string(b"s", b"x", Expiry::Clear);
+        assert_eq!(view.update(b"s", EVENT, nothing), Err(WrongType));
+        assert_eq!(view.update_or_new(b"s", EVENT, nothing), Err(WrongType));
+        // Pushed twice, left but one, left none; of one element nothing goes when one is left.
+        assert_eq!(view.effects.events.len(), 3 + 4);
+        assert_eq!(view.effects.dirty, 2 * (1 + 1) + 2 * (5000 + 5000));
     }
 }

@@ -8,7 +8,7 @@ use super::evict::Pool;
 use super::snapshot::Cut;
 use super::table::{Open, Position, Table};
 use super::track::Tracked;
-use super::value::Value;
+use super::value::{Stored, Value};
 use super::wait::Waiters;
 use super::watch::Watched;
 
@@ -125,6 +125,13 @@ impl Database {
     pub(super) fn open(&mut self, at: Position, local: u64) -> Open<'_> {
         self.preserve(local);
         self.table.open(at)
+    }
+
+    /// The large collection of an entry for the same, if it has one of type `T`.
+    #[inline]
+    pub(super) fn large_mut<T: Stored>(&mut self, at: Position, local: u64) -> Option<&mut T> {
+        self.preserve(local);
+        self.table.large_mut(at)
     }
 
     /// Replaces the value of an entry and returns the old one.

@@ -46,7 +46,7 @@ fn is_c_space(byte: u8) -> bool {
 fn strtod(text: &[u8]) -> Option<LenientDouble> {
     if text.len() <= 15 {
         // Fewer than 53 bits, so the conversion is exact.
-        let small = parse_i64(text).or_else(|| digits(text));
+        let small = digits(text).or_else(|| parse_i64(text));
         if let Some(small) = small {
             return Some(LenientDouble { value: small as f64, out_of_range: false });
         }

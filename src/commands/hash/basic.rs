@@ -164,9 +164,9 @@ fn set_fields(call: &mut Call<'_>, answer: ReplySet) -> Outcome {
     if pairs.len() > 2 * MANY {
         return revise(call, SetMany { pairs: OwnedRequest::new(pairs), limits, answer });
     }
-    let mut hash = call.keys.write_or_new::<Hash>(key)?;
-    let new = set_pairs(&mut hash, pairs, &limits);
-    hash.changed(key, EventClasses::HASH, "hset", pairs.len() / 2);
+    let new = call.keys.update_or_new(key, (EventClasses::HASH, "hset"), |hash: &mut Hash| {
+        (set_pairs(hash, pairs, &limits), pairs.len() / 2)
+    })?;
     answer(call.reply, new);
     DONE
 }
@@ -232,14 +232,11 @@ fn hdel(call: &mut Call<'_>) -> Outcome {
     if fields.len() > MANY {
         return revise(call, RemoveMany::new(fields, Hash::remove, (EventClasses::HASH, "hdel")));
     }
-    let Some(mut hash) = call.keys.write::<Hash>(key)? else {
-        call.reply.int(0);
-        return DONE;
-    };
-    let content = &mut *hash;
-    let deleted = fields.iter().filter(|field| content.remove(field)).count();
-    let emptied = content.is_empty();
-    hash.changed(key, EventClasses::HASH, "hdel", deleted);
+    let deleted = call.keys.update(key, (EventClasses::HASH, "hdel"), |hash: &mut Hash| {
+        let deleted = fields.iter().filter(|field| hash.remove(field)).count();
+        ((deleted, hash.is_empty()), deleted)
+    })?;
+    let (deleted, emptied) = deleted.unwrap_or_default();
     if emptied {
         call.keys.event(key, EventClasses::GENERIC, "del");
     }

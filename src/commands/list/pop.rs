@@ -119,12 +119,12 @@ pub(super) fn pop_one(
     introduce: impl FnOnce(&mut Reply, &[u8]),
 ) -> Result<bool, WrongType> {
     let limits = limits(call);
-    let Some(mut list) = call.keys.write::<List>(key)? else { return Ok(false) };
-    introduce(call.reply, key);
-    let content = &mut *list;
-    content.pop(end, &limits, |item| write_item(call.reply, item));
-    let emptied = content.is_empty();
-    list.changed(key, EventClasses::LIST, pop_event(end), 1);
+    let emptied = call.keys.update(key, (EventClasses::LIST, pop_event(end)), |list: &mut List| {
+        introduce(call.reply, key);
+        list.pop(end, &limits, |item| write_item(call.reply, item));
+        (list.is_empty(), 1)
+    })?;
+    let Some(emptied) = emptied else { return Ok(false) };
     if emptied {
         call.keys.event(key, EventClasses::GENERIC, "del");
     }

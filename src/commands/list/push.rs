@@ -46,11 +46,11 @@ fn push(call: &mut Call<'_>, end: End) -> Outcome {
     if elements.len() > AT_ONCE_MAX {
         return revise(call, PushMany { end, elements: OwnedRequest::new(elements), limits });
     }
-    let mut list = call.keys.write_or_new::<List>(call.args[1])?;
-    let content = &mut *list;
-    content.push(end, elements.iter().copied(), &limits);
-    let len = content.len();
-    list.changed(call.args[1], EventClasses::LIST, push_event(end), elements.len());
+    let len =
+        call.keys.update_or_new(call.args[1], (EventClasses::LIST, push_event(end)), |list: &mut List| {
+            list.push(end, elements.iter().copied(), &limits);
+            (list.len(), elements.len())
+        })?;
     call.reply.int(len as i64);
     DONE
 }
@@ -87,14 +87,10 @@ impl Revision for PushMany {
 
 fn push_if_exists(call: &mut Call<'_>, end: End) -> Outcome {
     let (limits, elements) = (limits(call), &call.args[2..]);
-    let Some(mut list) = call.keys.write::<List>(call.args[1])? else {
-        call.reply.int(0);
-        return DONE;
-    };
-    let content = &mut *list;
-    content.push(end, elements.iter().copied(), &limits);
-    let len = content.len();
-    list.changed(call.args[1], EventClasses::LIST, push_event(end), elements.len());
-    call.reply.int(len as i64);
+    let len = call.keys.update(call.args[1], (EventClasses::LIST, push_event(end)), |list: &mut List| {
+        list.push(end, elements.iter().copied(), &limits);
+        (list.len(), elements.len())
+    })?;
+    call.reply.int(len.map_or(0, |len| len as i64));
     DONE
 }

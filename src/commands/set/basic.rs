@@ -82,11 +82,11 @@ fn sadd(call: &mut Call<'_>) -> Outcome {
     if members.len() > MANY {
         return revise(call, AddMany { members: OwnedRequest::new(members), limits });
     }
-    let mut set = call.keys.write_or_new::<Set>(key)?;
-    let content = &mut *set;
-    content.prepare(members[0], members.len(), &limits);
-    let added = members.iter().filter(|member| content.insert(member, &limits)).count();
-    set.changed(key, EventClasses::SET, "sadd", added);
+    let added = call.keys.update_or_new(key, (EventClasses::SET, "sadd"), |set: &mut Set| {
+        set.prepare(members[0], members.len(), &limits);
+        let added = members.iter().filter(|member| set.insert(member, &limits)).count();
+        (added, added)
+    })?;
     call.reply.int(added as i64);
     DONE
 }
@@ -96,14 +96,11 @@ fn srem(call: &mut Call<'_>) -> Outcome {
     if members.len() > MANY {
         return revise(call, RemoveMany::new(members, Set::remove, (EventClasses::SET, "srem")));
     }
-    let Some(mut set) = call.keys.write::<Set>(key)? else {
-        call.reply.int(0);
-        return DONE;
-    };
-    let content = &mut *set;
-    let removed = members.iter().filter(|member| content.remove(member)).count();
-    let emptied = content.is_empty();
-    set.changed(key, EventClasses::SET, "srem", removed);
+    let removed = call.keys.update(key, (EventClasses::SET, "srem"), |set: &mut Set| {
+        let removed = members.iter().filter(|member| set.remove(member)).count();
+        ((removed, set.is_empty()), removed)
+    })?;
+    let (removed, emptied) = removed.unwrap_or_default();
     if emptied {
         call.keys.event(key, EventClasses::GENERIC, "del");
     }

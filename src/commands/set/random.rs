@@ -49,14 +49,17 @@ fn spop(call: &mut Call<'_>) -> Outcome {
 
 fn pop_one(call: &mut Call<'_>) -> Outcome {
     let key = call.args[1];
-    let popped = call.keys.write::<Set>(key)?.and_then(|mut set| {
-        let member = set.pop()?;
-        Some((member, set.is_empty()))
-    });
-    match popped {
+    let popped = call.keys.update(key, (EventClasses::SET, "spop"), |set: &mut Set| {
+        let popped = set.pop().map(|member| (member, set.is_empty()));
+        let count = popped.is_some().into();
+        (popped, count)
+    })?;
+    match popped.flatten() {
         None => call.reply.null(),
         Some((member, emptied)) => {
-            say_popped(call, key, 1, emptied);
+            if emptied {
+                call.keys.event(key, EventClasses::GENERIC, "del");
+            }
             call.keys.propagate_instead(&[b"SREM", key, &member]);
             call.reply.bulk(&member);
         }

@@ -186,20 +186,30 @@ fn xadd(call: &mut Call<'_>) -> Outcome {
     let key = call.args[1];
     let limits = limits(call.settings());
     let now = call.keys.wall();
-    let mut stream = call.keys.write_or_new::<Stream>(key)?;
-    if stream.is_fresh() && options.only_existing {
+    let event = (EventClasses::STREAM, "xadd");
+    let append = |stream: &mut Stream| {
+        let log = stream.log_mut();
+        let appended = log.append(id, fields, &limits, now).map(|id| {
+            let trimmed = options.trim(&limits).map_or(0, |trim| log.trim(&trim));
+            (id, trimmed, options.exact_threshold(log))
+        });
+        let count = appended.is_ok().into();
+        (appended, count)
+    };
+    let appended = if options.only_existing {
+        call.keys.update(key, event, append)?
+    } else {
+        Some(call.keys.update_or_new(key, event, append)?)
+    };
+    let Some(appended) = appended else {
         call.reply.null();
         return DONE;
-    }
-    let log = stream.log_mut();
-    let id = log.append(id, fields, &limits, now).map_err(|refused| match refused {
+    };
+    let (id, trimmed, threshold) = appended.map_err(|refused| match refused {
         AppendError::Exhausted => error::XADD_EXHAUSTED,
         AppendError::NotGreater => error::XADD_ID_NOT_GREATER,
         AppendError::TooLarge => error::XADD_TOO_LARGE,
     })?;
-    let trimmed = options.trim(&limits).map_or(0, |trim| log.trim(&trim));
-    let threshold = options.exact_threshold(log);
-    stream.changed(key, EventClasses::STREAM, "xadd", 1);
     write_id(call.reply, id);
     if trimmed > 0 {
         call.keys.event(key, EventClasses::STREAM, "xtrim");

@@ -4,7 +4,7 @@ use smallvec::SmallVec;
 
 use crate::client::OwnedRequest;
 use crate::command::row::*;
-use crate::command::{Args, Error, args, error};
+use crate::command::{Args, args, error};
 use crate::config::EventClasses;
 use crate::types::zset::{AddFlags, AddOutcome, Zset, ZsetLimits};
 
@@ -87,9 +87,11 @@ pub(in super::super) type Pairs<'a> = SmallVec<[(f64, &'a [u8]); 8]>;
 
 /// Adds pairs of score and member.
 fn add(call: &mut Call<'_>, flags: AddFlags, count_changed: bool, pairs: &[&[u8]]) -> Outcome {
-    let pairs = pairs.chunks_exact(2).map(|pair| Ok((args::float(pair[0])?, pair[1])));
-    let pairs = pairs.collect::<Result<Pairs<'_>, Error>>()?;
-    add_scored(call, flags, count_changed, &pairs)
+    let mut scored = Pairs::with_capacity(pairs.len() / 2);
+    for pair in pairs.chunks_exact(2) {
+        scored.push((args::float(pair[0])?, pair[1]));
+    }
+    add_scored(call, flags, count_changed, &scored)
 }
 
 /// Adds members with their scores to the sorted set at the first key, and replies as ZADD does.
@@ -106,18 +108,21 @@ pub(in super::super) fn add_scored(
         let members = OwnedRequest::new(&members);
         return revise(call, AddMany { scores, members, flags, count_changed, limits });
     }
-    let mut zset = call.keys.write_or_new::<Zset>(key)?;
-    let added = if zset.is_fresh() && flags.xx {
-        Added::default()
-    } else {
-        Added::to(&mut zset, pairs.iter().copied(), flags, &limits)
+    let event = (EventClasses::ZSET, if flags.incr { "zincr" } else { "zadd" });
+    let add = |zset: &mut Zset| {
+        let added = Added::to(zset, pairs.iter().copied(), flags, &limits);
+        (added, added.changes())
     };
-    zset.changed(key, EventClasses::ZSET, if flags.incr { "zincr" } else { "zadd" }, added.changes());
+    let added = if flags.xx {
+        call.keys.update(key, event, add)?.unwrap_or_default()
+    } else {
+        call.keys.update_or_new(key, event, add)?
+    };
     added.reply(call, flags, count_changed)
 }
 
 /// What came of adding members.
-#[derive(Default)]
+#[derive(Clone, Copy, Default)]
 struct Added {
     added: usize,
     updated: usize,

@@ -69,14 +69,15 @@ fn zrem(call: &mut Call<'_>) -> Outcome {
         let remove = |zset: &mut Zset, member: &[u8]| zset.remove(member).is_some();
         return revise(call, RemoveMany::new(members, remove, (EventClasses::ZSET, "zrem")));
     }
-    let Some(mut zset) = call.keys.write::<Zset>(key)? else {
-        call.reply.int(0);
-        return DONE;
-    };
-    let gone = members.iter().filter(|member| zset.remove(member).is_some()).count();
-    let emptied = zset.is_empty();
-    drop(zset);
-    reply_removed(call, key, "zrem", gone, emptied);
+    let gone = call.keys.update(key, (EventClasses::ZSET, "zrem"), |zset: &mut Zset| {
+        let gone = members.iter().filter(|member| zset.remove(member).is_some()).count();
+        ((gone, zset.is_empty()), gone)
+    })?;
+    let (gone, emptied) = gone.unwrap_or_default();
+    if emptied {
+        call.keys.event(key, EventClasses::GENERIC, "del");
+    }
+    call.reply.int(gone as i64);
     DONE
 }
 

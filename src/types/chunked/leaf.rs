@@ -196,7 +196,7 @@ impl<S: Shape> Leaf<S> {
         if self.len == 0 {
             *self = tail.clone();
         } else if tail.len != 0 {
-            let (head, tail) = (self.page(), tail.page());
+            let (head, tail, tail_summary) = (self.page(), tail.page(), tail.summary);
             let joined = Written::with_room(head.len + tail.len, head.live() + tail.live(), |to| {
                 for page in [head, tail] {
                     for i in 0..page.len {
@@ -205,7 +205,7 @@ impl<S: Shape> Leaf<S> {
                     }
                 }
             });
-            *self = joined.into_leaf();
+            *self = joined.into_leaf(S::join(self.summary, tail_summary));
         }
     }
 
@@ -218,7 +218,7 @@ impl<S: Shape> Leaf<S> {
         let sorted = Written::with_room(page.len, page.live(), |to| {
             order.iter().for_each(|&(tag, i)| to.copy::<S>(page, tag, page.place(i)));
         });
-        sorted.into_leaf()
+        sorted.into_leaf(self.summary)
     }
 
     /// A leaf of some of the elements, in order.
@@ -237,7 +237,11 @@ impl<S: Shape> Leaf<S> {
                 to.copy::<S>(page, tag, place);
             }
         });
-        part.into_leaf()
+        let mut part = part.into_leaf(self.summary);
+        if self.summary != S::NOTHING {
+            part.sum_up();
+        }
+        part
     }
 
     /// Writes a record where there is room for it, and tells the place.
@@ -344,14 +348,12 @@ impl Written {
         Written { block, len, apart }
     }
 
-    fn into_leaf<S: Shape>(self) -> Leaf<S> {
+    fn into_leaf<S: Shape>(self, summary: S::Summary) -> Leaf<S> {
         if self.len == 0 {
             return Leaf::default();
         }
         let apart = if self.apart.is_empty() { None } else { Some(Arc::new(self.apart)) };
-        let mut leaf = Leaf { block: self.block, apart, len: self.len as u32, summary: S::NOTHING };
-        leaf.sum_up();
-        leaf
+        Leaf { block: self.block, apart, len: self.len as u32, summary }
     }
 }
 

@@ -119,6 +119,7 @@ impl Hash {
     }
 
     /// The earliest deadline of any field; none if no field has one. Takes no time.
+    #[inline]
     pub fn next_expiry(&self) -> Option<i64> {
         match &self.0 {
             Form::Packed(_) => None,

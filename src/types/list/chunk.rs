@@ -29,6 +29,7 @@ impl Chunk {
         Chunk::Packed(listpack)
     }
 
+    #[inline]
     pub fn len(&self) -> usize {
         self.view().len()
     }

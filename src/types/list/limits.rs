@@ -41,6 +41,7 @@ impl Fill {
     }
 
     /// Whether a listpack of so many bytes and elements is too large.
+    #[inline]
     pub fn is_exceeded(self, bytes: usize, elements: usize) -> bool {
         match self {
             Fill::Bytes(limit) => bytes > limit,
@@ -59,6 +60,7 @@ impl Fill {
     }
 
     /// Whether an element needs a chunk of its own.
+    #[inline]
     pub fn is_oversized(self, element: &[u8], packed_threshold: usize) -> bool {
         match (packed_threshold, self) {
             (1.., _) => element.len() >= packed_threshold,
@@ -68,6 +70,7 @@ impl Fill {
     }
 
     /// Whether one more element that is not oversized may go into a chunk of so many bytes and elements.
+    #[inline]
     pub fn admits(self, bytes: usize, elements: usize, element: &[u8]) -> bool {
         !self.is_exceeded(bytes + element.len() + ENTRY_OVERHEAD, elements + 1)
     }

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! List ─ Packed(Listpack)                          OBJECT ENCODING "listpack"
-//!      └ Quick(Quicklist ─ Rope ─ Arc<Node> ... Arc<Chunk>)         "quicklist"
+//!      └ Quick(Quicklist ─ Rope ─ Tree ... Arc<Chunk>)              "quicklist"
 //! ```
 //!
 //! A large list is shared, not copied, by `clone`: a reader takes a clone under the lock and walks it later,
@@ -21,6 +21,7 @@ mod iter;
 mod limits;
 mod quicklist;
 mod rope;
+mod tree;
 
 #[cfg(test)]
 mod tests;
@@ -152,7 +153,7 @@ impl List {
         }
         let chunks =
             if elements == 0 { 0 } else { (bytes as f64 / elements as f64 * self.len() as f64) as usize };
-        chunks + rope::Rope::node_bytes(quick.rope.chunks())
+        chunks + quick.rope.node_bytes()
     }
 
     /// Whether `other`, a clone of this list made earlier, shows that nothing has changed since.

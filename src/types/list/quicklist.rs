@@ -31,6 +31,7 @@ impl Quicklist {
     }
 
     /// Adds elements one by one at `end`.
+    #[inline]
     pub fn push<'v>(&mut self, end: End, values: impl Iterator<Item = &'v [u8]>, packed_threshold: usize) {
         for value in values {
             let oversized = self.fill.is_oversized(value, packed_threshold);
@@ -230,6 +231,7 @@ impl Quicklist {
     }
 }
 
+#[inline]
 fn admits(fill: Fill, chunk: ChunkRef<'_>, value: &[u8]) -> bool {
     match chunk {
         ChunkRef::Packed(listpack) => fill.admits(listpack.byte_len(), listpack.len(), value),
@@ -241,6 +243,7 @@ fn new_chunk(value: &[u8], oversized: bool) -> Chunk {
     if oversized { Chunk::Plain(value.into()) } else { Chunk::of(value) }
 }
 
+#[inline]
 fn push_into(chunk: &mut Chunk, end: End, value: &[u8]) {
     if let Chunk::Packed(listpack) = chunk {
         match end {

@@ -1,24 +1,19 @@
-//! The rope: the chunks of a large list in a tree that knows how many elements lie under each branch.
+//! The rope: the chunks of a large list, in order, those at its ends at hand.
 //!
 //! ```text
-//!              [ 900 | 850 ]                     Inner: elements below, child
-//!              /           \
-//!   [ 300 | 250 | 350 ]   [ 450 | 400 ]          Leaf: elements, chunk
-//!      |     |     |         |     |
-//!    chunk chunk chunk     chunk chunk           listpacks, or a large element each
+//!   head ─ chunk      tree ─ chunk chunk ... chunk      tail ─ chunk
 //! ```
 //!
-//! Like a B+ tree whose keys are positions. All leaves are equally deep; a node has up to `FANOUT` children.
+//! Lists are mostly pushed to and popped from: so the first and the last chunk stand beside the [tree](super::tree)
+//! of all others, and work at an end needs no way down. A chunk enters the tree when one is pushed in front of it or
+//! behind it, and leaves it when it has become the outermost.
 //!
-//! **Sharing.** Nodes and chunks are behind `Arc`. A clone of the rope shares the root. A change goes down
-//! with `Arc::make_mut`: what nobody else holds is changed in place, what is shared is copied first, node
-//! by node on the way and in the end one chunk. So holding a clone costs its holder nothing, and a writer
-//! the path that it touches, once.
+//! **Invariants.** Who has an element has a head, who has two chunks has a tail too, and the tree has a chunk only
+//! between the two.
 //!
-//! **Balance.** A full node that grows at its outer end is left full and gets a neighbour with the one new
-//! child, so that pushing fills nodes to the brim; elsewhere it is halved. A node that lost children joins a
-//! neighbour if both fit into one, so that the height shrinks with the list. There is no least number of
-//! children but one.
+//! **Sharing.** A clone of the rope shares the chunks at the ends and the tree's root. Changes copy what is shared,
+//! in the tree from the root down. So holding a clone costs its holder nothing, and a writer the path that it
+//! touches, once.
 //!
 //! Addresses are element indexes: "the chunk of `index`" is the one that holds this element, and a boundary
 //! `at` is the index of a chunk's first element, or the length for the end.
@@ -28,38 +23,26 @@ use std::sync::Arc;
 
 use super::End;
 use super::chunk::Chunk;
-
-/// The most children of a node.
-const FANOUT: usize = if cfg!(test) { 4 } else { 32 };
+use super::tree::{Slot, Tree};
 
 #[derive(Clone, Debug)]
 pub(super) struct Rope {
-    root: Arc<Node>,
+    head: Option<Slot<Chunk>>,
+    tree: Tree,
+    tail: Option<Slot<Chunk>>,
     len: usize,
 }
 
-#[derive(Clone, Debug)]
-enum Node {
-    Leaf(Vec<Slot<Chunk>>),
-    Inner(Vec<Slot<Node>>),
-}
-
-/// A child and the number of elements in it, which is never zero.
-#[derive(Debug)]
-struct Slot<T> {
-    count: usize,
-    child: Arc<T>,
-}
-
-impl<T> Clone for Slot<T> {
-    fn clone(&self) -> Self {
-        Slot { count: self.count, child: Arc::clone(&self.child) }
-    }
+/// Where an element lies: in which part, and where that begins.
+enum Part {
+    Head,
+    Tree(usize),
+    Tail(usize),
 }
 
 impl Rope {
     pub fn new() -> Rope {
-        Rope { root: Arc::new(Node::Leaf(Vec::new())), len: 0 }
+        Rope { head: None, tree: Tree::new(), tail: None, len: 0 }
     }
 
     /// Number of elements.
@@ -68,25 +51,29 @@ impl Rope {
         self.len
     }
 
-    /// Whether they are the same nodes: who writes while a clone is alive gets a root of its own.
+    /// Whether they are the same chunks: who writes while a clone is alive gets some of its own.
     pub fn is_same(&self, other: &Rope) -> bool {
-        Arc::ptr_eq(&self.root, &other.root)
+        let same = |a: &Option<Slot<Chunk>>, b: &Option<Slot<Chunk>>| match (a, b) {
+            (Some(a), Some(b)) => Arc::ptr_eq(&a.child, &b.child),
+            (None, None) => true,
+            _ => false,
+        };
+        same(&self.head, &other.head) && self.tree.is_same(&other.tree) && same(&self.tail, &other.tail)
     }
 
     /// Number of chunks. Visits the nodes, not the chunks.
     pub fn chunks(&self) -> usize {
-        self.root.chunks()
+        self.head.iter().chain(&self.tail).count() + self.tree.chunks()
     }
 
-    /// Whether the chunks are more than one node holds.
+    /// Whether the chunks are more than one node of the tree holds.
     pub fn is_deep(&self) -> bool {
-        matches!(*self.root, Node::Inner(_))
+        self.tree.is_deep()
     }
 
-    /// Bytes of the nodes, by the number of chunks.
-    pub fn node_bytes(chunks: usize) -> usize {
-        // A full leaf's share; the levels above add a thirtieth.
-        chunks * size_of::<Slot<Chunk>>() + chunks.div_ceil(FANOUT) * 64
+    /// Bytes that it takes beside itself and its chunks.
+    pub fn node_bytes(&self) -> usize {
+        self.tree.node_bytes()
     }
 
     /// The chunk of `index`, and the index of its first element.
@@ -95,379 +82,148 @@ impl Rope {
         if index >= self.len {
             return None;
         }
-        let (mut node, mut total, mut start) = (&*self.root, self.len, 0);
-        loop {
-            match node {
-                Node::Leaf(slots) => {
-                    let (at, before) = find(slots, index - start, total);
-                    return Some((&slots[at].child, start + before));
-                }
-                Node::Inner(slots) => {
-                    let (at, before) = find(slots, index - start, total);
-                    start += before;
-                    total = slots[at].count;
-                    node = &slots[at].child;
-                }
+        match self.part(index) {
+            Part::Head => Some((&self.head.as_ref()?.child, 0)),
+            Part::Tree(start) => {
+                let (chunk, begin) = self.tree.chunk_at(index - start)?;
+                Some((chunk, start + begin))
             }
+            Part::Tail(start) => Some((&self.tail.as_ref()?.child, start)),
         }
     }
 
     /// The chunk, if it is the only one.
     pub fn only_chunk(&self) -> Option<&Chunk> {
-        match &*self.root {
-            Node::Leaf(slots) if slots.len() == 1 => Some(&slots[0].child),
-            _ => None,
-        }
+        if self.tail.is_some() { None } else { self.head.as_ref().map(|head| &*head.child) }
     }
 
     /// Changes the chunk of `index`, which is below `len`. If no element remains, the chunk goes.
     #[inline]
     pub fn edit<R>(&mut self, index: usize, change: impl FnOnce(&mut Chunk) -> R) -> R {
-        let (result, len) = Arc::make_mut(&mut self.root).edit(index, self.len, change);
-        let shrank = len < self.len;
-        self.len = len;
-        if shrank {
-            self.lower();
+        match self.part(index) {
+            Part::Tree(start) => {
+                let before = self.tree.len();
+                let result = self.tree.edit(index - start, change);
+                self.len = self.len - before + self.tree.len();
+                result
+            }
+            Part::Head => self.edit_end(End::Head, change).expect("the index is below the length"),
+            Part::Tail(_) => self.edit_end(End::Tail, change).expect("the index is below the length"),
         }
-        result
     }
 
     /// Changes the chunk at an end, if there is one. If no element remains, the chunk goes.
     #[inline]
     pub fn edit_end<R>(&mut self, end: End, change: impl FnOnce(&mut Chunk) -> R) -> Option<R> {
-        if self.len == 0 {
-            return None;
-        }
-        let (result, len) = Arc::make_mut(&mut self.root).edit_end(end, self.len, change);
-        let shrank = len < self.len;
-        self.len = len;
-        if shrank {
-            self.lower();
+        let slot = match end {
+            End::Tail if self.tail.is_some() => self.tail.as_mut()?,
+            _ => self.head.as_mut()?,
+        };
+        let before = slot.count;
+        let result = slot.edit(change);
+        self.len = self.len - before + slot.count;
+        if slot.count == 0 {
+            self.refill();
         }
         Some(result)
     }
 
     /// Puts a chunk at the boundary `at`.
     pub fn insert(&mut self, at: usize, chunk: Chunk) {
-        let slot = Slot { count: chunk.len(), child: Arc::new(chunk) };
-        self.len += slot.count;
-        let total = self.len - slot.count;
-        if let Some(right) = Arc::make_mut(&mut self.root).insert(at, total, slot) {
-            let left = Slot { count: self.len - right.count, child: Arc::clone(&self.root) };
-            self.root = Arc::new(Node::Inner(vec![left, right]));
+        let slot = Slot::new(chunk);
+        let (before, count) = (self.len, slot.count);
+        self.len += count;
+        let head_len = self.head.as_ref().map_or(0, |head| head.count);
+        if at == 0 {
+            // What was the head goes behind the new one.
+            match self.head.replace(slot) {
+                Some(head) if self.tail.is_none() => self.tail = Some(head),
+                Some(head) => self.tree.insert(0, head),
+                None => {}
+            }
+        } else if at == before {
+            if let Some(tail) = self.tail.replace(slot) {
+                self.tree.insert(self.tree.len(), tail);
+            }
+        } else {
+            self.tree.insert(at - head_len, slot);
         }
     }
 
     /// Takes the chunk of `index`, which is below `len`, out.
     pub fn take(&mut self, index: usize) -> Arc<Chunk> {
-        let slot = Arc::make_mut(&mut self.root).take(index, self.len);
+        let slot = match self.part(index) {
+            Part::Head => self.head.take().expect("the index is below the length"),
+            Part::Tree(start) => self.tree.take(index - start),
+            Part::Tail(_) => self.tail.take().expect("the index is below the length"),
+        };
         self.len -= slot.count;
-        self.lower();
+        self.refill();
         slot.child
     }
 
     /// Removes the elements of `range`, which is not empty; chunks that lie in it are let go unread.
     pub fn cut(&mut self, range: Range<usize>) {
-        if range.len() == self.len {
-            *self = Rope::new();
-            return;
-        }
-        Arc::make_mut(&mut self.root).cut(range.start, range.end, self.len);
-        self.len -= range.len();
-        self.lower();
-    }
-
-    /// A root with one child gives way to it.
-    fn lower(&mut self) {
-        while let Node::Inner(slots) = &*self.root {
-            let [only] = &slots[..] else { break };
-            self.root = Arc::clone(&only.child);
-        }
-    }
-}
-
-impl Node {
-    /// Number of children.
-    fn len(&self) -> usize {
-        match self {
-            Node::Leaf(slots) => slots.len(),
-            Node::Inner(slots) => slots.len(),
-        }
-    }
-
-    fn chunks(&self) -> usize {
-        match self {
-            Node::Leaf(slots) => slots.len(),
-            Node::Inner(slots) => slots.iter().map(|slot| slot.child.chunks()).sum(),
-        }
-    }
-
-    /// Changes a chunk; returns the number of elements then below this node.
-    fn edit<R>(&mut self, index: usize, total: usize, change: impl FnOnce(&mut Chunk) -> R) -> (R, usize) {
-        match self {
-            Node::Leaf(slots) => {
-                let (at, _) = find(slots, index, total);
-                edit_slot(slots, at, total, change)
-            }
-            Node::Inner(slots) => {
-                let (at, before) = find(slots, index, total);
-                edit_below(slots, at, total, |child, count| child.edit(index - before, count, change))
-            }
-        }
-    }
-
-    /// The same for the chunk at an end: straight down the edge.
-    fn edit_end<R>(&mut self, end: End, total: usize, change: impl FnOnce(&mut Chunk) -> R) -> (R, usize) {
-        let at = if end == End::Head { 0 } else { self.len() - 1 };
-        match self {
-            Node::Leaf(slots) => edit_slot(slots, at, total, change),
-            Node::Inner(slots) => {
-                edit_below(slots, at, total, |child, count| child.edit_end(end, count, change))
-            }
-        }
-    }
-
-    /// Adds a chunk; returns the right half if the node had to be split.
-    fn insert(&mut self, at: usize, total: usize, new: Slot<Chunk>) -> Option<Slot<Node>> {
-        match self {
-            Node::Leaf(slots) => {
-                let index = if at == 0 { 0 } else { find(slots, at - 1, total).0 + 1 };
-                insert_slot(slots, index, new).map(|right| Slot::of(Node::Leaf(right)))
-            }
-            Node::Inner(slots) => {
-                let (index, before) = if at == 0 { (0, 0) } else { find(slots, at - 1, total) };
-                let slot = &mut slots[index];
-                let total = slot.count;
-                slot.count += new.count;
-                let right = Arc::make_mut(&mut slot.child).insert(at - before, total, new)?;
-                slot.count -= right.count;
-                insert_slot(slots, index + 1, right).map(|right| Slot::of(Node::Inner(right)))
-            }
-        }
-    }
-
-    fn take(&mut self, index: usize, total: usize) -> Slot<Chunk> {
-        match self {
-            Node::Leaf(slots) => {
-                let (at, _) = find(slots, index, total);
-                slots.remove(at)
-            }
-            Node::Inner(slots) => {
-                let (at, before) = find(slots, index, total);
-                let slot = &mut slots[at];
-                let taken = Arc::make_mut(&mut slot.child).take(index - before, slot.count);
-                slot.count -= taken.count;
-                mend(slots, at);
-                taken
-            }
-        }
-    }
-}
-
-/// Changes the chunk `at` of a leaf of `total` elements; returns the number of elements then in the leaf.
-#[inline]
-fn edit_slot<R>(
-    slots: &mut Vec<Slot<Chunk>>,
-    at: usize,
-    total: usize,
-    change: impl FnOnce(&mut Chunk) -> R,
-) -> (R, usize) {
-    let slot = &mut slots[at];
-    let chunk = Arc::make_mut(&mut slot.child);
-    let result = change(chunk);
-    chunk.limit_slack();
-    let count = chunk.len();
-    let total = total - slot.count + count;
-    slot.count = count;
-    if count == 0 {
-        slots.remove(at);
-    }
-    (result, total)
-}
-
-/// Lets `edit` change something below the child `at` of a node of `total` elements; it gets the child's number
-/// of elements and returns the new one. Returns the number of elements then below the node.
-#[inline]
-fn edit_below<R>(
-    slots: &mut Vec<Slot<Node>>,
-    at: usize,
-    total: usize,
-    edit: impl FnOnce(&mut Node, usize) -> (R, usize),
-) -> (R, usize) {
-    let slot = &mut slots[at];
-    let (result, count) = edit(Arc::make_mut(&mut slot.child), slot.count);
-    let total_after = total - slot.count + count;
-    slot.count = count;
-    if total_after < total {
-        mend(slots, at);
-    }
-    (result, total_after)
-}
-
-/// What can lose some of its elements, but not all.
-trait Part: Clone {
-    fn cut(&mut self, from: usize, to: usize, total: usize);
-}
-
-impl Part for Chunk {
-    fn cut(&mut self, from: usize, to: usize, _total: usize) {
-        Chunk::cut(self, from, to);
-        self.limit_slack();
-    }
-}
-
-impl Part for Node {
-    fn cut(&mut self, from: usize, to: usize, total: usize) {
-        match self {
-            Node::Leaf(slots) => {
-                cut_slots(slots, from, to, total);
-            }
-            Node::Inner(slots) => {
-                let first = cut_slots(slots, from, to, total);
-                // The two that were cut into are neighbours now.
-                for at in [first + 1, first] {
-                    if at < slots.len() {
-                        mend(slots, at);
-                    }
-                }
-            }
-        }
-    }
-}
-
-impl Slot<Node> {
-    fn of(node: Node) -> Slot<Node> {
-        let count = match &node {
-            Node::Leaf(slots) => slots.iter().map(|slot| slot.count).sum(),
-            Node::Inner(slots) => slots.iter().map(|slot| slot.count).sum(),
+        let tree_start = self.head.as_ref().map_or(0, |head| head.count);
+        let tail_start = tree_start + self.tree.len();
+        let within = |start: usize, end: usize| {
+            let cut = range.start.clamp(start, end)..range.end.clamp(start, end);
+            cut.start - start..cut.end - start
         };
-        Slot { count, child: Arc::new(node) }
+        let (of_head, of_tree) = (within(0, tree_start), within(tree_start, tail_start));
+        let of_tail = within(tail_start, self.len);
+        cut_end(&mut self.head, of_head);
+        self.tree.cut(of_tree);
+        cut_end(&mut self.tail, of_tail);
+        self.len -= range.len();
+        self.refill();
+    }
+
+    /// The part in which the element `index` lies, which is below `len`.
+    #[inline]
+    fn part(&self, index: usize) -> Part {
+        let tree_start = self.head.as_ref().map_or(0, |head| head.count);
+        let tail_start = tree_start + self.tree.len();
+        if index < tree_start {
+            Part::Head
+        } else if index < tail_start {
+            Part::Tree(tree_start)
+        } else {
+            Part::Tail(tail_start)
+        }
+    }
+
+    /// Lets an end without elements go and puts the next chunk in its place.
+    fn refill(&mut self) {
+        self.head.take_if(|head| head.count == 0);
+        self.tail.take_if(|tail| tail.count == 0);
+        if self.head.is_none() {
+            self.head = if self.tree.len() > 0 { Some(self.tree.take(0)) } else { self.tail.take() };
+        }
+        if self.tail.is_none() && self.tree.len() > 0 {
+            self.tail = Some(self.tree.take(self.tree.len() - 1));
+        }
     }
 }
 
-impl<T: Part> Slot<T> {
-    fn cut(&mut self, from: usize, to: usize) {
-        Arc::make_mut(&mut self.child).cut(from, to, self.count);
-        self.count -= to - from;
-    }
-}
-
-/// The slot of the element `index` out of `total`, and the number of elements before that slot.
-#[inline]
-fn find<T>(slots: &[Slot<T>], index: usize, total: usize) -> (usize, usize) {
-    // The last slot first, for work at the tail.
-    let last = slots.len() - 1;
-    let before_last = total - slots[last].count;
-    if index >= before_last {
-        return (last, before_last);
-    }
-    let mut before = 0;
-    let mut at = 0;
-    while index - before >= slots[at].count {
-        before += slots[at].count;
-        at += 1;
-    }
-    (at, before)
-}
-
-/// Inserts a slot; returns what no longer fits, for a new neighbour on the right.
-fn insert_slot<T>(slots: &mut Vec<Slot<T>>, index: usize, new: Slot<T>) -> Option<Vec<Slot<T>>> {
-    if slots.len() < FANOUT {
-        slots.insert(index, new);
-        return None;
-    }
-    if index == slots.len() {
-        return Some(vec![new]);
-    }
-    if index == 0 {
-        return Some(std::mem::replace(slots, vec![new]));
-    }
-    let middle = FANOUT / 2;
-    let mut right = slots.split_off(middle);
-    if index <= middle {
-        slots.insert(index, new);
-    } else {
-        right.insert(index - middle, new);
-    }
-    Some(right)
-}
-
-/// Removes the elements `from..to`, which are not all; returns the slot in which they began.
-fn cut_slots<T: Part>(slots: &mut Vec<Slot<T>>, from: usize, to: usize, total: usize) -> usize {
-    let (first, first_start) = find(slots, from, total);
-    let (last, last_start) = find(slots, to - 1, total);
-    let mut whole = first..last + 1;
-    if first < last && to - last_start < slots[last].count {
-        slots[last].cut(0, to - last_start);
-        whole.end = last;
-    }
-    let end = slots[first].count.min(to - first_start);
-    if from > first_start || end < slots[first].count {
-        slots[first].cut(from - first_start, end);
-        whole.start = first + 1;
-    }
-    slots.drain(whole);
-    first
-}
-
-/// After a loss in the child `at`: an empty child goes, a sparse one joins a neighbour if both fit in one.
-fn mend(slots: &mut Vec<Slot<Node>>, at: usize) {
-    let len = slots[at].child.len();
-    if len == 0 {
-        slots.remove(at);
-        return;
-    }
-    if len > FANOUT / 2 {
-        return;
-    }
-    let fits = |left: usize| {
-        slots.get(left + 1).is_some_and(|right| slots[left].child.len() + right.child.len() <= FANOUT)
-    };
-    if fits(at) {
-        join(slots, at);
-    } else if at > 0 && fits(at - 1) {
-        join(slots, at - 1);
-    }
-}
-
-fn join(slots: &mut Vec<Slot<Node>>, left: usize) {
-    let right = slots.remove(left + 1);
-    slots[left].count += right.count;
-    match (Arc::make_mut(&mut slots[left].child), Arc::unwrap_or_clone(right.child)) {
-        (Node::Leaf(left), Node::Leaf(right)) => left.extend(right),
-        (Node::Inner(left), Node::Inner(right)) => left.extend(right),
-        _ => unreachable!("all leaves are equally deep"),
+/// Removes a part of the elements of a chunk at an end, or all.
+fn cut_end(end: &mut Option<Slot<Chunk>>, range: Range<usize>) {
+    match end {
+        Some(slot) if range.len() == slot.count => *end = None,
+        Some(slot) if !range.is_empty() => slot.cut(range.start, range.end),
+        _ => {}
     }
 }
 
 #[cfg(test)]
 impl Rope {
-    /// Panics unless the counts and the shape of the tree are right.
+    /// Panics unless the counts and the shape of the rope are right.
     pub fn check(&self) {
-        let (count, _) = self.root.check(true);
-        assert_eq!(count, self.len);
-    }
-}
-
-#[cfg(test)]
-impl Node {
-    fn check(&self, is_root: bool) -> (usize, usize) {
-        assert!(self.len() <= FANOUT && (is_root || self.len() > 0));
-        match self {
-            Node::Leaf(slots) => {
-                for slot in slots {
-                    assert!(slot.count > 0 && slot.count == slot.child.len());
-                }
-                (slots.iter().map(|slot| slot.count).sum(), 0)
-            }
-            Node::Inner(slots) => {
-                assert!(!is_root || slots.len() > 1);
-                let below: Vec<_> = slots.iter().map(|slot| slot.child.check(false)).collect();
-                for (slot, (count, height)) in slots.iter().zip(&below) {
-                    assert_eq!((slot.count, *height), (*count, below[0].1));
-                }
-                (slots.iter().map(|slot| slot.count).sum(), below[0].1 + 1)
-            }
-        }
+        self.tree.check();
+        let ends = self.head.iter().chain(&self.tail);
+        ends.clone().for_each(|slot| assert!(slot.count > 0 && slot.count == slot.child.len()));
+        assert_eq!(ends.map(|slot| slot.count).sum::<usize>() + self.tree.len(), self.len);
+        assert!(self.tail.is_none() || self.head.is_some());
+        assert!(self.tree.len() == 0 || self.tail.is_some());
     }
 }

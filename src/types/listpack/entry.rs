@@ -198,7 +198,11 @@ impl<'a> Encoded<'a> {
     /// Appends the encoding without the back length.
     #[inline]
     pub(in crate::types) fn write_bare(&self, out: &mut Vec<u8>) {
-        out.extend_from_slice(&self.head[..usize::from(self.head_len)]);
+        match self.head_len {
+            // That of a short string, mostly.
+            1 => out.push(self.head[0]),
+            len => out.extend_from_slice(&self.head[..usize::from(len)]),
+        }
         out.extend_from_slice(self.body);
     }
 
@@ -214,7 +218,11 @@ impl<'a> Encoded<'a> {
     pub(super) fn write(&self, out: &mut [u8]) {
         let head_len = usize::from(self.head_len);
         let (head, rest) = out.split_at_mut(head_len);
-        head.copy_from_slice(&self.head[..head_len]);
+        match head {
+            // That of a short string, mostly.
+            [head] => *head = self.head[0],
+            head => head.copy_from_slice(&self.head[..head_len]),
+        }
         let (body, back) = rest.split_at_mut(self.body.len());
         body.copy_from_slice(self.body);
         write_back_len(back, self.size());

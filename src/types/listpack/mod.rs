@@ -179,10 +179,8 @@ impl Listpack {
         if self.gap < span {
             self.open_gap(span);
         }
-        self.shift_header(self.gap - span);
+        self.begin_at(self.gap - span, self.count_with(1));
         element.write(&mut self.bytes_mut()[HEADER..HEADER + span]);
-        self.write_size();
-        self.add_to_count(1);
     }
 
     /// Removes the first element, if there is one, after `see` has seen it. Moves no other.
@@ -191,9 +189,7 @@ impl Listpack {
         let view = self.as_ref();
         let first = view.first()?;
         let seen = see(view.at(first));
-        self.shift_header(self.gap + self.span(first));
-        self.write_size();
-        self.subtract_from_count(1);
+        self.begin_at(self.gap + self.span(first), self.count_without(1));
         Some(seen)
     }
 
@@ -329,11 +325,12 @@ impl Listpack {
         self.gap = gap;
     }
 
-    /// Has the header, and so the listpack, begin at `to` in the buffer.
+    /// Has the listpack begin at `gap` in the buffer, with a header that tells `count`.
     #[inline]
-    fn shift_header(&mut self, to: usize) {
-        self.buffer.copy_within(self.gap..self.gap + HEADER, to);
-        self.gap = to;
+    fn begin_at(&mut self, gap: usize, count: u16) {
+        self.gap = gap;
+        self.write_size();
+        self.write_count(count);
     }
 
     #[inline]
@@ -401,16 +398,27 @@ impl Listpack {
 
     #[inline]
     fn add_to_count(&mut self, elements: usize) {
-        // Saturates at the mark for "unknown", and stays there.
-        let added = u16::try_from(elements).unwrap_or(UNKNOWN_COUNT);
-        self.write_count(self.as_ref().header_count().saturating_add(added));
+        self.write_count(self.count_with(elements));
     }
 
     #[inline]
     fn subtract_from_count(&mut self, elements: usize) {
-        let count = self.as_ref().header_count();
-        if count != UNKNOWN_COUNT {
-            self.write_count(count - elements as u16);
+        self.write_count(self.count_without(elements));
+    }
+
+    /// The header's count with `elements` more. Saturates at the mark for "unknown", and stays there.
+    #[inline]
+    fn count_with(&self, elements: usize) -> u16 {
+        let added = u16::try_from(elements).unwrap_or(UNKNOWN_COUNT);
+        self.as_ref().header_count().saturating_add(added)
+    }
+
+    /// The header's count with `elements` less.
+    #[inline]
+    fn count_without(&self, elements: usize) -> u16 {
+        match self.as_ref().header_count() {
+            UNKNOWN_COUNT => UNKNOWN_COUNT,
+            count => count - elements as u16,
         }
     }
 

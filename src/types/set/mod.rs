@@ -229,7 +229,10 @@ impl Set {
     /// Adds a member, and tells whether it is new.
     #[inline]
     pub fn insert(&mut self, member: &[u8], limits: &SetLimits) -> bool {
-        self.insert_item(Item::Bytes(member), limits)
+        match &mut self.0 {
+            Form::Large(table) => table.insert(member, ()),
+            _ => self.insert_item(Item::Bytes(member), limits),
+        }
     }
 
     /// Adds a member of another set, and tells whether it is new.

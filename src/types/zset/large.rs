@@ -33,6 +33,7 @@ pub(super) struct Large {
 /// A member that was found: where, and its score.
 #[derive(Clone, Copy)]
 pub(super) struct Found {
+    hash: u32,
     leaf: u32,
     slot: usize,
     pub score: f64,
@@ -59,7 +60,7 @@ impl Large {
         index.candidates(hash).find_map(|leaf| {
             let bytes = leaves.get(leaf);
             let slot = bytes.find(hash as u8, member, apart)?;
-            Some(Found { leaf, slot, score: bytes.score(slot) })
+            Some(Found { hash, leaf, slot, score: bytes.score(slot) })
         })
     }
 
@@ -93,16 +94,18 @@ impl Large {
     /// Gives a member another score.
     pub fn update(&mut self, member: &[u8], found: Found, score: f64) {
         let leaf = self.store.leaves.get(found.leaf);
-        let before = leaf.lower_bound(score, member, &self.store.apart);
-        // Among the others of its leaf, if it stays between two of them, so that no other leaf can be meant.
-        let to = before - usize::from(found.slot < before);
-        if to > 0 && to + 1 < leaf.len() {
-            self.store.leaves.get_mut(found.leaf).reorder(found.slot, to, score);
-            return;
+        if leaf.score(0) <= score && score <= leaf.score(leaf.len() - 1) {
+            // Among the others of its leaf, if it stays between two of them, so that no other leaf can be meant.
+            let before = leaf.lower_bound(score, member, &self.store.apart);
+            let to = before - usize::from(found.slot < before);
+            if to > 0 && to + 1 < leaf.len() {
+                self.store.leaves.get_mut(found.leaf).reorder(found.slot, to, score);
+                return;
+            }
         }
         self.remove_from_tree(member, found);
         let record = Record::store(member, &mut self.store.apart);
-        let hash = hash_of(member);
+        let hash = found.hash;
         let leaf = self.insert_in_tree(&Entry { score, member, hash, record });
         // Its old leaf may be gone by now, but the index still names it.
         self.store.index.relocate(hash, found.leaf, leaf);
@@ -110,7 +113,7 @@ impl Large {
 
     /// Removes a member that was found.
     pub fn remove(&mut self, member: &[u8], found: Found) {
-        self.store.index.remove(hash_of(member), found.leaf);
+        self.store.index.remove(found.hash, found.leaf);
         self.remove_from_tree(member, found);
         self.len -= 1;
         self.shrink();
