@@ -339,8 +339,10 @@ texts! {
     SCRIPT_MAY_NOT_WRITE = "ERR Write commands are not allowed from read-only scripts.";
     /// SCRIPT FLUSH with another mode.
     SCRIPT_FLUSH_MODE = "ERR SCRIPT FLUSH only support SYNC|ASYNC option";
-    /// SCRIPT DEBUG, which there isn't.
+    /// SCRIPT DEBUG YES or SYNC: there is no debugger.
     SCRIPT_DEBUG = "ERR SCRIPT DEBUG is not supported by this server";
+    /// SCRIPT DEBUG with another mode.
+    SCRIPT_DEBUG_MODE = "ERR Use SCRIPT DEBUG YES/SYNC/NO";
     /// SCRIPT KILL while no script runs.
     NOTBUSY = "NOTBUSY No scripts in execution right now.";
     /// SCRIPT KILL of a script that has written.

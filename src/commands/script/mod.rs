@@ -161,8 +161,17 @@ impl From<Refused> for Error {
     }
 }
 
-fn debug(_: &mut Call<'_>) -> Outcome {
-    Err(error::SCRIPT_DEBUG)
+/// There is no debugger: it can only be switched off, as some clients do.
+fn debug(call: &mut Call<'_>) -> Outcome {
+    let mode = call.args[2];
+    if mode.eq_ignore_ascii_case(b"no") {
+        call.reply.ok();
+        DONE
+    } else if mode.eq_ignore_ascii_case(b"yes") || mode.eq_ignore_ascii_case(b"sync") {
+        Err(error::SCRIPT_DEBUG)
+    } else {
+        Err(error::SCRIPT_DEBUG_MODE)
+    }
 }
 
 fn exists(call: &mut Call<'_>) -> Outcome {

@@ -175,6 +175,17 @@ fn scripts_of_eval_make_room_for_newer_ones() {
     assert_eq!(client.call(&[b"SCRIPT", b"EXISTS", &first, &sha]), b"*2\r\n:0\r\n:1\r\n");
 }
 
+#[test]
+fn the_debugger_can_only_be_switched_off() {
+    let mut client = client();
+    assert_eq!(call(&mut client, &["SCRIPT", "DEBUG", "No"]), "+OK\r\n");
+    assert_eq!(call(&mut client, &["SCRIPT", "DEBUG", "maybe"]), "-ERR Use SCRIPT DEBUG YES/SYNC/NO\r\n");
+    for mode in ["YES", "sync"] {
+        let answer = call(&mut client, &["SCRIPT", "DEBUG", mode]);
+        assert_eq!(answer, "-ERR SCRIPT DEBUG is not supported by this server\r\n");
+    }
+}
+
 const LIBRARY: &str = "#!lua name=lib\n\
     redis.register_function('first', function(keys, args) return {keys[1], args[1], #keys, #args} end)\n\
     redis.register_function{function_name='second', description='d', flags={'no-writes'},\n\
