@@ -395,20 +395,19 @@ impl<'v> Place<'v> {
     #[inline]
     pub(super) fn find(&mut self, key: &[u8], access: Access) -> Option<Position> {
         let found = self.database.table.find(self.local, key);
-        let Some(at) = found.filter(|&at| self.is_live(at)) else {
-            self.miss(found, key, access);
-            return None;
-        };
-        if access.is_reading() {
-            self.counts.looked_up(true);
+        if let Some(at) = found {
+            let entry = self.database.table.entry(at);
+            if entry.deadline().is_none_or(|deadline| deadline > self.clock.now) {
+                let accessed = entry.clock();
+                if access.is_reading() {
+                    self.counts.looked_up(true);
+                }
+                self.touch(at, accessed, access);
+                return Some(at);
+            }
         }
-        self.touch(at, access);
-        Some(at)
-    }
-
-    #[inline]
-    fn is_live(&self, at: Position) -> bool {
-        self.database.table.entry(at).deadline().is_none_or(|deadline| deadline > self.clock.now)
+        self.miss(found, key, access);
+        None
     }
 
     /// A key was not there, or it has expired: then it goes.
@@ -485,19 +484,18 @@ impl<'v> Place<'v> {
         self.wake(key);
     }
 
-    /// Sets the access clock of an entry, if the access does.
+    /// Sets the access clock of an entry, which was accessed `before`, if the access does.
     #[inline]
-    fn touch(&mut self, at: Position, access: Access) {
+    fn touch(&mut self, at: Position, before: u32, access: Access) {
         let touches = match access {
             Access::Read | Access::Write => !self.clock.no_touch,
             Access::Touch => true,
             Access::Ask | Access::Inspect | Access::Silent => false,
         };
         if touches {
-            let before = self.database.table.entry(at).clock();
-            let touched = self.clock.touched(before);
-            if touched != before {
-                self.database.table.open(at).set_clock(touched);
+            let now = self.clock.touched(before);
+            if now != before {
+                self.database.table.open(at).set_clock(now);
             }
         }
     }
