@@ -25,8 +25,9 @@
 //! `base <- resp, types <- keyspace <- persist, pubsub, script, client <- commands <- dispatch <- net <- server, tools`;
 //! `acl`, `command`, `config` and `observe` stand beside `keyspace`.
 //!
-//! `unsafe` lives in the allocator, the table, the entries, prefetching, in `observe` for crash reports, and in
-//! `script` below mlua's safe layer, on which the speed of scripts depends. A test knows the files.
+//! `unsafe` lives in the allocator, the table, the entries, prefetching, reading the processor's time stamp counter, in
+//! `observe` for crash reports, and in `script` below mlua's safe layer, on which the speed of scripts depends. A test
+//! knows the files.
 //!
 //! Adding a command touches three places: its row and handler in `commands`, its type in `types` if it needs one, its
 //! test.

@@ -17,4 +17,5 @@ pub mod reaper;
 pub mod replace;
 pub mod size_class;
 pub mod task;
+mod ticks;
 pub mod worker;

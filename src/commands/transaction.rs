@@ -144,7 +144,7 @@ fn exec(call: &mut Call<'_>) -> Outcome {
             server.stats.error(error.code());
             call.reply.error(error.text());
         }
-        account(server, listed, &args, call.session, monotonic_ns() - begun, outcome.is_err());
+        account(server, listed, &args, call.session, monotonic_ns().saturating_sub(begun), outcome.is_err());
     }
     DONE
 }

@@ -143,6 +143,6 @@ fn run_again(
             reply.error(failure.text());
         }
     }
-    account(server, listed, args, session, monotonic_ns() - begun, failed);
+    account(server, listed, args, session, monotonic_ns().saturating_sub(begun), failed);
     Some(reply.take())
 }

@@ -479,7 +479,7 @@ impl<'s> Executor<'s> {
     #[inline]
     fn end(&mut self) {
         self.lap(monotonic_ns());
-        if self.kept.as_ref().is_some_and(|kept| self.mark - kept.since > HOLD) {
+        if self.kept.as_ref().is_some_and(|kept| self.mark.saturating_sub(kept.since) > HOLD) {
             self.kept = None;
         }
     }
@@ -551,7 +551,7 @@ impl<'s> Executor<'s> {
     /// Adds the time since the last lap to what the running command has spent.
     #[inline]
     fn lap(&mut self, mark: u64) {
-        let took = mark - self.mark;
+        let took = mark.saturating_sub(self.mark);
         self.mark = mark;
         self.spent += took;
         if took >= 1_000_000 {
@@ -567,7 +567,7 @@ impl Drop for Executor<'_> {
     fn drop(&mut self) {
         self.publish();
         if self.commands > 0 {
-            self.server.stats.turned(self.commands, self.mark - self.begun);
+            self.server.stats.turned(self.commands, self.mark.saturating_sub(self.begun));
         }
     }
 }

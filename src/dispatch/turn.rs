@@ -317,7 +317,7 @@ impl Turn {
             if !Executor::needs_everything(found, &args, session) {
                 return Stop::Drained;
             }
-            if executor.time() - begun > EXCLUSIVE_RUN {
+            if executor.time().saturating_sub(begun) > EXCLUSIVE_RUN {
                 self.exclusive = Some(self.next);
                 return Stop::Drained;
             }

@@ -274,7 +274,14 @@ impl Host for Caller<'_, '_> {
         let begun = monotonic_ns();
         let outcome = self.call.run_aside(reply, listed, args);
         monitor::after(server, spec, args, self.call.session, Source::Script);
-        account(server, listed, args, self.call.session, monotonic_ns() - begun, outcome.is_err());
+        account(
+            server,
+            listed,
+            args,
+            self.call.session,
+            monotonic_ns().saturating_sub(begun),
+            outcome.is_err(),
+        );
         outcome.map_err(|failure| refused(&failure))
     }
 
