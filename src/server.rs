@@ -52,6 +52,11 @@ Examples:
 /// Runs a server with this configuration until it is asked to stop.
 pub fn run(config: Config) -> ExitCode {
     let settings = config.settings();
+    if settings.replication.replicaof.is_some() {
+        // As a primary it would take writes that nobody looks for there, and show none of those to its own.
+        eprintln!("Can't be a replica: this version of Redstart doesn't replicate, so 'replicaof' must go");
+        return ExitCode::FAILURE;
+    }
     if let Err(error) = surroundings::go_to_background(&settings.process) {
         eprintln!("Can't go to the background: {error}");
         return ExitCode::FAILURE;
@@ -79,11 +84,6 @@ pub fn run(config: Config) -> ExitCode {
     }
     if settings.memory.active_defrag {
         tracing::warn!("activedefrag is set but changes nothing: {}", Veto::ActiveDefrag);
-    }
-    if settings.replication.replicaof.is_some() {
-        tracing::warn!(
-            "replicaof is set but changes nothing: there is no replication yet, this is a primary"
-        );
     }
     give_back_unused(&settings);
     // A server that is ended too soon or too late is still a server.

@@ -227,11 +227,18 @@ fn what_is_configured_in_vain_is_told() {
     if testing_the_reference() {
         return;
     }
-    let server = Server::with(&["--replicaof", "127.0.0.1", "1", "--activedefrag", "yes"]);
-    server
-        .wait_for_log("replicaof is set but changes nothing: there is no replication yet, this is a primary");
+    let server = Server::with(&["--activedefrag", "yes"]);
     server.wait_for_log("activedefrag is set but changes nothing");
-    assert_eq!(server.client().config("replicaof"), "127.0.0.1 1");
+}
+
+#[test]
+fn a_replica_does_not_start_as_a_primary() {
+    if testing_the_reference() {
+        return;
+    }
+    let ended = run_with_stdin(&mut server(&["-"]), b"replicaof 127.0.0.1 1\n");
+    assert_eq!(ended.code, Some(1), "{ended:?}");
+    assert!(ended.stderr.contains("doesn't replicate, so 'replicaof' must go"), "{ended:?}");
 }
 
 #[test]

@@ -14,7 +14,7 @@ pub(in crate::config) const ROWS: &[Directive] = &[
     Directive::new(
         "replicaof",
         Kind::Primary,
-        "Primary to copy: there is no replication yet, which the log says.",
+        "Primary to copy: there is no replication yet, so a server with one doesn't start.",
     )
     .alias("slaveof")
     .immutable(),
