@@ -436,6 +436,7 @@ impl<'s> Executor<'s> {
         if session.closing { Done::Close } else { Done::Replied }
     }
 
+    /// What [`Executor::finish`] does with any outcome.
     fn settle(
         &mut self,
         listed: &Listed,

@@ -92,8 +92,6 @@ impl Recent {
     }
 }
 
-type Args<'a> = SmallVec<[&'a [u8]; 8]>;
-
 /// What is known of one request before it runs.
 #[derive(Clone, Copy)]
 struct Known<'a> {
@@ -144,11 +142,13 @@ impl Turn {
 
     /// Whether one of the requests that are left may write.
     pub fn may_write(&self, server: &Server, batch: &Batch, input: &[u8]) -> bool {
-        (self.next..batch.len()).any(|index| match server.catalog.find(&arguments(batch, index, input)) {
-            Found::Command(listed) => {
-                listed.command.spec.flags.intersects(Flags::WRITE | Flags::MAY_REPLICATE)
+        (self.next..batch.len()).any(|index| {
+            match server.catalog.find(Arguments::default().of(batch, index, input)) {
+                Found::Command(listed) => {
+                    listed.command.spec.flags.intersects(Flags::WRITE | Flags::MAY_REPLICATE)
+                }
+                Found::Unknown | Found::UnknownSubcommand(_) => false,
             }
-            Found::Unknown | Found::UnknownSubcommand(_) => false,
         })
     }
 
@@ -281,10 +281,11 @@ impl Turn {
         let mut whole = server.keyspace.whole();
         let mut everything = whole.lend();
         let full = self.behind + reply_limit(session);
-        let mut args = arguments(batch, self.next, input);
-        let mut found = self.find(server, &args);
+        let mut arguments = Arguments::default();
+        let mut args = arguments.of(batch, self.next, input);
+        let mut found = self.find(server, args);
         loop {
-            let request = Request { args: &args, found, hash: None };
+            let request = Request { args, found, hash: None };
             let from = reply.len();
             let done = executor.run(&request, session, reply, Some(&mut everything));
             match done {
@@ -312,9 +313,9 @@ impl Turn {
             if self.next >= batch.len() {
                 return Stop::Drained;
             }
-            args = arguments(batch, self.next, input);
-            found = self.find(server, &args);
-            if !Executor::needs_everything(found, &args, session) {
+            args = arguments.of(batch, self.next, input);
+            found = self.find(server, args);
+            if !Executor::needs_everything(found, args, session) {
                 return Stop::Drained;
             }
             if executor.time().saturating_sub(begun) > EXCLUSIVE_RUN {
@@ -336,8 +337,9 @@ impl Turn {
         if self.installing.is_some() {
             return None;
         }
-        let args = arguments(batch, self.next, input);
-        let request = Request { args: &args, found: server.catalog.find(&args), hash: None };
+        let mut arguments = Arguments::default();
+        let args = arguments.of(batch, self.next, input);
+        let request = Request { args, found: server.catalog.find(args), hash: None };
         let from = reply.len();
         let done = Executor::new(server).run_while_busy(&request, session, reply);
         let close = matches!(done, Done::Close);
@@ -374,7 +376,7 @@ impl Turn {
             let name = ranges[0].of(source);
             let found = match last {
                 Some((same, listed)) if same == name => Found::Command(listed),
-                _ => self.find(server, &arguments(batch, index, input)),
+                _ => self.find(server, Arguments::default().of(batch, index, input)),
             };
             let mut hash = None;
             if let Found::Command(listed) = found {
@@ -444,10 +446,4 @@ fn unhurried<R>(work: impl FnOnce() -> R) -> R {
 /// How long the replies of a turn may get, in bytes.
 fn reply_limit(session: &Session) -> usize {
     if session.must_authenticate() { TURN_REPLY_UNAUTHENTICATED } else { TURN_REPLY }
-}
-
-#[inline]
-fn arguments<'a>(batch: &'a Batch, index: usize, input: &'a [u8]) -> Args<'a> {
-    let source = batch.source(index, input);
-    batch.args(index).iter().map(|range| range.of(source)).collect()
 }

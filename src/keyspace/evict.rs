@@ -106,7 +106,7 @@ impl Keyspace {
             self.journal.append(&mut effects.propagation);
             let counts = self.counts(index);
             let mut place = Place { database, tracked, counts, effects, clock: &clock, db, local };
-            place.gone(key);
+            place.tell(key, 0);
             place.note(EventClasses::EVICTED, "evicted", key);
             place.publish();
             counts.count_evicted();

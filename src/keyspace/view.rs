@@ -447,16 +447,11 @@ impl<'v> Place<'v> {
         let entry = self.database.remove(at);
         let key = entry.as_ref().key();
         self.effects.propagation.expired(self.db, key);
-        self.gone(key);
+        self.tell(key, 0);
         self.note(EventClasses::EXPIRED, "expired", key);
         self.counts.count_expired();
         self.publish();
         self.effects.garbage.push(entry.into_value());
-    }
-
-    /// Tells watchers, those who remember the key and blocked clients that nobody's doing has changed it.
-    pub(super) fn gone(&mut self, key: &[u8]) {
-        self.tell(key, 0);
     }
 
     /// See [`View::changed`].
@@ -478,7 +473,7 @@ impl<'v> Place<'v> {
 
     /// Tells watchers, those who remember the key and blocked clients that a client has changed it; 0: nobody has.
     #[cold]
-    fn tell(&mut self, key: &[u8], by: u64) {
+    pub(super) fn tell(&mut self, key: &[u8], by: u64) {
         self.database.watched.touch(key);
         self.tracked.changed(key, by, self.counts, self.effects);
         self.wake(key);

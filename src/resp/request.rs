@@ -303,7 +303,7 @@ fn fits(buf: &[u8], at: usize, len: u32, limits: &Limits) -> bool {
     at + len as usize + 2 <= buf.len() && u64::from(len) <= limits.max_bulk_len
 }
 
-/// The value of a line of a mark and one to three digits, and where the next line begins. `None` says only that a
+/// The value of a line of a mark and one to eight digits, and where the next line begins. `None` says only that a
 /// closer look is due.
 #[inline(always)]
 fn short_number(buf: &[u8], at: usize, mark: u8) -> Option<(u32, usize)> {
@@ -320,7 +320,17 @@ fn short_number(buf: &[u8], at: usize, mark: u8) -> Option<(u32, usize)> {
         return Some((tens, at + 5));
     }
     let hundreds = tens * 10 + digit(c)?;
-    ([d, e] == CR_LF).then_some((hundreds, at + 6))
+    if [d, e] == CR_LF {
+        return Some((hundreds, at + 6));
+    }
+    let mut value = hundreds;
+    for (i, &byte) in buf.iter().enumerate().skip(at + 4).take(6) {
+        match digit(byte) {
+            Some(digit) if i < at + 9 => value = value * 10 + digit,
+            _ => return (buf.get(i..i + 2)? == CR_LF).then_some((value, i + 2)),
+        }
+    }
+    None
 }
 
 /// Reads the line that tells the number of arguments. A number of 0 or less makes an empty request.

@@ -252,3 +252,24 @@ proptest! {
         prop_assert_eq!(feed(&input, &[piece], &Limits::default(), 3), whole);
     }
 }
+
+#[test]
+fn short_numbers_are_of_one_to_eight_digits() {
+    for number in [0, 1, 9, 10, 99, 100, 999, 1000, 12_345, 1_234_567, 99_999_999] {
+        let line = format!("..${number}\r\n..");
+        assert_eq!(short_number(line.as_bytes(), 2, b'$'), Some((number, line.len() - 2)), "{line}");
+    }
+    for line in [
+        "$100000000\r\n.",
+        "$01\r\n..",
+        "$00\r\n..",
+        "$1x\r\n..",
+        "$1234\rx..",
+        "$12345",
+        "*1\r\n..",
+        "$-1\r\n.",
+        "$\r\n....",
+    ] {
+        assert_eq!(short_number(line.as_bytes(), 0, b'$'), None, "{line}");
+    }
+}
