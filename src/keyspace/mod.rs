@@ -27,6 +27,7 @@ pub mod effects;
 pub mod entry;
 pub mod gate;
 mod guard;
+mod guide;
 pub mod journal;
 mod prefetch;
 mod progress;
@@ -73,14 +74,13 @@ pub use self::gate::Gate;
 pub use self::guard::RefMut;
 pub use self::journal::Journal;
 pub use self::leftover::Leftover;
-pub use self::lock::{Held, Plan};
+pub use self::lock::{Held, Hold, Plan};
 use self::prefetch::prefetch;
 pub use self::propagate::{Propagation, Verbs};
 pub use self::relocate::Lifted;
 pub use self::shard::{Counts, Remains, Shard};
 use self::snapshot::Inbox;
 pub use self::snapshot::{Crowd, Frozen, Meter, Size, Snapshot};
-use self::table::Table;
 pub use self::track::{Readers, Stale};
 pub use self::value::{Ref, Stored, Str, StrRef, Type, Value, WrongType};
 pub use self::view::{Access, Expiry, View};
@@ -196,41 +196,45 @@ impl Keyspace {
     /// Asks the processor for the buckets of keys that a batch is about to touch. They lead to the entries, so
     /// something should be done before these are asked for.
     pub fn prefetch_buckets(&self, db: usize, hashes: impl Iterator<Item = u64>) {
-        self.prefetch(db, hashes, Table::bucket_address, prefetch);
+        for hash in self.far(db, hashes) {
+            let guide = self.counts(self.shard_of(hash)).guide(db);
+            guide.bucket_address(self.local(hash)).into_iter().for_each(prefetch);
+        }
     }
 
     /// Asks the processor for the entries of keys whose buckets should be there by now.
-    pub fn prefetch_entries(&self, db: usize, hashes: impl Iterator<Item = u64>) {
-        self.prefetch(db, hashes, Table::entry_address, Entry::prefetch);
-    }
-
-    /// Asks for what belongs to each hash, unless the database has so few keys that they are near anyway.
     ///
-    /// Everything is located first: a lock between two requests would have the second wait until the address of the
-    /// first is translated, and that is what takes longest.
-    fn prefetch(
-        &self,
-        db: usize,
-        hashes: impl Iterator<Item = u64>,
-        locate: impl Fn(&Table, u64) -> Option<*const u8>,
-        ask: impl Fn(*const u8),
-    ) {
-        let mut hashes = hashes.peekable();
-        let Some(&first) = hashes.peek() else { return };
-        // Shards have about the same number of keys.
-        if self.counts(self.shard_of(first)).keys(db) <= CACHED >> self.bits {
-            return;
-        }
+    /// All are located first: a lock between two requests would have the second wait until the address of the first is
+    /// translated, and that is what takes longest.
+    pub fn prefetch_entries(&self, db: usize, hashes: impl Iterator<Item = u64>) {
         let mut addresses: SmallVec<[*const u8; 64]> = SmallVec::new();
-        while let Some(hash) = hashes.next() {
-            // Only a hint: a shard that somebody else has is passed over, as is a key that comes again at once.
-            if hashes.peek() != Some(&hash)
-                && let Some(shard) = self.try_lock(self.shard_of(hash))
+        for hash in self.far(db, hashes) {
+            // Only a hint: a shard that somebody else has is passed over.
+            if let Some(shard) = self.try_lock(self.shard_of(hash))
+                && let Some(address) = shard.db(db).table.entry_address(self.local(hash))
             {
-                addresses.extend(locate(&shard.db(db).table, self.local(hash)));
+                addresses.push(address);
             }
         }
-        addresses.into_iter().for_each(ask);
+        addresses.into_iter().for_each(Entry::prefetch);
+    }
+
+    /// The hashes of what is worth prefetching: nothing in a database of so few keys that they are near anyway, and no
+    /// key that comes again at once.
+    fn far(&self, db: usize, hashes: impl Iterator<Item = u64>) -> impl Iterator<Item = u64> {
+        let mut hashes = hashes.peekable();
+        // Shards have about the same number of keys.
+        let near = hashes
+            .peek()
+            .is_none_or(|&first| self.counts(self.shard_of(first)).keys(db) <= CACHED >> self.bits);
+        std::iter::from_fn(move || {
+            loop {
+                let hash = hashes.next().filter(|_| !near)?;
+                if hashes.peek() != Some(&hash) {
+                    return Some(hash);
+                }
+            }
+        })
     }
 
     /// Number of keys in a database, summed over the shards one after the other.

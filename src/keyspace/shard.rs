@@ -2,9 +2,12 @@
 
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
+use crossbeam_utils::CachePadded;
+
 use super::deadlines::Deadlines;
 use super::entry::Entry;
 use super::evict::Pool;
+use super::guide::Guide;
 use super::snapshot::Cut;
 use super::table::{Open, Position, Table};
 use super::track::Tracked;
@@ -77,6 +80,8 @@ impl Shard {
     pub(super) fn swap(&mut self, a: usize, b: usize) {
         let [a, b] = self.databases.get_disjoint_mut([a, b]).expect("two different databases");
         std::mem::swap(&mut a.table, &mut b.table);
+        a.table.move_all();
+        b.table.move_all();
         std::mem::swap(&mut a.deadlines, &mut b.deadlines);
         std::mem::swap(&mut a.volatile, &mut b.volatile);
         std::mem::swap(&mut a.deadline_sum, &mut b.deadline_sum);
@@ -218,10 +223,7 @@ impl Remains {
 /// Counters of one shard. Only the holder of the shard's lock writes them, with plain loads and stores;
 /// anyone may read them. Relaxed is enough: each is a figure of its own.
 pub struct Counts {
-    keys: Box<[AtomicUsize]>,
-    volatile: Box<[AtomicUsize]>,
-    deadline_sums: Box<[AtomicU64]>,
-    timed: Box<[AtomicUsize]>,
+    databases: Box<[CachePadded<DatabaseCounts>]>,
     hits: AtomicU64,
     misses: AtomicU64,
     expired: AtomicU64,
@@ -233,18 +235,24 @@ pub struct Counts {
     broadcasting: AtomicBool,
 }
 
+/// What is known without the lock of a shard's part of one logical database.
+#[derive(Default)]
+struct DatabaseCounts {
+    keys: AtomicUsize,
+    volatile: AtomicUsize,
+    deadline_sum: AtomicU64,
+    timed: AtomicUsize,
+    guide: Guide,
+}
+
 fn bump(counter: &AtomicU64, by: u64) {
     counter.store(counter.load(Ordering::Relaxed) + by, Ordering::Relaxed);
 }
 
 impl Counts {
     pub(super) fn new(databases: usize) -> Counts {
-        let zeros = || (0..databases).map(|_| AtomicUsize::new(0)).collect();
         Counts {
-            keys: zeros(),
-            volatile: zeros(),
-            deadline_sums: (0..databases).map(|_| AtomicU64::new(0)).collect(),
-            timed: zeros(),
+            databases: (0..databases).map(|_| CachePadded::default()).collect(),
             hits: AtomicU64::new(0),
             misses: AtomicU64::new(0),
             expired: AtomicU64::new(0),
@@ -258,22 +266,22 @@ impl Counts {
 
     /// Keys of this shard in a database.
     pub fn keys(&self, db: usize) -> usize {
-        self.keys[db].load(Ordering::Relaxed)
+        self.databases[db].keys.load(Ordering::Relaxed)
     }
 
     /// Keys with a deadline of this shard in a database.
     pub fn volatile(&self, db: usize) -> usize {
-        self.volatile[db].load(Ordering::Relaxed)
+        self.databases[db].volatile.load(Ordering::Relaxed)
     }
 
     /// The deadlines of those keys added up, in Unix ms.
     pub fn deadline_sum(&self, db: usize) -> u64 {
-        self.deadline_sums[db].load(Ordering::Relaxed)
+        self.databases[db].deadline_sum.load(Ordering::Relaxed)
     }
 
     /// Hashes with field deadlines of this shard in a database.
     pub fn timed(&self, db: usize) -> usize {
-        self.timed[db].load(Ordering::Relaxed)
+        self.databases[db].timed.load(Ordering::Relaxed)
     }
 
     /// Look-ups for reading that found a key.
@@ -337,11 +345,20 @@ impl Counts {
         bump(&self.evicted, 1);
     }
 
-    pub(super) fn publish(&self, db: usize, database: &Database) {
-        self.keys[db].store(database.table.len(), Ordering::Relaxed);
-        self.volatile[db].store(database.volatile, Ordering::Relaxed);
-        self.deadline_sums[db].store(database.deadline_sum, Ordering::Relaxed);
-        self.timed[db].store(database.timed, Ordering::Relaxed);
+    /// Where the buckets of a database lie.
+    #[inline]
+    pub(super) fn guide(&self, db: usize) -> &Guide {
+        &self.databases[db].guide
+    }
+
+    /// Tells what has become of a database.
+    pub(super) fn publish(&self, db: usize, database: &mut Database) {
+        let counts = &self.databases[db];
+        counts.keys.store(database.table.len(), Ordering::Relaxed);
+        counts.volatile.store(database.volatile, Ordering::Relaxed);
+        counts.deadline_sum.store(database.deadline_sum, Ordering::Relaxed);
+        counts.timed.store(database.timed, Ordering::Relaxed);
+        counts.guide.follow(&mut database.table);
     }
 
     pub(super) fn reset(&self) {

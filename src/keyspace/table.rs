@@ -26,7 +26,7 @@
 #![allow(unsafe_code)]
 
 use std::mem::ManuallyDrop;
-use std::ops::{Deref, DerefMut};
+use std::ops::{Deref, DerefMut, Range};
 
 use super::entry::{Entry, EntryRef};
 use super::value::Stored;
@@ -72,16 +72,18 @@ impl Bucket {
     #[inline]
     fn candidates(&self, tag: u64) -> Candidates {
         use std::arch::x86_64::{
-            _mm_cmpeq_epi16, _mm_movemask_epi8, _mm_packs_epi16, _mm_set_epi64x, _mm_set1_epi16,
+            __m128i, _mm_cmpeq_epi16, _mm_load_si128, _mm_movemask_epi8, _mm_packs_epi16, _mm_set1_epi16,
         };
         // Four words of 16 bits a slot, the tag the fourth; packed and gathered, a bit for each word.
-        // SAFETY: SSE2 belongs to every processor of this architecture.
+        // SAFETY: SSE2 belongs to every processor of this architecture; the four pairs are the whole bucket, which is
+        // aligned to 64 bytes.
         let (low, high) = unsafe {
             let wanted = _mm_set1_epi16(tag as i16);
-            let equal =
-                |i: usize| _mm_cmpeq_epi16(_mm_set_epi64x(self.0[i + 1] as i64, self.0[i] as i64), wanted);
-            let gathered = |i: usize| _mm_movemask_epi8(_mm_packs_epi16(equal(i), equal(i + 2))) as u32;
-            (gathered(0), gathered(4))
+            let pairs: *const __m128i = self.0.as_ptr().cast();
+            let equal = |pair: usize| _mm_cmpeq_epi16(_mm_load_si128(pairs.add(pair)), wanted);
+            let gathered =
+                |pair: usize| _mm_movemask_epi8(_mm_packs_epi16(equal(pair), equal(pair + 1))) as u32;
+            (gathered(0), gathered(2))
         };
         Candidates((high << 16 | low) & 0x8888_8888)
     }
@@ -125,6 +127,8 @@ pub struct Table {
     depth: u8,
     shard_bits: u8,
     len: usize,
+    /// Cells of the directory whose segments' buckets lie elsewhere than when this was last asked for.
+    moved: Range<usize>,
 }
 
 #[inline]
@@ -155,16 +159,45 @@ fn peek<'a>(slot: u64) -> EntryRef<'a> {
     unsafe { EntryRef::from_address(address(slot)) }
 }
 
+/// The buckets of a segment: where they begin, how many they are, and how many hash bits led to them.
+#[derive(Clone, Copy)]
+pub struct Span {
+    /// The address of the first one.
+    pub address: usize,
+    /// How many, at most 128.
+    pub buckets: usize,
+    /// How many directory bits all entries of the segment share.
+    pub depth: u8,
+}
+
+impl Span {
+    /// The bucket of a hash: monotone in the bits below the directory's.
+    #[inline]
+    fn home(self, hash: u64) -> usize {
+        let position = (hash << self.depth) >> 32;
+        ((position * self.buckets as u64) >> 32) as usize
+    }
+
+    /// Where the bucket of a hash lies.
+    #[inline]
+    pub fn bucket_address(self, hash: u64) -> *const u8 {
+        std::ptr::without_provenance(self.address + self.home(hash) * size_of::<Bucket>())
+    }
+}
+
 impl Segment {
     fn new(buckets: usize, depth: u8) -> Segment {
         Segment { buckets: vec![Bucket::EMPTY; buckets].into_boxed_slice(), overflowed: 0, len: 0, depth }
     }
 
-    /// The bucket of a hash: monotone in the bits below the directory's.
+    #[inline]
+    fn span(&self) -> Span {
+        Span { address: self.buckets.as_ptr().addr(), buckets: self.buckets.len(), depth: self.depth }
+    }
+
     #[inline]
     fn home(&self, hash: u64) -> usize {
-        let position = (hash << self.depth) >> 32;
-        ((position * self.buckets.len() as u64) >> 32) as usize
+        self.span().home(hash)
     }
 
     #[inline]
@@ -232,6 +265,17 @@ impl Segment {
     }
 }
 
+/// Whether two keys are equal. Most are this short, and calling for the comparison takes longer than to make it.
+#[inline]
+fn are_equal(a: &[u8], b: &[u8]) -> bool {
+    match a.len() {
+        len if len != b.len() => false,
+        8..=16 => a.first_chunk::<8>() == b.first_chunk() && a.last_chunk::<8>() == b.last_chunk(),
+        17..=32 => a.first_chunk::<16>() == b.first_chunk() && a.last_chunk::<16>() == b.last_chunk(),
+        _ => a == b,
+    }
+}
+
 /// A bucket count that holds `len` entries about 75% full.
 fn roomy(len: usize) -> usize {
     (len * 4).div_ceil(3 * SLOTS).max(1)
@@ -242,7 +286,7 @@ impl Table {
     ///
     /// `shard_bits` is how many high bits of a key's hash chose the shard, at most 12.
     pub const fn new(shard_bits: u8) -> Table {
-        Table { directory: Vec::new(), segments: Vec::new(), depth: 0, shard_bits, len: 0 }
+        Table { directory: Vec::new(), segments: Vec::new(), depth: 0, shard_bits, len: 0, moved: 0..0 }
     }
 
     /// Makes room for about `len` entries in a table that has none, so that filling it moves nothing.
@@ -258,6 +302,7 @@ impl Table {
         self.segments = (0..count).map(|_| Segment::new(size, depth)).collect();
         self.directory = (0..count as u32).collect();
         self.depth = depth;
+        self.move_all();
     }
 
     /// Number of entries.
@@ -290,11 +335,32 @@ impl Table {
         self.directory.get(self.directory_index(hash)).map(|&index| index as usize)
     }
 
+    /// The directory has `2^depth` cells.
+    #[inline]
+    pub fn depth(&self) -> u8 {
+        self.depth
+    }
+
+    /// The cells of the directory whose buckets have moved since this was last asked: at least those.
+    #[inline]
+    pub fn take_moved(&mut self) -> Range<usize> {
+        std::mem::replace(&mut self.moved, 0..0)
+    }
+
+    /// Has all cells count as moved: the table itself has another place.
+    pub fn move_all(&mut self) {
+        self.moved = 0..self.directory.len();
+    }
+
+    /// The buckets behind cells of the directory.
+    pub fn spans(&self, cells: Range<usize>) -> impl Iterator<Item = Span> + '_ {
+        self.directory[cells].iter().map(|&index| self.segments[index as usize].span())
+    }
+
     /// Where the bucket of a hash lies, for prefetching.
     #[inline]
     pub fn bucket_address(&self, hash: u64) -> Option<*const u8> {
-        let segment = &self.segments[self.segment_of(hash)?];
-        Some((&raw const segment.buckets[segment.home(hash)]).cast())
+        Some(self.segments[self.segment_of(hash)?].span().bucket_address(hash))
     }
 
     /// Where the entry lies whose tag is the first to match in the home bucket of a hash, for prefetching.
@@ -309,7 +375,7 @@ impl Table {
     /// Finds the entry of a key.
     #[inline]
     pub fn find(&self, hash: u64, key: &[u8]) -> Option<Position> {
-        self.find_by(hash, |entry| entry.key() == key)
+        self.find_by(hash, |entry| are_equal(entry.key(), key))
     }
 
     /// Finds an entry of a hash that `matches`: how the expiry wheel, which knows no keys, finds its own.
@@ -363,6 +429,7 @@ impl Table {
         if self.segments.is_empty() {
             self.segments.push(Segment::new(1, 0));
             self.directory.push(0);
+            self.move_all();
         }
         let mut packed = pack(tag_of(hash), entry);
         self.len += 1;
@@ -379,7 +446,7 @@ impl Table {
                     Err(back) => packed = back,
                 }
             }
-            self.grow(index);
+            self.grow(hash);
         }
     }
 
@@ -389,23 +456,44 @@ impl Table {
         let slot = std::mem::take(&mut segment.buckets[usize::from(at.bucket)].0[usize::from(at.slot)]);
         segment.len -= 1;
         self.len -= 1;
+        debug_assert!(slot != 0);
+        // SAFETY: the slot held the entry's address and has just been emptied.
+        let entry = unsafe { Entry::from_address(address(slot)) };
         if self.len == 0 {
             *self = Table::new(self.shard_bits);
         } else if segment.buckets.len() > 1 && (segment.len as usize) * 3 < segment.buckets.len() * SLOTS {
-            self.shrink(at.segment as usize);
+            self.shrink(self.rehash(entry.as_ref()));
         }
-        debug_assert!(slot != 0);
-        // SAFETY: the slot held the entry's address and has just been emptied.
-        unsafe { Entry::from_address(address(slot)) }
+        entry
     }
 
-    fn shrink(&mut self, index: usize) {
+    /// Makes the segment of a hash as small as it may be.
+    fn shrink(&mut self, hash: u64) {
+        let index = self.directory[self.directory_index(hash)] as usize;
         let hashes = self.hashes_of(index);
         let segment = &self.segments[index];
         let fresh = segment.fitting(roomy(hashes.len()), segment.depth, &hashes);
         if let Some(fresh) = fresh.filter(|fresh| fresh.buckets.len() < segment.buckets.len()) {
-            self.segments[index] = fresh;
+            self.replace(hash, fresh);
         }
+    }
+
+    /// The cells of the directory that name the segment of a hash.
+    fn cells_of(&self, hash: u64) -> Range<usize> {
+        let index = self.directory_index(hash);
+        let cells = 1 << (self.depth - self.segments[self.directory[index] as usize].depth);
+        let first = index & !(cells - 1);
+        first..first + cells
+    }
+
+    /// Puts another segment in the place of that of a hash.
+    fn replace(&mut self, hash: u64, fresh: Segment) {
+        let cells = self.cells_of(hash);
+        self.segments[self.directory[cells.start] as usize] = fresh;
+        self.moved = match self.moved.is_empty() {
+            true => cells,
+            false => self.moved.start.min(cells.start)..self.moved.end.max(cells.end),
+        };
     }
 
     /// The slots of a segment with their hashes, in the form this table is given hashes.
@@ -417,41 +505,40 @@ impl Table {
         hash::hash(entry.key()) << self.shard_bits
     }
 
-    fn grow(&mut self, index: usize) {
+    /// Makes the segment of a hash larger, or two of it.
+    fn grow(&mut self, hash: u64) {
+        let index = self.directory[self.directory_index(hash)] as usize;
         let hashes = self.hashes_of(index);
         let segment = &self.segments[index];
         let floor = segment.buckets.len() + 1;
-        if let Some(larger) = segment.fitting(floor, segment.depth, &hashes) {
-            self.segments[index] = larger;
-            return;
+        match segment.fitting(floor, segment.depth, &hashes) {
+            Some(larger) => self.replace(hash, larger),
+            None => self.split(hash, &hashes),
         }
-        self.split(index, &hashes);
     }
 
-    fn split(&mut self, index: usize, hashes: &[(u64, u64)]) {
-        let depth = self.segments[index].depth;
+    fn split(&mut self, hash: u64, hashes: &[(u64, u64)]) {
+        let depth = self.segments[self.directory[self.directory_index(hash)] as usize].depth;
         if depth == self.depth {
             self.directory = self.directory.iter().flat_map(|&cell| [cell, cell]).collect();
             self.depth += 1;
         }
         let bit = 1u64 << (63 - u32::from(depth));
         let (high, low): (Vec<_>, Vec<_>) = hashes.iter().partition(|(hash, _)| hash & bit != 0);
+        let cells = self.cells_of(hash);
+        let segment = &self.segments[self.directory[cells.start] as usize];
         let fresh = |half: &[(u64, u64)]| {
             let floor = roomy(half.len()).min(SIZES[SIZES.len() - 1].into());
-            self.segments[index]
+            segment
                 .fitting(floor, depth + 1, half)
                 .expect("half of a segment, or a keyed hash with hundreds of equal prefixes")
         };
         let (high, low) = (fresh(&high), fresh(&low));
+        self.replace(hash, low);
         let new = self.segments.len() as u32;
-        self.segments[index] = low;
         self.segments.push(high);
         // The cells of the old segment are a run; its upper half is the new one's.
-        let mut cells: Vec<usize> = Vec::new();
-        cells.extend((0..self.directory.len()).filter(|&cell| self.directory[cell] as usize == index));
-        for &cell in &cells[cells.len() / 2..] {
-            self.directory[cell] = new;
-        }
+        self.directory[cells.start + cells.len() / 2..cells.end].fill(new);
     }
 
     /// Visits all entries whose home is the bucket at `cursor`, a position in hash order, with their hashes,

@@ -538,7 +538,7 @@ impl<'v> Place<'v> {
     }
 
     #[inline]
-    pub(super) fn publish(&self) {
+    pub(super) fn publish(&mut self) {
         self.counts.publish(self.db, self.database);
     }
 

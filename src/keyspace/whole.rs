@@ -43,7 +43,7 @@ impl View<'_> {
                 }
                 shard.swap(a, b);
                 for db in [a, b] {
-                    keyspace.counts(index).publish(db, shard.db(db));
+                    keyspace.counts(index).publish(db, shard.db_mut(db));
                 }
             });
         }
