@@ -164,12 +164,13 @@ impl Session {
         self.subscriptions.is_some()
     }
 
-    /// Whether nothing special holds for its commands: its user may do everything, it is not within MULTI, and no
-    /// reads are remembered for it.
+    /// Whether nothing special holds for its commands: its user may do everything, it is not within MULTI, no reads
+    /// are remembered for it, and it gets their replies and nothing else.
     #[inline]
     pub fn is_plain(&self) -> bool {
         let unrestricted = self.identity.is_unrestricted() && !self.must_authenticate();
-        unrestricted && self.transaction.is_none() && self.tracking.is_none()
+        let hears_replies = self.reply_mode == ReplyMode::On && !self.expects_pushes();
+        unrestricted && hears_replies && self.transaction.is_none() && !self.replays
     }
 
     /// Whether others may send it something that has its place between replies.

@@ -12,20 +12,6 @@ use crate::keyspace::{Effects, Event, Keyspace};
 #[inline]
 pub fn settle(server: &Arc<Server>, effects: &mut Effects) {
     count_changes(server, effects);
-    hand_over(server, effects);
-}
-
-/// Adds the changes to those of all commands.
-#[inline]
-pub fn count_changes(server: &Server, effects: &mut Effects) {
-    if effects.dirty != 0 {
-        server.dirty.fetch_add(std::mem::take(&mut effects.dirty), Ordering::Relaxed);
-    }
-}
-
-/// Hands over everything but the number of changes.
-#[inline]
-pub fn hand_over(server: &Arc<Server>, effects: &mut Effects) {
     if !effects.is_settled() {
         Keyspace::discard(effects.garbage.drain(..));
         announce(server, effects);
@@ -36,6 +22,14 @@ pub fn hand_over(server: &Arc<Server>, effects: &mut Effects) {
         if std::mem::take(&mut effects.all_stale) {
             server.listeners.invalidate_all(&server.clients);
         }
+    }
+}
+
+/// Adds the changes to those of all commands.
+#[inline]
+pub fn count_changes(server: &Server, effects: &mut Effects) {
+    if effects.dirty != 0 {
+        server.dirty.fetch_add(std::mem::take(&mut effects.dirty), Ordering::Relaxed);
     }
 }
 

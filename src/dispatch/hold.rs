@@ -6,7 +6,7 @@ use crate::client::Session;
 use crate::command::keys::InvalidKeys;
 use crate::command::spec::Flags;
 use crate::commands::{Listed, Server};
-use crate::keyspace::{Held, Keyspace, Plan};
+use crate::keyspace::{Held, Hold, Keyspace, Plan};
 
 /// How long one shard may stay locked for a run of commands, in ns. Most runs are over much sooner.
 pub(super) const HOLD: u64 = 50_000;
@@ -14,13 +14,21 @@ pub(super) const HOLD: u64 = 50_000;
 /// A locked shard.
 pub(super) struct Kept<'s> {
     shard: usize,
-    pub(super) held: Held<'s>,
+    hold: Hold<'s>,
     /// Monotonic, in ns.
     pub(super) since: u64,
 }
 
+impl Kept<'_> {
+    /// Lends the shard.
+    #[inline]
+    pub(super) fn lend(&mut self) -> Held<'_> {
+        Held::One(self.shard, Hold::Lent(&mut self.hold))
+    }
+}
+
 /// Locks the shard of a key, unless it is the one that has been kept, and lends it.
-#[inline]
+#[inline(always)]
 pub(super) fn keep<'k, 's>(
     kept: &'k mut Option<Kept<'s>>,
     keyspace: &'s Keyspace,
@@ -29,11 +37,15 @@ pub(super) fn keep<'k, 's>(
 ) -> Held<'k> {
     let shard = keyspace.shard_of(hash);
     if kept.as_ref().is_none_or(|kept| kept.shard != shard) {
-        // Never two at once: they could be in the wrong order.
-        *kept = None;
-        *kept = Some(Kept { shard, held: keyspace.hold(Plan::Keys(&[hash])), since: now });
+        exchange(kept, keyspace, shard, now);
     }
-    kept.as_mut().expect("kept just now").held.lend_all()
+    kept.as_mut().expect("kept just now").lend()
+}
+
+fn exchange<'s>(kept: &mut Option<Kept<'s>>, keyspace: &'s Keyspace, shard: usize, now: u64) {
+    // Never two at once: they could be in the wrong order.
+    *kept = None;
+    *kept = Some(Kept { shard, hold: keyspace.hold_one(shard), since: now });
 }
 
 /// Locks what a command needs.

@@ -17,8 +17,8 @@ mod housekeeping;
 mod local;
 mod memory;
 mod replay;
+mod requests;
 mod run;
-mod tally;
 mod turn;
 
 pub use self::effects::settle;

@@ -3,17 +3,15 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use smallvec::SmallVec;
-
 use super::effects::limit_tracked;
 use super::execute::{Done, Executor, Request};
+use super::requests::{Arguments, Recent, Requests};
 use super::run::Suspended;
 use crate::base::worker;
 use crate::client::{ReplyMode, Session};
 use crate::command::error;
 use crate::command::spec::Flags;
-use crate::commands::{Found, Install, Listed, Server};
-use crate::keyspace::Keyspace;
+use crate::commands::{Found, Install, Server};
 use crate::keyspace::gate::Closed;
 use crate::observe::crash;
 use crate::resp::{Batch, Reply};
@@ -55,77 +53,6 @@ pub struct Turn {
     /// The length of replies that were there before because the client is slow to take them: the turn stops when it
     /// has made enough of its own.
     pub behind: usize,
-}
-
-/// The command that a connection has sent last: often it is the next one, too.
-#[derive(Default)]
-struct Recent {
-    /// Its name as it was sent, and how long that is.
-    name: [u8; RECENT_MAX],
-    len: u8,
-    id: Option<u32>,
-    /// Whether its row asks for the closed gate.
-    exclusive: bool,
-}
-
-/// Names up to this length are remembered.
-const RECENT_MAX: usize = 16;
-
-impl Recent {
-    #[inline]
-    fn find<'a>(&self, name: &[u8], server: &'a Server) -> Option<&'a Listed> {
-        self.id.filter(|_| self.is(name)).map(|id| &server.catalog.all()[id as usize])
-    }
-
-    #[inline]
-    fn is(&self, name: &[u8]) -> bool {
-        let len = usize::from(self.len);
-        len == name.len() && self.name[..len] == *name
-    }
-
-    fn remember(&mut self, name: &[u8], listed: &Listed) {
-        if name.len() <= RECENT_MAX {
-            self.name[..name.len()].copy_from_slice(name);
-            (self.len, self.id) = (name.len() as u8, Some(listed.id as u32));
-            self.exclusive = listed.command.spec.flags.contains(Flags::EXCLUSIVE);
-        }
-    }
-}
-
-/// What is known of one request before it runs.
-#[derive(Clone, Copy)]
-struct Known<'a> {
-    found: Found<'a>,
-    /// The hash of its only key.
-    hash: Option<u64>,
-}
-
-/// The rest of a batch, looked up. It is some KB large, so it is filled where it lies and never moved.
-type Prepared<'a> = SmallVec<[Known<'a>; 64]>;
-
-/// Room for the arguments of one request after the other.
-#[derive(Default)]
-struct Arguments<'a> {
-    few: [&'a [u8]; FEW],
-    many: Vec<&'a [u8]>,
-}
-
-/// As many arguments as most requests have at the most.
-const FEW: usize = 8;
-
-impl<'a> Arguments<'a> {
-    /// The arguments of a request; those of the one before are forgotten.
-    #[inline]
-    fn of(&mut self, batch: &'a Batch, index: usize, input: &'a [u8]) -> &[&'a [u8]] {
-        let (source, ranges) = (batch.source(index, input), batch.args(index));
-        if let Some(few) = self.few.get_mut(..ranges.len()) {
-            few.iter_mut().zip(ranges).for_each(|(to, range)| *to = range.of(source));
-            return few;
-        }
-        self.many.clear();
-        self.many.extend(ranges.iter().map(|range| range.of(source)));
-        &self.many
-    }
 }
 
 impl Turn {
@@ -175,65 +102,89 @@ impl Turn {
             // Messages that came before the commands stand before their replies.
             session.drain_outbox(reply);
         }
-        let mut prepared = Prepared::new();
-        self.prepare(&mut prepared, server, batch, input);
-        let hashes = prepared.iter().filter_map(|known| known.hash);
-        server.keyspace.prefetch_buckets(session.db, hashes.clone());
+        let mut requests = Requests::new(batch, input);
         let mut executor = Executor::new(server);
         let full = self.behind + reply_limit(session);
-        server.keyspace.prefetch_entries(session.db, hashes);
-        let mut arguments = Arguments::default();
-        for &Known { found, hash } in &prepared {
-            if session.client.is_ended() {
-                return Stop::Close;
-            }
-            let request = Request { args: arguments.of(batch, self.next, input), found, hash };
-            let from = reply.len();
-            let mut done = match self.installing.take() {
-                None => executor.run(&request, session, reply, None),
-                Some(install) => executor.install(&request, session, reply, install),
-            };
-            while let Done::Later(_) | Done::Compute(_) = done {
-                // Long work on references: others may pass the gate meanwhile, and close it.
-                drop(pass);
-                let install = put_off(done, reply);
-                executor.worked(&request, session, install.is_none());
-                let again = gate.enter_soon();
-                let Some(entered) = again else {
-                    self.installing = install;
-                    if self.installing.is_none() {
-                        self.replied(session, reply, from);
-                    }
-                    return Stop::GateClosed;
-                };
-                pass = entered;
-                done = match install {
-                    None => Done::Replied,
-                    Some(install) => executor.install(&request, session, reply, install),
-                };
-            }
-            match done {
-                Done::NeedsEverything => {
+        while self.next < batch.len() {
+            let hashes = requests.look_up(self.next, server, &mut self.recent);
+            server.keyspace.prefetch_buckets(session.db, hashes.clone());
+            server.keyspace.prefetch_entries(session.db, hashes);
+            while let (from, Some(mut done)) =
+                (reply.len(), self.step(&mut executor, &mut requests, session, reply, full))
+            {
+                while let Done::Later(_) | Done::Compute(_) = done
+                    && let Some(request) = requests.get(self.next)
+                {
+                    // Long work on references: others may pass the gate meanwhile, and close it.
                     drop(pass);
-                    let Some(closed) = gate.close_soon() else { return Stop::NeedsEverything };
-                    return self.run_behind(closed, &mut executor, session, batch, input, reply);
+                    let install = put_off(done, reply);
+                    executor.worked(&request, session, install.is_none());
+                    let again = gate.enter_soon();
+                    let Some(entered) = again else {
+                        self.installing = install;
+                        if self.installing.is_none() {
+                            self.replied(session, reply, from);
+                        }
+                        return Stop::GateClosed;
+                    };
+                    pass = entered;
+                    done = match install {
+                        None => Done::Replied,
+                        Some(install) => executor.install(&request, session, reply, install),
+                    };
                 }
-                Done::Paused(install) => {
-                    self.installing = install;
-                    return Stop::Paused;
+                match done {
+                    Done::NeedsEverything => {
+                        drop(pass);
+                        let Some(closed) = gate.close_soon() else { return Stop::NeedsEverything };
+                        return self.run_behind(closed, &mut executor, session, batch, input, reply);
+                    }
+                    Done::Paused(install) => {
+                        self.installing = install;
+                        return Stop::Paused;
+                    }
+                    Done::Block(suspended) => return Stop::Blocked(suspended),
+                    Done::Close => {
+                        self.replied(session, reply, from);
+                        return Stop::Close;
+                    }
+                    _ => self.replied(session, reply, from),
                 }
-                Done::Block(suspended) => return Stop::Blocked(suspended),
-                Done::Close => {
-                    self.replied(session, reply, from);
-                    return Stop::Close;
+                if reply.len() >= full {
+                    return Stop::Full;
                 }
-                _ => self.replied(session, reply, from),
-            }
-            if reply.len() >= full {
-                return Stop::Full;
             }
         }
         Stop::Drained
+    }
+
+    /// Runs the next request that was looked up, and those after it that need no more than a reply; gives what the
+    /// last of them has left to do. None when all were that simple.
+    #[inline]
+    fn step(
+        &mut self,
+        executor: &mut Executor<'_>,
+        requests: &mut Requests<'_>,
+        session: &mut Session,
+        reply: &mut Reply,
+        full: usize,
+    ) -> Option<Done> {
+        loop {
+            let request = requests.get(self.next)?;
+            if session.client.is_ended() {
+                return Some(Done::Close);
+            }
+            let done = match self.installing.take() {
+                None => executor.run(&request, session, reply, None),
+                Some(install) => executor.install(&request, session, reply, install),
+            };
+            if !matches!(done, Done::Begins) {
+                return Some(done);
+            }
+            if let Some(done) = executor.repeat(requests, &mut self.next, session, reply, full) {
+                return Some(done);
+            }
+        }
     }
 
     /// Runs the next request behind the closed gate, and those after it that need it as well.
@@ -255,14 +206,12 @@ impl Turn {
     /// to find out then before closing it. Only for clients that nothing stands in the way of.
     #[inline]
     fn begins_exclusively(&self, session: &Session, batch: &Batch, input: &[u8]) -> bool {
-        self.recent.exclusive
-            && self.installing.is_none()
+        self.installing.is_none()
             && session.is_plain()
-            && !session.expects_pushes()
             && !session.client.is_ended()
             && batch.args(self.next).first().is_some_and(|name| {
                 let name = name.of(batch.source(self.next, input));
-                self.recent.is(name)
+                self.recent.is_exclusive(name)
             })
     }
 
@@ -283,7 +232,7 @@ impl Turn {
         let full = self.behind + reply_limit(session);
         let mut arguments = Arguments::default();
         let mut args = arguments.of(batch, self.next, input);
-        let mut found = self.find(server, args);
+        let mut found = self.recent.find(server, args);
         loop {
             let request = Request { args, found, hash: None };
             let from = reply.len();
@@ -314,7 +263,7 @@ impl Turn {
                 return Stop::Drained;
             }
             args = arguments.of(batch, self.next, input);
-            found = self.find(server, args);
+            found = self.recent.find(server, args);
             if !Executor::needs_everything(found, args, session) {
                 return Stop::Drained;
             }
@@ -345,47 +294,6 @@ impl Turn {
         let close = matches!(done, Done::Close);
         self.replied(session, reply, from);
         Some(if close { Stop::Close } else { Stop::Drained })
-    }
-
-    #[inline]
-    fn find<'a>(&mut self, server: &'a Server, args: &[&[u8]]) -> Found<'a> {
-        if let Some(listed) = self.recent.find(args[0], server) {
-            return Found::Command(listed);
-        }
-        let found = server.catalog.find(args);
-        if let Found::Command(listed) = found
-            && listed.is_plain
-        {
-            self.recent.remember(args[0], listed);
-        }
-        found
-    }
-
-    /// Looks up what is left of the batch.
-    fn prepare<'a>(
-        &mut self,
-        prepared: &mut Prepared<'a>,
-        server: &'a Server,
-        batch: &'a Batch,
-        input: &'a [u8],
-    ) {
-        // Pipelines are often made of one command.
-        let mut last: Option<(&[u8], &Listed)> = None;
-        for index in self.next..batch.len() {
-            let (source, ranges) = (batch.source(index, input), batch.args(index));
-            let name = ranges[0].of(source);
-            let found = match last {
-                Some((same, listed)) if same == name => Found::Command(listed),
-                _ => self.find(server, Arguments::default().of(batch, index, input)),
-            };
-            let mut hash = None;
-            if let Found::Command(listed) = found {
-                let key = listed.single_key.and_then(|at| ranges.get(at));
-                hash = key.map(|key| Keyspace::hash(key.of(source)));
-                last = listed.is_plain.then_some((name, listed));
-            }
-            prepared.push(Known { found, hash });
-        }
     }
 
     /// The request is done: its reply, from a length of all replies on, stays or goes, as CLIENT REPLY said; what

@@ -135,31 +135,48 @@ impl DerefMut for Hold<'_> {
     }
 }
 
+/// Lets go of shards of which somebody else has reserved one: whoever has the reservation needs it next, and waiting
+/// for it must not be in its way.
+#[cold]
+fn let_past<T>(held: T) {
+    drop(held);
+    std::thread::yield_now();
+}
+
 impl Keyspace {
     /// Locks what a plan needs, in ascending order, so that no two tasks wait for each other in a circle.
     #[inline]
     pub fn hold(&self, plan: Plan<'_>) -> Held<'_> {
-        loop {
-            let held = self.lock_plan(plan);
-            if !held.is_reserved() {
-                return held;
-            }
-            // Whoever has the reservation needs the shard next; waiting for it must not be in its way.
-            drop(held);
-            std::thread::yield_now();
-        }
-    }
-
-    #[inline]
-    fn lock_plan(&self, plan: Plan<'_>) -> Held<'_> {
         match plan {
             Plan::Keys([]) => Held::Nothing,
             Plan::Keys([hash]) => {
                 let shard = self.shard_of(*hash);
-                Held::One(shard, Hold::Guard(self.lock(shard)))
+                Held::One(shard, self.hold_one(shard))
             }
-            Plan::Keys(hashes) => Held::Several(self.lock_all(&self.shards_of(hashes))),
+            Plan::Keys(hashes) => Held::Several(self.hold_several(&self.shards_of(hashes))),
             Plan::Everything => Held::Everything(All::Own(Box::new(self.whole()))),
+        }
+    }
+
+    /// Locks a single shard.
+    #[inline]
+    pub fn hold_one(&self, shard: usize) -> Hold<'_> {
+        loop {
+            let guard = self.lock(shard);
+            if guard.reserved == 0 {
+                return Hold::Guard(guard);
+            }
+            let_past(guard);
+        }
+    }
+
+    fn hold_several(&self, shards: &[usize]) -> Vec<(usize, Hold<'_>)> {
+        loop {
+            let holds = self.lock_all(shards);
+            if holds.iter().all(|(_, hold)| hold.reserved == 0) {
+                return holds;
+            }
+            let_past(holds);
         }
     }
 
@@ -284,17 +301,6 @@ impl Held<'_> {
             let places: SmallVec<[_; 16]> = hashes.iter().filter_map(table).collect();
             places.iter().filter_map(|(table, local)| table.bucket_address(*local)).for_each(prefetch);
             places.iter().filter_map(|(table, local)| table.entry_address(*local)).for_each(Entry::prefetch);
-        }
-    }
-
-    /// Whether one of the shards belongs to somebody who has let go of it for a moment only. With everything held
-    /// nobody else is about.
-    #[inline]
-    fn is_reserved(&self) -> bool {
-        match self {
-            Held::Nothing | Held::Everything(_) => false,
-            Held::One(_, hold) => hold.reserved != 0,
-            Held::Several(holds) => holds.iter().any(|(_, hold)| hold.reserved != 0),
         }
     }
 

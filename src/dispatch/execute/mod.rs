@@ -1,22 +1,24 @@
 //! Running one command: from its arguments to its reply.
 
+mod repeat;
+mod tally;
+
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use super::admit::{Candidate, admit};
-use super::blocking::serve_ready;
-use super::effects::{announce, count_changes, hand_over};
-use super::hold::{HOLD, Kept, hold, keep};
-use super::memory::is_exceeded;
-use super::run::{Suspended, run_guarded, run_handler, run_on};
-use super::tally::Tally;
 use crate::base::clock::{monotonic_ns, unix_ms_at};
 use crate::client::{Session, Watch};
 use crate::command::spec::Flags;
 use crate::command::{Error, error};
-use crate::commands::account::{account, watch};
+use crate::commands::account::account;
 use crate::commands::{Call, Command, Compute, Found, Install, Listed, Next, Outcome, Server, busy};
 use crate::config::Settings;
+use crate::dispatch::admit::{Candidate, admit};
+use crate::dispatch::blocking::serve_ready;
+use crate::dispatch::effects::{announce, settle};
+use crate::dispatch::hold::{HOLD, Kept, hold, keep};
+use crate::dispatch::memory::is_exceeded;
+use crate::dispatch::run::{Suspended, run_guarded, run_handler, run_on};
 use crate::keyspace::{Clock, Effects, Held, Leftover, View};
 use crate::resp::Reply;
 use crate::types::hash::NEVER;
@@ -35,6 +37,8 @@ pub struct Request<'a> {
 pub enum Done {
     /// Nothing.
     Replied,
+    /// All: it was admitted, and may begin a run of its command. See [`Executor::repeat`].
+    Begins,
     /// Work that writes the reply, without locks and outside of the gate.
     Later(Box<dyn FnOnce(&mut Reply) + Send>),
     /// Work without locks and outside of the gate; its result is installed by [`Executor::install`].
@@ -71,9 +75,8 @@ pub struct Executor<'s> {
     now: i64,
     /// The time, and under what the commands run.
     clock: Clock,
-    /// The command that ran last, if nothing that it was admitted under can have changed: see [`Executor::run`].
+    /// The command that ran last, if nothing that it was admitted under can have changed: see [`Executor::repeat`].
     again: Option<usize>,
-    tally: Tally,
     suspended: Option<Suspended>,
 }
 
@@ -120,7 +123,6 @@ impl<'s> Executor<'s> {
             now: unix_ms_at(begun),
             clock: Clock::default(),
             again: None,
-            tally: Tally::default(),
             suspended: None,
         }
     }
@@ -148,32 +150,9 @@ impl<'s> Executor<'s> {
         runs && effective_flags(listed.command, args, session).contains(Flags::EXCLUSIVE)
     }
 
-    /// Runs one request; with everything, if that is held behind the closed gate.
-    ///
-    /// In a run of one command about single keys all but the first are admitted for the sake of the first: nothing
-    /// that the checks look at is changed by such a command, but for memory and the number of arguments.
+    /// Runs one request; with everything, if that is held behind the closed gate. One that may begin a run of its
+    /// command is left to [`Executor::repeat`].
     pub fn run(
-        &mut self,
-        request: &Request<'_>,
-        session: &mut Session,
-        reply: &mut Reply,
-        everything: Option<&mut Held<'_>>,
-    ) -> Done {
-        match request.found {
-            Found::Command(listed)
-                if self.again == Some(listed.id)
-                    && listed.command.spec.admits(request.args.len())
-                    && everything.is_none()
-                    && !is_exceeded(self.server, &session.settings)
-                    && !self.is_held_back(listed.command.spec.flags) =>
-            {
-                self.execute(listed, request, session, reply, None)
-            }
-            _ => self.admit_and_run(request, session, reply, everything),
-        }
-    }
-
-    fn admit_and_run(
         &mut self,
         request: &Request<'_>,
         session: &mut Session,
@@ -181,10 +160,34 @@ impl<'s> Executor<'s> {
         mut everything: Option<&mut Held<'_>>,
     ) -> Done {
         self.again = None;
-        // Whoever asks for statistics finds what has run before.
-        self.publish();
+        let admitted = self.admitted(request, session, reply, everything.as_deref_mut());
+        let listed = match admitted {
+            Ok(listed) => listed,
+            Err(done) => return done,
+        };
+        self.look_around(session);
+        if request.hash.is_some()
+            && everything.is_none()
+            && listed.command.is_uniform()
+            && session.is_plain()
+            && self.may_repeat(listed, request.args, session)
+        {
+            self.again = Some(listed.id);
+            return Done::Begins;
+        }
+        self.execute(listed, request, session, reply, everything)
+    }
+
+    /// The command of a request that may run now, or what becomes of the request.
+    fn admitted<'l>(
+        &mut self,
+        request: &Request<'l>,
+        session: &mut Session,
+        reply: &mut Reply,
+        mut everything: Option<&mut Held<'_>>,
+    ) -> Result<&'l Listed, Done> {
         if !session.follow_user(&self.server.acl) {
-            return Done::Close;
+            return Err(Done::Close);
         }
         let last = match request.found {
             Found::Command(listed) => listed.id as u32,
@@ -194,17 +197,16 @@ impl<'s> Executor<'s> {
         let listed = match request.found {
             Found::Command(listed) => listed,
             Found::Unknown => {
-                return self.refuse(None, &error::unknown_command(request.args), session, reply);
+                return Err(self.refuse(None, &error::unknown_command(request.args), session, reply));
             }
             Found::UnknownSubcommand(listed) => {
                 let text = error::unknown_subcommand(listed.command.spec.name, request.args[1]);
-                return self.refuse(Some(listed), &text, session, reply);
+                return Err(self.refuse(Some(listed), &text, session, reply));
             }
         };
         let spec = &listed.command.spec;
         if spec.flags.contains(Flags::CROSS_PROTOCOL) {
-            self.look_around(session);
-            return self.execute(listed, request, session, reply, everything);
+            return Ok(listed);
         }
         let flags = effective_flags(listed.command, request.args, session);
         let flags = self.as_declared(flags, listed, request.args, session);
@@ -219,35 +221,28 @@ impl<'s> Executor<'s> {
         if !session.replays
             && let Err(refusal) = admit(&candidate)
         {
-            return self.refuse(Some(listed), &refusal, session, reply);
+            return Err(self.refuse(Some(listed), &refusal, session, reply));
         }
         if session.tracking.is_some() {
             // Admission may have evicted keys: that goes before the reply.
             session.drain_outbox(reply);
         }
         if self.is_held_back(flags) {
-            return Done::Paused(None);
+            return Err(Done::Paused(None));
         }
         if let Some(transaction) =
             session.transaction.as_mut().filter(|_| !spec.flags.contains(Flags::IMMEDIATE))
         {
             transaction.queue(listed.id, flags, request.args, &session.client);
             reply.simple("QUEUED");
-            return Done::Replied;
+            return Err(Done::Replied);
         }
         if flags.contains(Flags::EXCLUSIVE) && everything.is_none() {
             // Whoever else passes the gate may wait for the shard.
             self.kept = None;
-            return Done::NeedsEverything;
+            return Err(Done::NeedsEverything);
         }
-        self.look_around(session);
-        let repeats = request.hash.is_some()
-            && everything.is_none()
-            && !over_limit
-            && listed.command.is_uniform()
-            && session.is_plain();
-        self.again = repeats.then_some(listed.id);
-        self.execute(listed, request, session, reply, everything)
+        Ok(listed)
     }
 
     /// Sees under what the next commands run.
@@ -382,7 +377,7 @@ impl<'s> Executor<'s> {
             && let Some(mut kept) = self.kept.take()
         {
             // Nobody comes between a push and those who have waited for it.
-            serve_ready(self.server, &mut kept.held, self.clock, &mut self.effects);
+            serve_ready(self.server, &mut kept.lend(), self.clock, &mut self.effects);
             announce(self.server, &mut self.effects);
         }
         announce(self.server, &mut self.effects);
@@ -427,33 +422,11 @@ impl<'s> Executor<'s> {
         session: &mut Session,
         reply: &mut Reply,
     ) -> Done {
-        if !matches!(outcome, Ok(Next::Done)) || self.again.is_none() || !self.effects.is_settled() {
-            return self.settle(listed, args, outcome, from, session, reply);
-        }
-        // One of a run of commands, and nobody is to hear of it.
-        self.end();
-        self.count(listed, args, session, false);
-        if session.closing { Done::Close } else { Done::Replied }
-    }
-
-    /// What [`Executor::finish`] does with any outcome.
-    fn settle(
-        &mut self,
-        listed: &Listed,
-        args: &[&[u8]],
-        outcome: Outcome,
-        from: usize,
-        session: &mut Session,
-        reply: &mut Reply,
-    ) -> Done {
         let goes_on = !matches!(outcome, Ok(Next::Done) | Err(_));
         if goes_on || !self.effects.is_settled() {
             self.kept = None;
         }
-        hand_over(self.server, &mut self.effects);
-        if goes_on || self.again.is_none() {
-            self.publish();
-        }
+        settle(self.server, &mut self.effects);
         self.end();
         let failed = outcome.is_err();
         let done = match outcome {
@@ -485,13 +458,6 @@ impl<'s> Executor<'s> {
         }
     }
 
-    /// Adds what a run of one command came to to the figures of the server.
-    #[inline]
-    fn publish(&mut self) {
-        self.tally.count(self.server);
-        count_changes(self.server, &mut self.effects);
-    }
-
     /// Notes that work of a command that was put off is done; its reply is complete if there is nothing to install.
     pub fn worked(&mut self, request: &Request<'_>, session: &mut Session, complete: bool) {
         self.lap(monotonic_ns());
@@ -505,12 +471,7 @@ impl<'s> Executor<'s> {
     fn count(&mut self, listed: &Listed, args: &[&[u8]], session: &mut Session, failed: bool) {
         let took = std::mem::take(&mut self.spent);
         self.commands += 1;
-        if self.again == Some(listed.id) && !failed && !session.replays {
-            self.tally.add(self.server, session, listed.id, took);
-            watch(self.server, &listed.command.spec, args, session, took);
-        } else {
-            account(self.server, listed, args, session, took, failed);
-        }
+        account(self.server, listed, args, session, took, failed);
     }
 
     fn refuse(
@@ -566,7 +527,6 @@ impl<'s> Executor<'s> {
 impl Drop for Executor<'_> {
     /// Counts the turn that ends here, if it ran anything.
     fn drop(&mut self) {
-        self.publish();
         if self.commands > 0 {
             self.server.stats.turned(self.commands, self.mark.saturating_sub(self.begun));
         }
