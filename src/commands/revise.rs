@@ -9,6 +9,8 @@
 //! unlocked           └──▶ revise ──┘◀──────────────┘   a few times, then in place and locked
 //! ```
 
+use std::marker::PhantomData;
+
 use crate::client::OwnedRequest;
 use crate::config::EventClasses;
 use crate::keyspace::{RefMut, Stored, Value, WrongType};
@@ -116,24 +118,48 @@ fn refuse<T: Stored + Send + 'static>(wrong_type: WrongType, stale: [T; 2]) -> O
     })))
 }
 
-/// The removal of many members or fields by name, answered with their number: SREM, HDEL, ZREM.
-pub struct RemoveMany<T> {
-    names: OwnedRequest,
-    /// Removes one and tells whether it was there.
-    remove: fn(&mut T, &[u8]) -> bool,
-    /// Class and name of the keyspace event.
-    event: (u32, &'static str),
-}
-
-impl<T> RemoveMany<T> {
-    /// Has `remove` remove each and tell whether it was there.
-    pub fn new(names: &[&[u8]], remove: fn(&mut T, &[u8]) -> bool, event: (u32, &'static str)) -> Self {
-        RemoveMany { names: OwnedRequest::new(names), remove, event }
+/// SREM, HDEL, ZREM: removes what the arguments after the key name, and answers how many of them were there. `remove`
+/// removes one and tells whether it was there; `event` is class and name of the keyspace event.
+///
+/// # Errors
+/// If the key is of another type.
+#[inline]
+pub fn remove_named<T, F>(call: &mut Call<'_>, event: (u32, &'static str), remove: F) -> Outcome
+where
+    T: Stored + Send + 'static,
+    F: Fn(&mut T, &[u8]) -> bool + Send + 'static,
+{
+    let (key, names) = (call.args[1], &call.args[2..]);
+    if names.len() > MANY {
+        return revise(call, RemoveMany { names: OwnedRequest::new(names), remove, event, of: PhantomData });
     }
+    let told = call.keys.update(key, event, |content: &mut T| {
+        let gone = names.iter().filter(|name| remove(content, name)).count();
+        ((gone, content.is_void()), gone)
+    })?;
+    let (gone, emptied) = told.unwrap_or_default();
+    if emptied {
+        call.keys.event(key, EventClasses::GENERIC, "del");
+    }
+    call.reply.int(gone as i64);
+    DONE
 }
 
-impl<T: Stored + Send + 'static> Revision for RemoveMany<T> {
+/// The same with many names.
+struct RemoveMany<T, F> {
+    names: OwnedRequest,
+    remove: F,
+    event: (u32, &'static str),
+    of: PhantomData<fn(&mut T)>,
+}
+
+impl<T, F> Revision for RemoveMany<T, F>
+where
+    T: Stored + Send + 'static,
+    F: Fn(&mut T, &[u8]) -> bool + Send + 'static,
+{
     type Content = T;
+    /// How many are gone, and whether none is left.
     type Told = (usize, bool);
 
     fn revise(&self, content: &mut T) -> (usize, bool) {
@@ -143,20 +169,25 @@ impl<T: Stored + Send + 'static> Revision for RemoveMany<T> {
 
     fn tell(self, call: &mut Call<'_>, told: Option<(usize, bool)>) -> Outcome {
         let (gone, emptied) = told.unwrap_or_default();
-        say_changed(call, self.event, gone);
-        if emptied {
-            call.keys.event(call.args[1], EventClasses::GENERIC, "del");
-        }
+        say_removed(call, call.args[1], self.event, gone, emptied);
         call.reply.int(gone as i64);
         DONE
     }
 }
 
-/// Says of the key at the first argument that `count` things in it have changed, if any.
-pub fn say_changed(call: &mut Call<'_>, (class, event): (u32, &'static str), count: usize) {
+/// Says that `count` things behind a key have changed, if any.
+pub fn say_changed(call: &mut Call<'_>, key: &[u8], (class, event): (u32, &'static str), count: usize) {
     if count > 0 {
-        call.keys.changed(call.args[1], class, event);
+        call.keys.changed(key, class, event);
         call.keys.effects.dirty += count as u64 - 1;
+    }
+}
+
+/// Says that `count` things behind a key are gone, if any, and whether the key has gone with the last one.
+pub fn say_removed(call: &mut Call<'_>, key: &[u8], event: (u32, &'static str), count: usize, emptied: bool) {
+    say_changed(call, key, event, count);
+    if emptied {
+        call.keys.event(key, EventClasses::GENERIC, "del");
     }
 }
 

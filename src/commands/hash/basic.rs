@@ -11,7 +11,7 @@ use crate::resp::Reply;
 use crate::types::hash::{Hash, HashLimits, Lookup};
 
 use super::super::call::write_item;
-use super::super::revise::{MANY, RemoveMany, Revision, revise, say_changed};
+use super::super::revise::{MANY, Revision, remove_named, revise, say_changed};
 use super::super::{Call, Command, DONE, Next, Outcome};
 use super::{GROUP, limits, look_up, row};
 
@@ -75,7 +75,7 @@ pub(super) const HDEL: Command = Command::new(
             "Deletes fields of a hash, and the key with its last field.",
         )
         .syntax("key field*"),
-    hdel,
+    |call| remove_named(call, (EventClasses::HASH, "hdel"), Hash::remove),
 );
 
 pub(super) const HEXISTS: Command = Command::new(
@@ -197,7 +197,7 @@ impl Revision for SetMany {
 
     fn tell(self, call: &mut Call<'_>, told: Option<(usize, usize)>) -> Outcome {
         let (set, new) = told.unwrap_or_default();
-        say_changed(call, (EventClasses::HASH, "hset"), set);
+        say_changed(call, call.args[1], (EventClasses::HASH, "hset"), set);
         (self.answer)(call.reply, new);
         DONE
     }
@@ -224,23 +224,6 @@ fn hsetnx(call: &mut Call<'_>) -> Outcome {
         call.keys.changed(key, EventClasses::HASH, "hset");
     }
     call.reply.int((!found).into());
-    DONE
-}
-
-fn hdel(call: &mut Call<'_>) -> Outcome {
-    let (key, fields) = (call.args[1], &call.args[2..]);
-    if fields.len() > MANY {
-        return revise(call, RemoveMany::new(fields, Hash::remove, (EventClasses::HASH, "hdel")));
-    }
-    let deleted = call.keys.update(key, (EventClasses::HASH, "hdel"), |hash: &mut Hash| {
-        let deleted = fields.iter().filter(|field| hash.remove(field)).count();
-        ((deleted, hash.is_empty()), deleted)
-    })?;
-    let (deleted, emptied) = deleted.unwrap_or_default();
-    if emptied {
-        call.keys.event(key, EventClasses::GENERIC, "del");
-    }
-    call.reply.int(deleted as i64);
     DONE
 }
 

@@ -166,7 +166,6 @@ fn pop_some(
     }))
 }
 
-/// Answers `count` elements as an array, beginning with the one at `end`.
 /// The command that pops at an end of one list.
 fn verb(end: End) -> &'static [u8] {
     match end {
@@ -175,6 +174,7 @@ fn verb(end: End) -> &'static [u8] {
     }
 }
 
+/// Answers `count` elements as an array, beginning with the one at `end`.
 fn write_end(reply: &mut Reply, list: &List, end: End, count: usize) {
     reply.array(count);
     match end {

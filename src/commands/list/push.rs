@@ -79,7 +79,7 @@ impl Revision for PushMany {
 
     fn tell(self, call: &mut Call<'_>, told: Option<(usize, usize)>) -> Outcome {
         let (len, new) = told.unwrap_or_default();
-        say_changed(call, (EventClasses::LIST, push_event(self.end)), new);
+        say_changed(call, call.args[1], (EventClasses::LIST, push_event(self.end)), new);
         call.reply.int(len as i64);
         DONE
     }

@@ -7,7 +7,7 @@ use crate::keyspace::{Access, Ref, Type, WrongType};
 use crate::resp::Reply;
 use crate::types::set::{Set, SetLimits};
 
-use super::super::revise::{MANY, RemoveMany, Revision, revise, say_changed};
+use super::super::revise::{MANY, Revision, remove_named, revise, say_changed};
 use super::super::{Call, Command, DONE, Next, Outcome};
 use super::{GROUP, limits, row, write_members};
 
@@ -32,7 +32,7 @@ pub(super) const SREM: Command = Command::new(
             "Removes members from a set, and the key with its last member.",
         )
         .syntax("key member*"),
-    srem,
+    |call| remove_named(call, (EventClasses::SET, "srem"), Set::remove),
 );
 
 pub(super) const SMOVE: Command = Command::new(
@@ -91,23 +91,6 @@ fn sadd(call: &mut Call<'_>) -> Outcome {
     DONE
 }
 
-fn srem(call: &mut Call<'_>) -> Outcome {
-    let (key, members) = (call.args[1], &call.args[2..]);
-    if members.len() > MANY {
-        return revise(call, RemoveMany::new(members, Set::remove, (EventClasses::SET, "srem")));
-    }
-    let removed = call.keys.update(key, (EventClasses::SET, "srem"), |set: &mut Set| {
-        let removed = members.iter().filter(|member| set.remove(member)).count();
-        ((removed, set.is_empty()), removed)
-    })?;
-    let (removed, emptied) = removed.unwrap_or_default();
-    if emptied {
-        call.keys.event(key, EventClasses::GENERIC, "del");
-    }
-    call.reply.int(removed as i64);
-    DONE
-}
-
 /// SADD of many members.
 struct AddMany {
     members: OwnedRequest,
@@ -128,7 +111,7 @@ impl Revision for AddMany {
 
     fn tell(self, call: &mut Call<'_>, told: Option<usize>) -> Outcome {
         let added = told.unwrap_or_default();
-        say_changed(call, (EventClasses::SET, "sadd"), added);
+        say_changed(call, call.args[1], (EventClasses::SET, "sadd"), added);
         call.reply.int(added as i64);
         DONE
     }

@@ -8,6 +8,7 @@ use crate::resp::{Protocol, Reply};
 use crate::types::set::{Set, SetLimits};
 
 use super::super::call::write_item;
+use super::super::revise::say_removed;
 use super::super::sample::{Bounds, QUICK, Sample};
 use super::super::store::{Combination, Sources, combine};
 use super::super::{Call, Command, DONE, Next, Outcome};
@@ -49,7 +50,7 @@ fn spop(call: &mut Call<'_>) -> Outcome {
 
 fn pop_one(call: &mut Call<'_>) -> Outcome {
     let key = call.args[1];
-    let popped = call.keys.update(key, (EventClasses::SET, "spop"), |set: &mut Set| {
+    let popped = call.keys.update(key, POPPED, |set: &mut Set| {
         let popped = set.pop().map(|member| (member, set.is_empty()));
         let count = popped.is_some().into();
         (popped, count)
@@ -67,14 +68,8 @@ fn pop_one(call: &mut Call<'_>) -> Outcome {
     DONE
 }
 
-/// Says that members were popped.
-fn say_popped(call: &mut Call<'_>, key: &[u8], count: usize, emptied: bool) {
-    call.keys.changed(key, EventClasses::SET, "spop");
-    call.keys.effects.dirty += count as u64 - 1;
-    if emptied {
-        call.keys.event(key, EventClasses::GENERIC, "del");
-    }
-}
+/// Class and name of the event that tells of popped members.
+const POPPED: (u32, &str) = (EventClasses::SET, "spop");
 
 fn pop_many(call: &mut Call<'_>) -> Outcome {
     let key = call.args[1];
@@ -99,7 +94,7 @@ fn pop_many(call: &mut Call<'_>) -> Outcome {
     let from = call.reply.len();
     set.pop_many(count, &limits, |member| write_item(call.reply, member));
     drop(set);
-    say_popped(call, key, count, false);
+    say_removed(call, key, POPPED, count, false);
     if call.keys.propagates() {
         propagate_removed(&mut call.keys, key, &call.reply.as_bytes()[from..]);
     }
@@ -108,7 +103,7 @@ fn pop_many(call: &mut Call<'_>) -> Outcome {
 
 fn pop_all(call: &mut Call<'_>, key: &[u8], may_put_off: bool) -> Outcome {
     let Some((Value::Set(set), _)) = call.keys.take(key) else { return DONE };
-    say_popped(call, key, set.len(), true);
+    say_removed(call, key, POPPED, set.len(), true);
     let verb: &[u8] = if call.settings().memory.lazyfree_server_del { b"UNLINK" } else { b"DEL" };
     call.keys.propagate_instead(&[verb, key]);
     if may_put_off && set.is_large() {
@@ -119,7 +114,6 @@ fn pop_all(call: &mut Call<'_>, key: &[u8], may_put_off: bool) -> Outcome {
     DONE
 }
 
-/// SPOP of many members of a large set: what remains is a combination of what was there.
 /// Members that one SREM of the journal names at the most.
 const REMOVED_AT_ONCE: usize = 1024;
 
@@ -154,6 +148,7 @@ fn bulks(mut reply: &[u8]) -> impl Iterator<Item = &[u8]> {
     })
 }
 
+/// SPOP of many members of a large set: what remains is a combination of what was there.
 struct PopMany {
     count: usize,
     limits: SetLimits,
@@ -199,7 +194,7 @@ impl Combination for PopMany {
             } else {
                 call.keys.set(key, Value::Set(result.remaining), Expiry::Keep);
             }
-            say_popped(call, key, result.count, emptied);
+            say_removed(call, key, POPPED, result.count, emptied);
             if call.keys.propagates() {
                 propagate_removed(&mut call.keys, key, result.members.as_bytes());
             }

@@ -193,7 +193,7 @@ impl Revision for AddMany {
 
     fn tell(self, call: &mut Call<'_>, told: Option<Added>) -> Outcome {
         let added = told.unwrap_or_default();
-        say_changed(call, (EventClasses::ZSET, "zadd"), added.changes());
+        say_changed(call, call.args[1], (EventClasses::ZSET, "zadd"), added.changes());
         added.reply(call, self.flags, self.count_changed)
     }
 }

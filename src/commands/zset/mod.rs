@@ -10,14 +10,13 @@ mod remove;
 use crate::base::num;
 use crate::command::row::*;
 use crate::command::{Error, error};
-use crate::config::EventClasses;
 use crate::config::Settings;
 use crate::resp::Reply;
 use crate::types::listpack::Item;
 use crate::types::zset::{LexBound, ScoreBound, ZsetLimits};
 
+use super::Command;
 use super::call::write_item;
-use super::{Call, Command};
 
 /// The family's rows.
 pub const COMMANDS: &[Command] = &[
@@ -108,13 +107,5 @@ fn write_member(reply: &mut Reply, member: Item<'_>, score: Option<f64>) {
     write_item(reply, member);
     if let Some(score) = score {
         reply.double(score);
-    }
-}
-
-/// Says that members were removed, and that the key went with the last one.
-fn removed(call: &mut Call<'_>, key: &[u8], event: &'static str, emptied: bool) {
-    call.keys.changed(key, EventClasses::ZSET, event);
-    if emptied {
-        call.keys.event(key, EventClasses::GENERIC, "del");
     }
 }

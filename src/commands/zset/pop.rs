@@ -3,14 +3,15 @@
 use crate::base::num::IntText;
 use crate::command::row::*;
 use crate::command::{Args, Error, args, error};
+use crate::config::EventClasses;
 use crate::keyspace::Type;
 use crate::resp::Reply;
 use crate::types::zset::{Direction, End, Zset};
 
 use super::super::blocking;
-use super::super::revise::{Revision, revise};
+use super::super::revise::{Revision, revise, say_removed};
 use super::super::{Block, Call, Command, DONE, Next, Outcome};
-use super::{GROUP, removed, row};
+use super::{GROUP, row};
 
 const COST: &str = "O(log(N)*M) where N is the size of the sorted set and M the number of members popped.";
 const FLAGS: &[KeyFlags] = &[RW, ACCESS, DELETE];
@@ -106,10 +107,8 @@ fn pop_from(zset: &mut Zset, end: End, count: usize) -> Popped {
 
 /// Says how many members were popped, and whether they were the last ones.
 fn say_popped(call: &mut Call<'_>, key: &[u8], end: End, count: usize, emptied: bool) {
-    if count > 0 {
-        removed(call, key, if end == End::Min { "zpopmin" } else { "zpopmax" }, emptied);
-        call.keys.effects.dirty += count as u64 - 1;
-    }
+    let event = if end == End::Min { "zpopmin" } else { "zpopmax" };
+    say_removed(call, key, (EventClasses::ZSET, event), count, emptied);
 }
 
 /// The command that pops at an end of one sorted set.

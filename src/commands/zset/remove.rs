@@ -7,10 +7,10 @@ use crate::command::{Error, args};
 use crate::config::EventClasses;
 use crate::types::zset::{Direction, Zset};
 
-use super::super::revise::{MANY, RemoveMany, Revision, revise};
+use super::super::revise::{Revision, remove_named, revise, say_removed};
 use super::super::{Call, Command, DONE, Outcome};
 use super::range::ranks_of;
-use super::{GROUP, lex_bounds, removed, row, score_bounds};
+use super::{GROUP, lex_bounds, row, score_bounds};
 
 const KEY: &[KeySpec] = &[KeySpec::at(1, &[RW, DELETE])];
 const COST: &str = "O(log(N)+M) where N is the size of the sorted set and M the number of members removed.";
@@ -24,7 +24,11 @@ pub(super) const ZREM: Command = Command::new(
             "Removes members from a sorted set.",
         )
         .syntax("key member*"),
-    zrem,
+    |call| {
+        remove_named(call, (EventClasses::ZSET, "zrem"), |zset: &mut Zset, member: &[u8]| {
+            zset.remove(member).is_some()
+        })
+    },
 );
 
 pub(super) const ZREMRANGEBYRANK: Command = Command::new(
@@ -62,24 +66,6 @@ pub(super) const ZREMRANGEBYLEX: Command = Command::new(
         })
     },
 );
-
-fn zrem(call: &mut Call<'_>) -> Outcome {
-    let (key, members) = (call.args[1], &call.args[2..]);
-    if members.len() > MANY {
-        let remove = |zset: &mut Zset, member: &[u8]| zset.remove(member).is_some();
-        return revise(call, RemoveMany::new(members, remove, (EventClasses::ZSET, "zrem")));
-    }
-    let gone = call.keys.update(key, (EventClasses::ZSET, "zrem"), |zset: &mut Zset| {
-        let gone = members.iter().filter(|member| zset.remove(member).is_some()).count();
-        ((gone, zset.is_empty()), gone)
-    })?;
-    let (gone, emptied) = gone.unwrap_or_default();
-    if emptied {
-        call.keys.event(key, EventClasses::GENERIC, "del");
-    }
-    call.reply.int(gone as i64);
-    DONE
-}
 
 /// How many members are removed while the sorted set is locked.
 const AT_ONCE_MAX: usize = 1024;
@@ -126,17 +112,10 @@ impl Revision for RemoveRun {
 
     fn tell(self, call: &mut Call<'_>, told: Option<(usize, bool)>) -> Outcome {
         let (gone, emptied) = told.unwrap_or_default();
-        reply_removed(call, call.args[1], self.event, gone, emptied);
+        say_removed(call, call.args[1], (EventClasses::ZSET, self.event), gone, emptied);
+        call.reply.int(gone as i64);
         DONE
     }
-}
-
-fn reply_removed(call: &mut Call<'_>, key: &[u8], event: &'static str, gone: usize, emptied: bool) {
-    if gone > 0 {
-        removed(call, key, event, emptied);
-        call.keys.effects.dirty += gone as u64 - 1;
-    }
-    call.reply.int(gone as i64);
 }
 
 #[cfg(test)]
