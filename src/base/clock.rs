@@ -3,10 +3,9 @@
 use std::cell::Cell;
 use std::sync::LazyLock;
 
-use nix::sys::time::TimeSpec;
 use nix::time::{ClockId, clock_gettime};
 
-use super::ticks;
+pub use super::ticks::monotonic_ns;
 
 /// When [`monotonic_ms`] was first asked, by [`monotonic_ns`].
 static START: LazyLock<u64> = LazyLock::new(monotonic_ns);
@@ -14,7 +13,7 @@ static START: LazyLock<u64> = LazyLock::new(monotonic_ns);
 /// Microseconds since the Unix epoch.
 #[inline]
 pub fn unix_us() -> i64 {
-    read(ClockId::CLOCK_REALTIME).map_or(0, |time| time.tv_sec() * 1_000_000 + time.tv_nsec() / 1000)
+    clock_gettime(ClockId::CLOCK_REALTIME).map_or(0, |time| time.tv_sec() * 1_000_000 + time.tv_nsec() / 1000)
 }
 
 /// Milliseconds since the Unix epoch.
@@ -53,26 +52,6 @@ pub fn ms_of(monotonic_ns: u64) -> i64 {
     (monotonic_ns.saturating_sub(*START) / 1_000_000) as i64
 }
 
-/// Nanoseconds of the monotonic clock; where they begin is the system's affair. For measuring what is as short as a
-/// command: a difference of two is one subtraction, which must saturate, for the later of two readings may be some ten
-/// ns before the other.
-#[inline]
-pub fn monotonic_ns() -> u64 {
-    ticks::monotonic_ns().unwrap_or_else(system_ns)
-}
-
-/// The same, asked of the system.
-pub(super) fn system_ns() -> u64 {
-    read(ClockId::CLOCK_MONOTONIC)
-        .map_or(0, |time| time.tv_sec() as u64 * 1_000_000_000 + time.tv_nsec() as u64)
-}
-
-/// A clock's time; none if the system doesn't have the clock.
-#[inline]
-fn read(clock: ClockId) -> Option<TimeSpec> {
-    clock_gettime(clock).ok()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -85,19 +64,6 @@ mod tests {
             let told = unix_ms_at(monotonic_ns());
             let after = unix_ms();
             assert!((before - 1..=after + 1).contains(&told), "{before} {told} {after}");
-        }
-    }
-
-    #[test]
-    fn ticks_tell_the_time_of_the_system() {
-        // Within a millisecond the pace of either may be slightly off.
-        const SLACK: u64 = 20_000;
-        let begun = system_ns();
-        while system_ns() - begun < 40_000_000 {
-            let before = system_ns();
-            let told = monotonic_ns();
-            let after = system_ns();
-            assert!((before - SLACK..=after + SLACK).contains(&told), "{before} {told} {after}");
         }
     }
 }

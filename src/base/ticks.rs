@@ -2,12 +2,14 @@
 //! system takes: 11 ns against 25, of the few hundred that a command of a pipeline has.
 //!
 //! Each thread asks the system once a millisecond and reckons with the counter in between. How fast that runs is
-//! measured from the first reading on, so ever more exactly. It is used only where the system makes its own clock of it,
-//! which vouches for an even pace that is the same on all cores; elsewhere there are no ticks, and the system is asked.
+//! measured from the first reading on, so ever more exactly. It is used only where the system makes its own clock of
+//! it, which vouches for an even pace that is the same on all cores; elsewhere there are no ticks, and the system is asked.
 #![allow(unsafe_code)]
 
 use std::cell::Cell;
 use std::sync::LazyLock;
+
+use nix::time::{ClockId, clock_gettime};
 
 /// For how long a thread goes without asking the system, in ns.
 const LASTS: u64 = 1_000_000;
@@ -43,10 +45,23 @@ thread_local! {
         const { Cell::new(Anchor { at: Both { ns: 0, ticks: 0 }, lasts: 0, length: 0 }) };
 }
 
-/// The monotonic clock in ns; `None` if the system must be asked. A reading may be some ten ns before one that was made
-/// just before it.
+/// Nanoseconds of the monotonic clock; where they begin is the system's affair. For measuring what is as short as a
+/// command: a difference of two is one subtraction, which must saturate, for the later of two readings may be some ten
+/// ns before the other.
 #[inline]
-pub(super) fn monotonic_ns() -> Option<u64> {
+pub fn monotonic_ns() -> u64 {
+    reckoned_ns().unwrap_or_else(system_ns)
+}
+
+/// The same, asked of the system.
+fn system_ns() -> u64 {
+    clock_gettime(ClockId::CLOCK_MONOTONIC)
+        .map_or(0, |time| time.tv_sec() as u64 * 1_000_000_000 + time.tv_nsec() as u64)
+}
+
+/// The same, reckoned with the counter; `None` if the system must be asked.
+#[inline]
+fn reckoned_ns() -> Option<u64> {
     let anchor = ANCHOR.get();
     if anchor.lasts > 0
         && let Some(since) = counter()?.checked_sub(anchor.at.ticks)
@@ -76,13 +91,13 @@ fn renew() -> Option<u64> {
 fn both() -> Option<Both> {
     let mut before = counter()?;
     for _ in 0..ATTEMPTS {
-        let (ns, ticks) = (super::clock::system_ns(), counter()?);
+        let (ns, ticks) = (system_ns(), counter()?);
         if ticks.wrapping_sub(before) < MOMENT {
             return Some(Both { ns, ticks });
         }
         before = ticks;
     }
-    Some(Both { ns: super::clock::system_ns(), ticks: counter()? })
+    Some(Both { ns: system_ns(), ticks: counter()? })
 }
 
 /// Whether the system makes its own clock of the counter.
@@ -102,4 +117,22 @@ fn counter() -> Option<u64> {
 #[inline]
 fn counter() -> Option<u64> {
     None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ticks_tell_the_time_of_the_system() {
+        // Within a millisecond the pace of either may be slightly off.
+        const SLACK: u64 = 20_000;
+        let begun = system_ns();
+        while system_ns() - begun < 40_000_000 {
+            let before = system_ns();
+            let told = monotonic_ns();
+            let after = system_ns();
+            assert!((before - SLACK..=after + SLACK).contains(&told), "{before} {told} {after}");
+        }
+    }
 }

@@ -1,8 +1,8 @@
 //! The configuration of a running server: read by everyone, changed by CONFIG SET.
 //!
 //! Readers keep the [`Settings`] together with their [version](Config::version): one atomic load tells whether anything
-//! has changed, and only then they take the new settings under a lock. Writers go one at a time, in two phases, because some changes can fail
-//! outside, as a port that is taken:
+//! has changed, and only then they take the new settings under a lock. Writers go one at a time, in two phases, because
+//! some changes can fail outside, as a port that is taken:
 //!
 //! ```text
 //! let prepared = config.prepare(&pairs, caller)?;   // every value is checked, nothing is changed

@@ -63,8 +63,7 @@ impl Place<'_> {
         for field in &fields {
             self.effects.propagation.put_down(self.db, &[b"HDEL", &key, field]);
         }
-        self.database.watched.touch(&key);
-        self.tracked.changed(&key, 0, self.counts, self.effects);
+        self.tell(&key, 0);
         self.note(EventClasses::HASH, "hexpired", &key);
         if emptied {
             self.note(EventClasses::GENERIC, "del", &key);

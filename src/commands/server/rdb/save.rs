@@ -1,32 +1,21 @@
-//! The RDB file of a server: writing it on demand, by itself, at the end; reading it at the start.
+//! Writing the RDB file: on demand, by itself, at the end.
 //!
 //! A save takes the entries as of one instant. Mostly that is a snapshot, cut while everything was held and walked
 //! while others go on. Who holds everything until the file is there (the end of the process, DEBUG RELOAD, a
 //! snapshot of somebody else's under way) walks what it holds.
 
-use std::fs::File;
 use std::io::ErrorKind;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use super::super::Call;
-use super::Server;
-use crate::base::{alloc, clock::unix_ms};
-use crate::command::{Error, error};
-use crate::config::{EvictionPolicy, Settings};
-use crate::keyspace::{Clock, Frozen, Held, Keyspace, Meter, Plan, Size, Snapshot, View};
-use crate::persist::rdb;
-use crate::persist::snapshot::{
-    Ages, Draft, Encoder, LoadError, LoadOptions, Loaded, Preface, Rest, Run, SaveError, load as load_file,
-    load_held,
-};
-use crate::types::hash::HashLimits;
-use crate::types::list::ListLimits;
-use crate::types::set::SetLimits;
-use crate::types::zset::ZsetLimits;
+use super::super::super::Call;
+use super::super::Server;
+use super::{ages, notes, options, path};
+use crate::base::clock::unix_ms;
+use crate::keyspace::{Frozen, Held, Keyspace, Meter, Plan, Size, Snapshot};
+use crate::persist::snapshot::{Draft, Encoder, Preface, Rest, Run, SaveError};
 
 /// Gives the entries of a save to a function, until that fails.
 type Walk<'w> = &'w mut dyn FnMut(Frozen) -> Result<(), SaveError>;
@@ -40,10 +29,6 @@ pub enum Source<'a, 'h> {
     /// A keyspace that has just been flushed.
     Nothing,
 }
-
-/// The server's file can't be loaded; the log says why.
-#[derive(Debug)]
-pub struct Unloadable;
 
 impl Source<'_, '_> {
     fn sizes(&self, keyspace: &Keyspace) -> Box<[Size]> {
@@ -180,65 +165,6 @@ fn write_draft(server: &Server, run: &Run, source: Source<'_, '_>, moment: Momen
     server.saves.install(run, number, draft, &path(&settings))
 }
 
-/// Why nothing may be written at the moment, if that is so: what can't be saved any more must not change.
-#[inline]
-pub fn write_refusal(server: &Server, settings: &Settings) -> Option<Error> {
-    if must_not_write(server, settings) {
-        return Some(error::MISCONF);
-    }
-    server.aof.status.error().map(|why| error::aof_writes_fail(&why))
-}
-
-/// Why scripts that may write are refused, if they are: as [`write_refusal`], in other words.
-pub fn script_refusal(server: &Server, settings: &Settings) -> Option<Error> {
-    if must_not_write(server, settings) {
-        return Some(error::SCRIPT_MISCONF);
-    }
-    server.aof.status.error().map(|why| error::script_on_failing_aof(&why))
-}
-
-/// Whether snapshots fail, and nothing must change then.
-fn must_not_write(server: &Server, settings: &Settings) -> bool {
-    let snapshots = &settings.snapshots;
-    let unsaved = !server.saves.last_succeeded();
-    unsaved && snapshots.stop_writes_on_bgsave_error && !snapshots.save.is_empty()
-}
-
-/// Where the file is.
-pub fn path(settings: &Settings) -> PathBuf {
-    settings.snapshots.dir.join(&settings.snapshots.dbfilename)
-}
-
-/// How files of databases of these sizes are written.
-pub fn options(settings: &Settings, sizes: &[Size]) -> rdb::Options {
-    rdb::Options {
-        compress: settings.snapshots.compression,
-        checksum: settings.snapshots.checksum,
-        version: rdb::version_for(sizes.iter().any(|size| size.timed > 0)),
-    }
-}
-
-/// What files tell about the last use of keys.
-pub fn ages(settings: &Settings) -> Ages {
-    let clock = Clock::under(settings, unix_ms());
-    match (settings.memory.maxmemory_policy, clock.lfu) {
-        (EvictionPolicy::AllkeysLru | EvictionPolicy::VolatileLru, _) => Ages::Idle(clock.now),
-        (_, Some(lfu)) => Ages::Frequency(clock.now, lfu),
-        _ => Ages::Untold,
-    }
-}
-
-/// What files say about themselves; one may be the beginning of an AOF.
-pub fn notes(begins_aof: bool) -> Vec<(&'static str, String)> {
-    vec![
-        ("redis-ver", "7.4.1".to_owned()),
-        ("redis-bits", "64".to_owned()),
-        ("ctime", (unix_ms() / 1000).to_string()),
-        ("used-mem", alloc::used().to_string()),
-        ("aof-base", u8::from(begins_aof).to_string()),
-    ]
-}
-
 /// Begins a save in the background if one is due: by `save`, or because BGSAVE SCHEDULE wanted it. To be called now
 /// and then, by somebody who holds neither gate nor locks.
 pub fn save_if_due(server: &Arc<Server>) {
@@ -286,134 +212,5 @@ pub fn save_finally(server: &Server) -> Result<(), SaveError> {
     let mut held = server.keyspace.hold(Plan::Everything);
     save(server, Source::Held(&mut held), Moment::now(server))?;
     std::mem::forget(closed);
-    Ok(())
-}
-
-/// How files are loaded at this moment.
-pub fn load_options(server: &Server) -> LoadOptions {
-    let settings = server.config.settings();
-    LoadOptions {
-        limits: limits(server, &settings),
-        checksum: settings.snapshots.checksum && !server.checksums_skipped.load(Ordering::Relaxed),
-        clock: Clock::under(&settings, unix_ms()),
-        keeps_expired: false,
-        replaces: false,
-        rest: Rest(settings.debug.load_rest),
-    }
-}
-
-fn limits(server: &Server, settings: &Settings) -> rdb::Limits {
-    let encodings = &settings.encodings;
-    rdb::Limits {
-        list: ListLimits {
-            max_listpack_size: encodings.list_max_listpack_size,
-            packed_threshold: server.list_packed_threshold.load(Ordering::Relaxed),
-        },
-        set: SetLimits {
-            max_intset_entries: encodings.set_max_intset_entries,
-            max_listpack_entries: encodings.set_max_listpack_entries,
-            max_listpack_value: encodings.set_max_listpack_value,
-        },
-        hash: HashLimits {
-            max_listpack_entries: encodings.hash_max_listpack_entries,
-            max_listpack_value: encodings.hash_max_listpack_value,
-        },
-        zset: ZsetLimits {
-            max_listpack_entries: encodings.zset_max_listpack_entries,
-            max_listpack_value: encodings.zset_max_listpack_value,
-        },
-    }
-}
-
-/// Opens the server's file and notes that loading begins; none if there is no file.
-///
-/// # Errors
-/// It can't be read. The log says why.
-pub fn open(server: &Server) -> Result<Option<File>, Unloadable> {
-    let path = path(&server.config.settings());
-    let opened = File::open(&path).and_then(|file| {
-        let size = file.metadata()?.len();
-        Ok((file, size))
-    });
-    match opened {
-        Ok((file, size)) => {
-            server.loading.begin(size);
-            Ok(Some(file))
-        }
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-        Err(error) => {
-            let path = path.display();
-            tracing::warn!("Fatal error: can't open the RDB file {path} for reading: {error}");
-            Err(Unloadable)
-        }
-    }
-}
-
-/// Loads the server's file, which `open` has opened, into its keyspace.
-///
-/// # Errors
-/// The file is damaged. The log says where and how. What came before that is in the keyspace.
-pub fn load(server: &Server, file: File) -> Result<(), Unloadable> {
-    let begun = Instant::now();
-    let loaded = load_file(&server.keyspace, file, &load_options(server), &server.loading);
-    server.loading.end();
-    conclude(server, loaded, false).inspect_err(|_| {
-        if !server.loading.is_cancelled() {
-            tracing::warn!("Terminating server after rdb file reading failure.");
-        }
-    })?;
-    tracing::info!("DB loaded from disk: {:.3} seconds", begun.elapsed().as_secs_f64());
-    Ok(())
-}
-
-/// Loads the server's file for who holds everything and goes on holding it. Without a file there is nothing to do.
-///
-/// # Errors
-/// As for `load`.
-pub fn reload(server: &Server, keys: &mut View<'_>, replaces: bool) -> Result<(), Unloadable> {
-    let Some(file) = open(server)? else { return Ok(()) };
-    let options = LoadOptions { replaces, ..load_options(server) };
-    let loaded = load_held(keys, file, &options, &server.loading);
-    server.loading.end();
-    conclude(server, loaded, replaces)
-}
-
-/// Takes what came of loading into account.
-fn conclude<R>(
-    server: &Server,
-    loaded: Result<Loaded<R>, LoadError>,
-    replaces: bool,
-) -> Result<(), Unloadable> {
-    match loaded {
-        Ok(loaded) => {
-            let (keys, expired) = (loaded.keys, loaded.expired);
-            let empty = match loaded.empty {
-                0 => String::new(),
-                empty => format!(", empty keys skipped: {empty}"),
-            };
-            tracing::info!("Done loading RDB, keys loaded: {keys}, keys expired: {expired}{empty}.");
-            load_libraries(server, &loaded.libraries, replaces)
-        }
-        Err(LoadError::Cancelled) => Err(Unloadable),
-        Err(error) => {
-            let path = path(&server.config.settings());
-            tracing::error!("Can't load the RDB file {}: {error}", path.display());
-            Err(Unloadable)
-        }
-    }
-}
-
-/// Loads libraries of functions from their code.
-///
-/// # Errors
-/// One is no good. The log says why.
-pub fn load_libraries(server: &Server, libraries: &[Vec<u8>], replaces: bool) -> Result<(), Unloadable> {
-    let mut functions = server.functions.lock();
-    for code in libraries {
-        if let Err(refused) = functions.load(&server.scripts.running, code, replaces) {
-            tracing::warn!("Failed loading library, {}", String::from_utf8_lossy(&refused.0));
-            return Err(Unloadable);
-        }
-    }
     Ok(())
 }
