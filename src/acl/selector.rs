@@ -3,7 +3,7 @@
 use super::error::RuleError;
 use super::pattern::{Access, KeyPattern, has_blanks};
 use super::vocabulary::Vocabulary;
-use crate::config::words;
+use crate::base::words;
 
 /// What rules are read against.
 #[derive(Clone, Copy)]

@@ -1,4 +1,4 @@
-//! Leaves that two or more folders use: number text, globs, checksums, time, the allocator.
+//! Leaves that two or more folders use: number text, quoted words, globs, checksums, time, the allocator.
 //!
 //! Nothing here knows of keys, commands or clients.
 
@@ -18,4 +18,5 @@ pub mod replace;
 pub mod size_class;
 pub mod task;
 mod ticks;
+pub mod words;
 pub mod worker;

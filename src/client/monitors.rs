@@ -12,7 +12,7 @@ use parking_lot::Mutex;
 
 use super::handle::{Client, ClientFlags};
 use crate::base::clock;
-use crate::config::words::quote_into;
+use crate::base::words::quote_into;
 
 /// Who ran a command.
 #[derive(Clone, Copy)]

@@ -7,7 +7,7 @@ use std::ffi::OsString;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use super::words::{quote_into, split, trim};
+use crate::base::words::{quote_into, split, trim};
 
 /// The command line, taken apart.
 #[derive(Debug, PartialEq, Eq)]

@@ -11,7 +11,7 @@
 //! | `rename-command` | after the two names |
 //! | `user` | after the name, at a `#` that stands alone: `#<hash>` is a password |
 
-use super::words::{UnbalancedQuotes, Words};
+use crate::base::words::{UnbalancedQuotes, Words};
 
 /// A directive's line, taken apart.
 pub(super) struct Line<'a> {
@@ -23,7 +23,7 @@ pub(super) struct Line<'a> {
 
 /// Takes a line apart that is neither empty nor a comment as a whole.
 pub(super) fn split_line(line: &[u8]) -> Result<Line<'_>, UnbalancedQuotes> {
-    let mut reader = Words::new(line);
+    let mut reader = Words::until_nul(line);
     let mut words: Vec<Vec<u8>> = Vec::new();
     loop {
         let rest = reader.rest();

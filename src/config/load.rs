@@ -16,7 +16,7 @@ use super::store::{Config, Current};
 use super::table::{self, Found};
 use super::value::Value;
 use super::values::Values;
-use super::words::{split, trim};
+use crate::base::words::{split, trim};
 
 /// Files may include each other this deep.
 const INCLUDE_DEPTH: usize = 32;

@@ -36,7 +36,6 @@ mod table;
 mod theme;
 mod value;
 mod values;
-pub mod words;
 
 #[cfg(test)]
 mod tests;

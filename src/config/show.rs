@@ -6,7 +6,7 @@ use std::path::Path;
 use super::choices::{ShutdownFlags, name_of};
 use super::directive::{Directive, Kind};
 use super::value::{OutputLimit, Primary, Value};
-use super::words::quote_into;
+use crate::base::words::quote_into;
 
 impl Directive {
     /// The value as CONFIG GET shows it; reading it back gives the same value, but for classes of events, of which

@@ -4,7 +4,6 @@
 //! of a [`Batch`] of requests; [`Reply`] is the only place that makes reply bytes.
 
 mod batch;
-mod inline;
 mod reply;
 mod request;
 

@@ -20,8 +20,8 @@
 use std::borrow::Cow;
 
 use super::batch::{ArgRange, Batch};
-use super::inline;
 use crate::base::num::parse_i64;
+use crate::base::words::Words;
 
 /// The longest request in bytes: what an offset can express.
 const REQUEST_MAX: usize = u32::MAX as usize;
@@ -409,8 +409,14 @@ fn inline_request(
     };
     let line = &buf[cursor.at..newline];
     let before = batch.args.len();
-    inline::split(line.strip_suffix(b"\r").unwrap_or(line), &mut batch.unquoted, &mut batch.args)
-        .map_err(|_| ProtocolError::UnbalancedQuotes)?;
+    let mut words = Words::new(line.strip_suffix(b"\r").unwrap_or(line));
+    loop {
+        let start = batch.unquoted.len();
+        if !words.next_into(&mut batch.unquoted).map_err(|_| ProtocolError::UnbalancedQuotes)? {
+            break;
+        }
+        batch.args.push(ArgRange::new(start, batch.unquoted.len() - start));
+    }
     if batch.args.len() > before {
         batch.end_request(true);
     }

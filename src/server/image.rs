@@ -20,7 +20,7 @@ use std::path::{Path, PathBuf};
 
 use nix::unistd::{Gid, Uid, geteuid, setgid, setgroups, setuid};
 
-use crate::config::words::quote_into;
+use crate::base::words::quote_into;
 use crate::config::{Config, os_text};
 
 /// An environment: the value of a variable, `None` if it is unset or empty.

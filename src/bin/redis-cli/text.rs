@@ -1,6 +1,6 @@
 //! Bytes as text for people, and back.
 
-use redstart::config::words;
+use redstart::base::words;
 
 /// Bytes in double quotes with escapes, so that nothing in them can disturb a terminal.
 pub fn quote(bytes: &[u8]) -> Vec<u8> {

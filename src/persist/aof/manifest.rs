@@ -10,7 +10,7 @@
 
 use std::fmt;
 
-use crate::config::words;
+use crate::base::words;
 
 /// The longest line, in bytes, its end included.
 const LONGEST: usize = 1024;

@@ -1,6 +1,6 @@
 //! Replies as a line of comma-separated values. What is nested is laid flat.
 
-use redstart::config::words::quote_into;
+use redstart::base::words::quote_into;
 
 use crate::wire::Reply;
 

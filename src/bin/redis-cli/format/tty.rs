@@ -5,7 +5,7 @@
 
 use std::io::Write;
 
-use redstart::config::words::quote_into;
+use redstart::base::words::quote_into;
 
 use crate::wire::Reply;
 

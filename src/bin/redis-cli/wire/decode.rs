@@ -207,7 +207,7 @@ fn verbatim(bytes: &[u8]) -> Result<(Step, usize), ProtocolError> {
 fn scalar(first: u8, bytes: &[u8]) -> Result<(Step, usize), ProtocolError> {
     if !b"+-:$,#_(!".contains(&first) {
         let mut shown = Vec::new();
-        redstart::config::words::quote_into(&mut shown, &[first]);
+        redstart::base::words::quote_into(&mut shown, &[first]);
         let shown = String::from_utf8_lossy(&shown).into_owned();
         return Err(ProtocolError(format!("Protocol error, got {shown} as reply type byte")));
     }
