@@ -1,5 +1,6 @@
 //! Changing a collection: in one go with [`View::update`], or opened and put back when the guard is dropped.
 
+use std::marker::PhantomData;
 use std::ops::{Deref, DerefMut};
 
 use super::entry::{Entry, Taken};
@@ -51,18 +52,31 @@ impl Place<'_> {
         event: (u32, &'static str),
         change: impl FnOnce(&mut T) -> (R, usize),
     ) -> Result<R, WrongType> {
-        let Some(value) = self.database.large_mut::<T>(at, self.local) else {
+        let mut broken = Broken::<T> { place: &mut self, at, expiry: None, of: PhantomData };
+        let Some(value) = broken.place.database.large_mut::<T>(at, broken.place.local) else {
+            std::mem::forget(broken);
             return Ok(RefMut::<T>::open(self, at)?.update(key, event, change));
         };
         let expiry = value.next_expiry();
+        broken.expiry = expiry;
         let (result, count) = change(value);
         let (fate, expiry_now) = (Fate::of(value), value.next_expiry());
+        std::mem::forget(broken);
         self.note_expiry(expiry, expiry_now);
         if fate != Fate::Stays {
             self.settle::<T>(at, fate);
         }
         self.changed_times(key, event, count);
         Ok(result)
+    }
+
+    /// Does what is due after an entry's large collection was changed, whose first part would have expired at `expiry`
+    /// before.
+    fn settle_large<T: Stored>(&mut self, at: Position, expiry: Option<i64>) {
+        let value: &T = self.database.table.large(at).expect("the form was matched when opening");
+        let (fate, expiry_now) = (Fate::of(value), value.next_expiry());
+        self.note_expiry(expiry, expiry_now);
+        self.settle::<T>(at, fate);
     }
 
     /// Says that `count` things behind a key were changed.
@@ -98,6 +112,23 @@ impl Place<'_> {
         let entry = self.database.remove(at);
         self.publish();
         self.effects.garbage.push(entry.into_value());
+    }
+}
+
+/// A change of a large collection under way. It is dropped only when the change panics, and does then what is due after
+/// whatever has changed until there: so no empty collection stays, and no deadline of a field is forgotten.
+struct Broken<'p, 'v, T: Stored> {
+    place: &'p mut Place<'v>,
+    at: Position,
+    /// When the first part of the collection would have expired before the change.
+    expiry: Option<i64>,
+    of: PhantomData<T>,
+}
+
+impl<T: Stored> Drop for Broken<'_, '_, T> {
+    #[cold]
+    fn drop(&mut self) {
+        self.place.settle_large::<T>(self.at, self.expiry);
     }
 }
 
@@ -197,13 +228,7 @@ impl<'v, T: Stored> RefMut<'v, T> {
                     self.place.database.table.open(at).put(value);
                 }
             }
-            Source::InPlace(at) => {
-                let value: &T =
-                    self.place.database.table.large(at).expect("the form was matched when opening");
-                let (fate, expiry) = (Fate::of(value), value.next_expiry());
-                self.place.note_expiry(self.next_expiry, expiry);
-                self.place.settle::<T>(at, fate);
-            }
+            Source::InPlace(at) => self.place.settle_large::<T>(at, self.next_expiry),
         }
     }
 }
@@ -245,9 +270,12 @@ impl<T: Stored> Drop for RefMut<'_, T> {
 
 #[cfg(test)]
 mod tests {
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+
     use super::super::{Clock, Effects, Expiry, Keyspace, Plan};
     use super::*;
     use crate::config::EventClasses;
+    use crate::types::hash::{Hash, HashLimits};
     use crate::types::list::{End, List, ListLimits};
 
     const EVENT: (u32, &str) = (EventClasses::LIST, "changed");
@@ -295,5 +323,35 @@ mod tests {
         // Pushed twice, left but one, left none; of one element nothing goes when one is left.
         assert_eq!(view.effects.events.len(), 3 + 4);
         assert_eq!(view.effects.dirty, 2 * (1 + 1) + 2 * (5000 + 5000));
+    }
+    #[test]
+    fn a_change_that_panics_is_settled() {
+        let (keyspace, mut effects) = (Keyspace::new(2, 1, 1), Effects::default());
+        let mut view = View::new(&keyspace, keyspace.hold(Plan::Everything), 0, CLOCK, &mut effects);
+        let limits = ListLimits::default();
+        let push = |list: &mut List| {
+            list.push(End::Tail, (0..5000).map(|_| &b"element"[..]), &limits);
+            ((), 5000)
+        };
+        let empty_and_panic = |list: &mut List| -> ((), usize) {
+            list.discard(End::Head, 5000, &limits);
+            panic!("as a change may");
+        };
+        assert_eq!(view.update_or_new(b"l", EVENT, push), Ok(()));
+        let broken = AssertUnwindSafe(|| view.update(b"l", EVENT, empty_and_panic));
+        assert!(catch_unwind(broken).is_err());
+        assert!(!view.exists(b"l", Access::Silent));
+
+        let set = |hash: &mut Hash| (hash.load(b"field", &[b'x'; 100], None, &HashLimits::default()), 1);
+        let hurry_and_panic = |hash: &mut Hash| -> ((), usize) {
+            hash.set_deadline(b"field", 5, None, 1);
+            panic!("as a change may");
+        };
+        assert_eq!(view.update_or_new(b"h", EVENT, set), Ok(true));
+        assert_eq!(view.find(b"h", Access::Silent).map(|entry| entry.encoding()), Some("hashtable"));
+        let broken = AssertUnwindSafe(|| view.update(b"h", EVENT, hurry_and_panic));
+        assert!(catch_unwind(broken).is_err());
+        drop(view);
+        assert_eq!(keyspace.sizes()[0].timed, 1);
     }
 }
