@@ -3,9 +3,10 @@
 
 use std::sync::Arc;
 
-use super::Call;
+use super::{Call, DONE, Next, Outcome};
 use crate::client::Client;
 use crate::command::{Error, error};
+use crate::keyspace::Stored;
 use crate::resp::Reply;
 
 /// A larger sample is better taken from a reference, without locks.
@@ -23,7 +24,7 @@ pub struct Bounds {
 
 impl Bounds {
     /// The bounds of a call's reply.
-    pub fn of(call: &Call<'_>) -> Bounds {
+    fn of(call: &Call<'_>) -> Bounds {
         let most = call.settings().clients.proto_max_bulk_len as u64;
         Bounds { most, client: (!call.nested).then(|| Arc::clone(&call.session.client)) }
     }
@@ -53,8 +54,38 @@ impl Sample {
     }
 
     /// Whether it takes long.
-    pub fn is_heavy(self, is_large: bool) -> bool {
+    fn is_heavy(self, is_large: bool) -> bool {
         self.count > QUICK && (self.repeats || is_large)
+    }
+
+    /// Answers a sample of a collection as `write` does: one that takes long without locks.
+    ///
+    /// # Errors
+    /// If the key is of another type, and those of `write`.
+    pub fn answer<T: Stored + Send + 'static>(
+        self,
+        call: &mut Call<'_>,
+        key: &[u8],
+        is_large: fn(&T) -> bool,
+        write: impl FnOnce(&mut Reply, &T, &Bounds) -> Result<(), Error> + Send + 'static,
+    ) -> Outcome {
+        let (bounds, may_put_off) = (Bounds::of(call), call.may_put_off());
+        let Some(collection) = call.keys.read::<T>(key)? else {
+            call.reply.array(0);
+            return DONE;
+        };
+        if may_put_off && self.is_heavy(is_large(&collection)) {
+            let collection = collection.to_owned();
+            return Ok(Next::Later(Box::new(move |reply| {
+                let from = reply.len();
+                if let Err(refusal) = write(reply, &collection, &bounds) {
+                    reply.truncate(from);
+                    reply.error(refusal.text());
+                }
+            })));
+        }
+        write(call.reply, &collection, &bounds)?;
+        DONE
     }
 
     /// Has `draw` write so many draws, bit by bit, as long as there is somebody to read them.

@@ -7,7 +7,7 @@ mod populate;
 mod protocol;
 mod reload;
 
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use crate::base::num::parse_f64;
@@ -17,7 +17,7 @@ use crate::config::{Scope, parse_size};
 
 use super::help;
 use super::server::config;
-use super::{Call, Command, DONE, Outcome};
+use super::{Call, Command, DONE, Outcome, Server};
 
 /// The family's row.
 pub const COMMANDS: &[Command] = &[Command::new(
@@ -127,7 +127,7 @@ const SUBCOMMANDS: &[Subcommand] = &[
     Subcommand {
         name: "pause-cron",
         arguments: (1, 1),
-        run: pause_cron,
+        run: |call| switch(call, |server| &server.housekeeping_paused),
         usage: "PAUSE-CRON <0|1>",
         meaning: "Whether what happens by itself doesn't: expiry, eviction, looking after clients.",
     },
@@ -180,21 +180,21 @@ const SUBCOMMANDS: &[Subcommand] = &[
     Subcommand {
         name: "set-active-expire",
         arguments: (1, 1),
-        run: set_active_expire,
+        run: |call| switch(call, |server| &server.active_expire),
         usage: "SET-ACTIVE-EXPIRE <0|1>",
         meaning: "Whether keys expire by themselves, without being looked at.",
     },
     Subcommand {
         name: "set-disable-deny-scripts",
         arguments: (1, 1),
-        run: let_scripts_call,
+        run: |call| switch(call, |server| &server.scripts.unbound),
         usage: "SET-DISABLE-DENY-SCRIPTS <0|1>",
         meaning: "Whether scripts may call commands that are not for them, but for those that run scripts.",
     },
     Subcommand {
         name: "set-skip-checksum-validation",
         arguments: (1, 1),
-        run: skip_checksums,
+        run: |call| switch(call, |server| &server.checksums_skipped),
         usage: "SET-SKIP-CHECKSUM-VALIDATION <0|1>",
         meaning: "Whether RESTORE and loading don't look at checksums.",
     },
@@ -272,20 +272,9 @@ fn set_list_packed_threshold(call: &mut Call<'_>) -> Outcome {
     DONE
 }
 
-fn set_active_expire(call: &mut Call<'_>) -> Outcome {
-    call.server.active_expire.store(is_on(call.args[2]), Ordering::Relaxed);
-    call.reply.ok();
-    DONE
-}
-
-fn let_scripts_call(call: &mut Call<'_>) -> Outcome {
-    call.server.scripts.unbound.store(is_on(call.args[2]), Ordering::Relaxed);
-    call.reply.ok();
-    DONE
-}
-
-fn pause_cron(call: &mut Call<'_>) -> Outcome {
-    call.server.housekeeping_paused.store(is_on(call.args[2]), Ordering::Relaxed);
+/// Turns something on or off, as the argument says.
+fn switch(call: &mut Call<'_>, flag: fn(&Server) -> &AtomicBool) -> Outcome {
+    flag(call.server).store(is_on(call.args[2]), Ordering::Relaxed);
     call.reply.ok();
     DONE
 }
@@ -302,12 +291,6 @@ fn resize_buffers(call: &mut Call<'_>) -> Outcome {
 fn aof_flush_sleep(call: &mut Call<'_>) -> Outcome {
     let micros = std::str::from_utf8(call.args[2]).ok().and_then(|text| text.parse().ok()).unwrap_or(0);
     call.server.aof.status.flush_rest.store(micros, Ordering::Relaxed);
-    call.reply.ok();
-    DONE
-}
-
-fn skip_checksums(call: &mut Call<'_>) -> Outcome {
-    call.server.checksums_skipped.store(is_on(call.args[2]), Ordering::Relaxed);
     call.reply.ok();
     DONE
 }

@@ -7,7 +7,7 @@ use crate::types::hash::{Entry, Hash};
 
 use super::super::call::write_item;
 use super::super::sample::{Bounds, Sample};
-use super::super::{Call, Command, DONE, Next, Outcome};
+use super::super::{Call, Command, DONE, Outcome};
 use super::{GROUP, row};
 
 pub(super) const HRANDFIELD: Command = Command::new(
@@ -53,25 +53,10 @@ fn options(call: &Call<'_>) -> Result<(Sample, bool), Error> {
 
 fn sample(call: &mut Call<'_>, key: &[u8]) -> Outcome {
     let (sample, with_values) = options(call)?;
-    let bounds = Bounds::of(call);
-    let may_put_off = call.may_put_off();
     call.keys.expire_due_fields(key);
-    let Some(hash) = call.keys.read::<Hash>(key)? else {
-        call.reply.array(0);
-        return DONE;
-    };
-    if may_put_off && sample.is_heavy(hash.is_large()) {
-        let hash = hash.to_owned();
-        return Ok(Next::Later(Box::new(move |reply| {
-            let from = reply.len();
-            if let Err(refusal) = write_sample(reply, &hash, sample, with_values, &bounds) {
-                reply.truncate(from);
-                reply.error(refusal.text());
-            }
-        })));
-    }
-    write_sample(call.reply, &hash, sample, with_values, &bounds)?;
-    DONE
+    sample.answer(call, key, Hash::is_large, move |reply, hash, bounds| {
+        write_sample(reply, hash, sample, with_values, bounds)
+    })
 }
 
 fn write_sample(

@@ -221,24 +221,8 @@ fn srandmember(call: &mut Call<'_>) -> Outcome {
 
 fn sample(call: &mut Call<'_>, key: &[u8]) -> Outcome {
     let sample = Sample::new(args::int_in(call.args[2], -i64::MAX, i64::MAX)?);
-    let bounds = Bounds::of(call);
-    let may_put_off = call.may_put_off();
-    let Some(set) = call.keys.read::<Set>(key)? else {
-        call.reply.array(0);
-        return DONE;
-    };
-    if may_put_off && sample.is_heavy(set.is_large()) {
-        let set = set.to_owned();
-        return Ok(Next::Later(Box::new(move |reply| {
-            let from = reply.len();
-            if let Err(refusal) = write_sample(reply, &set, sample, &bounds) {
-                reply.truncate(from);
-                reply.error(refusal.text());
-            }
-        })));
-    }
-    write_sample(call.reply, &set, sample, &bounds)?;
-    DONE
+    sample
+        .answer(call, key, Set::is_large, move |reply, set, bounds| write_sample(reply, set, sample, bounds))
 }
 
 fn write_sample(reply: &mut Reply, set: &Set, sample: Sample, bounds: &Bounds) -> Result<(), Error> {

@@ -188,23 +188,9 @@ fn random(call: &mut Call<'_>) -> Outcome {
         return Err(error::OUT_OF_RANGE);
     }
     let sample = Sample::new(count);
-    let (bounds, may_put_off) = (Bounds::of(call), call.may_put_off());
-    let Some(zset) = call.keys.read::<Zset>(call.args[1])? else {
-        call.reply.array(0);
-        return DONE;
-    };
-    if may_put_off && sample.is_heavy(zset.is_large()) {
-        let zset = zset.to_owned();
-        return Ok(Next::Later(Box::new(move |reply| {
-            let from = reply.len();
-            if let Err(refusal) = write_sample(reply, &zset, sample, with_scores, &bounds) {
-                reply.truncate(from);
-                reply.error(refusal.text());
-            }
-        })));
-    }
-    write_sample(call.reply, &zset, sample, with_scores, &bounds)?;
-    DONE
+    sample.answer(call, call.args[1], Zset::is_large, move |reply, zset, bounds| {
+        write_sample(reply, zset, sample, with_scores, bounds)
+    })
 }
 
 fn write_sample(

@@ -12,7 +12,7 @@ use crate::types::listpack::Item;
 /// Bytes before the first entry.
 const HEADER: usize = 10;
 const END: u8 = 0xFF;
-/// A length of the entry before that takes five bytes.
+/// The first byte of a length that takes five.
 const LONG: u8 = 254;
 /// The count of a ziplist that has too many elements for the field.
 const UNKNOWN_COUNT: usize = u16::MAX as usize;
@@ -29,7 +29,7 @@ pub(super) fn walk(bytes: &[u8], mut visit: impl FnMut(Item<'_>)) -> Option<()> 
     let (mut count, mut last, mut before) = (0, HEADER, 0);
     while !rest.is_empty() {
         last = bytes.len() - 1 - rest.len();
-        let (told_before, after) = length_before(rest)?;
+        let (told_before, after) = length(rest)?;
         let (element, after) = element(after)?;
         if told_before != before {
             return None;
@@ -42,7 +42,8 @@ pub(super) fn walk(bytes: &[u8], mut visit: impl FnMut(Item<'_>)) -> Option<()> 
     (tail == last && (told == count || told == UNKNOWN_COUNT)).then_some(())
 }
 
-fn length_before(bytes: &[u8]) -> Option<(usize, &[u8])> {
+/// A length of one byte or of five, and what follows it; zipmaps have the same.
+pub(super) fn length(bytes: &[u8]) -> Option<(usize, &[u8])> {
     match bytes.split_first()? {
         (&LONG, rest) => {
             let (length, rest) = rest.split_first_chunk()?;

@@ -7,9 +7,11 @@
 //!
 //! `free` is the number of unused bytes behind the value. A count of 254 or more says nothing.
 
+use super::ziplist::length;
+
 const END: u8 = 0xFF;
-/// A length that takes five bytes, and a count that isn't known.
-const LONG: u8 = 254;
+/// A count that isn't known.
+const MANY: u8 = 254;
 
 /// Calls `visit` with each field and value in turn; none if the bytes are no zipmap, which may turn out late.
 pub(super) fn walk(bytes: &[u8], mut visit: impl FnMut(&[u8])) -> Option<()> {
@@ -17,28 +19,17 @@ pub(super) fn walk(bytes: &[u8], mut visit: impl FnMut(&[u8])) -> Option<()> {
     let (&END, mut rest) = rest.split_last()? else { return None };
     let mut count = 0usize;
     while !rest.is_empty() {
-        let (length, after) = length(rest)?;
-        let (field, after) = after.split_at_checked(length)?;
-        let (length, after) = self::length(after)?;
+        let (len, after) = length(rest)?;
+        let (field, after) = after.split_at_checked(len)?;
+        let (len, after) = length(after)?;
         let (&free, after) = after.split_first()?;
-        let (value, after) = after.split_at_checked(length)?;
+        let (value, after) = after.split_at_checked(len)?;
         visit(field);
         visit(value);
         rest = after.get(usize::from(free)..)?;
         count += 1;
     }
-    (told >= LONG || usize::from(told) == count).then_some(())
-}
-
-fn length(bytes: &[u8]) -> Option<(usize, &[u8])> {
-    match bytes.split_first()? {
-        (&LONG, rest) => {
-            let (length, rest) = rest.split_first_chunk()?;
-            Some((u32::from_le_bytes(*length) as usize, rest))
-        }
-        (&END, _) => None,
-        (&length, rest) => Some((length.into(), rest)),
-    }
+    (told >= MANY || usize::from(told) == count).then_some(())
 }
 
 #[cfg(test)]
