@@ -127,12 +127,6 @@ impl EventClasses {
         (b'm', Self::KEY_MISS),
     ];
 
-    /// Whether any of these classes is on.
-    #[inline]
-    pub fn has(self, classes: u32) -> bool {
-        self.0 & classes != 0
-    }
-
     /// Reads letters in any order; `None` if one is unknown.
     pub fn parse(letters: &[u8]) -> Option<Self> {
         let mut bits = 0;
@@ -181,6 +175,6 @@ mod tests {
             assert_eq!(EventClasses::parse(given.as_bytes()).unwrap().letters(), shown);
         }
         assert_eq!(EventClasses::parse(b"KQ"), None);
-        assert!(!EventClasses::parse(b"A").unwrap().has(EventClasses::NEW | EventClasses::KEY_MISS));
+        assert_eq!(EventClasses::parse(b"A").unwrap().0 & (EventClasses::NEW | EventClasses::KEY_MISS), 0);
     }
 }

@@ -180,29 +180,6 @@ impl Wheel {
         self.len == 0
     }
 
-    /// Unix ms before which `advance` has nothing to do; `None` if there is no item. It may find then that items
-    /// only came nearer.
-    pub fn next_due(&self) -> Option<i64> {
-        let tick = match &self.items {
-            Items::Few(items) => items.iter().map(|item| item.tick).min(),
-            Items::Many(_) => self.next_slot().map(|(_, due)| due),
-        };
-        tick.map(|tick| i64::try_from(tick * TICK_MS).unwrap_or(i64::MAX))
-    }
-
-    /// Bytes allocated for the items. Takes some microseconds when there are many.
-    pub fn memory_bytes(&self) -> usize {
-        let class = |bytes| if bytes == 0 { 0 } else { size_class(bytes) };
-        match &self.items {
-            Items::Few(items) => class(items.capacity() * size_of::<Item>()),
-            Items::Many(levels) => {
-                let bytes = |level: &Level| size_class(size_of::<Level>()) + level.memory_bytes();
-                class(size_of_val(&**levels))
-                    + levels.iter().flatten().map(|level| bytes(level)).sum::<usize>()
-            }
-        }
-    }
-
     /// Moves items that are no longer few to levels.
     #[cold]
     fn spread(&mut self) {
@@ -302,11 +279,6 @@ impl Level {
         }
         (item, emptied)
     }
-
-    fn memory_bytes(&self) -> usize {
-        let slots = self.slots.iter().flatten();
-        slots.map(|slot| size_class(size_of::<Slot>()) + slot.memory_bytes()).sum()
-    }
 }
 
 impl Slot {
@@ -345,13 +317,6 @@ impl Slot {
         let at = fastrand::usize(..chunk.len() / len) * len;
         let hash = chunk[at..].first_chunk::<HASH>()?;
         Some(u64::from_le_bytes(*hash))
-    }
-
-    fn memory_bytes(&self) -> usize {
-        let list = self.full.capacity() * size_of::<Box<[u8]>>();
-        let full = self.full.iter().map(|chunk| size_class(chunk.len())).sum::<usize>();
-        let class = |bytes| if bytes == 0 { 0 } else { size_class(bytes) };
-        class(self.tail.capacity()) + class(list) + full
     }
 }
 
@@ -407,6 +372,37 @@ mod tests {
     const NOW: i64 = 1_790_000_000_123;
     const HOUR: i64 = 3_600_000;
 
+    impl Wheel {
+        /// Bytes allocated for the items.
+        fn memory_bytes(&self) -> usize {
+            let class = |bytes| if bytes == 0 { 0 } else { size_class(bytes) };
+            match &self.items {
+                Items::Few(items) => class(items.capacity() * size_of::<Item>()),
+                Items::Many(levels) => {
+                    let bytes = |level: &Level| size_class(size_of::<Level>()) + level.memory_bytes();
+                    class(size_of_val(&**levels))
+                        + levels.iter().flatten().map(|level| bytes(level)).sum::<usize>()
+                }
+            }
+        }
+    }
+
+    impl Level {
+        fn memory_bytes(&self) -> usize {
+            let slots = self.slots.iter().flatten();
+            slots.map(|slot| size_class(size_of::<Slot>()) + slot.memory_bytes()).sum()
+        }
+    }
+
+    impl Slot {
+        fn memory_bytes(&self) -> usize {
+            let list = self.full.capacity() * size_of::<Box<[u8]>>();
+            let full = self.full.iter().map(|chunk| size_class(chunk.len())).sum::<usize>();
+            let class = |bytes| if bytes == 0 { 0 } else { size_class(bytes) };
+            class(self.tail.capacity()) + class(list) + full
+        }
+    }
+
     /// Advances in steps of `budget` until nothing is left to do; gives what fired and the number of steps.
     fn advance(wheel: &mut Wheel, now: i64, budget: usize) -> (Vec<u64>, usize) {
         let mut fired = Vec::new();
@@ -437,9 +433,8 @@ mod tests {
                     assert_eq!(advance(&mut wheel, now, 10).0, [0; 0], "{distance} at {now}");
                 }
             }
-            assert!(wheel.next_due().is_some_and(|due| due <= tick));
             assert_eq!(advance(&mut wheel, tick, 10).0, vec![7; count], "{distance}");
-            assert!(wheel.is_empty() && wheel.next_due().is_none() && wheel.memory_bytes() == 0);
+            assert!(wheel.is_empty() && wheel.memory_bytes() == 0);
         }
     }
 
@@ -458,7 +453,6 @@ mod tests {
         assert_eq!(advance(&mut wheel, 1 << 50, 100).0, [99]);
         assert_eq!(wheel.len(), 2);
         // The tick at which these two are due begins behind the last ms there is.
-        assert_eq!(wheel.next_due(), Some(i64::MAX));
         assert_eq!(advance(&mut wheel, i64::MAX, 100).0, [0; 0]);
         assert_eq!(wheel.len(), 2);
     }
@@ -561,9 +555,6 @@ mod tests {
                         }
                         let late = model.values().filter(|deadline| **deadline <= now - 16).count();
                         prop_assert!(more || late == 0, "{} late at {}", late, now);
-                        if more {
-                            prop_assert!(wheel.next_due().is_some_and(|due| due <= now));
-                        }
                     }
                 }
                 prop_assert_eq!(wheel.len(), model.len());

@@ -66,7 +66,8 @@ impl Subscriptions {
     }
 
     /// The names of a kind, in order.
-    pub fn names(&self, kind: Kind) -> impl Iterator<Item = &[u8]> {
+    #[cfg(test)]
+    pub(super) fn names(&self, kind: Kind) -> impl Iterator<Item = &[u8]> {
         self.topics[kind as usize].iter().map(|topic| topic.topic().name())
     }
 

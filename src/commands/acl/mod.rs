@@ -10,8 +10,7 @@ use crate::command::row::*;
 
 use super::{Call, Command, Outcome, help};
 
-pub use self::cut::cut_pubsub;
-pub use self::file::{load_at_start, load_lines};
+pub use self::file::load_at_start;
 
 /// The family's rows.
 pub const COMMANDS: &[Command] = &[ACL];

@@ -158,7 +158,6 @@ fn expire(call: &mut Call<'_>, unit: Unit, origin: Origin) -> Outcome {
     DONE
 }
 
-/// A time in Unix ms, if it can be represented; it may lie in the past.
 /// The journal gets a deadline, whatever the client gave; conditions stay.
 fn propagate_deadline(call: &mut Call<'_>, deadline: i64) {
     let mut at = IntText::new();
@@ -168,6 +167,7 @@ fn propagate_deadline(call: &mut Call<'_>, deadline: i64) {
     call.keys.propagate_instead(&args);
 }
 
+/// A time in Unix ms, if it can be represented; it may lie in the past.
 fn deadline(amount: i64, unit: Unit, origin_ms: i64) -> Option<i64> {
     let ms = if unit == Unit::Seconds { amount.checked_mul(1000)? } else { amount };
     ms.checked_add(origin_ms)

@@ -128,14 +128,6 @@ impl List {
         }
     }
 
-    /// Number of allocations that freeing it frees, about.
-    pub fn weight(&self) -> usize {
-        match &self.0 {
-            Form::Packed(_) => 1,
-            Form::Quick(quick) => quick.rope.chunks(),
-        }
-    }
-
     /// Bytes in the allocator beside the `List` itself; a large list is extrapolated from 64 of its chunks.
     pub fn memory_bytes(&self) -> usize {
         const SAMPLES: usize = 64;

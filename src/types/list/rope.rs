@@ -61,11 +61,6 @@ impl Rope {
         same(&self.head, &other.head) && self.tree.is_same(&other.tree) && same(&self.tail, &other.tail)
     }
 
-    /// Number of chunks. Visits the nodes, not the chunks.
-    pub fn chunks(&self) -> usize {
-        self.head.iter().chain(&self.tail).count() + self.tree.chunks()
-    }
-
     /// Whether the chunks are more than one node of the tree holds.
     pub fn is_deep(&self) -> bool {
         self.tree.is_deep()

@@ -22,9 +22,6 @@ pub enum ListpackError {
     Entry,
     /// The header's count isn't the number of entries.
     Count,
-    /// Well-formed, but an element is not in its shortest encoding;
-    /// [`Listpack::from_foreign`](super::Listpack::from_foreign) mends that.
-    NotCanonical,
 }
 
 /// A borrowed listpack. Copying it copies a reference.
@@ -40,14 +37,6 @@ impl<'a> ListpackRef<'a> {
     pub fn from_bytes(bytes: &'a [u8]) -> Self {
         debug_assert!(frame_is_sound(bytes));
         ListpackRef { bytes }
-    }
-
-    /// Checks foreign bytes entry by entry.
-    pub fn validate(bytes: &'a [u8]) -> Result<Self, ListpackError> {
-        match check(bytes)? {
-            true => Ok(ListpackRef { bytes }),
-            false => Err(ListpackError::NotCanonical),
-        }
     }
 
     /// The bytes, as they stand in an RDB file.

@@ -19,7 +19,6 @@ pub mod id;
 mod log;
 mod tree;
 
-pub use crate::types::listpack::Item;
 pub use chunk::ChunkError;
 pub use group::{
     AutoClaim, AutoClaimed, Claim, Claimed, ClaimedEntry, Consumer, Group, GroupError, GroupLoader, History,
