@@ -6,8 +6,6 @@ use std::process::ExitCode;
 use redstart::config::Config;
 use redstart::server::image;
 
-const VERSION: &str = env!("CARGO_PKG_VERSION");
-
 fn main() -> ExitCode {
     let mut args: Vec<OsString> = std::env::args_os().collect();
     if let Some(done) = redstart::tools::run(&args) {
@@ -16,9 +14,7 @@ fn main() -> ExitCode {
     args.drain(..args.len().min(1));
     match args.first().and_then(|first| first.to_str()) {
         Some("-v" | "--version") => {
-            println!(
-                "Redis server v=7.4.1 sha=00000000:0 malloc=jemalloc-5.3.0 bits=64 build=redstart-{VERSION}"
-            );
+            println!("Redis server {}", redstart::tools::VERSION);
             return ExitCode::SUCCESS;
         }
         Some("-h" | "--help") => {

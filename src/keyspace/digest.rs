@@ -12,7 +12,7 @@ use crate::types::listpack::Item;
 use crate::types::stream::{Stream, StreamId};
 
 use super::entry::EntryRef;
-use super::value::{Str, StrRef, Type, Value};
+use super::value::{Type, Value};
 use super::view::View;
 
 /// A digest in the making; all zeros at first.
@@ -51,7 +51,7 @@ impl Digest {
     fn mix_value(&mut self, value: &Value, is_volatile: bool) {
         self.mix(&type_number(value.type_of()).to_be_bytes());
         match value {
-            Value::Str(string) => self.mix(string_ref(string).bytes(&mut IntText::new())),
+            Value::Str(string) => self.mix(string.as_ref().bytes(&mut IntText::new())),
             Value::List(list) => list.iter().for_each(|element| self.mix_item(element)),
             Value::Set(set) => set.iter().for_each(|member| self.add(member.as_bytes(&mut IntText::new()))),
             Value::Zset(zset) => zset.iter_all().for_each(|(member, score)| {
@@ -125,13 +125,5 @@ fn type_number(kind: Type) -> u32 {
         Type::Zset => 3,
         Type::Hash => 4,
         Type::Stream => 6,
-    }
-}
-
-fn string_ref(string: &Str) -> StrRef<'_> {
-    match string {
-        Str::Int(n) => StrRef::Int(*n),
-        Str::Bytes(bytes) | Str::Raw(bytes) => StrRef::Bytes(bytes),
-        Str::Shared(bytes) => StrRef::Heap(bytes),
     }
 }

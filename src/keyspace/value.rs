@@ -138,6 +138,17 @@ pub enum Str {
     Shared(Arc<Vec<u8>>),
 }
 
+impl Str {
+    /// The string as it would lie in an entry.
+    pub fn as_ref(&self) -> StrRef<'_> {
+        match self {
+            Str::Int(n) => StrRef::Int(*n),
+            Str::Bytes(bytes) | Str::Raw(bytes) => StrRef::Bytes(bytes),
+            Str::Shared(bytes) => StrRef::Heap(bytes),
+        }
+    }
+}
+
 /// A string as it lies in its entry.
 #[derive(Clone, Copy)]
 pub enum StrRef<'a> {

@@ -155,6 +155,11 @@ impl Libraries {
         self.shelf.libraries.values()
     }
 
+    /// The code of each library, as files keep it.
+    pub fn codes(&self) -> Vec<Vec<u8>> {
+        self.libraries().map(|library| library.code.to_vec()).collect()
+    }
+
     /// A function by its name, in which case doesn't matter.
     pub fn find(&self, name: &[u8]) -> Option<Callable> {
         let (library, at) = self.shelf.functions.get(&name.to_ascii_lowercase())?;

@@ -8,8 +8,8 @@ use std::ffi::{OsStr, OsString};
 use std::path::Path;
 use std::process::ExitCode;
 
-/// What the tools answer to `--version` behind their name, as the server does.
-const VERSION: &str = concat!(
+/// What the tools and the server answer to `--version` behind their name.
+pub const VERSION: &str = concat!(
     "v=7.4.1 sha=00000000:0 malloc=jemalloc-5.3.0 bits=64 build=redstart-",
     env!("CARGO_PKG_VERSION")
 );

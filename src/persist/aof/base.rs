@@ -13,7 +13,7 @@
 use std::io::{self, BufWriter, Write};
 
 use crate::base::num::{DoubleText, IntText};
-use crate::keyspace::{Frozen, Str, StrRef, Value};
+use crate::keyspace::{Frozen, Str, Value};
 use crate::types::hash::{Entry, Hash};
 use crate::types::listpack::Item;
 use crate::types::stream::{Consumer, Group, Stream, StreamId};
@@ -98,13 +98,7 @@ impl<W: Write> BaseWriter<W> {
     }
 
     fn string(&mut self, key: &[u8], string: &Str) -> io::Result<()> {
-        let mut text = IntText::new();
-        let string = match string {
-            Str::Int(n) => StrRef::Int(*n),
-            Str::Bytes(bytes) | Str::Raw(bytes) => StrRef::Bytes(bytes),
-            Str::Shared(bytes) => StrRef::Heap(bytes),
-        };
-        self.command(&[b"SET", key, string.bytes(&mut text)])
+        self.command(&[b"SET", key, string.as_ref().bytes(&mut IntText::new())])
     }
 
     fn hash(&mut self, key: &[u8], hash: Hash) -> io::Result<()> {

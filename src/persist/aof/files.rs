@@ -1,7 +1,7 @@
 //! The folder of the append only file: naming, opening and removing its files, and keeping its manifest.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, ErrorKind, Write};
+use std::io::{self, ErrorKind, Seek, SeekFrom, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
@@ -82,7 +82,7 @@ impl Folder {
                 .map_err(|error| io::Error::new(ErrorKind::InvalidInput, error))?;
         }
         let temporary = self.path(&format!("temp-{}.manifest", self.prefix));
-        let mut file = create_new(&temporary)?;
+        let mut file = create_empty(&temporary)?;
         file.write_all(text.as_bytes())?;
         file.sync_all()?;
         fs::rename(&temporary, &path)?;
@@ -190,12 +190,11 @@ impl Folder {
     /// # Errors
     /// The system's; the bytes are still in one of the two.
     pub fn cut(&self, name: &str, good: u64) -> io::Result<PathBuf> {
-        use std::io::{Seek, SeekFrom};
         let path = self.path(name);
         let mut file = OpenOptions::new().read(true).write(true).open(&path)?;
         let aside = self.unused(&format!("{name}.damaged-at-{good}"));
         file.seek(SeekFrom::Start(good))?;
-        let mut copy = create_new(&aside)?;
+        let mut copy = create_empty(&aside)?;
         io::copy(&mut file, &mut copy)?;
         copy.sync_all()?;
         file.set_len(good)?;
@@ -212,7 +211,8 @@ impl Folder {
     }
 }
 
-fn create_new(path: &Path) -> io::Result<File> {
+/// Opens a file for writing that has nothing in it, or nothing any more.
+fn create_empty(path: &Path) -> io::Result<File> {
     OpenOptions::new().write(true).create(true).truncate(true).mode(0o644).open(path)
 }
 

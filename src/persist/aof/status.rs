@@ -1,7 +1,6 @@
 //! How the append only file is doing: figures for INFO and for the admission of writes.
 
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicI64, AtomicU32, AtomicU64, Ordering};
-
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;

@@ -102,10 +102,7 @@ impl<R: Read> Source<R> {
     #[inline]
     pub fn length(&mut self) -> Result<u64, Error> {
         self.mark = self.offset();
-        match self.head()? {
-            Head::Length(length) => Ok(length),
-            Head::Special(_) => Err(self.damaged("a string where a length belongs")),
-        }
+        self.plain_length()
     }
 
     /// Reads a length as a number of things in memory.
@@ -148,7 +145,8 @@ impl<R: Read> Source<R> {
         Ok(())
     }
 
-    /// A length within a string.
+    /// The same within a string.
+    #[inline]
     fn plain_length(&mut self) -> Result<u64, Error> {
         match self.head()? {
             Head::Length(length) => Ok(length),

@@ -143,8 +143,7 @@ struct Moment {
 impl Moment {
     /// To be called behind the closed gate, at the cut.
     fn new(server: &Server, snapshot: Snapshot) -> Moment {
-        let libraries = server.functions.lock().libraries().map(|library| library.code.to_vec()).collect();
-        Moment { snapshot, libraries }
+        Moment { snapshot, libraries: server.functions.lock().codes() }
     }
 }
 

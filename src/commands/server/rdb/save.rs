@@ -61,7 +61,7 @@ pub struct Moment {
 impl Moment {
     /// Now.
     pub fn now(server: &Server) -> Moment {
-        let libraries = server.functions.lock().libraries().map(|library| library.code.to_vec()).collect();
+        let libraries = server.functions.lock().codes();
         let (number, changes) = (server.saves.number_moment(), server.dirty.load(Ordering::Relaxed));
         Moment { number, changes, libraries }
     }
