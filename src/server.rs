@@ -22,7 +22,7 @@ use self::surroundings::{PidFile, Supervisor};
 use crate::base::{alloc, task, worker};
 use crate::commands::server::{SPARE_THREADS, aof, follow_oom_score, give_back_unused, rdb};
 use crate::commands::{Server, acl};
-use crate::config::{Config, Settings, Veto};
+use crate::config::{Config, REDIS_VERSION, Settings, Veto};
 use crate::net;
 use crate::observe::crash;
 use crate::observe::log::Log;
@@ -121,7 +121,9 @@ fn prepare_thread() {
 fn announce() {
     let pid = std::process::id();
     tracing::info!("oO0OoO0OoO0Oo Redis is starting oO0OoO0OoO0Oo");
-    tracing::info!("Redis version=7.4.1, bits=64, commit=00000000, modified=0, pid={pid}, just started");
+    tracing::info!(
+        "Redis version={REDIS_VERSION}, bits=64, commit=00000000, modified=0, pid={pid}, just started"
+    );
     if std::env::args_os().len() > 1 {
         tracing::info!("Configuration loaded");
     } else {
@@ -134,7 +136,7 @@ fn announce() {
 fn greet(settings: &Settings) {
     let port = settings.main_port();
     if settings.process.always_show_logo {
-        tracing::info!("Redis 7.4.1, 64 bit, as Redstart speaks it");
+        tracing::info!("Redis {REDIS_VERSION}, 64 bit, as Redstart speaks it");
         tracing::info!("Running in standalone mode");
         tracing::info!("Port: {port}");
         tracing::info!("PID: {}", std::process::id());

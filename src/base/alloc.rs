@@ -56,6 +56,9 @@ pub fn used() -> usize {
 }
 
 /// Gives unused memory back to the operating system: what the calling thread's cache holds, and all unused pages.
+///
+/// # Errors
+/// If jemalloc refuses it.
 pub fn purge() -> io::Result<()> {
     command(c"thread.tcache.flush")?;
     command(c"arena.4096.purge") // 4096 stands for all arenas.
@@ -63,6 +66,9 @@ pub fn purge() -> io::Result<()> {
 
 /// Whether a thread of jemalloc's gives unused pages back, even when the program allocates nothing: most of what was
 /// freed within 3 s, or half a second where memory is limited.
+///
+/// # Errors
+/// If jemalloc can't have such a thread.
 pub fn set_background_purging(enabled: bool, limited: bool) -> Result<(), Error> {
     set_decay(if limited { DECAY_WHEN_LIMITED } else { DECAY })?;
     background_thread::write(enabled)
@@ -110,6 +116,9 @@ pub struct Stats {
 }
 
 /// Asks jemalloc for its statistics as they are now: some microseconds, under locks of jemalloc's.
+///
+/// # Errors
+/// If jemalloc has none, as under AddressSanitizer.
 pub fn stats() -> Result<Stats, Error> {
     epoch::advance()?;
     // SAFETY: jemalloc documents this value as a `size_t`, for which any bits are valid.

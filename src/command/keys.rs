@@ -142,6 +142,9 @@ impl KeySpec {
     }
 
     /// Calls `found` with the index of each key in `args`, whose first element is the name.
+    ///
+    /// # Errors
+    /// If the arguments contradict themselves about where keys are.
     #[inline]
     pub fn for_each(&self, args: &[&[u8]], found: &mut dyn FnMut(usize)) -> Result<(), InvalidKeys> {
         let Some(begin) = self.begin.position(args) else { return Ok(()) };

@@ -177,6 +177,9 @@ impl<'a> Call<'a> {
     }
 
     /// Runs a handler and puts down for the journal what it has changed.
+    ///
+    /// # Errors
+    /// Those of the handler.
     #[inline]
     pub fn run_recorded(&mut self, run: impl FnOnce(&mut Call<'a>) -> Outcome) -> Outcome {
         if self.keys.propagates() { self.record(run) } else { run(self) }

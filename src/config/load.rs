@@ -66,6 +66,9 @@ impl Config {
     /// Loads what the command line asks for. `args` are the arguments after the program's name; `stdin`
     /// is read if one of them is `-`. The log file, if any, is created, so that a wrong path is found
     /// now.
+    ///
+    /// # Errors
+    /// The first file that can't be read or line that can't be taken; or the log file can't be opened.
     pub fn load_args(&mut self, args: &[OsString], stdin: &mut dyn Read) -> Result<(), LoadError> {
         let args = Args::parse(args, &self.loaded.cwd);
         let mut text = Vec::new();
@@ -85,6 +88,9 @@ impl Config {
 
     /// Loads lines as if they stood in the file. May be called before [`load_args`](Self::load_args), to
     /// give an image other defaults.
+    ///
+    /// # Errors
+    /// As for [`load_args`](Self::load_args); then nothing has changed.
     pub fn load_text(&mut self, text: &[u8]) -> Result<(), LoadError> {
         let mut values = Values::clone(&self.current.get_mut().values);
         let mut loader = Loader { values: &mut values, loaded: &mut self.loaded };

@@ -99,7 +99,7 @@ impl Config {
         self.loaded.file.as_deref()
     }
 
-    /// The `rename-command` lines in their order. Dispatch checks and applies them.
+    /// The `rename-command` lines in their order. The catalog of commands checks and applies them.
     pub fn renames(&self) -> &[RenameCommand] {
         &self.loaded.renames
     }
@@ -134,6 +134,9 @@ impl Config {
 
     /// Checks changes as CONFIG SET does: all or none. Changes of others wait until the result is
     /// committed or dropped, so a thread must not prepare twice at a time.
+    ///
+    /// # Errors
+    /// The first pair that isn't allowed, else the first whose value is wrong.
     pub fn prepare(&self, pairs: &[(&[u8], &[u8])], caller: Caller) -> Result<Prepared<'_>, ConfigError> {
         let writer = self.writer.lock();
         let (old, settings) = {
@@ -165,6 +168,9 @@ impl Config {
     }
 
     /// Changes what needs no one else's consent.
+    ///
+    /// # Errors
+    /// As for [`prepare`](Self::prepare); then nothing has changed.
     pub fn set(&self, pairs: &[(&[u8], &[u8])], caller: Caller) -> Result<Changes, ConfigError> {
         self.prepare(pairs, caller).map(Prepared::commit)
     }

@@ -13,6 +13,7 @@ use super::raw::{self, Slot};
 use super::register::{self, Loading};
 use super::{Host, sha_of};
 use crate::base::num::{DoubleText, exact_i64};
+use crate::config::REDIS_VERSION;
 use crate::resp::{Protocol, Reply};
 
 /// What a running script has for its commands.
@@ -78,7 +79,7 @@ pub fn library_table(lua: &Lua, loading: &Arc<Mutex<Option<Loading>>>) -> Result
 }
 
 fn constants(api: &Table) -> Result<()> {
-    api.raw_set("REDIS_VERSION", "7.4.1")?;
+    api.raw_set("REDIS_VERSION", REDIS_VERSION)?;
     api.raw_set("REDIS_VERSION_NUM", 0x0007_0401)?;
     for (name, level) in [("LOG_DEBUG", 0), ("LOG_VERBOSE", 1), ("LOG_NOTICE", 2), ("LOG_WARNING", 3)] {
         api.raw_set(name, level)?;

@@ -65,12 +65,18 @@ impl IntSet {
     }
 
     /// Takes foreign bytes after a check of every value.
+    ///
+    /// # Errors
+    /// As for [`IntSet::validate`].
     pub fn from_foreign(bytes: Vec<u8>) -> Result<Self, IntSetError> {
         Self::validate(&bytes)?;
         Ok(IntSet { bytes })
     }
 
     /// Checks foreign bytes value by value.
+    ///
+    /// # Errors
+    /// What is wrong with them.
     pub fn validate(bytes: &[u8]) -> Result<(), IntSetError> {
         let word = |at: usize| bytes.get(at..)?.first_chunk().map(|word| u32::from_le_bytes(*word));
         let (Some(width), Some(count)) = (word(0), word(4)) else { return Err(IntSetError::Header) };

@@ -27,6 +27,9 @@ pub enum LcsError {
 }
 
 /// Checks that Redis would take on two strings of these lengths with `table_limit` bytes of table.
+///
+/// # Errors
+/// If they are too much.
 pub fn check(a: usize, b: usize, table_limit: u64) -> Result<(), LcsError> {
     let limit = u64::from(u32::MAX) - 1;
     let (a, b) = (a as u64, b as u64);

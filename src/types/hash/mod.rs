@@ -112,6 +112,9 @@ impl Hash {
     /// deadline if it is `timed`. It becomes large if it exceeds the limits.
     ///
     /// Fields that are there twice are found only if it becomes large.
+    ///
+    /// # Errors
+    /// If the elements don't come out even, the deadlines are out of order, or a large hash would have a field twice.
     pub fn from_foreign(listpack: Listpack, timed: bool, limits: &HashLimits) -> Result<Self, HashError> {
         let elements = listpack.len();
         let per_field = if timed { timed::PER_FIELD } else { 2 };

@@ -65,6 +65,9 @@ pub struct Hll<'a> {
 
 impl<'a> Hll<'a> {
     /// Checks the header, and the length of a dense log.
+    ///
+    /// # Errors
+    /// If the bytes don't begin as a log does, or a dense one is of another length.
     pub fn new(bytes: &'a [u8]) -> Result<Hll<'a>, HllError> {
         if bytes.len() < HEADER || !bytes.starts_with(MAGIC) {
             return Err(HllError::NotHll);
@@ -89,6 +92,9 @@ impl<'a> Hll<'a> {
     }
 
     /// Estimates the cardinality from the registers.
+    ///
+    /// # Errors
+    /// If the registers make no sense.
     pub fn count(&self) -> Result<u64, HllError> {
         let mut histogram = estimate::Histogram::default();
         match self.encoding {
@@ -124,6 +130,9 @@ impl<'a> Hll<'a> {
 
     /// The runs of a sparse log as text, `None` for a dense one: `Z:16380 v:3,1 z:3` is a long run of
     /// zeros, a register of 3 and a short run of zeros.
+    ///
+    /// # Errors
+    /// If the runs make no sense.
     pub fn describe_runs(&self) -> Result<Option<String>, HllError> {
         if self.encoding == Encoding::Dense {
             return Ok(None);
@@ -156,6 +165,9 @@ pub fn empty() -> Vec<u8> {
 /// Adds an element; true if a register was raised, so that the count may have changed.
 ///
 /// A sparse log that would exceed `sparse_limit` bytes, header included, becomes dense.
+///
+/// # Errors
+/// If the value is no log, or its runs make no sense.
 pub fn add(value: &mut Vec<u8>, element: &[u8], sparse_limit: usize) -> Result<bool, HllError> {
     let (register, run) = hash::place(element);
     raise(value, register, run, sparse_limit)
@@ -175,6 +187,9 @@ pub fn add_dense(value: &mut [u8], element: &[u8]) -> Option<bool> {
 }
 
 /// Raises each register of a log to those given; the log becomes dense first if `make_dense` says so.
+///
+/// # Errors
+/// As for [`add`].
 pub fn merge(
     value: &mut Vec<u8>,
     registers: &Registers,
@@ -196,6 +211,9 @@ pub fn merge(
 }
 
 /// Makes a log dense, keeping its count; true if it was sparse.
+///
+/// # Errors
+/// As for [`add`].
 pub fn to_dense(value: &mut Vec<u8>) -> Result<bool, HllError> {
     if Hll::new(value)?.encoding == Encoding::Dense {
         return Ok(false);

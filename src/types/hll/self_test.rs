@@ -29,6 +29,9 @@ pub enum SelfTestFailure {
 
 /// Sets all registers at random `cycles` times, then counts growing logs of up to `elements` elements
 /// at each power of ten. Redis does 1000 cycles and 10 million elements, which takes seconds.
+///
+/// # Errors
+/// What is wrong.
 pub fn self_test(cycles: u32, elements: u64, sparse_limit: usize) -> Result<(), SelfTestFailure> {
     let mut log = empty();
     to_dense(&mut log).expect("an empty log is valid");

@@ -86,6 +86,9 @@ impl Listpack {
 
     /// Takes foreign bytes after a check of every entry; elements in longer encodings than need be are
     /// encoded anew.
+    ///
+    /// # Errors
+    /// What is wrong with them.
     pub fn from_foreign(bytes: Vec<u8>) -> Result<Self, ListpackError> {
         let canonical = view::check(&bytes)?;
         let foreign = Listpack { buffer: bytes, gap: 0 };

@@ -111,6 +111,9 @@ impl Set {
     }
 
     /// Gives a small set that came from outside a form within the limits.
+    ///
+    /// # Errors
+    /// If a member is there twice.
     pub fn fit(&mut self, limits: &SetLimits) -> Result<(), Duplicate> {
         let len = self.len();
         match &self.0 {

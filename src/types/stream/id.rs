@@ -165,6 +165,9 @@ pub fn parse_new(text: &[u8]) -> Option<NewId> {
 }
 
 /// Reads the lower end of a range; the ID returned belongs to the range. `ms` alone means `ms-0`.
+///
+/// # Errors
+/// If the text is no ID, or no ID lies behind an excluded one.
 pub fn parse_start(text: &[u8]) -> Result<StreamId, BoundError> {
     match parse_bound(text, 0)? {
         (id, false) => Ok(id),
@@ -173,6 +176,9 @@ pub fn parse_start(text: &[u8]) -> Result<StreamId, BoundError> {
 }
 
 /// Reads the upper end of a range; the ID returned belongs to the range. `ms` alone means its last ID.
+///
+/// # Errors
+/// If the text is no ID, or no ID lies before an excluded one.
 pub fn parse_end(text: &[u8]) -> Result<StreamId, BoundError> {
     match parse_bound(text, u64::MAX)? {
         (id, false) => Ok(id),

@@ -74,6 +74,9 @@ impl Zset {
     }
 
     /// Adds a member or changes its score, if the flags permit.
+    ///
+    /// # Errors
+    /// If the sum of a score and an increment is no number; then nothing has changed.
     pub fn add(
         &mut self,
         member: &[u8],

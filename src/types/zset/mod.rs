@@ -108,6 +108,9 @@ impl Zset {
 
     /// Takes pairs from an RDB file or a payload, in the form of a listpack. Pairs that are out of order are
     /// put in order, and too many make the set large.
+    ///
+    /// # Errors
+    /// If the elements don't come out even, a score is no number, or a member is there twice.
     pub fn from_foreign(listpack: Listpack, limits: &ZsetLimits) -> Result<Zset, Malformed> {
         let pairs = small::check(listpack.as_ref()).ok_or(Malformed)?;
         if pairs.is_in_order && !pairs.has_duplicates && pairs.len <= limits.max_listpack_entries {
@@ -119,6 +122,9 @@ impl Zset {
     }
 
     /// Takes pairs in any order, as an RDB file lists those of a large set.
+    ///
+    /// # Errors
+    /// If a score is no number, or a member is there twice.
     pub fn from_pairs(mut pairs: Vec<(Vec<u8>, f64)>, limits: &ZsetLimits) -> Result<Zset, Malformed> {
         if pairs.iter().any(|(_, score)| score.is_nan()) {
             return Err(Malformed);

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use super::Server;
 use crate::base::{alloc, clock::unix_ms};
 use crate::command::{Error, error};
-use crate::config::{EvictionPolicy, Settings};
+use crate::config::{EvictionPolicy, REDIS_VERSION, Settings};
 use crate::keyspace::{Clock, Size};
 use crate::persist::rdb;
 use crate::persist::snapshot::Ages;
@@ -43,7 +43,7 @@ pub fn ages(settings: &Settings) -> Ages {
 /// What files say about themselves; one may be the beginning of an AOF.
 pub fn notes(begins_aof: bool) -> Vec<(&'static str, String)> {
     vec![
-        ("redis-ver", "7.4.1".to_owned()),
+        ("redis-ver", REDIS_VERSION.to_owned()),
         ("redis-bits", "64".to_owned()),
         ("ctime", (unix_ms() / 1000).to_string()),
         ("used-mem", alloc::used().to_string()),

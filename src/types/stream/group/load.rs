@@ -36,6 +36,9 @@ impl GroupLoader {
     }
 
     /// Adds an entry to the group's pending list.
+    ///
+    /// # Errors
+    /// If it is there already.
     pub fn pending(&mut self, id: StreamId, time: i64, count: u64) -> Result<(), GroupError> {
         match self.group.pending.insert(id, Delivery { time, count, consumer: NOBODY }) {
             None => {
@@ -47,6 +50,9 @@ impl GroupLoader {
     }
 
     /// Adds a consumer; what [`GroupLoader::owns`] says from now on is about it.
+    ///
+    /// # Errors
+    /// If there is one of this name.
     pub fn consumer(
         &mut self,
         name: &[u8],
@@ -61,6 +67,9 @@ impl GroupLoader {
     }
 
     /// Gives a pending entry to the consumer added last.
+    ///
+    /// # Errors
+    /// If the group hasn't it pending, or another consumer has it.
     pub fn owns(&mut self, id: StreamId) -> Result<(), GroupError> {
         let delivery = self.group.pending.get_mut(&id).ok_or(GroupError::UnknownPending)?;
         if delivery.consumer != NOBODY {
@@ -74,6 +83,9 @@ impl GroupLoader {
     }
 
     /// The group, if every pending entry found its consumer.
+    ///
+    /// # Errors
+    /// If one has none.
     pub fn finish(self) -> Result<Group, GroupError> {
         if self.unowned > 0 { Err(GroupError::Unowned) } else { Ok(self.group) }
     }

@@ -141,6 +141,9 @@ impl Log {
     }
 
     /// Adds an entry of alternating fields and values; returns its ID.
+    ///
+    /// # Errors
+    /// If there is no such ID to give, or the entry is too large; then nothing has changed.
     pub fn append<T: AsRef<[u8]>>(
         &mut self,
         id: NewId,
@@ -198,6 +201,9 @@ impl Log {
 
     /// Sets the last ID and, if given, the number of entries ever added and the largest ID deleted (XSETID).
     /// A `max_deleted_id` of 0-0 counts as not given.
+    ///
+    /// # Errors
+    /// If that contradicts what is in the stream; then nothing has changed.
     pub fn set_id(
         &mut self,
         last_id: StreamId,
@@ -254,6 +260,9 @@ impl Log {
     }
 
     /// Adds a chunk from a file: the ID to which its entries' IDs are relative, and its listpack.
+    ///
+    /// # Errors
+    /// If the listpack is none or isn't such a chunk, or there is one with this ID.
     pub fn load_chunk(&mut self, master: StreamId, listpack: Vec<u8>) -> Result<(), ChunkError> {
         if self.chunks.contains(&master) {
             return Err(ChunkError::DuplicateMaster);
