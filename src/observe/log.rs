@@ -15,22 +15,20 @@ use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
 
 use crate::config::LogLevel;
 
+/// What lines say of a primary, as every server is here.
+const ROLE: char = 'M';
+
 /// The switches of the log, changed by CONFIG SET.
 #[derive(Clone)]
 pub struct Log {
     level: Arc<AtomicU8>,
-    role: Arc<AtomicU8>,
     file: Arc<Mutex<Option<PathBuf>>>,
 }
 
 impl Log {
     /// Starts logging for the whole process: to the file, or to standard output if there is none.
     pub fn start(level: LogLevel, file: Option<PathBuf>) -> Log {
-        let log = Log {
-            level: Arc::new(AtomicU8::new(level as u8)),
-            role: Arc::new(AtomicU8::new(b'M')),
-            file: Arc::new(Mutex::new(file)),
-        };
+        let log = Log { level: Arc::new(AtomicU8::new(level as u8)), file: Arc::new(Mutex::new(file)) };
         let subscriber = tracing_subscriber::registry().with(log.clone());
         // A second server in one process, as tests have, keeps the first one's log.
         let _ = tracing::subscriber::set_global_default(subscriber);
@@ -83,8 +81,7 @@ impl<S: Subscriber> Layer<S> for Log {
             _ => '.',
         };
         let now = chrono::Local::now().format("%d %b %Y %H:%M:%S%.3f");
-        let role = char::from(self.role.load(Ordering::Relaxed));
-        let mut line = format!("{}:{role} {now} {mark} ", std::process::id());
+        let mut line = format!("{}:{ROLE} {now} {mark} ", std::process::id());
         event.record(&mut Message(&mut line));
         line.push('\n');
         self.write(&line);

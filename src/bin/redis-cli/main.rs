@@ -2,7 +2,7 @@
 //!
 //! | module | what |
 //! |---|---|
-//! | `text`, `output`, `interrupt` | quoting; standard output; Ctrl-C |
+//! | `text`, `output`, `interrupt`, `password` | quoting; standard output; Ctrl-C; asking for a password |
 //! | `wire` | requests to bytes, bytes to replies |
 //! | `format` | replies as text: for people, raw, CSV, JSON |
 //! | `options` | the command line |
@@ -11,6 +11,7 @@
 //! | `docs` | the server's commands: completion, hints, help |
 //! | `modes` | what isn't a single command: `--scan`, `--bigkeys`, `--latency`, `--pipe` and so on |
 //! | `repl` | the interactive program |
+//! | `single` | one command, from the command line |
 //!
 //! A module uses only those above it.
 

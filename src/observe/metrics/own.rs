@@ -3,7 +3,6 @@
 use prometheus::proto::{Metric, MetricFamily, MetricType};
 
 use super::sample::{family, gauge, histogram};
-use crate::base::alloc;
 use crate::keyspace::Lateness;
 use crate::observe::Facts;
 
@@ -24,9 +23,10 @@ const OWN: &[Own] = &[
         "redstart_memory_over_limit_bytes",
         "Memory beyond maxmemory that eviction has yet to free",
         MetricType::GAUGE,
-        |facts| match facts.settings().memory.maxmemory {
-            0 => plain(0),
-            limit => plain((alloc::used() as u64).saturating_sub(limit)),
+        |facts| {
+            let memory = facts.memory();
+            let counted = memory.used.saturating_sub(memory.uncounted);
+            plain(if memory.max == 0 { 0 } else { counted.saturating_sub(memory.max) })
         },
     ),
     (
