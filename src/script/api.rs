@@ -28,9 +28,10 @@ pub struct Session<'a> {
     pub reply: Reply,
 }
 
-/// Flags of `redis.set_repl`: the AOF, replicas.
-const REPL_ALL: i64 = REPL_AOF | 2;
+/// Flags of `redis.set_repl`: who gets what a script changes.
 const REPL_AOF: i64 = 1;
+const REPL_REPLICA: i64 = 2;
+const REPL_ALL: i64 = REPL_AOF | REPL_REPLICA;
 
 /// The table; its functions find the run in the slot.
 ///
@@ -47,8 +48,8 @@ pub fn table(lua: &Lua, slot: &Arc<Slot>) -> Result<Table> {
     let repl = [
         ("REPL_NONE", 0),
         ("REPL_AOF", REPL_AOF),
-        ("REPL_SLAVE", 2),
-        ("REPL_REPLICA", 2),
+        ("REPL_SLAVE", REPL_REPLICA),
+        ("REPL_REPLICA", REPL_REPLICA),
         ("REPL_ALL", REPL_ALL),
     ];
     for (name, flags) in repl {

@@ -111,17 +111,8 @@ impl Search {
     }
 
     fn summarize(&self, stopped: bool) {
-        if output::is_terminal() {
-            progress::draw(&progress::bar(self.seen, self.all));
-            progress::clear(self.tallies.iter().count());
-        }
-        output::print(format_args!("\n-------- summary -------\n\n"));
-        if !output::is_terminal() {
-            if stopped {
-                output::print(format_args!("[{:05.2}%] ", self.percent));
-            }
-            output::print(format_args!("Sampled {} keys in the keyspace!\n", self.seen));
-        }
+        let below = self.tallies.iter().count();
+        progress::begin_summary(self.seen, self.all, below, stopped.then_some(self.percent));
         let average = if self.length == 0 { 0.0 } else { self.length as f64 / self.seen as f64 };
         output::print(format_args!(
             "Total key length in bytes is {} (avg len {average:.2})\n\n",

@@ -77,26 +77,11 @@ pub fn find_hot(session: &mut Session) -> Result<(), Failed> {
         }
         walk.rest(session);
     }
-    summarize(&hottest, seen, all, walk.stop.is_set().then_some(percent));
-    Ok(())
-}
-
-/// `stopped_at` is the percentage at which Ctrl-C came.
-fn summarize(hottest: &Hottest, seen: u64, all: u64, stopped_at: Option<f64>) {
-    if output::is_terminal() {
-        progress::draw(&progress::bar(seen, all));
-        progress::clear(KEPT + 1);
-    }
-    output::print(format_args!("\n-------- summary -------\n\n"));
-    if !output::is_terminal() {
-        if let Some(percent) = stopped_at {
-            output::print(format_args!("[{percent:05.2}%] "));
-        }
-        output::print(format_args!("Sampled {seen} keys in the keyspace!\n"));
-    }
+    progress::begin_summary(seen, all, KEPT + 1, walk.stop.is_set().then_some(percent));
     for line in hottest.lines() {
         output::print(format_args!("{line}\n"));
     }
+    Ok(())
 }
 
 #[cfg(test)]

@@ -61,6 +61,22 @@ pub fn clear(lines: usize) {
     draw_and_return(&vec![String::new(); lines]);
 }
 
+/// Begins the summary of a search, in place of the bar and of so many lines that stood below it. `stopped_at` is the
+/// percentage at which Ctrl-C came.
+pub fn begin_summary(seen: u64, all: u64, below: usize, stopped_at: Option<f64>) {
+    if output::is_terminal() {
+        draw(&bar(seen, all));
+        clear(below);
+    }
+    output::print(format_args!("\n-------- summary -------\n\n"));
+    if !output::is_terminal() {
+        if let Some(percent) = stopped_at {
+            output::print(format_args!("[{percent:05.2}%] "));
+        }
+        output::print(format_args!("Sampled {seen} keys in the keyspace!\n"));
+    }
+}
+
 fn go_up(lines: usize) {
     output::print(format_args!("\x1b[{lines}A\r"));
 }
