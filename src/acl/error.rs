@@ -2,6 +2,8 @@
 
 use std::fmt::{self, Display, Formatter};
 
+use crate::base::c_text::until_nul;
+
 /// Why a rule isn't one.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum RuleError {
@@ -63,8 +65,7 @@ impl SetError {
             SetError::Rule(rule, why) => {
                 let why = why.to_string();
                 // To Redis a zero byte ends the text.
-                let rule = rule.split(|&byte| byte == 0).next().unwrap_or_default();
-                [&b"Error in ACL SETUSER modifier '"[..], rule, b"': ", why.as_bytes()].concat()
+                [&b"Error in ACL SETUSER modifier '"[..], until_nul(rule), b"': ", why.as_bytes()].concat()
             }
         }
     }

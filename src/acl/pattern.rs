@@ -1,5 +1,6 @@
 //! Patterns of keys, each with what may be done to the keys.
 
+use crate::base::c_text::is_space;
 use crate::base::glob;
 use crate::command::keys::KeyFlags;
 
@@ -83,7 +84,7 @@ fn letters(text: &[u8]) -> Option<Access> {
 
 /// Whether a name or a pattern has what would break a line of rules.
 pub fn has_blanks(text: &[u8]) -> bool {
-    text.iter().any(|byte| matches!(byte, b' ' | b'\t'..=b'\r' | 0))
+    text.iter().any(|byte| is_space(*byte) || *byte == 0)
 }
 
 #[cfg(test)]

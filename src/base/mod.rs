@@ -1,8 +1,9 @@
-//! Leaves that two or more folders use: number text, quoted words, globs, checksums, time, the allocator.
+//! Leaves that two or more folders use: number text, C's texts, quoted words, globs, checksums, time, the allocator.
 //!
 //! Nothing here knows of keys, commands or clients.
 
 pub mod alloc;
+pub mod c_text;
 pub mod clock;
 pub mod crc;
 pub mod glob;

@@ -10,6 +10,8 @@
 //! A `#` is nothing special here: where it opens a comment depends on the directive, so [`Words`] lets its caller look
 //! before each word.
 
+use super::c_text::{is_space, until_nul};
+
 /// A quote was left open, or what followed its end was not blank.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct UnbalancedQuotes;
@@ -27,13 +29,12 @@ impl<'a> Words<'a> {
 
     /// The words of `line` up to its first NUL byte, if any: where C's string functions see its end.
     pub fn until_nul(line: &'a [u8]) -> Self {
-        let end = memchr::memchr(0, line).unwrap_or(line.len());
-        Words { rest: &line[..end] }
+        Words { rest: until_nul(line) }
     }
 
     /// The text not read yet, without leading blanks.
     pub fn rest(&mut self) -> &'a [u8] {
-        let blanks = self.rest.iter().take_while(|byte| is_blank(**byte)).count();
+        let blanks = self.rest.iter().take_while(|byte| is_space(**byte)).count();
         self.rest = &self.rest[blanks..];
         self.rest
     }
@@ -62,7 +63,7 @@ impl<'a> Words<'a> {
                 b'"' | b'\'' => {
                     let read = if *first == b'"' { double_quoted } else { single_quoted };
                     rest = read(tail, out)?;
-                    if rest.first().is_some_and(|next| !is_blank(*next)) {
+                    if rest.first().is_some_and(|next| !is_space(*next)) {
                         return Err(UnbalancedQuotes);
                     }
                     break;
@@ -159,11 +160,6 @@ fn hex(digit: u8) -> u8 {
         b'0'..=b'9' => digit - b'0',
         _ => (digit | 0x20) - b'a' + 10,
     }
-}
-
-/// C's `isspace`: the vertical tab counts.
-fn is_blank(byte: u8) -> bool {
-    matches!(byte, b' ' | b'\t'..=b'\r')
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use crate::base::c_text::until_nul;
 use crate::keyspace::WrongType;
 
 /// Longest code of an error, in bytes.
@@ -440,19 +441,14 @@ pub fn unrecognized_option(option: &[u8]) -> Error {
     quoting("ERR Unrecognized option '", option, "'")
 }
 
-/// An argument between two texts.
+/// An argument between two texts; it ends at a zero byte to the functions with which Redis makes its own.
 fn quoting(before: &str, arg: &[u8], after: &str) -> Error {
-    Error::new([before.as_bytes(), up_to_zero(arg), after.as_bytes()].concat())
-}
-
-/// What Redis shows of an argument, which ends at a zero byte to the functions that make its texts.
-fn up_to_zero(arg: &[u8]) -> &[u8] {
-    &arg[..memchr::memchr(0, arg).unwrap_or(arg.len())]
+    Error::new([before.as_bytes(), until_nul(arg), after.as_bytes()].concat())
 }
 
 /// What Redis shows of an argument in a text that has room for so many bytes of it.
 fn up_to(room: usize, arg: &[u8]) -> &[u8] {
-    up_to_zero(&arg[..arg.len().min(room)])
+    until_nul(&arg[..arg.len().min(room)])
 }
 
 /// `ERR at least 1 input key is needed for 'x' command`.

@@ -8,10 +8,11 @@ use parking_lot::Mutex;
 use smallvec::SmallVec;
 
 use super::arguments::Arguments;
-use super::raise::{fail, fail_reply, up_to_zero};
+use super::raise::{fail, fail_reply};
 use super::raw::{self, Slot};
 use super::register::{self, Loading};
 use super::{Host, sha_of};
+use crate::base::c_text::until_nul;
 use crate::base::num::{DoubleText, exact_i64};
 use crate::config::REDIS_VERSION;
 use crate::resp::{Protocol, Reply};
@@ -188,7 +189,7 @@ fn error_reply(lua: &Lua, args: &MultiValue) -> Result<Table> {
     let text = match only_text(args) {
         None => b"ERR wrong number or type of arguments".to_vec(),
         Some(text) => {
-            let text = up_to_zero(&text);
+            let text = until_nul(&text);
             let text = text.strip_prefix(b"-").unwrap_or(text);
             let end = text.iter().rposition(|byte| !matches!(byte, b'\r' | b'\n')).map_or(0, |at| at + 1);
             let code: &[u8] = if text.contains(&b' ') { b"" } else { b"ERR " };

@@ -8,8 +8,8 @@ use std::sync::Arc;
 use mlua::{Lua, LuaString, MultiValue, Result, Table, Value};
 
 use super::arguments::Arguments;
-use super::raise::up_to_zero;
 use super::raw::{self, Slot};
+use crate::base::c_text::until_nul;
 
 /// Nesting that no option allows: each level takes some of the thread's stack.
 const DEPTH_MAX: i64 = 1000;
@@ -147,5 +147,5 @@ fn switch(args: &Arguments<'_>, at: usize, setting: &mut bool) -> Result<Value> 
 }
 
 fn invalid_option(option: &LuaString) -> Vec<u8> {
-    [b"invalid option '", up_to_zero(&option.as_bytes()), b"'"].concat()
+    [b"invalid option '", until_nul(&option.as_bytes()), b"'"].concat()
 }

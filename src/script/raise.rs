@@ -84,11 +84,6 @@ fn caller(lua: &Lua) -> Option<String> {
     None
 }
 
-/// What C reads of a text: up to its first zero byte.
-pub fn up_to_zero(text: &[u8]) -> &[u8] {
-    &text[..memchr::memchr(0, text).unwrap_or(text.len())]
-}
-
 /// ` script: ..., on source:line.` without the script's name: where an error that is being handled was raised.
 pub fn place(lua: &Lua) -> Option<(String, usize)> {
     for level in 1..1000 {

@@ -10,10 +10,11 @@ use super::cjson;
 use super::guards;
 use super::heap::Owned;
 use super::push::COUNTED;
-use super::raise::{self, Raised, up_to_zero};
+use super::raise::{self, Raised};
 use super::raw::{Ended, Engine, Job, Slot};
 use super::register::{Loading, Wanted};
 use super::{Failure, Host, Run, Running, ScriptFlags, api, bits, cmsgpack, scopes, structs, views};
+use crate::base::c_text::until_nul;
 use crate::resp::{Protocol, Reply};
 
 /// Instructions between looks at whether the script has been killed.
@@ -340,7 +341,7 @@ fn thrown(lua: &Lua, problem: &Value) -> Thrown {
         other => with_code(other.to_string().unwrap_or_default().as_bytes()),
     };
     let counted = matches!(problem, Value::Table(table) if table.raw_get(COUNTED).unwrap_or(false));
-    let text = up_to_zero(&text).to_vec();
+    let text = until_nul(&text).to_vec();
     Thrown { text, place: raise::place(lua), counted }
 }
 

@@ -10,8 +10,8 @@ use mlua::ffi::{self, lua_State};
 use super::OUTPUT_MAX;
 use super::number::truncated;
 use super::push::COUNTED_FIELD;
-use super::raise::up_to_zero;
 use super::raw::Slot;
+use crate::base::c_text::until_nul;
 use crate::resp::Reply;
 
 /// How deep a result's tables may nest.
@@ -128,14 +128,14 @@ unsafe fn write_single(state: *mut lua_State, out: &mut Output<'_>) -> bool {
     unsafe {
         let top = ffi::lua_gettop(state);
         if push_field(state, c"err", ffi::LUA_TSTRING) {
-            let error = up_to_zero(text(state));
+            let error = until_nul(text(state));
             ffi::lua_pushvalue(state, -2);
             let counted = push_field(state, COUNTED_FIELD, ffi::LUA_TBOOLEAN);
             let counted = counted && ffi::lua_toboolean(state, -1) != 0;
             ffi::lua_settop(state, top + 1);
             write_error(state, error, counted, out);
         } else if push_field(state, c"ok", ffi::LUA_TSTRING) {
-            out.put(state, |reply| reply.simple(up_to_zero(text(state))));
+            out.put(state, |reply| reply.simple(until_nul(text(state))));
         } else if push_field(state, c"double", ffi::LUA_TNUMBER) {
             let value = ffi::lua_tonumber(state, -1);
             out.put(state, |reply| reply.double(value));

@@ -3,6 +3,7 @@
 use super::binary::{Wide, hex_digits, parse_hex, split_sign};
 use super::grisu;
 use super::parse_i64;
+use crate::base::c_text::{is_space, until_nul};
 
 /// Reads a double as Redis reads increments, scores and other float arguments.
 ///
@@ -29,17 +30,12 @@ pub struct LenientDouble {
 /// (score ranges, the weights of SORT): leading white space is skipped, the empty text is 0, a NUL ends
 /// the text, overflow gives an infinity. NaN is refused.
 pub fn parse_f64_lenient(text: &[u8]) -> Option<LenientDouble> {
-    let end = memchr::memchr(0, text).unwrap_or(text.len());
-    if end == 0 {
+    let text = until_nul(text);
+    if text.is_empty() {
         return Some(LenientDouble { value: 0.0, out_of_range: false });
     }
-    let start = text.iter().position(|&byte| !is_c_space(byte))?;
-    strtod(text.get(start..end)?)
-}
-
-/// White space by C's `isspace`.
-fn is_c_space(byte: u8) -> bool {
-    byte == b' ' || (b'\t'..=b'\r').contains(&byte)
+    let start = text.iter().position(|&byte| !is_space(byte))?;
+    strtod(&text[start..])
 }
 
 /// The whole of `text` by the grammar of `strtod`, without leading white space; `None` for NaN too.

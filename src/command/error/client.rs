@@ -1,6 +1,7 @@
 //! The texts about connections: HELLO, CLIENT, what subscribers and monitors may do.
 
-use super::{Error, quoting, up_to_zero};
+use super::{Error, quoting};
+use crate::base::c_text::until_nul;
 
 texts! {
     /// HELLO with a version that is no number.
@@ -64,7 +65,7 @@ pub fn attribute_characters(attribute: &[u8]) -> Error {
 
 /// `ERR Prefix 'a' overlaps with an existing prefix 'b'. ...`; `which` prefix the other one is.
 pub fn prefix_overlaps(prefix: &[u8], which: &str, other: &[u8]) -> Error {
-    let (prefix, other) = (up_to_zero(prefix), up_to_zero(other));
+    let (prefix, other) = (until_nul(prefix), until_nul(other));
     let (which, end) = (which.as_bytes(), b"'. Prefixes for a single client must not overlap.");
     Error::new([b"ERR Prefix '", prefix, b"' overlaps with ", which, b" prefix '", other, end].concat())
 }

@@ -4,6 +4,7 @@ use std::cmp::Ordering;
 use std::ops::Range;
 
 use super::partial::sort_part;
+use crate::base::c_text::until_nul;
 use crate::base::num::{IntText, parse_f64_lenient};
 use crate::types::listpack::Item;
 
@@ -97,11 +98,6 @@ fn sort_pairs<'i, K>(
 
 fn compare_bytes(a: Item<'_>, b: Item<'_>) -> Ordering {
     a.as_bytes(&mut IntText::new()).cmp(b.as_bytes(&mut IntText::new()))
-}
-
-/// What C takes for the text.
-pub fn until_nul(text: &[u8]) -> &[u8] {
-    memchr::memchr(0, text).map_or(text, |end| &text[..end])
 }
 
 fn score(item: Item<'_>) -> Result<f64, NotNumbers> {

@@ -1,10 +1,9 @@
 //! The patterns of BY and GET: names of other keys, or of fields in them, made from each element.
 
+use crate::base::c_text::until_nul;
 use crate::base::num::IntText;
 use crate::keyspace::{Access, View};
 use crate::types::hash::Hash;
-
-use super::order::until_nul;
 
 /// `prefix*suffix`, or `prefix*suffix->field`.
 #[derive(Debug)]

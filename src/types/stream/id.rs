@@ -18,6 +18,7 @@
 
 use std::fmt;
 
+use crate::base::c_text::{is_space, until_nul};
 use crate::base::num::{IntText, parse_i64, parse_u64};
 
 /// Longest text that may be an ID, in bytes.
@@ -200,7 +201,7 @@ fn usable(text: &[u8]) -> Option<&[u8]> {
     if text.len() > LONGEST_TEXT {
         return None;
     }
-    text.split(|&byte| byte == 0).next()
+    Some(until_nul(text))
 }
 
 fn split(text: &[u8]) -> (&[u8], Option<&[u8]>) {
@@ -229,7 +230,7 @@ fn parse_number(text: &[u8]) -> Option<u64> {
     if parse_i64(text).is_some() {
         return None;
     }
-    let text = &text[text.iter().take_while(|byte| matches!(byte, b' ' | b'\t'..=b'\r')).count()..];
+    let text = &text[text.iter().take_while(|byte| is_space(**byte)).count()..];
     let (negative, digits) = match text {
         [b'-', digits @ ..] => (true, digits),
         [b'+', digits @ ..] => (false, digits),
