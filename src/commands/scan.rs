@@ -1,18 +1,22 @@
 //! What SCAN, SSCAN, HSCAN and ZSCAN share: the cursor, COUNT and MATCH, and the frame of the reply.
 
+use super::{Call, DONE, Next, Outcome};
 use crate::base::{glob, num};
 use crate::command::{Args, Error, args, error};
+use crate::keyspace::Stored;
 use crate::resp::Reply;
 
 /// A COUNT above this makes work that a large collection is better given on a reference, without locks.
-pub const QUICK_COUNT: usize = 1024;
+const QUICK_COUNT: usize = 1024;
 
-/// COUNT and MATCH.
+/// COUNT and MATCH, and what HSCAN takes besides.
 pub struct ScanOptions<'a> {
     /// About how many elements to visit.
     pub count: usize,
     /// What elements must match; none where anything does.
     pub pattern: Option<&'a [u8]>,
+    /// NOVALUES: only the fields of a hash.
+    pub without_values: bool,
 }
 
 impl<'a> ScanOptions<'a> {
@@ -25,7 +29,7 @@ impl<'a> ScanOptions<'a> {
         mut args: Args<'a>,
         mut other: impl FnMut(&mut Args<'a>) -> Result<bool, Error>,
     ) -> Result<Self, Error> {
-        let mut options = ScanOptions { count: 10, pattern: None };
+        let mut options = ScanOptions { count: 10, pattern: None, without_values: false };
         while !args.is_empty() {
             if args.len() > 1 && args.word("COUNT") {
                 let count = args::int(args.want()?)?;
@@ -47,21 +51,30 @@ impl<'a> ScanOptions<'a> {
     }
 
     /// The same options, to be taken along after the request is gone.
-    pub fn to_owned(&self) -> OwnedScanOptions {
-        OwnedScanOptions { count: self.count, pattern: self.pattern.map(Box::from) }
+    fn to_owned(&self) -> OwnedScanOptions {
+        OwnedScanOptions {
+            count: self.count,
+            pattern: self.pattern.map(Box::from),
+            without_values: self.without_values,
+        }
     }
 }
 
 /// Options that outlive their request.
-pub struct OwnedScanOptions {
+struct OwnedScanOptions {
     count: usize,
     pattern: Option<Box<[u8]>>,
+    without_values: bool,
 }
 
 impl OwnedScanOptions {
     /// The options.
-    pub fn borrow(&self) -> ScanOptions<'_> {
-        ScanOptions { count: self.count, pattern: self.pattern.as_deref() }
+    fn borrow(&self) -> ScanOptions<'_> {
+        ScanOptions {
+            count: self.count,
+            pattern: self.pattern.as_deref(),
+            without_values: self.without_values,
+        }
     }
 }
 
@@ -97,9 +110,37 @@ pub fn page(reply: &mut Reply, visit: impl FnOnce(&mut Reply) -> (u64, usize)) {
     reply.raw(elements.as_bytes());
 }
 
-/// Answers the page of a key that is absent: nothing, and the end.
-pub fn empty_page(reply: &mut Reply) {
-    page(reply, |_| (0, 0));
+/// SSCAN, HSCAN and ZSCAN: answers a page of the collection at the first argument as `write` does, which gets the
+/// cursor. A long page of a large collection is written without locks. Only where there are values NOVALUES is taken.
+///
+/// # Errors
+/// If the key is of another type, and what is wrong with cursor and options.
+pub fn scan<T: Stored + Send + 'static>(
+    call: &mut Call<'_>,
+    has_values: bool,
+    is_large: fn(&T) -> bool,
+    write: impl FnOnce(&mut Reply, &T, u64, &ScanOptions<'_>) + Send + 'static,
+) -> Outcome {
+    let from = cursor(call.args[2])?;
+    let (args, may_put_off) = (call.args_from(3), call.may_put_off());
+    let Some(collection) = call.keys.read::<T>(call.args[1])? else {
+        // Nothing, and the end.
+        page(call.reply, |_| (0, 0));
+        return DONE;
+    };
+    let mut without_values = false;
+    let mut options = ScanOptions::parse(args, |args| {
+        let taken = has_values && args.word("NOVALUES");
+        without_values |= taken;
+        Ok(taken)
+    })?;
+    options.without_values = without_values;
+    if may_put_off && options.count > QUICK_COUNT && is_large(&collection) {
+        let (collection, options) = (collection.to_owned(), options.to_owned());
+        return Ok(Next::Later(Box::new(move |reply| write(reply, &collection, from, &options.borrow()))));
+    }
+    write(call.reply, &collection, from, &options);
+    DONE
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use crate::resp::Reply;
 use crate::types::hash::Hash;
 
 use super::super::call::write_item;
-use super::super::scan::{self, QUICK_COUNT, ScanOptions};
+use super::super::scan::{self, ScanOptions};
 use super::super::{Call, Command, DONE, Next, Outcome};
 use super::{GROUP, row};
 
@@ -93,31 +93,13 @@ fn write(reply: &mut Reply, hash: &Hash, part: Part, now: i64) {
 }
 
 fn hscan(call: &mut Call<'_>) -> Outcome {
-    let cursor = scan::cursor(call.args[2])?;
-    let (options, now, may_put_off) = (call.args_from(3), call.keys.now(), call.may_put_off());
-    let Some(hash) = call.keys.read::<Hash>(call.args[1])? else {
-        scan::empty_page(call.reply);
-        return DONE;
-    };
-    let mut part = Part::Both;
-    let options = ScanOptions::parse(options, |args| {
-        let without_values = args.word("NOVALUES");
-        if without_values {
-            part = Part::Fields;
-        }
-        Ok(without_values)
-    })?;
-    if may_put_off && hash.is_large() && options.count > QUICK_COUNT {
-        let (hash, options) = (hash.to_owned(), options.to_owned());
-        return Ok(Next::Later(Box::new(move |reply| {
-            write_page(reply, &hash, cursor, &options.borrow(), part, now);
-        })));
-    }
-    write_page(call.reply, &hash, cursor, &options, part, now);
-    DONE
+    let now = call.keys.now();
+    scan::scan(call, true, Hash::is_large, move |reply, hash: &Hash, cursor, options| {
+        write_page(reply, hash, cursor, options, now);
+    })
 }
 
-fn write_page(reply: &mut Reply, hash: &Hash, cursor: u64, options: &ScanOptions<'_>, part: Part, now: i64) {
+fn write_page(reply: &mut Reply, hash: &Hash, cursor: u64, options: &ScanOptions<'_>, now: i64) {
     scan::page(reply, |reply| {
         let mut written = 0;
         let next = hash.scan(cursor, options.count, |entry| {
@@ -126,7 +108,7 @@ fn write_page(reply: &mut Reply, hash: &Hash, cursor: u64, options: &ScanOptions
             }
             write_item(reply, entry.field);
             written += 1;
-            if part == Part::Both {
+            if !options.without_values {
                 write_item(reply, entry.value);
                 written += 1;
             }

@@ -11,7 +11,7 @@ use crate::types::zset::{Direction, Zset};
 
 use super::super::revise::MANY;
 use super::super::sample::{Bounds, Sample};
-use super::super::scan::{QUICK_COUNT, ScanOptions, cursor, empty_page, page};
+use super::super::scan::{ScanOptions, page, scan};
 use super::super::{Call, Command, DONE, Next, Outcome};
 use super::{GROUP, begin_members, lex_bounds, row, score_bounds, write_member};
 
@@ -118,7 +118,7 @@ pub(super) const ZSCAN: Command = Command::new(
             "Returns some members of a sorted set with their scores, and where to go on.",
         )
         .syntax("key cursor:integer [MATCH pattern:pattern] [COUNT count:integer]"),
-    scan,
+    |call| scan(call, false, Zset::is_large, write_page),
 );
 
 fn zmscore(call: &mut Call<'_>) -> Outcome {
@@ -212,22 +212,6 @@ fn write_sample(
     }
     zset.sample(count, |member, score| write(reply, member, score));
     Ok(())
-}
-
-fn scan(call: &mut Call<'_>) -> Outcome {
-    let from = cursor(call.args[2])?;
-    let (options, may_put_off) = (call.args_from(3), call.may_put_off());
-    let Some(zset) = call.keys.read::<Zset>(call.args[1])? else {
-        empty_page(call.reply);
-        return DONE;
-    };
-    let options = ScanOptions::parse(options, |_| Ok(false))?;
-    if may_put_off && zset.is_large() && options.count > QUICK_COUNT {
-        let (zset, options) = (zset.to_owned(), options.to_owned());
-        return Ok(Next::Later(Box::new(move |reply| write_page(reply, &zset, from, &options.borrow()))));
-    }
-    write_page(call.reply, &zset, from, &options);
-    DONE
 }
 
 fn write_page(reply: &mut Reply, zset: &Zset, from: u64, options: &ScanOptions<'_>) {
