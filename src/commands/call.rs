@@ -100,6 +100,22 @@ pub struct Block {
     pub timeout_reply: fn(&mut Reply),
 }
 
+impl Block {
+    /// Waits for a value of a type at one of the keys, with the client's own request, and answers a null array when it
+    /// gives up.
+    pub fn new(keys: &[&[u8]], deadline: Option<i64>, wants: Type) -> Block {
+        Block {
+            keys: keys.iter().map(|key| key.to_vec()).collect(),
+            deadline,
+            wants,
+            wakes_on_loss: false,
+            again: None,
+            durable: None,
+            timeout_reply: Reply::null_array,
+        }
+    }
+}
+
 /// One command on its way through a handler.
 pub struct Call<'a> {
     /// The arguments; the first is the name.

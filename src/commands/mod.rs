@@ -20,6 +20,7 @@ mod hyperloglog;
 mod key;
 mod list;
 mod memory;
+mod multi_pop;
 mod pubsub;
 mod revise;
 mod sample;

@@ -88,15 +88,7 @@ pub fn tell(reply: &mut Reply, durable: bool) {
 
 fn wait_in_vain(call: &mut Call<'_>, deadline: Option<i64>, timeout_reply: fn(&mut Reply)) -> Outcome {
     // No key can end the waiting, so the type doesn't matter.
-    call.block(Block {
-        keys: Vec::new(),
-        deadline,
-        wants: Type::String,
-        wakes_on_loss: false,
-        again: None,
-        durable: None,
-        timeout_reply,
-    })
+    call.block(Block { timeout_reply, ..Block::new(&[], deadline, Type::String) })
 }
 
 #[cfg(test)]

@@ -3,17 +3,17 @@
 //! Each does at once what its plain form does; where there is no list, the client waits for one, and the same
 //! handler runs again when one of its keys gets data.
 
+use crate::command::error;
 use crate::command::row::*;
-use crate::command::{Error, error};
 use crate::keyspace::Type;
-use crate::resp::Reply;
 use crate::types::list::End;
 
 use super::super::blocking::deadline;
+use super::super::multi_pop::MultiPop;
 use super::super::{Block, Call, Command, DONE, Outcome};
 use super::moving::{KEYS, ends, move_one};
-use super::pop::{MultiPop, pop_one};
-use super::{GROUP, row};
+use super::pop::{name_key, pop_first, pop_one};
+use super::{GROUP, end, row};
 
 const POP_KEYS: &[KeySpec] = &[KeySpec::range(1, -2, 1, &[RW, ACCESS, DELETE])];
 const POP_COST: &str = "O(N) where N is the number of keys";
@@ -85,12 +85,8 @@ pub(super) const BRPOPLPUSH: Command = Command::new(
 fn pop(call: &mut Call<'_>, end: End) -> Outcome {
     let [_, keys @ .., timeout] = call.args else { return Err(error::SYNTAX) };
     let deadline = deadline(timeout, call.keys.now())?;
-    let name = |reply: &mut Reply, key: &[u8]| {
-        reply.array(2);
-        reply.bulk(key);
-    };
     for key in keys {
-        if pop_one(call, key, end, name)? {
+        if pop_one(call, key, end, name_key)? {
             return DONE;
         }
     }
@@ -98,9 +94,9 @@ fn pop(call: &mut Call<'_>, end: End) -> Outcome {
 }
 
 fn multi_pop(call: &mut Call<'_>) -> Outcome {
-    let wanted = MultiPop::parse(call.args_from(2))?;
+    let wanted = MultiPop::parse(call.args_from(2), end)?;
     let deadline = deadline(call.args[1], call.keys.now())?;
-    match wanted.pop(call)? {
+    match pop_first(call, &wanted)? {
         Some(next) => Ok(next),
         None => wait(call, wanted.keys, deadline),
     }
@@ -135,14 +131,6 @@ fn propagate_move(call: &mut Call<'_>, (from, to): (End, End)) {
     }
 }
 
-fn wait(call: &mut Call<'_>, keys: &[&[u8]], deadline: Option<i64>) -> Result<super::super::Next, Error> {
-    call.block(Block {
-        keys: keys.iter().map(|key| key.to_vec()).collect(),
-        deadline,
-        wants: Type::List,
-        wakes_on_loss: false,
-        again: None,
-        durable: None,
-        timeout_reply: Reply::null_array,
-    })
+fn wait(call: &mut Call<'_>, keys: &[&[u8]], deadline: Option<i64>) -> Outcome {
+    call.block(Block::new(keys, deadline, Type::List))
 }

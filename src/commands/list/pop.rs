@@ -2,13 +2,14 @@
 
 use crate::base::num::IntText;
 use crate::command::row::*;
-use crate::command::{Args, Error, args, error};
+use crate::command::{Error, args, error};
 use crate::config::EventClasses;
 use crate::keyspace::WrongType;
 use crate::resp::Reply;
 use crate::types::list::{End, List};
 
 use super::super::call::{Next, write_item};
+use super::super::multi_pop::MultiPop;
 use super::super::{Call, Command, DONE, Outcome};
 use super::{GROUP, end, limits, pop_event, popped, row};
 
@@ -65,50 +66,27 @@ fn pop(call: &mut Call<'_>, end: End) -> Outcome {
 }
 
 fn lmpop(call: &mut Call<'_>) -> Outcome {
-    let wanted = MultiPop::parse(call.args_from(1))?;
-    Ok(wanted.pop(call)?.unwrap_or_else(|| {
+    let wanted = MultiPop::parse(call.args_from(1), end)?;
+    Ok(pop_first(call, &wanted)?.unwrap_or_else(|| {
         call.reply.null_array();
         Next::Done
     }))
 }
 
-/// What LMPOP and BLMPOP are asked.
-pub(super) struct MultiPop<'a> {
-    /// The keys in the order in which they are tried.
-    pub keys: &'a [&'a [u8]],
-    end: End,
-    count: usize,
+/// Pops from the first list there is and answers its key and the elements; none if there is no list.
+pub(super) fn pop_first(call: &mut Call<'_>, wanted: &MultiPop<'_, End>) -> Result<Option<Next>, Error> {
+    for key in wanted.keys {
+        if let Some(next) = pop_some(call, key, wanted.end, wanted.count, name_key)? {
+            return Ok(Some(next));
+        }
+    }
+    Ok(None)
 }
 
-impl<'a> MultiPop<'a> {
-    /// Reads the arguments from the number of keys on.
-    pub fn parse(mut args: Args<'a>) -> Result<MultiPop<'a>, Error> {
-        let keys = args::positive(args.want()?, error::NUMKEYS_NOT_POSITIVE)?;
-        let keys = args.take_many(keys).ok_or(error::SYNTAX)?;
-        let end = end(args.want()?)?;
-        let mut count = None;
-        while !args.is_empty() {
-            if count.is_some() || args.len() < 2 || !args.word("COUNT") {
-                return Err(error::SYNTAX);
-            }
-            count = Some(args::positive(args.want()?, error::COUNT_NOT_POSITIVE)?);
-        }
-        Ok(MultiPop { keys, end, count: count.unwrap_or(1) })
-    }
-
-    /// Pops from the first list there is and answers its key and the elements; none if there is no list.
-    pub fn pop(&self, call: &mut Call<'_>) -> Result<Option<Next>, Error> {
-        for key in self.keys {
-            let name = |reply: &mut Reply, key: &[u8]| {
-                reply.array(2);
-                reply.bulk(key);
-            };
-            if let Some(next) = pop_some(call, key, self.end, self.count, name)? {
-                return Ok(Some(next));
-            }
-        }
-        Ok(None)
-    }
+/// Begins an answer of two parts with a key.
+pub(super) fn name_key(reply: &mut Reply, key: &[u8]) {
+    reply.array(2);
+    reply.bulk(key);
 }
 
 /// Pops one element and answers it behind what `introduce` writes; false, and no answer, if there is no list.

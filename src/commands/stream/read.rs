@@ -115,15 +115,8 @@ impl<'a> Request<'a> {
             call.reply.null_array();
             return DONE;
         };
-        call.block(Block {
-            keys: self.keys.iter().map(|key| key.to_vec()).collect(),
-            deadline,
-            wants: Type::Stream,
-            wakes_on_loss: self.group.is_some(),
-            again,
-            durable: None,
-            timeout_reply: |reply| reply.null_array(),
-        })
+        let wakes_on_loss = self.group.is_some();
+        call.block(Block { wakes_on_loss, again, ..Block::new(self.keys, deadline, Type::Stream) })
     }
 }
 

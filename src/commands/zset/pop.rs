@@ -2,13 +2,14 @@
 
 use crate::base::num::IntText;
 use crate::command::row::*;
-use crate::command::{Args, Error, args, error};
+use crate::command::{Error, args, error};
 use crate::config::EventClasses;
 use crate::keyspace::Type;
 use crate::resp::Reply;
 use crate::types::zset::{Direction, End, Zset};
 
 use super::super::blocking;
+use super::super::multi_pop::MultiPop;
 use super::super::revise::{Revision, revise, say_removed};
 use super::super::{Block, Call, Command, DONE, Next, Outcome};
 use super::{GROUP, row};
@@ -177,26 +178,13 @@ fn write_pairs(reply: &mut Reply, popped: &Popped, nested: bool) {
     }
 }
 
-/// What ZMPOP and BZMPOP are told: keys, end and count.
-fn pop_options<'a>(mut args: Args<'a>) -> Result<(&'a [&'a [u8]], End, usize), Error> {
-    let keys = args::positive(args.want()?, error::NUMKEYS_NOT_POSITIVE)?;
-    let keys = args.take_many(keys).ok_or(error::SYNTAX)?;
-    let end = if args.word("MIN") {
-        End::Min
-    } else if args.word("MAX") {
-        End::Max
-    } else {
-        return Err(error::SYNTAX);
-    };
-    let mut count = None;
-    while !args.is_empty() {
-        if count.is_none() && args.len() > 1 && args.word("COUNT") {
-            count = Some(args::positive(args.want()?, error::COUNT_NOT_POSITIVE)?);
-        } else {
-            return Err(error::SYNTAX);
-        }
+/// MIN or MAX.
+fn end(word: &[u8]) -> Result<End, Error> {
+    match word.to_ascii_lowercase().as_slice() {
+        b"min" => Ok(End::Min),
+        b"max" => Ok(End::Max),
+        _ => Err(error::SYNTAX),
     }
-    Ok((keys, end, count.unwrap_or(1)))
 }
 
 /// Pops from the first key that is there, and replies; tells whether there was one.
@@ -261,7 +249,7 @@ impl Revision for MultiPopMany {
 }
 
 fn zmpop(call: &mut Call<'_>) -> Outcome {
-    let (keys, end, count) = pop_options(call.args_from(1))?;
+    let MultiPop { keys, end, count } = MultiPop::parse(call.args_from(1), end)?;
     if keys.len() == 1 && count > AT_ONCE_MAX {
         return revise(call, MultiPopMany { end, count });
     }
@@ -272,7 +260,7 @@ fn zmpop(call: &mut Call<'_>) -> Outcome {
 }
 
 fn bzmpop(call: &mut Call<'_>) -> Outcome {
-    let (keys, end, count) = pop_options(call.args_from(2))?;
+    let MultiPop { keys, end, count } = MultiPop::parse(call.args_from(2), end)?;
     let deadline = blocking::deadline(call.args[1], call.keys.now())?;
     if pop_first(call, keys, end, count)? {
         return DONE;
@@ -296,13 +284,5 @@ fn bzpop(call: &mut Call<'_>, end: End) -> Outcome {
 }
 
 fn wait(call: &mut Call<'_>, keys: &[&[u8]], deadline: Option<i64>) -> Outcome {
-    call.block(Block {
-        keys: keys.iter().map(|key| key.to_vec()).collect(),
-        deadline,
-        wants: Type::Zset,
-        wakes_on_loss: false,
-        again: None,
-        durable: None,
-        timeout_reply: |reply| reply.null_array(),
-    })
+    call.block(Block::new(keys, deadline, Type::Zset))
 }
