@@ -59,11 +59,12 @@ fn remember(call: &mut Call<'_>, listed: &Listed, outcome: &mut Outcome, suspend
 /// Runs a handler. A panic must not take the server down: the locks are not poisoned, the client is told.
 #[inline]
 pub(super) fn run_guarded<'c>(call: &mut Call<'c>, run: impl FnOnce(&mut Call<'c>) -> Outcome) -> Outcome {
-    let name = call.spec.name;
-    catch_unwind(AssertUnwindSafe(|| run(call))).unwrap_or_else(|_| {
-        tracing::error!("panic in command '{name}'");
-        Err(error::INTERNAL)
-    })
+    // Not what is given through the catching: it would be copied on the way.
+    let mut outcome = Err(error::INTERNAL);
+    if catch_unwind(AssertUnwindSafe(|| outcome = run(call))).is_err() {
+        tracing::error!("panic in command '{}'", call.spec.name);
+    }
+    outcome
 }
 
 /// Runs a command's handler, and shows the command to monitors.
