@@ -3,7 +3,7 @@
 use smallvec::SmallVec;
 
 use super::leaf::Leaf;
-use super::node::{Child, Node};
+use super::node::{Child, Node, spot_of};
 use super::{Shape, record};
 
 /// The leaves below a child, in hash order.
@@ -25,7 +25,7 @@ impl<'a, S: Shape> Leaves<'a, S> {
         let (mut child, mut level) = (root, 0);
         while let Child::Branch(branch) = child {
             let node: &Node<S> = &branch.node;
-            let index = node.child(position, level);
+            let index = node.child(spot_of(position, level));
             if let Some(rest) = leaves.path.last_mut() {
                 rest.next();
             }

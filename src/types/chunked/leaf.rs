@@ -111,22 +111,45 @@ impl<S: Shape> Leaf<S> {
         block + apart
     }
 
-    /// Adds an element whose key is not here.
-    pub fn insert(&mut self, tag: u16, key: &[u8], value: S::Value<'_>) {
+    /// Adds an element whose key is not here, as number `i`, where its tag belongs.
+    #[inline]
+    pub fn insert(&mut self, i: usize, tag: u16, key: &[u8], value: S::Value<'_>) {
         let size = record::size::<S>(key, value);
         let within = if size < APART_FROM { size } else { 0 };
         if self.page().free() < within + slot_size(self.block.len()) {
             self.rebuild(1, within, None);
         }
-        let i = self.page().rank(tag);
-        let place = self.write_record(key, value, size);
-        let slot = slot_size(self.block.len());
-        let (at, end) = (HEAD + i * slot, HEAD + self.len() * slot);
+        let place = if size < APART_FROM { None } else { Some(self.write_apart(key, value, size)) };
         let block = Arc::make_mut(&mut self.block);
-        block.copy_within(at..end, at + slot);
-        page::set_slot(block, i, tag, place);
+        let place = place.unwrap_or_else(|| write_within::<S>(block, key, value, size));
+        page::insert_slot(block, self.len as usize, i, tag, place);
         self.len += 1;
         self.summary = S::join(self.summary, S::summary(value));
+    }
+
+    /// Whether element `i` can be given this value without anything else changing: the record stays as long, and
+    /// the summary the same.
+    #[inline]
+    pub fn has_room_in_place(&self, i: usize, value: S::Value<'_>) -> bool {
+        let old = self.get(i).1;
+        S::size(old) == S::size(value) && S::summary(old) == S::summary(value)
+    }
+
+    /// Gives element `i`, whose key this is, such a value.
+    pub fn overwrite(&mut self, i: usize, key: &[u8], value: S::Value<'_>) {
+        match self.page().place(i) {
+            Place::Within(back) => {
+                let block = Arc::make_mut(&mut self.block);
+                let at = block.len() - back;
+                record::write::<S>(key, value, &mut block[at..]);
+            }
+            Place::Apart(number) => {
+                let mut bytes = vec![0; record::size::<S>(key, value)];
+                record::write::<S>(key, value, &mut bytes);
+                let apart = self.apart.as_mut().expect("the record is apart");
+                Arc::make_mut(apart)[number] = Arc::new(bytes.into_boxed_slice());
+            }
+        }
     }
 
     /// Gives element `i`, whose key this is, another value.
@@ -247,17 +270,19 @@ impl<S: Shape> Leaf<S> {
     /// Writes a record where there is room for it, and tells the place.
     fn write_record(&mut self, key: &[u8], value: S::Value<'_>, size: usize) -> Place {
         if size >= APART_FROM {
-            let mut bytes = vec![0; size];
-            record::write::<S>(key, value, &mut bytes);
-            let apart = Arc::make_mut(self.apart.get_or_insert_default());
-            apart.push(Arc::new(bytes.into_boxed_slice()));
-            return Place::Apart(apart.len() - 1);
+            return self.write_apart(key, value, size);
         }
-        let low = self.page().low() - size;
-        let block = Arc::make_mut(&mut self.block);
-        page::set_low(block, low);
-        record::write::<S>(key, value, &mut block[low..]);
-        Place::Within(block.len() - low)
+        write_within::<S>(Arc::make_mut(&mut self.block), key, value, size)
+    }
+
+    /// Keeps a record apart, and tells the place.
+    #[cold]
+    fn write_apart(&mut self, key: &[u8], value: S::Value<'_>, size: usize) -> Place {
+        let mut bytes = vec![0; size];
+        record::write::<S>(key, value, &mut bytes);
+        let apart = Arc::make_mut(self.apart.get_or_insert_default());
+        apart.push(Arc::new(bytes.into_boxed_slice()));
+        Place::Apart(apart.len() - 1)
     }
 
     /// Gives up the record of element `i`; its slot is of no use until it is overwritten.
@@ -325,6 +350,15 @@ impl<S: Shape> Leaf<S> {
         let summaries = (0..page.len).map(|i| S::summary(record::read::<S>(page.record(i)).1));
         self.summary = summaries.fold(S::NOTHING, S::join);
     }
+}
+
+/// Writes a record before the others of a block that has room for it, and tells the place.
+#[inline]
+fn write_within<S: Shape>(block: &mut [u8], key: &[u8], value: S::Value<'_>, size: usize) -> Place {
+    let low = page::low(block) - size;
+    page::set_low(block, low);
+    record::write::<S>(key, value, &mut block[low..]);
+    Place::Within(block.len() - low)
 }
 
 /// A block just written: what a leaf is made of.

@@ -43,7 +43,7 @@ pub use self::sample::distinct_ranks;
 
 use self::iter::Leaves;
 use self::leaf::Leaf;
-use self::node::Child;
+use self::node::{Child, Place, Way, spot_of};
 use crate::base::hash::hash;
 use crate::types::parting::Parting;
 
@@ -148,47 +148,64 @@ impl<S: Shape> Table<S> {
     /// The value of `key`.
     #[inline]
     pub fn get(&self, key: &[u8]) -> Option<S::Value<'_>> {
-        let (leaf, i) = self.find(S::position(key), key)?;
-        Some(leaf.get(i).1)
+        let found = self.find(S::position(key), key);
+        found.is_here.then(|| found.value())
     }
 
     /// Whether `key` is here.
     #[inline]
     pub fn contains(&self, key: &[u8]) -> bool {
-        self.find(S::position(key), key).is_some()
+        self.find(S::position(key), key).is_here
     }
 
     /// Adds an element unless its key is here already, and tells whether it did.
     pub fn insert(&mut self, key: &[u8], value: S::Value<'_>) -> bool {
         let position = S::position(key);
-        let new = self.find(position, key).is_none();
-        if new {
-            self.add(position, key, value);
+        let Found { leaf, place, is_here } = self.find(position, key);
+        if !is_here {
+            let is_full = leaf.is_full();
+            self.add(position, place, is_full, key, value);
         }
-        new
+        !is_here
     }
 
     /// Adds an element or replaces the value of its key, and tells whether the key is new.
+    #[inline]
     pub fn set(&mut self, key: &[u8], value: S::Value<'_>) -> bool {
+        self.set_with(key, |_| value)
+    }
+
+    /// The same with a value that depends on the one that the key has had.
+    pub fn set_with<'v>(
+        &mut self,
+        key: &[u8],
+        value: impl FnOnce(Option<S::Value<'_>>) -> S::Value<'v>,
+    ) -> bool {
         let position = S::position(key);
-        match self.find(position, key) {
-            None => self.add(position, key, value),
+        let found = self.find(position, key);
+        let (place, is_here) = (found.place, found.is_here);
+        let value = value(is_here.then(|| found.value()));
+        if !is_here {
+            let is_full = found.leaf.is_full();
+            self.add(position, place, is_full, key, value);
+        } else if S::same(found.value(), value) {
             // What stays as it is needs no part of the table for itself.
-            Some((leaf, i)) if S::same(leaf.get(i).1, value) => return false,
-            Some((_, i)) => {
-                self.root.change(position, 0, |leaf| leaf.replace(i, key, value));
-                return false;
-            }
+        } else if found.leaf.has_room_in_place(place.slot, value) {
+            self.root.overwrite(place, key, value);
+        } else {
+            self.root.change(position, 0, |leaf| leaf.replace(place.slot, key, value));
         }
-        true
+        !is_here
     }
 
     /// Removes an element, and tells whether it was here.
     pub fn remove(&mut self, key: &[u8]) -> bool {
         let position = S::position(key);
-        let Some((_, i)) = self.find(position, key) else { return false };
-        self.root.change(position, 0, |leaf| leaf.remove(i));
-        true
+        let Found { place, is_here, .. } = self.find(position, key);
+        if is_here {
+            self.root.change(position, 0, |leaf| leaf.remove(place.slot));
+        }
+        is_here
     }
 
     /// Removes at most `budget` elements whose value is `due`, looking only where the summary is `worth`
@@ -293,27 +310,54 @@ impl<S: Shape> Table<S> {
         self.root.is_same(&other.root)
     }
 
-    /// Adds an element whose key is not here.
-    fn add(&mut self, position: u64, key: &[u8], value: S::Value<'_>) {
-        self.root.grow_root();
-        self.root.insert(position, key, value);
+    /// Adds an element whose key is not here, where it was looked for.
+    fn add(&mut self, position: u64, place: Place, is_full: bool, key: &[u8], value: S::Value<'_>) {
+        if is_full {
+            self.root.make_room(position);
+            let place = self.find(position, key).place;
+            self.root.insert(place, key, value);
+        } else {
+            self.root.insert(place, key, value);
+        }
     }
 
-    #[inline]
-    fn find(&self, position: u64, key: &[u8]) -> Option<(&Leaf<S>, usize)> {
-        let (mut child, mut level) = (&self.root, 0);
+    /// Looks for a key whose position is given.
+    #[inline(always)]
+    fn find(&self, position: u64, key: &[u8]) -> Found<'_, S> {
+        let (mut child, mut way) = (&self.root, Way::default());
+        // What of the position is below this level, and below the one before.
+        let (mut rest, mut rest_above) = (position, position);
         loop {
             match child {
                 Child::Leaf(leaf) => {
-                    let i = leaf.page().find(position_tag(position, node::parent_of(level)), key)?;
-                    return Some((leaf, i));
+                    let tag = position_tag(rest_above, 0);
+                    let found = leaf.page().find(tag, key);
+                    let (Ok(slot) | Err(slot)) = found;
+                    return Found { leaf, place: Place { way, tag, slot }, is_here: found.is_ok() };
                 }
                 Child::Branch(branch) => {
-                    let node = &*branch.node;
-                    (child, level) = (&node.children[node.child(position, level)], level + 1);
+                    let index = branch.node.child(spot_of(rest, 0));
+                    child = &branch.node.children[index];
+                    way.go_on(index);
+                    (rest, rest_above) = (rest << node::BITS, rest);
                 }
             }
         }
+    }
+}
+
+/// Where a key is, or would be.
+struct Found<'t, S: Shape> {
+    leaf: &'t Leaf<S>,
+    place: Place,
+    is_here: bool,
+}
+
+impl<'t, S: Shape> Found<'t, S> {
+    /// The value of a key that is here.
+    #[inline]
+    fn value(&self) -> S::Value<'t> {
+        self.leaf.get(self.place.slot).1
     }
 }
 

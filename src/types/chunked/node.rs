@@ -54,6 +54,38 @@ pub(super) struct Spot {
     pub span: u32,
 }
 
+/// The way from the root down to a leaf: the numbers of the children, six bits each, those of the root lowest.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Way {
+    indexes: u64,
+    len: u32,
+}
+
+/// Where an element is or would be: in which leaf, with which tag, in which slot.
+#[derive(Clone, Copy)]
+pub(super) struct Place {
+    pub way: Way,
+    pub tag: u16,
+    pub slot: usize,
+}
+
+impl Way {
+    /// Goes on to a child of the node that it has come to.
+    #[inline]
+    pub fn go_on(&mut self, index: usize) {
+        self.indexes |= (index as u64) << self.len;
+        self.len += BITS;
+    }
+
+    /// The next child, seen from the root, which is left behind.
+    #[inline]
+    fn step(&mut self) -> usize {
+        let index = self.indexes & u64::from(SPOTS - 1);
+        self.indexes >>= BITS;
+        index as usize
+    }
+}
+
 impl<S: Shape> Clone for Child<S> {
     fn clone(&self) -> Self {
         match self {
@@ -96,22 +128,44 @@ impl<S: Shape> Child<S> {
         }
     }
 
-    /// Adds an element whose key is not below. The child is the root, and not a full leaf.
-    pub fn insert(&mut self, position: u64, key: &[u8], value: S::Value<'_>) {
-        let (mut child, mut level) = (self, 0);
+    /// Adds an element in the place that looking for it from here, the root, has found.
+    #[inline]
+    pub fn insert(&mut self, place: Place, key: &[u8], value: S::Value<'_>) {
+        let (mut child, mut way) = (self, place.way);
         loop {
             match child {
-                Child::Leaf(leaf) => {
-                    return leaf.insert(position_tag(position, parent_of(level)), key, value);
-                }
+                Child::Leaf(leaf) => return leaf.insert(place.slot, place.tag, key, value),
                 Child::Branch(branch) => {
                     branch.len += 1;
                     branch.summary = S::join(branch.summary, S::summary(value));
                     let node = Arc::make_mut(&mut branch.node);
-                    let index = node.make_room(position, level);
-                    (child, level) = (&mut node.children[index], level + 1);
+                    child = &mut node.children[way.step()];
                 }
             }
+        }
+    }
+
+    /// Gives an element another value that takes its place; see [`Leaf::has_room_in_place`]. The child is the root.
+    pub fn overwrite(&mut self, place: Place, key: &[u8], value: S::Value<'_>) {
+        let (mut child, mut way) = (self, place.way);
+        while let Child::Branch(branch) = child {
+            child = &mut Arc::make_mut(&mut branch.node).children[way.step()];
+        }
+        if let Child::Leaf(leaf) = child {
+            leaf.overwrite(place.slot, key, value);
+        }
+    }
+
+    /// Splits the leaf of `position`, which is full, until it has room for an element or can't be split. The child is
+    /// the root.
+    #[cold]
+    pub fn make_room(&mut self, position: u64) {
+        self.grow_root();
+        let (mut child, mut level) = (self, 0);
+        while let Child::Branch(branch) = child {
+            let node = Arc::make_mut(&mut branch.node);
+            let index = node.make_room(position, level);
+            (child, level) = (&mut node.children[index], level + 1);
         }
     }
 
@@ -160,7 +214,7 @@ impl<S: Shape> Child<S> {
     }
 
     /// Turns a full leaf that has no parent into the only child of a node.
-    pub fn grow_root(&mut self) {
+    fn grow_root(&mut self) {
         match self {
             Child::Leaf(leaf) if leaf.is_full() => {
                 *self = Child::Branch(Branch::over(std::mem::take(leaf)));
@@ -216,10 +270,10 @@ impl<S: Shape> Branch<S> {
 }
 
 impl<S: Shape> Node<S> {
-    /// The child for `position`.
+    /// The child that covers the spot `at`.
     #[inline]
-    pub fn child(&self, position: u64, level: u32) -> usize {
-        let below = self.starts & (u64::MAX >> (SPOTS - 1 - spot_of(position, level)));
+    pub fn child(&self, at: u32) -> usize {
+        let below = self.starts & (u64::MAX >> (SPOTS - 1 - at));
         below.count_ones() as usize - 1
     }
 
@@ -227,7 +281,7 @@ impl<S: Shape> Node<S> {
         let below = self.starts & (u64::MAX >> (SPOTS - 1 - at));
         let start = SPOTS - 1 - below.leading_zeros();
         let above = (self.starts ^ below).trailing_zeros();
-        Spot { index: below.count_ones() as usize - 1, start, span: above - start }
+        Spot { index: self.child(at), start, span: above - start }
     }
 
     /// The child for `position`, after splitting until it has room for an element.
@@ -339,7 +393,8 @@ fn ones(mut bits: u64) -> impl Iterator<Item = u32> {
     })
 }
 
+/// The spot of a position in a node at `level`.
 #[inline]
-fn spot_of(position: u64, level: u32) -> u32 {
+pub(super) fn spot_of(position: u64, level: u32) -> u32 {
     ((position << (BITS * level)) >> (u64::BITS - BITS)) as u32
 }

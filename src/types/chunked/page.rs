@@ -56,26 +56,45 @@ impl<'a> Page<'a> {
     /// The first slot whose tag is not below `tag`.
     #[inline]
     pub fn rank(self, tag: u16) -> usize {
-        if slot_size(self.block.len()) == 4 {
-            let below = u32::from(tag) << 16;
-            // The sum stays in 32 bits, so that the comparison and the sum use lanes of one width.
-            self.slots().chunks_exact(4).map(|slot| u32::from(narrow(slot) < below)).sum::<u32>() as usize
-        } else {
-            self.slots().chunks_exact(8).filter(|slot| wide(slot) >> 48 < u64::from(tag)).count()
+        if self.is_wide() {
+            return self.wide_rank(tag);
         }
+        let below = u32::from(tag) << 16;
+        let (slots, _) = self.slots().as_chunks();
+        // The sum stays in 32 bits, so that the comparison and the sum use lanes of one width.
+        slots.iter().map(|&slot| u32::from(u32::from_le_bytes(slot) < below)).sum::<u32>() as usize
+    }
+
+    #[cold]
+    fn wide_rank(self, tag: u16) -> usize {
+        let (slots, _) = self.slots().as_chunks();
+        slots.partition_point(|&slot| u64::from_le_bytes(slot) >> 48 < u64::from(tag))
     }
 
     /// The tag and the place in slot `i`.
     #[inline]
     pub fn slot(self, i: usize) -> (u16, Place) {
-        let (tag, apart, value) = if slot_size(self.block.len()) == 4 {
-            let slot = narrow(&self.block[HEAD + i * 4..]);
-            (slot >> 16, slot & NARROW_APART != 0, (slot & (NARROW_APART - 1)) as usize)
-        } else {
-            let slot = wide(&self.block[HEAD + i * 8..]);
-            ((slot >> 48) as u32, slot & WIDE_APART != 0, (slot & (WIDE_APART - 1)) as usize)
-        };
-        (tag as u16, if apart { Place::Apart(value) } else { Place::Within(value) })
+        if self.is_wide() {
+            return self.wide_slot(i);
+        }
+        let slot = read_u32(&self.block[HEAD + i * 4..]);
+        let value = (slot & (NARROW_APART - 1)) as usize;
+        let place = if slot & NARROW_APART == 0 { Place::Within(value) } else { Place::Apart(value) };
+        ((slot >> 16) as u16, place)
+    }
+
+    #[cold]
+    fn wide_slot(self, i: usize) -> (u16, Place) {
+        let (slots, _) = self.slots().as_chunks();
+        let slot = u64::from_le_bytes(slots[i]);
+        let value = (slot & (WIDE_APART - 1)) as usize;
+        let place = if slot & WIDE_APART == 0 { Place::Within(value) } else { Place::Apart(value) };
+        ((slot >> 48) as u16, place)
+    }
+
+    #[inline]
+    fn is_wide(self) -> bool {
+        slot_size(self.block.len()) != 4
     }
 
     /// The tag of slot `i`.
@@ -105,29 +124,33 @@ impl<'a> Page<'a> {
         }
     }
 
-    /// The slot of `key`, whose tag is given.
+    /// The slot of `key`, whose tag is given, or else the slot that it would get.
     #[inline]
-    pub fn find(self, tag: u16, key: &[u8]) -> Option<usize> {
+    pub fn find(self, tag: u16, key: &[u8]) -> Result<usize, usize> {
         let mut i = self.rank(tag);
-        while i < self.len && self.tag(i) == tag {
-            if record::key(self.record(i)) == key {
-                return Some(i);
+        while i < self.len {
+            let (other, place) = self.slot(i);
+            if other != tag {
+                break;
+            }
+            if record::key(self.record_at(place)) == key {
+                return Ok(i);
             }
             i += 1;
         }
-        None
+        Err(i)
     }
 
     /// Where the records begin.
     #[inline]
     pub fn low(self) -> usize {
-        read_u32(self.block, 0)
+        low(self.block)
     }
 
     /// Bytes of records no longer in use.
     #[inline]
     pub fn dead(self) -> usize {
-        read_u32(self.block, 4)
+        head(self.block, 4)
     }
 
     /// Bytes of records in use, in the block.
@@ -150,6 +173,12 @@ impl<'a> Page<'a> {
     }
 }
 
+/// Where the records begin.
+#[inline]
+pub(super) fn low(block: &[u8]) -> usize {
+    head(block, 0)
+}
+
 /// Sets where the records begin.
 #[inline]
 pub(super) fn set_low(block: &mut [u8], low: usize) {
@@ -160,6 +189,15 @@ pub(super) fn set_low(block: &mut [u8], low: usize) {
 #[inline]
 pub(super) fn set_dead(block: &mut [u8], dead: usize) {
     block[4..8].copy_from_slice(&(dead as u32).to_le_bytes());
+}
+
+/// Puts a slot before slot `i` of `len`.
+#[inline]
+pub(super) fn insert_slot(block: &mut [u8], len: usize, i: usize, tag: u16, place: Place) {
+    let slot = slot_size(block.len());
+    let (at, end) = (HEAD + i * slot, HEAD + len * slot);
+    block.copy_within(at..end, at + slot);
+    set_slot(block, i, tag, place);
 }
 
 /// Writes slot `i`.
@@ -181,21 +219,14 @@ pub(super) fn set_slot(block: &mut [u8], i: usize, tag: u16, place: Place) {
     }
 }
 
+/// A field of the head.
 #[inline]
-fn narrow(slot: &[u8]) -> u32 {
-    u32::from_le_bytes(slot[..4].try_into().expect("four bytes"))
+fn head(block: &[u8], at: usize) -> usize {
+    // An empty block has no head, and every field of it is 0.
+    if block.is_empty() { 0 } else { read_u32(&block[at..]) as usize }
 }
 
 #[inline]
-fn wide(slot: &[u8]) -> u64 {
-    u64::from_le_bytes(slot[..8].try_into().expect("eight bytes"))
-}
-
-/// A field of the head; an empty block has none and every field of it is 0.
-#[inline]
-fn read_u32(block: &[u8], at: usize) -> usize {
-    match block.get(at..at + 4) {
-        Some(field) => narrow(field) as usize,
-        None => 0,
-    }
+fn read_u32(bytes: &[u8]) -> u32 {
+    u32::from_le_bytes(*bytes.first_chunk().expect("four bytes"))
 }
