@@ -66,24 +66,29 @@ fn hincrbyfloat(call: &mut Call<'_>) -> Outcome {
 fn update<R>(
     call: &mut Call<'_>,
     event: &'static str,
-    change: impl FnOnce(Option<Item<'_>>) -> Result<(R, Vec<u8>), Error>,
+    change: impl Fn(Option<Item<'_>>) -> Result<(R, Vec<u8>), Error>,
 ) -> Result<R, Error> {
     let (key, field) = (call.args[1], call.args[2]);
     let (limits, now) = (limits(call), call.keys.now());
-    let mut hash = call.keys.write_or_new::<Hash>(key)?;
-    let found = hash.get(field, now);
-    let (result, text) = match found {
-        Lookup::Found(value) => change(Some(value))?,
-        Lookup::Missing => change(None)?,
-        Lookup::Expired => {
-            drop(hash);
-            call.keys.expire_fields(key, &[field]);
-            hash = call.keys.write_or_new::<Hash>(key)?;
-            change(None)?
+    loop {
+        let done = call.keys.update_or_new(key, (EventClasses::HASH, event), |hash: &mut Hash| {
+            let changed = match hash.get(field, now) {
+                Lookup::Found(value) => change(Some(value)),
+                Lookup::Missing => change(None),
+                Lookup::Expired => return (None, 0),
+            };
+            match changed {
+                Ok((result, text)) => {
+                    hash.set_keeping_deadline(field, &text, &limits);
+                    (Some(Ok(result)), 1)
+                }
+                Err(error) => (Some(Err(error)), 0),
+            }
+        })?;
+        match done {
+            Some(result) => return result,
+            // Then the field is missing.
+            None => call.keys.expire_fields(key, &[field]),
         }
-    };
-    hash.set_keeping_deadline(field, &text, &limits);
-    drop(hash);
-    call.keys.changed(key, EventClasses::HASH, event);
-    Ok(result)
+    }
 }

@@ -329,9 +329,10 @@ impl Hash {
             Form::Packed(listpack) => put_packed(listpack, field, value),
             Form::Timed(listpack) => timed::put(listpack, field, value, keep_deadline),
             Form::Large(table) => {
-                let deadline =
-                    if keep_deadline { table.get(field).and_then(|old| old.deadline) } else { None };
-                return table.set(field, FieldValue { bytes: value, deadline });
+                return table.set_with(field, |old| {
+                    let deadline = old.filter(|_| keep_deadline).and_then(|old| old.deadline);
+                    FieldValue { bytes: value, deadline }
+                });
             }
         };
         if new && self.len() > limits.max_listpack_entries {
