@@ -45,14 +45,14 @@ impl Quicklist {
     #[inline]
     fn fill_end(&mut self, end: End, value: &[u8]) -> bool {
         let fill = self.fill;
-        let took = self.rope.edit_end(end, |chunk| {
-            let admitted = admits(fill, chunk.view(), value);
-            if admitted {
-                push_into(chunk, end, value);
-            }
-            admitted
-        });
-        took.unwrap_or(false)
+        self.rope.add_at_end(
+            end,
+            |chunk, count| match chunk {
+                Chunk::Packed(listpack) => fill.admits(listpack.byte_len(), count, value),
+                Chunk::Plain(_) => false,
+            },
+            |chunk| push_into(chunk, end, value),
+        )
     }
 
     fn border(&self, end: End) -> usize {

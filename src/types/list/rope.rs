@@ -107,13 +107,27 @@ impl Rope {
         }
     }
 
+    /// Has `add` add one element to the chunk at an end, if there is one and it and its number of elements are to the
+    /// liking of `admits`; tells whether it was.
+    #[inline]
+    pub fn add_at_end(
+        &mut self,
+        end: End,
+        admits: impl FnOnce(&Chunk, usize) -> bool,
+        add: impl FnOnce(&mut Chunk),
+    ) -> bool {
+        let slot = outermost(end, &mut self.head, &mut self.tail);
+        let Some(slot) = slot.filter(|slot| admits(&slot.child, slot.count)) else { return false };
+        add(Arc::make_mut(&mut slot.child));
+        slot.count += 1;
+        self.len += 1;
+        true
+    }
+
     /// Changes the chunk at an end, if there is one. If no element remains, the chunk goes.
     #[inline]
     pub fn edit_end<R>(&mut self, end: End, change: impl FnOnce(&mut Chunk) -> R) -> Option<R> {
-        let slot = match end {
-            End::Tail if self.tail.is_some() => self.tail.as_mut()?,
-            _ => self.head.as_mut()?,
-        };
+        let slot = outermost(end, &mut self.head, &mut self.tail)?;
         let before = slot.count;
         let result = slot.edit(change);
         self.len = self.len - before + slot.count;
@@ -198,6 +212,19 @@ impl Rope {
         if self.tail.is_none() && self.tree.len() > 0 {
             self.tail = Some(self.tree.take(self.tree.len() - 1));
         }
+    }
+}
+
+/// The chunk at an end.
+#[inline]
+fn outermost<'s>(
+    end: End,
+    head: &'s mut Option<Slot<Chunk>>,
+    tail: &'s mut Option<Slot<Chunk>>,
+) -> Option<&'s mut Slot<Chunk>> {
+    match end {
+        End::Tail if tail.is_some() => tail.as_mut(),
+        _ => head.as_mut(),
     }
 }
 

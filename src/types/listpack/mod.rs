@@ -332,8 +332,10 @@ impl Listpack {
     #[inline]
     fn begin_at(&mut self, gap: usize, count: u16) {
         self.gap = gap;
-        self.write_size();
-        self.write_count(count);
+        let size = u32::try_from(self.byte_len()).expect("callers keep to MAX_BYTES");
+        let [a, b, c, d] = size.to_le_bytes();
+        let [low, high] = count.to_le_bytes();
+        self.bytes_mut()[..HEADER].copy_from_slice(&[a, b, c, d, low, high]);
     }
 
     #[inline]
