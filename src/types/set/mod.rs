@@ -210,7 +210,15 @@ impl Set {
 
     /// Makes ready for adding `count` members of which `first` is the first, as SADD does: chooses the form
     /// of an empty set, and makes a small one large that would become too large.
+    #[inline]
     pub fn prepare(&mut self, first: &[u8], count: usize, limits: &SetLimits) {
+        match &self.0 {
+            Form::Large(table) if !table.is_empty() => {}
+            _ => self.choose_form(first, count, limits),
+        }
+    }
+
+    fn choose_form(&mut self, first: &[u8], count: usize, limits: &SetLimits) {
         if !self.is_empty() {
             let limit = match self.0 {
                 Form::Ints(_) => limits.max_intset_entries,
