@@ -127,15 +127,7 @@ impl<S: Shape> Leaf<S> {
         self.summary = S::join(self.summary, S::summary(value));
     }
 
-    /// Whether element `i` can be given this value without anything else changing: the record stays as long, and
-    /// the summary the same.
-    #[inline]
-    pub fn has_room_in_place(&self, i: usize, value: S::Value<'_>) -> bool {
-        let old = self.get(i).1;
-        S::size(old) == S::size(value) && S::summary(old) == S::summary(value)
-    }
-
-    /// Gives element `i`, whose key this is, such a value.
+    /// Gives element `i`, whose key this is, a value of the same size and summary as the one it has.
     pub fn overwrite(&mut self, i: usize, key: &[u8], value: S::Value<'_>) {
         match self.page().place(i) {
             Place::Within(back) => {

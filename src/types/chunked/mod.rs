@@ -148,25 +148,22 @@ impl<S: Shape> Table<S> {
     /// The value of `key`.
     #[inline]
     pub fn get(&self, key: &[u8]) -> Option<S::Value<'_>> {
-        let found = self.find(S::position(key), key);
-        found.is_here.then(|| found.value())
+        self.find(S::position(key), key).value()
     }
 
     /// Whether `key` is here.
     #[inline]
     pub fn contains(&self, key: &[u8]) -> bool {
-        self.find(S::position(key), key).is_here
+        self.find(S::position(key), key).behind_key.is_some()
     }
 
     /// Adds an element unless its key is here already, and tells whether it did.
     pub fn insert(&mut self, key: &[u8], value: S::Value<'_>) -> bool {
         let position = S::position(key);
-        let Found { leaf, place, is_here } = self.find(position, key);
-        if !is_here {
-            let is_full = leaf.is_full();
-            self.add(position, place, is_full, key, value);
-        }
-        !is_here
+        let Found { leaf, place, behind_key: None } = self.find(position, key) else { return false };
+        let is_full = leaf.is_full();
+        self.add(position, place, is_full, key, value);
+        true
     }
 
     /// Adds an element or replaces the value of its key, and tells whether the key is new.
@@ -183,29 +180,29 @@ impl<S: Shape> Table<S> {
     ) -> bool {
         let position = S::position(key);
         let found = self.find(position, key);
-        let (place, is_here) = (found.place, found.is_here);
-        let value = value(is_here.then(|| found.value()));
-        if !is_here {
+        let place = found.place;
+        let Some(old) = found.value() else {
             let is_full = found.leaf.is_full();
-            self.add(position, place, is_full, key, value);
-        } else if S::same(found.value(), value) {
+            self.add(position, place, is_full, key, value(None));
+            return true;
+        };
+        let value = value(Some(old));
+        if S::same(old, value) {
             // What stays as it is needs no part of the table for itself.
-        } else if found.leaf.has_room_in_place(place.slot, value) {
+        } else if S::size(old) == S::size(value) && S::summary(old) == S::summary(value) {
             self.root.overwrite(place, key, value);
         } else {
             self.root.change(position, 0, |leaf| leaf.replace(place.slot, key, value));
         }
-        !is_here
+        false
     }
 
     /// Removes an element, and tells whether it was here.
     pub fn remove(&mut self, key: &[u8]) -> bool {
         let position = S::position(key);
-        let Found { place, is_here, .. } = self.find(position, key);
-        if is_here {
-            self.root.change(position, 0, |leaf| leaf.remove(place.slot));
-        }
-        is_here
+        let Found { place, behind_key: Some(_), .. } = self.find(position, key) else { return false };
+        self.root.change(position, 0, |leaf| leaf.remove(place.slot));
+        true
     }
 
     /// Removes at most `budget` elements whose value is `due`, looking only where the summary is `worth`
@@ -312,13 +309,13 @@ impl<S: Shape> Table<S> {
 
     /// Adds an element whose key is not here, where it was looked for.
     fn add(&mut self, position: u64, place: Place, is_full: bool, key: &[u8], value: S::Value<'_>) {
-        if is_full {
+        let place = if is_full {
             self.root.make_room(position);
-            let place = self.find(position, key).place;
-            self.root.insert(place, key, value);
+            self.find(position, key).place
         } else {
-            self.root.insert(place, key, value);
-        }
+            place
+        };
+        self.root.insert(place, key, value);
     }
 
     /// Looks for a key whose position is given.
@@ -331,9 +328,8 @@ impl<S: Shape> Table<S> {
             match child {
                 Child::Leaf(leaf) => {
                     let tag = position_tag(rest_above, 0);
-                    let found = leaf.page().find(tag, key);
-                    let (Ok(slot) | Err(slot)) = found;
-                    return Found { leaf, place: Place { way, tag, slot }, is_here: found.is_ok() };
+                    let (slot, behind_key) = leaf.page().find(tag, key);
+                    return Found { leaf, place: Place { way, tag, slot }, behind_key };
                 }
                 Child::Branch(branch) => {
                     let index = branch.node.child(spot_of(rest, 0));
@@ -350,14 +346,15 @@ impl<S: Shape> Table<S> {
 struct Found<'t, S: Shape> {
     leaf: &'t Leaf<S>,
     place: Place,
-    is_here: bool,
+    /// The bytes that follow the key, if it is here.
+    behind_key: Option<&'t [u8]>,
 }
 
 impl<'t, S: Shape> Found<'t, S> {
-    /// The value of a key that is here.
+    /// The value of the key, if it is here.
     #[inline]
-    fn value(&self) -> S::Value<'t> {
-        self.leaf.get(self.place.slot).1
+    fn value(&self) -> Option<S::Value<'t>> {
+        self.behind_key.map(|bytes| S::read(bytes).0)
     }
 }
 

@@ -18,8 +18,8 @@ use std::sync::Arc;
 
 use smallvec::SmallVec;
 
+use super::Shape;
 use super::leaf::{FULL_LEN, Leaf};
-use super::{Shape, position_tag};
 use crate::base::size_class::size_class;
 
 pub(super) const BITS: u32 = 6;
@@ -145,7 +145,8 @@ impl<S: Shape> Child<S> {
         }
     }
 
-    /// Gives an element another value that takes its place; see [`Leaf::has_room_in_place`]. The child is the root.
+    /// Gives an element a value of the same size and summary as the one it has, so that nothing else changes. The
+    /// child is the root.
     pub fn overwrite(&mut self, place: Place, key: &[u8], value: S::Value<'_>) {
         let (mut child, mut way) = (self, place.way);
         while let Child::Branch(branch) = child {
@@ -376,12 +377,6 @@ impl<S: Shape> Extract<'_, S> {
             _ => *leaf = leaf.part(rest.iter().copied()),
         }
     }
-}
-
-/// The level whose bits the tags of a leaf begin with, if a node in its place would be at `level`.
-#[inline]
-pub(super) const fn parent_of(level: u32) -> u32 {
-    level.saturating_sub(1)
 }
 
 /// The numbers of the bits that are set.

@@ -124,21 +124,24 @@ impl<'a> Page<'a> {
         }
     }
 
-    /// The slot of `key`, whose tag is given, or else the slot that it would get.
-    #[inline]
-    pub fn find(self, tag: u16, key: &[u8]) -> Result<usize, usize> {
+    /// The slot of `key`, whose tag is given, and the bytes that follow the key in the page; or the slot that it would
+    /// get.
+    // As a call it costs a tenth of a look-up more.
+    #[inline(always)]
+    pub fn find(self, tag: u16, key: &[u8]) -> (usize, Option<&'a [u8]>) {
         let mut i = self.rank(tag);
         while i < self.len {
             let (other, place) = self.slot(i);
             if other != tag {
                 break;
             }
-            if record::key(self.record_at(place)) == key {
-                return Ok(i);
+            let (stored, rest) = record::split(self.record_at(place));
+            if stored == key {
+                return (i, Some(rest));
             }
             i += 1;
         }
-        Err(i)
+        (i, None)
     }
 
     /// Where the records begin.

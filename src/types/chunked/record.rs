@@ -20,8 +20,14 @@ pub(super) fn write<S: Shape>(key: &[u8], value: S::Value<'_>, to: &mut [u8]) {
 /// The key of the element at the front of `bytes`.
 #[inline]
 pub(super) fn key(bytes: &[u8]) -> &[u8] {
+    split(bytes).0
+}
+
+/// The key of the element at the front of `bytes`, and what follows it.
+#[inline]
+pub(super) fn split(bytes: &[u8]) -> (&[u8], &[u8]) {
     let (len, start) = read_varint(bytes);
-    &bytes[start..start + len]
+    bytes[start..].split_at(len)
 }
 
 /// The key and the value of the element at the front of `bytes`, and the bytes they take.

@@ -51,7 +51,7 @@ fn check<const KEEP: u64>(child: &Child<Bytes<KEEP>>, level: u32, prefix: u64, f
     match child {
         Child::Leaf(leaf) => {
             let mask = u64::MAX.checked_shl(u64::BITS - fixed).unwrap_or(0);
-            check_leaf(leaf, node::parent_of(level), |position| position & mask == prefix);
+            check_leaf(leaf, level.saturating_sub(1), |position| position & mask == prefix);
             let last = fixed == (LAST_LEVEL + 1) * BITS;
             assert!(leaf.len() <= FULL_LEN || last, "a leaf of {} could be split", leaf.len());
         }
