@@ -25,12 +25,18 @@ const TRIES: u32 = 4;
 pub struct Sources(Vec<Option<Value>>);
 
 impl Sources {
-    /// Takes references to the values at `keys`; those that are absent are empty places.
+    /// Takes references to the values at `keys`; those that are absent are empty places. `access` says how the look-ups
+    /// count.
     ///
     /// # Errors
     /// If one is of another type than those accepted.
-    pub fn read(call: &mut Call<'_>, keys: &[&[u8]], accepted: &[Type]) -> Result<Sources, WrongType> {
-        let value = |key: &&[u8]| match call.keys.find(key, Access::Read) {
+    pub fn read(
+        call: &mut Call<'_>,
+        keys: &[&[u8]],
+        accepted: &[Type],
+        access: Access,
+    ) -> Result<Sources, WrongType> {
+        let value = |key: &&[u8]| match call.keys.find(key, access) {
             None => Ok(None),
             Some(entry) if accepted.contains(&entry.type_of()) => Ok(Some(entry.share_value())),
             Some(_) => Err(WrongType),
@@ -62,11 +68,11 @@ pub trait Combination: Send + Sized + 'static {
     /// What it makes.
     type Result: Send + 'static;
 
-    /// Takes references to everything that the result depends on.
+    /// Takes references to everything that the result depends on. Only the first time it is a look-up that counts.
     ///
     /// # Errors
     /// What the command answers instead.
-    fn read(&self, call: &mut Call<'_>) -> Result<Sources, Error>;
+    fn read(&self, call: &mut Call<'_>, access: Access) -> Result<Sources, Error>;
 
     /// Whether computing takes so long that it should not happen under locks.
     fn is_heavy(&self, sources: &Sources) -> bool;
@@ -86,7 +92,7 @@ pub trait Combination: Send + Sized + 'static {
 /// # Errors
 /// Those of the combination.
 pub fn combine<C: Combination>(call: &mut Call<'_>, combination: C) -> Outcome {
-    let sources = combination.read(call)?;
+    let sources = combination.read(call, Access::Read)?;
     combine_these(call, combination, sources)
 }
 
@@ -111,7 +117,7 @@ fn finish<C: Combination>(call: &mut Call<'_>, combination: C, sources: Sources)
 /// Computes without locks, and says how to go on under them.
 fn attempt<C: Combination>(combination: C, then: Sources, tries: u32) -> Install {
     let result = combination.compute(&then);
-    Box::new(move |call| match combination.read(call) {
+    Box::new(move |call| match combination.read(call, Access::Silent) {
         Ok(now) if now.is_unchanged_since(&then) => {
             // These may soon be the last references.
             call.keys.effects.garbage.extend(then.0.into_iter().flatten());
@@ -124,7 +130,7 @@ fn attempt<C: Combination>(combination: C, then: Sources, tries: u32) -> Install
         _ => Ok(Next::Compute(Box::new(move || {
             drop((then, result));
             Box::new(move |call| {
-                let sources = combination.read(call)?;
+                let sources = combination.read(call, Access::Silent)?;
                 finish(call, combination, sources)
             })
         }))),

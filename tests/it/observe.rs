@@ -65,7 +65,7 @@ fn commands_and_errors_are_counted() {
     let server = Server::start();
     let mut client = server.client();
     client.ok(&["SET", "a", "text"]);
-    for command in [&["INCR", "a"][..], &["GET"], &["NOPE"], &["CONFIG", "GET", "hz"]] {
+    for command in [&["INCR", "a"][..], &["GET"], &["NOPE"], &["CLIENT", "NOPE"], &["CONFIG", "GET", "hz"]] {
         client.call(command);
     }
     let stats = info(&mut client, "commandstats");
@@ -79,8 +79,12 @@ fn commands_and_errors_are_counted() {
     assert!(of("incr").ends_with(",rejected_calls=0,failed_calls=1"), "{}", of("incr"));
     assert_eq!(of("get"), "calls=0,usec=0,usec_per_call=0.00,rejected_calls=1,failed_calls=0");
     assert!(of("config|get").starts_with("calls=1,"));
-    assert_eq!(field(&mut client, "errorstats", "errorstat_ERR"), "count=3");
-    assert_eq!(field(&mut client, "stats", "total_error_replies"), "3");
+    assert!(stats.iter().all(|(name, _)| name != "cmdstat_client"), "no command of that name ran");
+    let mut stranger = server.client();
+    stranger.send(b"*1\r\n:4\r\n");
+    assert_eq!(stranger.read_to_close(), b"-ERR Protocol error: expected '$', got ':'\r\n");
+    assert_eq!(field(&mut client, "errorstats", "errorstat_ERR"), "count=5");
+    assert_eq!(field(&mut client, "stats", "total_error_replies"), "5");
     let latencies = info(&mut client, "latencystats");
     assert!(latencies.iter().any(|(name, value)| {
         name == "latency_percentiles_usec_config|get"

@@ -169,11 +169,11 @@ struct Place {
 }
 
 fn search(call: &mut Call<'_>, form: Form) -> Outcome {
-    search_with(call, form, call.may_put_off())
+    search_with(call, form, Access::Read, call.may_put_off())
 }
 
-fn search_with(call: &mut Call<'_>, form: Form, may_put_off: bool) -> Outcome {
-    let zset = source(call, form)?;
+fn search_with(call: &mut Call<'_>, form: Form, access: Access, may_put_off: bool) -> Outcome {
+    let zset = source(call, form, access)?;
     let query = parse(call, form, zset.as_ref())?;
     check(call, &query, form)?;
     let zset = zset.unwrap_or_default();
@@ -197,22 +197,22 @@ fn search_with(call: &mut Call<'_>, form: Form, may_put_off: bool) -> Outcome {
 fn search_then_store(searched: Zset, query: Query, limits: &ZsetLimits, form: Form) -> Install {
     let result = query.result(&searched, limits);
     Box::new(move |call| {
-        let now = source(call, form);
+        let now = source(call, form, Access::Silent);
         let unchanged = matches!(&now, Ok(Some(now)) if now.is_unchanged_since(&searched));
         // It is the last reference, or may soon be.
         call.keys.effects.garbage.push(Value::Zset(searched));
         now?;
         match query.store {
             Some(destination) if unchanged => store(call, &destination, result, form),
-            _ => search_with(call, form, false),
+            _ => search_with(call, form, Access::Silent, false),
         }
     })
 }
 
 /// The sorted set that is searched.
-fn source(call: &mut Call<'_>, form: Form) -> Result<Option<Zset>, Error> {
+fn source(call: &mut Call<'_>, form: Form, access: Access) -> Result<Option<Zset>, Error> {
     let key = call.args[if form == Form::SearchStore { 2 } else { 1 }];
-    match call.keys.find(key, Access::Read) {
+    match call.keys.find(key, access) {
         None => Ok(None),
         Some(entry) if entry.type_of() == Type::Zset => {
             Ok(entry.collection::<Zset>().map(|zset| zset.to_owned()))

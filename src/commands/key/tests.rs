@@ -92,6 +92,25 @@ fn renaming_takes_everything_along() {
 }
 
 #[test]
+fn setting_counts_as_an_access() {
+    let mut rig = Rig::new();
+    rig.set("maxmemory-policy", "allkeys-lfu");
+    rig.set("lfu-log-factor", "0");
+    rig.check(&[("SET a 1", "+OK"), ("OBJECT FREQ a", ":5"), ("SADD s x", ":1"), ("SADD t y", ":1")]);
+    let frequency = |rig: &mut Rig| rig.run("OBJECT FREQ a")[1..].parse::<u32>().expect("a number");
+    for command in ["SET a text", "GETSET a 2", "MSET a 3", "SETEX a 100 4", "SUNIONSTORE a s t"] {
+        let before = frequency(&mut rig);
+        rig.run(command);
+        assert!(frequency(&mut rig) > before, "{command}");
+    }
+    rig.session.no_touch = true;
+    let before = frequency(&mut rig);
+    rig.check(&[("SET a x", "+OK"), ("SUNIONSTORE a s t", ":2")]);
+    assert_eq!(frequency(&mut rig), before);
+    rig.check(&[("DEL a", ":1"), ("SET a x", "+OK"), ("OBJECT FREQ a", ":5")]);
+}
+
+#[test]
 fn renaming_keeps_the_frequency_of_accesses() {
     let mut rig = Rig::new();
     rig.set("maxmemory-policy", "allkeys-lfu");

@@ -3,7 +3,7 @@
 use crate::command::row::*;
 use crate::command::{Error, args, error};
 use crate::config::EventClasses;
-use crate::keyspace::{Type, Value};
+use crate::keyspace::{Access, Type, Value};
 use crate::resp::Reply;
 use crate::types::set::{self, Set, SetLimits};
 
@@ -152,7 +152,7 @@ fn all_present(sources: &Sources) -> Option<Vec<&Set>> {
 /// Answers the result of an operation.
 fn answer(call: &mut Call<'_>, operation: Operation) -> Outcome {
     let limits = limits(call);
-    let sources = Sources::read(call, &call.args[1..], &[Type::Set])?;
+    let sources = Sources::read(call, &call.args[1..], &[Type::Set], Access::Read)?;
     reply(call, operation, sources, move |sources, reply| match operation {
         Operation::Intersection => write_intersection(reply, sources),
         _ => write_members(reply, &operation.run(sources, &limits)),
@@ -195,7 +195,7 @@ fn sintercard(call: &mut Call<'_>) -> Outcome {
         let given = args::count(options.want()?, error::LIMIT_NEGATIVE)?;
         limit = if given == 0 { usize::MAX } else { given };
     }
-    let sources = Sources::read(call, keys, &[Type::Set])?;
+    let sources = Sources::read(call, keys, &[Type::Set], Access::Read)?;
     reply(call, Operation::Intersection, sources, move |sources, reply| {
         let count = all_present(sources).map_or(0, |sets| set::intersect(&sets, limit, |_| ()));
         reply.int(count as i64);
@@ -216,8 +216,8 @@ struct StoreForm {
 impl Combination for StoreForm {
     type Result = Set;
 
-    fn read(&self, call: &mut Call<'_>) -> Result<Sources, Error> {
-        Ok(Sources::read(call, &call.args[2..], &[Type::Set])?)
+    fn read(&self, call: &mut Call<'_>, access: Access) -> Result<Sources, Error> {
+        Ok(Sources::read(call, &call.args[2..], &[Type::Set], access)?)
     }
 
     fn is_heavy(&self, sources: &Sources) -> bool {

@@ -145,6 +145,7 @@ fn a_result_of_changed_sources_is_computed_again() {
         }
     });
     assert_eq!((rounds, reply.as_slice()), (2, &b":6001\r\n"[..]));
+    assert_eq!(rig.server.keyspace.total(|counts| counts.hits()), 2, "looking again is no look-up");
     rig.check(&[("SISMEMBER d new", ":1"), ("SISMEMBER d marker", ":0"), ("SISMEMBER d m9", ":1")]);
     rig.events();
     // Sources that never stand still: at last all of it happens under the locks.

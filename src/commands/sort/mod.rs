@@ -19,7 +19,7 @@ use crate::command::keys::InvalidKeys;
 use crate::command::row::*;
 use crate::command::{Error, error};
 use crate::config::EventClasses;
-use crate::keyspace::Value;
+use crate::keyspace::{Access, Value};
 use crate::resp::Reply;
 use crate::types::list::{List, ListBuilder, ListLimits};
 use crate::types::listpack::Item;
@@ -301,7 +301,7 @@ fn sort(call: &mut Call<'_>, may_store: bool) -> Outcome {
     if request.store.is_some() && !request.needs_keys() {
         return combine(call, Stored { request, limits });
     }
-    let sources = Sources::read(call, &call.args[1..2], SORTABLE)?;
+    let sources = Sources::read(call, &call.args[1..2], SORTABLE, Access::Read)?;
     if !request.needs_keys() && call.may_put_off() && the_only(&sources).len() > AT_ONCE_MAX {
         return Ok(Next::Later(Box::new(move |reply| {
             if let Err(failure) = request.answer(the_only(&sources), &mut no_key, reply) {
@@ -337,8 +337,8 @@ struct Stored {
 impl Combination for Stored {
     type Result = Result<List, NotNumbers>;
 
-    fn read(&self, call: &mut Call<'_>) -> Result<Sources, Error> {
-        Ok(Sources::read(call, &call.args[1..2], SORTABLE)?)
+    fn read(&self, call: &mut Call<'_>, access: Access) -> Result<Sources, Error> {
+        Ok(Sources::read(call, &call.args[1..2], SORTABLE, access)?)
     }
 
     fn is_heavy(&self, sources: &Sources) -> bool {

@@ -3,7 +3,7 @@
 use crate::command::row::*;
 use crate::command::{Args, Error, args, error};
 use crate::config::EventClasses;
-use crate::keyspace::{Type, Value};
+use crate::keyspace::{Access, Type, Value};
 use crate::resp::Reply;
 use crate::types::listpack::Item;
 use crate::types::zset::{Aggregate, Input, Scored, Source, Zset, ZsetLimits};
@@ -136,7 +136,7 @@ fn parse(call: &mut Call<'_>, operation: Operation, target: Target) -> Result<(Q
     let count = usize::try_from(count).ok().filter(|&count| count > 0);
     let count = count.ok_or_else(|| error::no_input_key(call.spec.name))?;
     let keys = args.take_many(count).ok_or(error::SYNTAX)?;
-    let sources = Sources::read(call, keys, &[Type::Zset, Type::Set])?;
+    let sources = Sources::read(call, keys, &[Type::Zset, Type::Set], Access::Read)?;
     let mut query = Query {
         operation,
         target,
@@ -205,9 +205,9 @@ impl Query {
 impl Combination for (Query, crate::resp::Protocol) {
     type Result = Answer;
 
-    fn read(&self, call: &mut Call<'_>) -> Result<Sources, Error> {
+    fn read(&self, call: &mut Call<'_>, access: Access) -> Result<Sources, Error> {
         let keys: Vec<&[u8]> = self.0.keys.iter().map(Vec::as_slice).collect();
-        Ok(Sources::read(call, &keys, &[Type::Zset, Type::Set])?)
+        Ok(Sources::read(call, &keys, &[Type::Zset, Type::Set], access)?)
     }
 
     fn is_heavy(&self, sources: &Sources) -> bool {

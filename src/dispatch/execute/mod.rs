@@ -201,7 +201,7 @@ impl<'s> Executor<'s> {
             }
             Found::UnknownSubcommand(listed) => {
                 let text = error::unknown_subcommand(listed.command.spec.name, request.args[1]);
-                return Err(self.refuse(Some(listed), &text, session, reply));
+                return Err(self.refuse(None, &text, session, reply));
             }
         };
         let spec = &listed.command.spec;

@@ -324,6 +324,7 @@ impl Connection {
         let Some(error) = progress.error else { return false };
         let text = error.text();
         tracing::debug!("{} from client: {}", String::from_utf8_lossy(&text), self.describe());
+        self.server.stats.error(b"ERR");
         if self.session.reply_mode == ReplyMode::On {
             self.reply.error(text);
         }
