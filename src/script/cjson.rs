@@ -6,6 +6,7 @@ mod encode;
 use std::sync::Arc;
 
 use mlua::{Lua, LuaString, MultiValue, Result, Table, Value};
+use parking_lot::Mutex;
 
 use super::arguments::Arguments;
 use super::raw::{self, Slot};
@@ -14,7 +15,11 @@ use crate::base::c_text::until_nul;
 /// Nesting that no option allows: each level takes some of the thread's stack.
 const DEPTH_MAX: i64 = 1000;
 
-/// Options; a script begins with the defaults, so that none sees what another has set.
+/// The options that the functions of one instance share: those of the library, or those of what `cjson.new` has made.
+/// A script finds the library with the defaults, so that none sees what another has set.
+pub type Options = Mutex<Config>;
+
+/// The values of the options.
 #[derive(Clone, Copy)]
 pub struct Config {
     sparse_convert: bool,
@@ -45,18 +50,18 @@ impl Default for Config {
     }
 }
 
-/// The table `cjson`.
+/// An instance: the table `cjson` itself, or another one with options of its own.
 ///
 /// # Errors
 /// If Lua has no memory left.
-pub fn table(lua: &Lua, slot: &Arc<Slot>) -> Result<Table> {
+pub fn table(lua: &Lua, slot: &Arc<Slot>, options: &Arc<Options>) -> Result<Table> {
     let table = lua.create_table()?;
     table.raw_set("null", Value::NULL)?;
     table.raw_set("_NAME", "cjson")?;
     table.raw_set("_VERSION", "2.1.0")?;
-    raw::functions(lua, slot, &table, &[("encode", encode::encode), ("decode", decode::decode)])?;
+    raw::owners(lua, slot, options, &table, &[("encode", encode::encode), ("decode", decode::decode)])?;
     type OptionOf = fn(&Arguments<'_>, &mut Config) -> Result<MultiValue>;
-    let options: [(&'static str, usize, OptionOf); 7] = [
+    let setters: [(&'static str, usize, OptionOf); 7] = [
         ("encode_sparse_array", 3, sparse_array),
         ("encode_max_depth", 1, |args, config| depth(args, &mut config.encode_depth)),
         ("decode_max_depth", 1, |args, config| depth(args, &mut config.decode_depth)),
@@ -67,20 +72,23 @@ pub fn table(lua: &Lua, slot: &Arc<Slot>) -> Result<Table> {
         ("encode_invalid_numbers", 1, invalid_numbers),
         ("decode_invalid_numbers", 1, |args, config| switch(args, 1, &mut config.decode_invalid).map(one)),
     ];
-    for (name, most, option) in options {
-        let slot = Arc::clone(slot);
+    for (name, most, option) in setters {
+        let options = Arc::clone(options);
         let function = move |lua: &Lua, args: MultiValue| {
             let args = Arguments::new(lua, name, args);
             if args.len() > most {
                 return Err(args.bad(most + 1, "found too many arguments"));
             }
-            let mut config = slot.json.get();
+            let mut config = *options.lock();
             let result = option(&args, &mut config)?;
-            slot.json.set(config);
+            *options.lock() = config;
             Ok(result)
         };
         table.raw_set(name, lua.create_function(function)?)?;
     }
+    let slot = Arc::clone(slot);
+    let new = lua.create_function(move |lua, _: MultiValue| self::table(lua, &slot, &Arc::default()))?;
+    table.raw_set("new", new)?;
     Ok(table)
 }
 

@@ -8,7 +8,7 @@ local host, api, libraries = ...
 local _G = host.globals
 local pairs, type, setmetatable, getmetatable = _G.pairs, _G.type, _G.setmetatable, _G.getmetatable
 local pcall, xpcall, error, newproxy = _G.pcall, _G.xpcall, _G.error, _G.newproxy
-local concat, resume = _G.table.concat, _G.coroutine.resume
+local select, concat, resume = _G.select, _G.table.concat, _G.coroutine.resume
 local refuse, message, object, check_alive = host.refuse, host.message, host.object, host.check_alive
 
 -- `false` stands for no metatable.
@@ -53,6 +53,10 @@ end
 local loadstring = env.loadstring
 
 function env.pcall(...)
+    if select("#", ...) == 0 then
+        -- As where a placeholder is called for want of a function.
+        return caught(pcall(true))
+    end
     return caught(pcall(...))
 end
 
@@ -88,9 +92,12 @@ function checked.load(reader, name)
     return loadstring(text, name or "=(load)")
 end
 
-for name, f in pairs(host.behind_checks(checked)) do
-    env[name] = f
+function checked.resume(...)
+    return resumed(resume(...))
 end
+
+local fronts = host.behind_checks(checked)
+env.load, env.xpcall = fronts.load, fronts.xpcall
 
 -- One with a metatable could have a finalizer, and nothing interrupts finalizers.
 function env.newproxy(of)
@@ -112,9 +119,7 @@ local coroutines = {}
 for name, f in pairs(_G.coroutine) do
     coroutines[name] = f
 end
-function coroutines.resume(...)
-    return resumed(resume(...))
-end
+coroutines.resume = fronts.resume
 
 local maths = {}
 for name, f in pairs(_G.math) do

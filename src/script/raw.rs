@@ -31,7 +31,6 @@ use mlua::{Function, Lua, Table};
 use smallvec::SmallVec;
 
 use super::api::{Session, Text};
-use super::cjson::Config;
 use super::push::{COUNTED_FIELD, push_reply, push_text};
 use super::write::{Output, write_result};
 use crate::resp::{Protocol, Reply};
@@ -42,8 +41,6 @@ pub struct Slot {
     session: Cell<*mut Session<'static>>,
     /// Replies that values are being made of, the outer ones first; see the head of this file.
     in_flight: RefCell<SmallVec<[Reply; 1]>>,
-    /// Options of the library `cjson`.
-    pub json: Cell<Config>,
     /// Where libraries write texts before they make values of them.
     scratch: UnsafeCell<Vec<u8>>,
     /// The panic that has ended the run.
@@ -169,6 +166,46 @@ pub fn functions(
         table.raw_set(name, made)?;
     }
     Ok(())
+}
+
+/// The same for functions that own something together: [`owned_by`] gives it to them.
+///
+/// # Errors
+/// If Lua has no memory left.
+pub fn owners<T: Send + Sync + 'static>(
+    lua: &Lua,
+    slot: &Arc<Slot>,
+    owned: &Arc<T>,
+    table: &Table,
+    functions: &[(&str, ffi::lua_CFunction)],
+) -> mlua::Result<()> {
+    let address = Arc::as_ptr(owned).cast_mut().cast::<c_void>();
+    let slot = Arc::as_ptr(slot).cast_mut().cast::<c_void>();
+    let keeper = lua.create_any_userdata(Arc::clone(owned))?;
+    for &(name, function) in functions {
+        // SAFETY: the engine keeps the slot alive as long as the interpreter, and the keeper what is owned as long as
+        // the closure; that takes these three from the stack.
+        let made: Function = unsafe {
+            lua.exec_raw(&keeper, |state| {
+                ffi::lua_pushlightuserdata(state, slot);
+                ffi::lua_insert(state, 1);
+                ffi::lua_pushlightuserdata(state, address);
+                ffi::lua_insert(state, 2);
+                ffi::lua_pushcclosure(state, function, 3);
+            })?
+        };
+        table.raw_set(name, made)?;
+    }
+    Ok(())
+}
+
+/// What a function of the interpreter that [`owners`] has made owns.
+///
+/// # Safety
+/// As it says, and it is a `T`.
+pub unsafe fn owned_by<'s, T>(state: *mut lua_State) -> &'s T {
+    // SAFETY: as the caller promises.
+    unsafe { &*ffi::lua_touserdata(state, ffi::lua_upvalueindex(2)).cast::<T>() }
 }
 
 /// A session that is out of its slot for the moment.

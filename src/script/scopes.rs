@@ -27,7 +27,7 @@ pub fn base(lua: &Lua, own: &Table) -> mlua::Result<Table> {
 /// # Errors
 /// If Lua has no memory left.
 pub fn fronts(lua: &Lua, own: &Table, functions: &Table) -> mlua::Result<Table> {
-    guarded(lua, functions, own, &[("load", load), ("xpcall", xpcall)])
+    guarded(lua, functions, own, &[("load", load), ("resume", resume), ("xpcall", xpcall)])
 }
 
 unsafe extern "C-unwind" fn getfenv(state: *mut lua_State) -> c_int {
@@ -81,6 +81,16 @@ unsafe extern "C-unwind" fn load(state: *mut lua_State) -> c_int {
     unsafe {
         ffi::luaL_checktype(state, 1, ffi::LUA_TFUNCTION);
         ffi::luaL_optlstring(state, 2, c"".as_ptr(), ptr::null_mut());
+        hand_over(state)
+    }
+}
+
+unsafe extern "C-unwind" fn resume(state: *mut lua_State) -> c_int {
+    // SAFETY: a function of the interpreter.
+    unsafe {
+        if ffi::lua_type(state, 1) != ffi::LUA_TTHREAD {
+            return ffi::luaL_argerror(state, 1, c"coroutine expected".as_ptr());
+        }
         hand_over(state)
     }
 }

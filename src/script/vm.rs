@@ -42,7 +42,8 @@ pub struct Vm {
     kind: Kind,
     loading: Arc<Mutex<Option<Loading>>>,
     failure: Arc<Mutex<Option<Thrown>>>,
-    slot: Arc<Slot>,
+    /// Options of the library `cjson`.
+    json: Arc<cjson::Options>,
     running: Arc<Running>,
     /// Kept from run to run.
     reply: Reply,
@@ -90,11 +91,11 @@ impl Vm {
         let libraries = StdLib::TABLE | StdLib::STRING | StdLib::MATH | StdLib::OS;
         let (mut owned, lua) = Owned::new(libraries)?;
         let failure = Arc::new(Mutex::new(None));
-        let slot = Arc::new(Slot::default());
+        let (slot, json) = (Arc::new(Slot::default()), Arc::new(cjson::Options::default()));
         let api = api::table(&lua, &slot)?;
         let libraries = lua.create_table()?;
         libraries.raw_set("bit", bits::table(&lua)?)?;
-        libraries.raw_set("cjson", cjson::table(&lua, &slot)?)?;
+        libraries.raw_set("cjson", cjson::table(&lua, &slot, &json)?)?;
         libraries.raw_set("cmsgpack", cmsgpack::table(&lua, &slot)?)?;
         libraries.raw_set("struct", structs::table(&lua)?)?;
         let own = lua.create_table()?;
@@ -122,7 +123,7 @@ impl Vm {
         })?;
         owned.set_limit(MEMORY_MAX);
         let reply = Reply::default();
-        Ok(Vm { lua, loadstring, show, owned, engine, kind, loading, failure, slot, running, reply })
+        Ok(Vm { lua, loadstring, show, owned, engine, kind, loading, failure, json, running, reply })
     }
 
     /// Bytes that the state holds; without garbage, if the state is so small that this takes no time.
@@ -211,7 +212,7 @@ impl Vm {
         host: &mut dyn Host,
         out: &mut Reply,
     ) -> Result<(), Failure> {
-        self.slot.json.set(cjson::Config::default());
+        *self.json.lock() = cjson::Config::default();
         self.running.begin(self.kind);
         let reply = std::mem::take(&mut self.reply);
         let mut session = api::Session { host, name: run.name, protocol: Protocol::Resp2, reply };

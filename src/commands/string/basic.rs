@@ -176,7 +176,9 @@ fn set(call: &mut Call<'_>) -> Outcome {
         reply_string(call, key)?;
     }
     let conditional = options.only_new || options.only_existing;
-    if conditional && call.keys.exists(key, Access::Write) != options.only_existing {
+    // Setting what exists is an access by itself.
+    let access = if options.only_existing { Access::Silent } else { Access::Write };
+    if conditional && call.keys.exists(key, access) != options.only_existing {
         if !options.get {
             call.reply.null();
         }

@@ -8,11 +8,11 @@ use std::ptr;
 
 use mlua::ffi::{self, lua_State};
 
-use super::DEPTH_MAX;
+use super::{DEPTH_MAX, Options};
 use crate::base::num::parse_f64_lenient;
 use crate::script::push::push_text;
 use crate::script::raise::complain;
-use crate::script::raw::{fence, slot_of};
+use crate::script::raw::{fence, owned_by, slot_of};
 
 /// `cjson.decode(text)`.
 pub unsafe extern "C-unwind" fn decode(state: *mut lua_State) -> c_int {
@@ -34,7 +34,7 @@ unsafe extern "C" fn decode_all(state: *mut lua_State) -> c_int {
             complain(state, format_args!("JSON parser does not support UTF-16 or UTF-32"));
         }
         let slot = slot_of(state);
-        let config = slot.json.get();
+        let config = *owned_by::<Options>(state).lock();
         let depth_max = config.decode_depth.min(DEPTH_MAX);
         let lenient = config.decode_invalid;
         let mut parser =

@@ -6,12 +6,12 @@ use std::ffi::{CStr, c_int};
 
 use mlua::ffi::{self, lua_State};
 
-use super::{Config, DEPTH_MAX};
+use super::{Config, DEPTH_MAX, Options};
 use crate::script::OUTPUT_MAX;
 use crate::script::number::general;
 use crate::script::push::push_text;
 use crate::script::raise::complain;
-use crate::script::raw::{fence, slot_of};
+use crate::script::raw::{fence, owned_by, slot_of};
 use crate::script::views::reveal;
 
 /// `cjson.encode(value)`.
@@ -28,7 +28,8 @@ unsafe extern "C" fn encode_one(state: *mut lua_State) -> c_int {
             return ffi::luaL_argerror(state, 1, c"expected 1 argument".as_ptr());
         }
         let slot = slot_of(state);
-        let mut encoder = Encoder { state, config: slot.json.get(), out: slot.scratch() };
+        let config = *owned_by::<Options>(state).lock();
+        let mut encoder = Encoder { state, config, out: slot.scratch() };
         encoder.value(0);
         push_text(state, encoder.out);
         1
