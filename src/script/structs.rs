@@ -16,7 +16,12 @@ const ALIGN_MAX: usize = 8;
 /// If Lua has no memory left.
 pub fn table(lua: &Lua) -> Result<Table> {
     let table = lua.create_table()?;
-    table.raw_set("pack", lua.create_function(|lua, args| pack(&Arguments::new(lua, "pack", args)))?)?;
+    let pack_all = |lua: &Lua, mut args: MultiValue| {
+        // The library has a nil behind its arguments: the first that is missing is told as that.
+        args.push_back(Value::Nil);
+        pack(&Arguments::new(lua, "pack", args))
+    };
+    table.raw_set("pack", lua.create_function(pack_all)?)?;
     table
         .raw_set("unpack", lua.create_function(|lua, args| unpack(&Arguments::new(lua, "unpack", args)))?)?;
     table.raw_set("size", lua.create_function(|lua, args| size(&Arguments::new(lua, "size", args)))?)?;

@@ -451,6 +451,13 @@ fn it_can_be_loaded_while_running() {
     client.ok(&["DEBUG", "LOADAOF"]);
     assert_eq!(int(&mut client, &["DEL", "later"]), 1);
     assert_eq!(look(&mut client), before);
+    // A rewrite under way would take what is loaded by then for all there is.
+    client.ok(&["CONFIG", "SET", "rdb-key-save-delay", "300000"]);
+    client.raw(&["BGREWRITEAOF"]);
+    let refusal = "-ERR Background append only file rewriting already in progress\r\n";
+    assert_eq!(text(&mut client, &["DEBUG", "LOADAOF"]), refusal);
+    assert_eq!(look(&mut client), before);
+    client.ok(&["CONFIG", "SET", "rdb-key-save-delay", "0"]);
 }
 
 #[test]

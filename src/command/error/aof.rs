@@ -4,7 +4,7 @@ use super::Error;
 use crate::config::errors::os_text;
 
 texts! {
-    /// BGREWRITEAOF while a rewrite is under way.
+    /// BGREWRITEAOF or DEBUG LOADAOF while a rewrite is under way.
     AOF_REWRITE_IN_PROGRESS = "ERR Background append only file rewriting already in progress";
     /// BGREWRITEAOF when it can't be begun.
     AOF_REWRITE_IMPOSSIBLE = "ERR Can't execute an AOF background rewriting. Please check the server logs for more information.";

@@ -50,6 +50,10 @@ pub(super) fn load_log(call: &mut Call<'_>) -> Outcome {
         return Err(error::LOADAOF_FAILED);
     }
     let quiet = Quiet::begin(server);
+    if quiet.server.aof.status.is_rewriting.load(Ordering::Relaxed) {
+        // Its new base would be what was loaded by then.
+        return Err(error::AOF_REWRITE_IN_PROGRESS);
+    }
     flush(call);
     Ok(Next::Later(Box::new(move |reply| match aof::load_again(&quiet.server) {
         Ok(()) => {

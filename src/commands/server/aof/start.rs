@@ -113,18 +113,15 @@ pub fn load(server: &Arc<Server>) -> Result<(), Impossible> {
     Ok(())
 }
 
-/// Loads the files again that the manifest on disk names, as at a start.
+/// Loads the files again that the manifest on disk names, as at a start. No rewrite may be under way.
 ///
 /// # Errors
 /// As for [`load`].
 pub fn load_again(server: &Arc<Server>) -> Result<(), Impossible> {
-    // A rewrite under way goes on with the manifest that is known.
-    if !server.aof.status.is_rewriting.load(Ordering::Relaxed) {
-        let settings = server.config.settings();
-        let manifest = manifest(&folder(&settings))?;
-        server.aof.state.lock().manifest = manifest;
-        remove_history(server, &settings);
-    }
+    let settings = server.config.settings();
+    let manifest = manifest(&folder(&settings))?;
+    server.aof.state.lock().manifest = manifest;
+    remove_history(server, &settings);
     load(server)
 }
 
