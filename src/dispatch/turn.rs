@@ -109,31 +109,24 @@ impl Turn {
             let hashes = requests.look_up(self.next, server, &mut self.recent);
             server.keyspace.prefetch_buckets(session.db, hashes.clone());
             server.keyspace.prefetch_entries(session.db, hashes);
-            while let (from, Some(mut done)) =
+            while let (from, Some(done)) =
                 (reply.len(), self.step(&mut executor, &mut requests, session, reply, full))
             {
-                while let Done::Later(_) | Done::Compute(_) = done
-                    && let Some(request) = requests.get(self.next)
-                {
-                    // Long work on references: others may pass the gate meanwhile, and close it.
-                    drop(pass);
-                    let install = put_off(done, reply);
-                    executor.worked(&request, session, install.is_none());
-                    let again = gate.enter_soon();
-                    let Some(entered) = again else {
-                        self.installing = install;
-                        if self.installing.is_none() {
+                match done {
+                    Done::Later(_) | Done::Compute(_) => {
+                        // Long work on references: others may pass the gate meanwhile, and close it.
+                        drop(pass);
+                        self.installing = put_off(done, reply);
+                        let complete = self.installing.is_none();
+                        if let Some(request) = requests.get(self.next) {
+                            executor.worked(&request, session, complete);
+                        }
+                        if complete {
                             self.replied(session, reply, from);
                         }
-                        return Stop::GateClosed;
-                    };
-                    pass = entered;
-                    done = match install {
-                        None => Done::Replied,
-                        Some(install) => executor.install(&request, session, reply, install),
-                    };
-                }
-                match done {
+                        let Some(entered) = gate.enter_soon() else { return Stop::GateClosed };
+                        pass = entered;
+                    }
                     Done::NeedsEverything => {
                         drop(pass);
                         let Some(closed) = gate.close_soon() else { return Stop::NeedsEverything };
@@ -148,7 +141,8 @@ impl Turn {
                         self.replied(session, reply, from);
                         return Stop::Close;
                     }
-                    _ => self.replied(session, reply, from),
+                    Done::Replied => self.replied(session, reply, from),
+                    Done::Begins => unreachable!("a step goes on with what begins"),
                 }
                 if reply.len() >= full {
                     return Stop::Full;
@@ -158,8 +152,8 @@ impl Turn {
         Stop::Drained
     }
 
-    /// Runs the next request that was looked up, and those after it that need no more than a reply; gives what the
-    /// last of them has left to do. None when all were that simple.
+    /// Runs the next request that was looked up, with the run that it may begin, and gives what the last of them has
+    /// left to do. None when all that were looked up are done.
     #[inline]
     fn step(
         &mut self,
@@ -171,12 +165,10 @@ impl Turn {
     ) -> Option<Done> {
         loop {
             let request = requests.get(self.next)?;
-            if session.client.is_ended() {
-                return Some(Done::Close);
-            }
             let done = match self.installing.take() {
-                None => executor.run(&request, session, reply, None),
                 Some(install) => executor.install(&request, session, reply, install),
+                None if session.client.is_ended() => Done::Close,
+                None => executor.run(&request, session, reply, None),
             };
             if !matches!(done, Done::Begins) {
                 return Some(done);
