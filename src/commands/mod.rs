@@ -28,6 +28,7 @@ mod scan;
 mod script;
 mod set;
 mod sort;
+mod span;
 mod store;
 mod stream;
 mod string;

@@ -11,6 +11,7 @@ use crate::resp::Reply;
 use crate::types::hash::{ClearDeadline, Condition, FieldDeadline, Hash, SetDeadline};
 
 use super::super::revise::{MANY, Revision, revise};
+use super::super::span::Span;
 use super::super::{Call, Command, DONE, Next, Outcome};
 use super::{GROUP, row};
 
@@ -32,14 +33,14 @@ const fn reader(name: &'static str, summary: &'static str) -> Spec {
 pub(super) const HEXPIRE: Command = Command::new(
     setter("hexpire", "Sets the time to live of fields of a hash in seconds.")
         .syntax("key seconds:integer [condition:<NX|XX|GT|LT>] FIELDS fields:(numfields:integer field*)"),
-    |call| set(call, Span { seconds: true, absolute: false }),
+    |call| set(call, Span::Seconds),
 );
 
 pub(super) const HPEXPIRE: Command = Command::new(
     setter("hpexpire", "Sets the time to live of fields of a hash in milliseconds.").syntax(
         "key milliseconds:integer [condition:<NX|XX|GT|LT>] FIELDS fields:(numfields:integer field*)",
     ),
-    |call| set(call, Span { seconds: false, absolute: false }),
+    |call| set(call, Span::Milliseconds),
 );
 
 pub(super) const HEXPIREAT: Command = Command::new(
@@ -47,7 +48,7 @@ pub(super) const HEXPIREAT: Command = Command::new(
         "key unix-time-seconds:unix-time [condition:<NX|XX|GT|LT>] FIELDS \
          fields:(numfields:integer field*)",
     ),
-    |call| set(call, Span { seconds: true, absolute: true }),
+    |call| set(call, Span::UnixSeconds),
 );
 
 pub(super) const HPEXPIREAT: Command = Command::new(
@@ -55,31 +56,31 @@ pub(super) const HPEXPIREAT: Command = Command::new(
         "key unix-time-milliseconds:unix-time [condition:<NX|XX|GT|LT>] FIELDS \
          fields:(numfields:integer field*)",
     ),
-    |call| set(call, Span { seconds: false, absolute: true }),
+    |call| set(call, Span::UnixMilliseconds),
 );
 
 pub(super) const HTTL: Command = Command::new(
     reader("httl", "Returns the remaining time to live of fields of a hash in seconds.")
         .syntax("key FIELDS fields:(numfields:integer field*)"),
-    |call| get(call, Span { seconds: true, absolute: false }),
+    |call| get(call, Span::Seconds),
 );
 
 pub(super) const HPTTL: Command = Command::new(
     reader("hpttl", "Returns the remaining time to live of fields of a hash in milliseconds.")
         .syntax("key FIELDS fields:(numfields:integer field*)"),
-    |call| get(call, Span { seconds: false, absolute: false }),
+    |call| get(call, Span::Milliseconds),
 );
 
 pub(super) const HEXPIRETIME: Command = Command::new(
     reader("hexpiretime", "Returns the deadline of fields of a hash as a Unix time in seconds.")
         .syntax("key FIELDS fields:(numfields:integer field*)"),
-    |call| get(call, Span { seconds: true, absolute: true }),
+    |call| get(call, Span::UnixSeconds),
 );
 
 pub(super) const HPEXPIRETIME: Command = Command::new(
     reader("hpexpiretime", "Returns the deadline of fields of a hash as a Unix time in milliseconds.")
         .syntax("key FIELDS fields:(numfields:integer field*)"),
-    |call| get(call, Span { seconds: false, absolute: true }),
+    |call| get(call, Span::UnixMilliseconds),
 );
 
 pub(super) const HPERSIST: Command = Command::new(
@@ -89,37 +90,19 @@ pub(super) const HPERSIST: Command = Command::new(
     hpersist,
 );
 
-/// The unit and origin in which a command tells deadlines.
-#[derive(Clone, Copy)]
-struct Span {
-    seconds: bool,
-    absolute: bool,
+/// Reads a deadline in Unix ms.
+fn parse(span: Span, arg: &[u8], now: i64, command: &str) -> Result<i64, Error> {
+    let time = args::int(arg)?;
+    if time < 0 {
+        return Err(error::FIELD_EXPIRE_NEGATIVE);
+    }
+    span.unix_ms(time, now).filter(|&at| at <= LATEST).ok_or_else(|| error::invalid_expire(command))
 }
 
-impl Span {
-    /// What a deadline counts from, in Unix ms.
-    fn origin(self, now: i64) -> i64 {
-        if self.absolute { 0 } else { now }
-    }
-
-    /// Reads a deadline in Unix ms.
-    fn parse(self, arg: &[u8], now: i64, command: &str) -> Result<i64, Error> {
-        let time = args::int(arg)?;
-        if time < 0 {
-            return Err(error::FIELD_EXPIRE_NEGATIVE);
-        }
-        let in_ms = time.checked_mul(if self.seconds { 1000 } else { 1 });
-        in_ms
-            .and_then(|ms| ms.checked_add(self.origin(now)))
-            .filter(|&at| at <= LATEST)
-            .ok_or_else(|| error::invalid_expire(command))
-    }
-
-    /// A deadline as it is answered; a second that has begun counts.
-    fn tell(self, at: i64, now: i64) -> i64 {
-        let ms = at - self.origin(now);
-        if self.seconds { (ms + 999) / 1000 } else { ms }
-    }
+/// A deadline as it is answered; a second that has begun counts.
+fn told(span: Span, at: i64, now: i64) -> i64 {
+    let ms = at - span.origin(now);
+    if span.is_in_seconds() { (ms + 999) / 1000 } else { ms }
 }
 
 /// What a command that sets deadlines is told.
@@ -131,7 +114,7 @@ struct Request<'a> {
 
 impl<'a> Request<'a> {
     fn parse(call: &Call<'a>, span: Span) -> Result<Self, Error> {
-        let at = span.parse(call.args[2], call.keys.wall(), call.spec.name)?;
+        let at = parse(span, call.args[2], call.keys.wall(), call.spec.name)?;
         let mut args = call.args_from(3);
         let conditions = [
             ("NX", Condition::NoDeadline),
@@ -283,7 +266,7 @@ fn write_deadlines(reply: &mut Reply, hash: Option<&Hash>, fields: &[&[u8]], spa
         reply.int(match deadline {
             FieldDeadline::NoField => -2,
             FieldDeadline::NoDeadline => -1,
-            FieldDeadline::At(at) => span.tell(at, now),
+            FieldDeadline::At(at) => told(span, at, now),
         });
     }
 }

@@ -7,6 +7,7 @@ use crate::config::EventClasses;
 use crate::keyspace::Access;
 
 use super::super::call::propagate_expired;
+use super::super::span::Span;
 use super::super::{Call, Command, DONE, Outcome};
 use super::{GROUP, row};
 
@@ -17,28 +18,28 @@ pub(super) const EXPIRE: Command = Command::new(
     row("expire", -3, &[WRITE, FAST], CHANGED)
         .doc(GROUP, "1.0.0", "O(1)", "Sets the time to live of a key in seconds.")
         .syntax("key seconds:integer [condition:<NX|XX|GT|LT>@7.0.0]"),
-    |call| expire(call, Unit::Seconds, Origin::Now),
+    |call| expire(call, Span::Seconds),
 );
 
 pub(super) const PEXPIRE: Command = Command::new(
     row("pexpire", -3, &[WRITE, FAST], CHANGED)
         .doc(GROUP, "2.6.0", "O(1)", "Sets the time to live of a key in milliseconds.")
         .syntax("key milliseconds:integer [condition:<NX|XX|GT|LT>@7.0.0]"),
-    |call| expire(call, Unit::Milliseconds, Origin::Now),
+    |call| expire(call, Span::Milliseconds),
 );
 
 pub(super) const EXPIREAT: Command = Command::new(
     row("expireat", -3, &[WRITE, FAST], CHANGED)
         .doc(GROUP, "1.2.0", "O(1)", "Sets when a key expires, as Unix time in seconds.")
         .syntax("key unix-time-seconds:unix-time [condition:<NX|XX|GT|LT>@7.0.0]"),
-    |call| expire(call, Unit::Seconds, Origin::Epoch),
+    |call| expire(call, Span::UnixSeconds),
 );
 
 pub(super) const PEXPIREAT: Command = Command::new(
     row("pexpireat", -3, &[WRITE, FAST], CHANGED)
         .doc(GROUP, "2.6.0", "O(1)", "Sets when a key expires, as Unix time in milliseconds.")
         .syntax("key unix-time-milliseconds:unix-time [condition:<NX|XX|GT|LT>@7.0.0]"),
-    |call| expire(call, Unit::Milliseconds, Origin::Epoch),
+    |call| expire(call, Span::UnixMilliseconds),
 );
 
 pub(super) const TTL: Command = Command::new(
@@ -46,7 +47,7 @@ pub(super) const TTL: Command = Command::new(
         .tips(&["nondeterministic_output"])
         .doc(GROUP, "1.0.0", "O(1)", "Returns the time to live of a key in seconds.")
         .syntax("key"),
-    |call| time_left(call, Unit::Seconds, Origin::Now),
+    |call| time_left(call, Span::Seconds),
 );
 
 pub(super) const PTTL: Command = Command::new(
@@ -54,21 +55,21 @@ pub(super) const PTTL: Command = Command::new(
         .tips(&["nondeterministic_output"])
         .doc(GROUP, "2.6.0", "O(1)", "Returns the time to live of a key in milliseconds.")
         .syntax("key"),
-    |call| time_left(call, Unit::Milliseconds, Origin::Now),
+    |call| time_left(call, Span::Milliseconds),
 );
 
 pub(super) const EXPIRETIME: Command = Command::new(
     row("expiretime", 2, &[READONLY, FAST], ASKED)
         .doc(GROUP, "7.0.0", "O(1)", "Returns when a key expires, as Unix time in seconds.")
         .syntax("key"),
-    |call| time_left(call, Unit::Seconds, Origin::Epoch),
+    |call| time_left(call, Span::UnixSeconds),
 );
 
 pub(super) const PEXPIRETIME: Command = Command::new(
     row("pexpiretime", 2, &[READONLY, FAST], ASKED)
         .doc(GROUP, "7.0.0", "O(1)", "Returns when a key expires, as Unix time in milliseconds.")
         .syntax("key"),
-    |call| time_left(call, Unit::Milliseconds, Origin::Epoch),
+    |call| time_left(call, Span::UnixMilliseconds),
 );
 
 pub(super) const PERSIST: Command = Command::new(
@@ -77,19 +78,6 @@ pub(super) const PERSIST: Command = Command::new(
         .syntax("key"),
     persist,
 );
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Unit {
-    Seconds,
-    Milliseconds,
-}
-
-/// What a time counts from.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Origin {
-    Now,
-    Epoch,
-}
 
 /// When a deadline may be set.
 #[derive(Default)]
@@ -132,11 +120,11 @@ impl Conditions {
     }
 }
 
-fn expire(call: &mut Call<'_>, unit: Unit, origin: Origin) -> Outcome {
+fn expire(call: &mut Call<'_>, span: Span) -> Outcome {
     let (key, now) = (call.args[1], call.keys.now());
     let conditions = Conditions::read(call.args_from(3))?;
-    let origin_ms = if origin == Origin::Now { call.keys.wall() } else { 0 };
-    let deadline = deadline(args::int(call.args[2])?, unit, origin_ms);
+    // It may lie in the past.
+    let deadline = span.unix_ms(args::int(call.args[2])?, call.keys.wall());
     let deadline = deadline.ok_or_else(|| error::invalid_expire(call.spec.name))?;
     let old = call.keys.find(key, Access::Write).map(|entry| entry.deadline());
     if old.is_none_or(|old| !conditions.allow(old, deadline)) {
@@ -167,22 +155,16 @@ fn propagate_deadline(call: &mut Call<'_>, deadline: i64) {
     call.keys.propagate_instead(&args);
 }
 
-/// A time in Unix ms, if it can be represented; it may lie in the past.
-fn deadline(amount: i64, unit: Unit, origin_ms: i64) -> Option<i64> {
-    let ms = if unit == Unit::Seconds { amount.checked_mul(1000)? } else { amount };
-    ms.checked_add(origin_ms)
-}
-
 /// TTL and its kin: -2 for an absent key, -1 for one without a deadline.
-fn time_left(call: &mut Call<'_>, unit: Unit, origin: Origin) -> Outcome {
+fn time_left(call: &mut Call<'_>, span: Span) -> Outcome {
     let now = call.keys.now();
     let time = match call.keys.find(call.args[1], Access::Ask).map(|entry| entry.deadline()) {
         None => -2,
         Some(None) => -1,
         Some(Some(deadline)) => {
             // A live key's deadline is positive and not over.
-            let ms = (if origin == Origin::Now { deadline - now } else { deadline }) as u64;
-            (if unit == Unit::Seconds { (ms + 500) / 1000 } else { ms }) as i64
+            let ms = (deadline - span.origin(now)) as u64;
+            (if span.is_in_seconds() { (ms + 500) / 1000 } else { ms }) as i64
         }
     };
     call.reply.int(time);

@@ -7,8 +7,9 @@ use crate::config::EventClasses;
 use crate::keyspace::{Access, Expiry, StrRef};
 
 use super::super::call::{propagate_expired, write_string};
+use super::super::span::Span;
 use super::super::{Call, Command, DONE, Outcome};
-use super::{AT_ONCE_BYTES, ExpiryOptions, GROUP, Span, reply_long, reply_string, row};
+use super::{AT_ONCE_BYTES, ExpiryOptions, GROUP, deadline, reply_long, reply_string, row};
 
 pub(super) const GET: Command = Command::new(
     row("get", 2, &[READONLY, FAST], &[KeySpec::at(1, &[RO, ACCESS])])
@@ -238,7 +239,7 @@ fn setnx(call: &mut Call<'_>) -> Outcome {
 
 fn set_expiring(call: &mut Call<'_>, span: Span) -> Outcome {
     let (key, time, value) = (call.args[1], call.args[2], call.args[3]);
-    let deadline = span.deadline(time, call.keys.wall(), call.spec.name)?;
+    let deadline = deadline(span, time, call.keys.wall(), call.spec.name)?;
     store(call, key, value, Expiry::At(deadline));
     propagate_set(call, key, value, deadline);
     call.reply.ok();

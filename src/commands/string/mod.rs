@@ -11,6 +11,7 @@ use crate::keyspace::{Access, Expiry};
 use crate::resp::Reply;
 
 use super::call::write_string;
+use super::span::Span;
 use super::{Call, Command, DONE, Next, Outcome};
 
 /// The family's rows.
@@ -41,44 +42,21 @@ pub const COMMANDS: &[Command] = &[
 
 const GROUP: &str = "string";
 
-/// The unit and origin of an expiry argument.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Span {
-    Seconds,
-    Milliseconds,
-    UnixSeconds,
-    UnixMilliseconds,
+/// The span that the word of an option names, without case.
+fn span_named(word: &[u8]) -> Option<Span> {
+    let spans: [(&[u8], Span); 4] = [
+        (b"EX", Span::Seconds),
+        (b"PX", Span::Milliseconds),
+        (b"EXAT", Span::UnixSeconds),
+        (b"PXAT", Span::UnixMilliseconds),
+    ];
+    spans.iter().find(|(name, _)| word.eq_ignore_ascii_case(name)).map(|&(_, span)| span)
 }
 
-impl Span {
-    /// Reads the word of the option, without case.
-    fn word(word: &[u8]) -> Option<Span> {
-        let spans: [(&[u8], Span); 4] = [
-            (b"EX", Span::Seconds),
-            (b"PX", Span::Milliseconds),
-            (b"EXAT", Span::UnixSeconds),
-            (b"PXAT", Span::UnixMilliseconds),
-        ];
-        spans.iter().find(|(name, _)| word.eq_ignore_ascii_case(name)).map(|&(_, span)| span)
-    }
-
-    fn is_absolute(self) -> bool {
-        matches!(self, Span::UnixSeconds | Span::UnixMilliseconds)
-    }
-
-    /// The deadline in Unix ms that an argument asks for; only times after 1970 are valid.
-    fn deadline(self, arg: &[u8], now: i64, command: &str) -> Result<i64, Error> {
-        let amount = args::int(arg)?;
-        let in_ms = match self {
-            Span::Seconds | Span::UnixSeconds => amount.checked_mul(1000),
-            Span::Milliseconds | Span::UnixMilliseconds => Some(amount),
-        };
-        let base = if self.is_absolute() { 0 } else { now };
-        in_ms
-            .filter(|_| amount > 0)
-            .and_then(|ms| ms.checked_add(base))
-            .ok_or_else(|| error::invalid_expire(command))
-    }
+/// The deadline in Unix ms that an argument asks for; only times after 1970 are valid.
+fn deadline(span: Span, arg: &[u8], now: i64, command: &str) -> Result<i64, Error> {
+    let amount = Some(args::int(arg)?).filter(|&amount| amount > 0);
+    amount.and_then(|amount| span.unix_ms(amount, now)).ok_or_else(|| error::invalid_expire(command))
 }
 
 /// The options that SET and GETEX share.
@@ -92,7 +70,7 @@ struct ExpiryOptions<'a> {
 impl<'a> ExpiryOptions<'a> {
     /// Takes an expiry option if one is next: each at most one of its kind, and none beside another.
     fn take(&mut self, args: &mut Args<'a>) -> Result<bool, Error> {
-        let Some(span) = args.peek().and_then(Span::word) else { return Ok(false) };
+        let Some(span) = args.peek().and_then(span_named) else { return Ok(false) };
         let other = self.span.is_some_and(|(taken, _)| taken != span);
         args.take();
         if other || self.keep || self.persist {
@@ -104,7 +82,7 @@ impl<'a> ExpiryOptions<'a> {
 
     fn expiry(&self, now: i64, command: &str) -> Result<Option<Expiry>, Error> {
         let Some((span, arg)) = self.span else { return Ok(None) };
-        span.deadline(arg, now, command).map(|deadline| Some(Expiry::At(deadline)))
+        deadline(span, arg, now, command).map(|deadline| Some(Expiry::At(deadline)))
     }
 }
 
