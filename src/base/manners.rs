@@ -1,9 +1,9 @@
 //! Letting others run: a save has work for seconds on end, clients need a core for microseconds, but at once.
 //!
-//! A thread that always has work is taken off its core only when the scheduler's slice is over, some milliseconds later;
-//! where there are few cores, that is what requests wait for. So it offers its core by itself every half a millisecond.
-//! If others take all they are offered, the save would hardly get on: it waits no longer than a few times as long as it
-//! works.
+//! A thread that always has work is taken off its core only when the scheduler's slice is over, some milliseconds
+//! later; where there are few cores, that is what requests wait for. So it offers its core by itself every half a
+//! millisecond. If others take all they are offered, the save would hardly get on: it waits no longer than a few times
+//! as long as it works.
 
 use std::time::{Duration, Instant};
 

@@ -3,7 +3,8 @@
 //!
 //! Each thread asks the system once a millisecond and reckons with the counter in between. How fast that runs is
 //! measured from the first reading on, so ever more exactly. It is used only where the system makes its own clock of
-//! it, which vouches for an even pace that is the same on all cores; elsewhere there are no ticks, and the system is asked.
+//! it, which vouches for an even pace that is the same on all cores; elsewhere there are no ticks, and the system is
+//! asked.
 #![allow(unsafe_code)]
 
 use std::cell::Cell;

@@ -302,8 +302,8 @@ impl Stats {
         commands.map(|counters| counters.nanos.load(Ordering::Relaxed)).sum()
     }
 
-    /// Puts the latencies of a command in ns into a [whole histogram](super::whole_histogram), in place of what is there;
-    /// false if the command never ran.
+    /// Puts the latencies of a command in ns into a [whole histogram](super::whole_histogram), in place of what is
+    /// there; false if the command never ran.
     pub fn latency(&self, command: usize, sum: &mut Histogram<u64>) -> bool {
         let mut ran = false;
         for latencies in self.lanes.iter().filter_map(|lane| lane.commands[command].latency.get()) {

@@ -1,7 +1,7 @@
 //! What scripts see of the tables that all of them share.
 //!
-//! A view is an empty table that stands for a real one. Its metatable, made by `prelude.lua`, reads from the real table,
-//! refuses writes, and names the real table under a [`mark`] that no script can get hold of. Lua's raw functions
+//! A view is an empty table that stands for a real one. Its metatable, made by `prelude.lua`, reads from the real
+//! table, refuses writes, and names the real table under a [`mark`] that no script can get hold of. Lua's raw functions
 //! go past metatables, so those that scripts see are behind a check of this file: the ones that read go on with the
 //! real table, the ones that write are refused.
 #![allow(unsafe_code)]

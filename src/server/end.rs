@@ -28,7 +28,8 @@ impl Signals {
     /// Listens to them from now on; none if the system doesn't let us, and they end the process at once.
     pub fn listen() -> Option<Signals> {
         let terminate = signal(SignalKind::terminate()).ok()?;
-        // A file that reaches its limit is an error of writing like others, and not the end. Once caught, always caught.
+        // A file that reaches its limit is an error of writing like others, and not the end. Once caught, always
+        // caught.
         drop(signal(SignalKind::from_raw(libc::SIGXFSZ)));
         Some(Signals { terminate, interrupt: signal(SignalKind::interrupt()).ok()? })
     }

@@ -148,8 +148,9 @@ struct Query {
     order: Option<Direction>,
     /// The most places to return; 0 for all.
     count: usize,
-    /// The destination, and whether distances are its scores.
+    /// The destination of what is found; none if it is answered.
     store: Option<Box<[u8]>>,
+    /// Whether what is stored has distances as scores.
     store_distance: bool,
 }
 
@@ -193,7 +194,8 @@ fn search_with(call: &mut Call<'_>, form: Form, access: Access, may_put_off: boo
     store(call, destination, query.result(&zset, &limits), form)
 }
 
-/// Searches without locks; the result is stored if it still is what would be found, otherwise all is done again, locked.
+/// Searches without locks; the result is stored if it still is what would be found, otherwise all is done again,
+/// locked.
 fn search_then_store(searched: Zset, query: Query, limits: &ZsetLimits, form: Form) -> Install {
     let result = query.result(&searched, limits);
     Box::new(move |call| {

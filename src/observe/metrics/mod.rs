@@ -4,7 +4,8 @@
 //! of shards nor the gate. So it answers while all workers are busy and while a command has everything for itself:
 //! that is when somebody looks at it.
 //!
-//! [`collect`] makes the metrics of redis_exporter, [`own`] ours; this file serves them, and `/healthz` and `/readyz` beside them.
+//! [`collect`] makes the metrics of redis_exporter, [`own`] ours; this file serves them, and `/healthz` and `/readyz`
+//! beside them.
 
 mod collect;
 mod own;

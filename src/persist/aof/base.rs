@@ -7,8 +7,8 @@
 //! PEXPIREAT key ms        its deadline
 //! ```
 //!
-//! It holds less than an RDB file does, as Redis's has it: no access clocks, no times at which consumers of streams were
-//! seen, and of what is pending in a group nothing whose entry is gone, since XCLAIM doesn't take that.
+//! It holds less than an RDB file does, as Redis's has it: no access clocks, no times at which consumers of streams
+//! were seen, and of what is pending in a group nothing whose entry is gone, since XCLAIM doesn't take that.
 
 use std::io::{self, BufWriter, Write};
 

@@ -72,8 +72,8 @@ impl Folder {
     /// Writes the manifest: when it returns, whoever starts after a crash finds it.
     ///
     /// # Errors
-    /// The system's, or that it couldn't be read again; the old one is still there, unless it is the folder that can't be
-    /// synced.
+    /// The system's, or that it couldn't be read again; the old one is still there, unless it is the folder that can't
+    /// be synced.
     pub fn write_manifest(&self, manifest: &Manifest) -> io::Result<()> {
         let path = self.manifest_path();
         let text = manifest.to_string();

@@ -1,8 +1,8 @@
 //! From the bytes of an RDB file into the keyspace.
 //!
 //! The calling thread reads and checks, others insert: finding a place in memory for a key takes about as long as
-//! reading it. Batches go to them through short queues, so that neither runs far ahead. Tables get their size beforehand,
-//! by what the file says, for growing costs more than all the rest.
+//! reading it. Batches go to them through short queues, so that neither runs far ahead. Tables get their size
+//! beforehand, by what the file says, for growing costs more than all the rest.
 
 use std::io::Read;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};

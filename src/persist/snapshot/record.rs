@@ -116,14 +116,14 @@ impl Saves {
         run
     }
 
-    /// The number of this moment. To be asked for behind the closed gate, so that what is of a later moment has a higher
-    /// number.
+    /// The number of this moment. To be asked for behind the closed gate, so that what is of a later moment has a
+    /// higher number.
     pub fn number_moment(&self) -> u64 {
         self.moments.fetch_add(1, Ordering::Relaxed) + 1
     }
 
-    /// Gives a complete file, which is of this moment, its name, unless the save has been given up or the file of a later
-    /// moment is there.
+    /// Gives a complete file, which is of this moment, its name, unless the save has been given up or the file of a
+    /// later moment is there.
     ///
     /// # Errors
     /// The system's, or that it is of no use any more.

@@ -79,7 +79,8 @@ pub(super) fn read<R: Read>(from: &mut Source<R>, type_code: u8, limits: &Limits
     }
 }
 
-/// Reads a string that is a listpack, and checks every entry of it; `damaged` is what to say if one isn't as it must be.
+/// Reads a string that is a listpack, and checks every entry of it; `damaged` is what to say if one isn't as it must
+/// be.
 fn read_listpack<R: Read>(from: &mut Source<R>, damaged: &'static str) -> Result<Listpack, Error> {
     let bytes = read_packed(from)?;
     Listpack::from_foreign(bytes).map_err(|_| from.damaged(damaged))
