@@ -1,12 +1,11 @@
 //! The one road that every command takes: look up, admit, lock, execute, hand over its effects.
 //!
 //! ```text
-//! batch of requests ── enter the gate ── for some at a time: find their rows ── prefetch their keys ── for each, in order:
+//! batch of requests ── enter the gate ── for some at a time: find their rows, prefetch all keys ── for each, in order:
 //!     admission checks ── lock plan ── handler ── unlock ── effects ── count
 //! ```
 //!
 //! Requests that repeat one command about single keys are admitted and counted once (execute/repeat.rs).
-//!
 //!
 //! It is synchronous: nothing awaits while a shard is locked or a lane of the gate is occupied. Where a command
 //! needs to wait (the closed gate, blocked keys), [`Turn::run`] stops and tells the connection's task why.

@@ -109,9 +109,7 @@ impl Turn {
             let hashes = requests.look_up(self.next, server, &mut self.recent);
             server.keyspace.prefetch_buckets(session.db, hashes.clone());
             server.keyspace.prefetch_entries(session.db, hashes);
-            while let (from, Some(done)) =
-                (reply.len(), self.step(&mut executor, &mut requests, session, reply, full))
-            {
+            while let Some((from, done)) = self.step(&mut executor, &mut requests, session, reply, full) {
                 match done {
                     Done::Later(_) | Done::Compute(_) => {
                         // Long work on references: others may pass the gate meanwhile, and close it.
@@ -152,8 +150,8 @@ impl Turn {
         Stop::Drained
     }
 
-    /// Runs the next request that was looked up, with the run that it may begin, and gives what the last of them has
-    /// left to do. None when all that were looked up are done.
+    /// Runs requests that were looked up until one has something left to do; gives that, and where its reply begins.
+    /// None when all are done.
     #[inline]
     fn step(
         &mut self,
@@ -162,19 +160,21 @@ impl Turn {
         session: &mut Session,
         reply: &mut Reply,
         full: usize,
-    ) -> Option<Done> {
+    ) -> Option<(usize, Done)> {
         loop {
             let request = requests.get(self.next)?;
+            let from = reply.len();
             let done = match self.installing.take() {
                 Some(install) => executor.install(&request, session, reply, install),
                 None if session.client.is_ended() => Done::Close,
                 None => executor.run(&request, session, reply, None),
             };
             if !matches!(done, Done::Begins) {
-                return Some(done);
+                return Some((from, done));
             }
-            if let Some(done) = executor.repeat(requests, &mut self.next, session, reply, full) {
-                return Some(done);
+            let left = executor.repeat(requests, &mut self.next, session, reply, full);
+            if left.is_some() {
+                return left;
             }
         }
     }

@@ -1,5 +1,6 @@
 //! Runs of one command: a pipeline often repeats one about single keys, which is admitted and counted once then.
 
+use super::tally::Tally;
 use super::{Done, Executor};
 use crate::client::Session;
 use crate::commands::account::watch;
@@ -10,12 +11,10 @@ use crate::dispatch::requests::Requests;
 use crate::dispatch::run::run_handler;
 use crate::resp::Reply;
 
-use super::tally::Tally;
-
 impl Executor<'_> {
     /// Runs the requests from index `next` on for as long as they are of the command that was admitted last, and moves
-    /// `next` behind those that are done. If the one at `next` has run, too, it gives what that has left to do:
-    /// something unusual, or nothing when the replies are `full`, in bytes.
+    /// `next` behind those that are done. If the one at `next` has run, too, it gives what that has left to do,
+    /// which is more than to reply unless the replies are `full`, in bytes; and where its reply begins.
     ///
     /// All are admitted for the sake of the first: nothing that the checks look at is changed by such a command, but
     /// for what [`Executor::may_repeat`] looks at.
@@ -26,10 +25,10 @@ impl Executor<'_> {
         session: &mut Session,
         reply: &mut Reply,
         full: usize,
-    ) -> Option<Done> {
+    ) -> Option<(usize, Done)> {
         let listed = &self.server.catalog.all()[self.again?];
         let mut tally = Tally::new(listed.id, session.settings.observe.latency_tracking);
-        let mut done = None;
+        let mut left = None;
         while self.again.is_some()
             && let Some((args, hash)) = requests.get_if(*next, listed)
             && self.may_repeat(listed, args, session)
@@ -37,24 +36,26 @@ impl Executor<'_> {
             let from = reply.len();
             let outcome =
                 self.call_on_one(listed, (args, hash), session, reply, |call| run_handler(call, listed));
-            if !matches!(outcome, Ok(Next::Done)) || !self.effects.is_settled() {
-                done = Some(self.finish(listed, args, outcome, from, session, reply));
-                break;
-            }
-            self.end();
-            let took = std::mem::take(&mut self.spent);
-            self.commands += 1;
-            tally.add(self.server, took);
-            watch(self.server, &listed.command.spec, args, session, took);
-            if reply.len() >= full {
-                done = Some(Done::Replied);
+            let done = if matches!(outcome, Ok(Next::Done)) && self.effects.is_settled() {
+                // Nobody is to hear of it.
+                self.end();
+                let took = std::mem::take(&mut self.spent);
+                self.commands += 1;
+                tally.add(self.server, took);
+                watch(self.server, &listed.command.spec, args, session, took);
+                Done::Replied
+            } else {
+                self.finish(listed, args, outcome, from, session, reply)
+            };
+            if !matches!(done, Done::Replied) || reply.len() >= full {
+                left = Some((from, done));
                 break;
             }
             *next += 1;
         }
         tally.count(self.server);
         count_changes(self.server, &mut self.effects);
-        done
+        left
     }
 
     /// Whether what a command was admitted under still holds for the next one of its kind.
