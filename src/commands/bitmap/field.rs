@@ -186,6 +186,9 @@ fn write(call: &mut Call<'_>, operations: &[Operation], len: usize) -> Outcome {
     if changes > 0 {
         call.keys.changed(key, EventClasses::STRING, "setbit");
         call.keys.effects.dirty += changes - 1;
+    } else if grown {
+        // As in Redis nobody hears of the zeros; but the journal keeps what is there.
+        call.keys.propagate_instead(call.args);
     }
     call.reply.array(answers.len());
     for (answer, _) in answers {

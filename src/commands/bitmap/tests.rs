@@ -162,6 +162,9 @@ fn bitfield_changes_and_tells() {
     // A refused change still makes room, as in Redis, but is no change.
     rig.check(&[("BITFIELD new OVERFLOW FAIL SET u2 0 7", "*1 $-1"), ("STRLEN new", ":1")]);
     assert_eq!((rig.events(), rig.dirty()), (vec![], 0));
+    rig.server.keyspace.journal.switch(true);
+    rig.check(&[("BITFIELD more OVERFLOW FAIL SET u2 80 7", "*1 $-1"), ("STRLEN more", ":11")]);
+    assert_eq!(rig.journal(), ["0 BITFIELD more OVERFLOW FAIL SET u2 80 7"]);
     assert_eq!(Rig::resp3().run("BITFIELD f OVERFLOW FAIL SET u2 0 7"), "*1 _");
 }
 
