@@ -127,27 +127,10 @@ impl<S: Shape> Leaf<S> {
         self.summary = S::join(self.summary, S::summary(value));
     }
 
-    /// Gives element `i`, whose key this is, a value of the same size and summary as the one it has.
-    pub fn overwrite(&mut self, i: usize, key: &[u8], value: S::Value<'_>) {
-        match self.page().place(i) {
-            Place::Within(back) => {
-                let block = Arc::make_mut(&mut self.block);
-                let at = block.len() - back;
-                record::write::<S>(key, value, &mut block[at..]);
-            }
-            Place::Apart(number) => {
-                let mut bytes = vec![0; record::size::<S>(key, value)];
-                record::write::<S>(key, value, &mut bytes);
-                let apart = self.apart.as_mut().expect("the record is apart");
-                Arc::make_mut(apart)[number] = Arc::new(bytes.into_boxed_slice());
-            }
-        }
-    }
-
     /// Gives element `i`, whose key this is, another value.
     pub fn replace(&mut self, i: usize, key: &[u8], value: S::Value<'_>) {
         let (_, old, old_size) = record::read::<S>(self.page().record(i));
-        let summary_stays = S::summary(old) == S::NOTHING;
+        let (summary, old_summary) = (S::summary(value), S::summary(old));
         let size = record::size::<S>(key, value);
         match self.page().place(i) {
             Place::Within(back) if size == old_size => {
@@ -167,9 +150,9 @@ impl<S: Shape> Leaf<S> {
                 self.compact();
             }
         }
-        if summary_stays {
-            self.summary = S::join(self.summary, S::summary(value));
-        } else {
+        if old_summary == S::NOTHING {
+            self.summary = S::join(self.summary, summary);
+        } else if old_summary != summary {
             self.sum_up();
         }
     }

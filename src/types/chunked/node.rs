@@ -153,7 +153,7 @@ impl<S: Shape> Child<S> {
             child = &mut Arc::make_mut(&mut branch.node).children[way.step()];
         }
         if let Child::Leaf(leaf) = child {
-            leaf.overwrite(place.slot, key, value);
+            leaf.replace(place.slot, key, value);
         }
     }
 

@@ -322,6 +322,20 @@ fn the_memory_of_large_tables_is_estimated_well() {
 }
 
 #[test]
+fn a_clone_is_not_the_same_once_something_has_changed() {
+    for len in [1, 100, 2000] {
+        let mut table = Table::<Bytes<EVEN>>::default();
+        // As long as the other, and of the same summary.
+        let [old, new] = [1, 2].map(|last| [&vec![0; len][..], &[last]].concat());
+        table.insert(b"key", &old);
+        let clone = table.clone();
+        assert!(!table.set(b"key", &old) && table.is_same(&clone));
+        assert!(!table.set(b"key", &new) && !table.is_same(&clone));
+        assert_eq!((table.get(b"key"), clone.get(b"key")), (Some(&new[..]), Some(&old[..])));
+    }
+}
+
+#[test]
 fn tables_go_between_threads() {
     fn check<T: Send + Sync>() {}
     check::<Table<Members>>();
