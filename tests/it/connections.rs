@@ -251,6 +251,9 @@ fn replies_can_be_turned_off() {
     client.expect(b"+RESET\r\n$1\r\nc\r\n");
     client.send(b"CLIENT REPLY SKIP\r\nRESET\r\nECHO d\r\n");
     client.expect(b"$1\r\nd\r\n");
+    // What came before stays.
+    client.send(b"GET k\r\nGET k\r\nCLIENT REPLY OFF\r\nGET k\r\nCLIENT REPLY ON\r\nGET k\r\nCLIENT REPLY SKIP\r\nGET k\r\n");
+    client.expect(b"$1\r\n1\r\n$1\r\n1\r\n+OK\r\n$1\r\n1\r\n");
 }
 
 #[test]

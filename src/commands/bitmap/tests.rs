@@ -1,6 +1,7 @@
 //! The family in a server without sockets.
 
 use super::super::testing::Rig;
+use crate::keyspace::Verbs;
 
 const TYPE_ERROR: &str =
     "-ERR Invalid bitfield type. Use something like i16 u8. Note that u64 is not supported but i64 is.";
@@ -162,7 +163,7 @@ fn bitfield_changes_and_tells() {
     // A refused change still makes room, as in Redis, but is no change.
     rig.check(&[("BITFIELD new OVERFLOW FAIL SET u2 0 7", "*1 $-1"), ("STRLEN new", ":1")]);
     assert_eq!((rig.events(), rig.dirty()), (vec![], 0));
-    rig.server.keyspace.journal.switch(true);
+    rig.effects.propagation.listen(Some(Verbs::default()));
     rig.check(&[("BITFIELD more OVERFLOW FAIL SET u2 80 7", "*1 $-1"), ("STRLEN more", ":11")]);
     assert_eq!(rig.journal(), ["0 BITFIELD more OVERFLOW FAIL SET u2 80 7"]);
     assert_eq!(Rig::resp3().run("BITFIELD f OVERFLOW FAIL SET u2 0 7"), "*1 _");
