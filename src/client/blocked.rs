@@ -133,19 +133,9 @@ impl BlockedClients {
         self.by_ticket.iter().find(|blocked| blocked.client.id == id).map(|blocked| Arc::clone(&blocked))
     }
 
-    /// How many clients are blocked.
-    pub fn len(&self) -> usize {
-        self.by_ticket.len()
-    }
-
-    /// How many of them give up at some time.
+    /// How many of the clients give up at some time.
     pub fn impatient(&self) -> usize {
         self.by_ticket.iter().filter(|blocked| blocked.waits.gives_up).count()
-    }
-
-    /// Whether nobody is blocked.
-    pub fn is_empty(&self) -> bool {
-        self.by_ticket.is_empty()
     }
 
     /// How many keys somebody is blocked on, and how many of those somebody who wakes when they are lost.

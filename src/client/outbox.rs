@@ -23,7 +23,6 @@
 //! never lost; several pieces of news are one wake-up.
 
 use std::collections::VecDeque;
-use std::future::poll_fn;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -252,11 +251,6 @@ impl Outbox {
 
     /// Waits for [`Outbox::push`], [`Outbox::wake`] or [`Outbox::close`]. One that came before is not lost. Only
     /// the connection's task waits.
-    pub async fn woken(&self) {
-        poll_fn(|context| self.poll_news(context)).await;
-    }
-
-    /// [`Outbox::woken`] as a step of a task that waits for something else too.
     pub fn poll_news(&self, context: &mut Context<'_>) -> Poll<()> {
         // Whoever brings news clears this, and then wakes the task.
         if self.watched.load(Ordering::Acquire) {
@@ -289,6 +283,8 @@ impl Outbox {
 
 #[cfg(test)]
 mod tests {
+    use std::future::poll_fn;
+
     use super::*;
 
     /// Takes so many bytes and keeps them.
@@ -409,7 +405,7 @@ mod tests {
         });
         let mut next = 0u32;
         while next < 20_000 {
-            outbox.woken().await;
+            poll_fn(|context| outbox.poll_news(context)).await;
             for frame in outbox.take() {
                 assert_eq!(frame, next.to_be_bytes()[..]);
                 next += 1;

@@ -107,11 +107,6 @@ impl Registry {
         self.len() == 0
     }
 
-    /// How many clients are blocked, those that a pause holds back included.
-    pub fn blocked(&self) -> usize {
-        self.clients.iter().filter(|client| client.flags().contains(ClientFlags::BLOCKED)).count()
-    }
-
     /// Looks at all connections, in no order.
     pub fn for_each(&self, mut look: impl FnMut(&Client)) {
         self.clients.iter().for_each(|client| look(&client));

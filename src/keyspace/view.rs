@@ -319,7 +319,8 @@ impl<'a> View<'a> {
         self.place(key).changed(key, class, event);
     }
 
-    /// Tells watchers, those who remember the key and blocked clients that it was changed, without counting or naming a change.
+    /// Tells watchers, those who remember the key and blocked clients that it was changed, without counting or naming
+    /// a change.
     #[inline]
     pub fn touch(&mut self, key: &[u8]) {
         self.place(key).touched(key);
