@@ -103,6 +103,11 @@ fn setting_counts_as_an_access() {
         rig.run(command);
         assert!(frequency(&mut rig) > before, "{command}");
     }
+    for command in ["SET a 1 XX", "INCRBYFLOAT a 1.5", "APPEND a 5"] {
+        let before = frequency(&mut rig);
+        rig.run(command);
+        assert_eq!(frequency(&mut rig), before + 1, "{command}");
+    }
     rig.session.no_touch = true;
     let before = frequency(&mut rig);
     rig.check(&[("SET a x", "+OK"), ("SUNIONSTORE a s t", ":2")]);

@@ -61,7 +61,8 @@ fn add_float(call: &mut Call<'_>) -> Outcome {
     let key = call.args[1];
     let number =
         |text: &[u8]| -> Result<LongDouble, Error> { LongDouble::parse(text).ok_or(error::NOT_A_FLOAT) };
-    let old = match call.keys.find(key, Access::Write) {
+    // Setting it below is the access.
+    let old = match call.keys.find(key, Access::Silent) {
         None => number(b"0")?,
         Some(entry) => number(&entry.string().ok_or(WrongType)?.to_vec())?,
     };
