@@ -6,6 +6,8 @@ mod pop;
 mod range;
 mod read;
 mod remove;
+#[cfg(test)]
+mod tests;
 
 use crate::base::num;
 use crate::command::row::*;

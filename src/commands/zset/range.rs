@@ -7,9 +7,9 @@ use crate::command::{Args, Error, args, error};
 use crate::config::EventClasses;
 use crate::keyspace::{Access, Type, Value};
 use crate::resp::Reply;
-use crate::types::zset::{Direction, Zset};
+use crate::types::zset::{Direction, Zset, ZsetLimits};
 
-use super::super::store::put;
+use super::super::store::{Combination, Sources, combine, put};
 use super::super::{Call, Command, DONE, Next, Outcome};
 use super::{GROUP, begin_members, lex_bounds, limits, row, score_bounds, write_member};
 
@@ -247,19 +247,57 @@ fn write_range(reply: &mut Reply, zset: &Zset, ranks: Range<usize>, direction: D
 }
 
 fn store_range(call: &mut Call<'_>) -> Outcome {
-    let (destination, source) = (call.args[1], call.args[2]);
     let query = Query::parse(call.args_from(3), None, None, true)?;
-    let find = query.finder()?;
-    let limits = limits(call.settings());
-    let stored = match call.keys.find(source, Access::Read) {
-        None => Zset::new(),
-        Some(entry) if entry.type_of() == Type::Zset => {
-            let zset = entry.collection::<Zset>().unwrap_or_else(|| unreachable!("the type was matched"));
-            let ranks = query.limited(find(&zset));
-            zset.slice(ranks, &limits)
-        }
-        Some(_) => return Err(error::WRONG_TYPE),
-    };
-    let len = stored.len();
-    put(call, destination, Value::Zset(stored), len, (EventClasses::ZSET, "zrangestore"))
+    query.finder().map(drop)?;
+    let Query { by, direction, limit, ends: (low, high), .. } = query;
+    let ends = (low.to_vec(), high.to_vec());
+    combine(call, StoreRange { by, direction, limit, ends, limits: limits(call.settings()) })
+}
+
+/// ZRANGESTORE: a range, which can be read, that becomes a sorted set of its own.
+struct StoreRange {
+    by: By,
+    direction: Direction,
+    limit: (i64, i64),
+    ends: (Vec<u8>, Vec<u8>),
+    limits: ZsetLimits,
+}
+
+impl StoreRange {
+    fn ranks(&self, zset: &Zset) -> Range<usize> {
+        let StoreRange { by, direction, limit, ends: (low, high), .. } = self;
+        let (by, direction, limit, ends) = (*by, *direction, *limit, (&low[..], &high[..]));
+        let query = Query { by, direction, with_scores: false, limit, ends };
+        let find = query.finder().expect("its ends were read when the command was");
+        query.limited(find(zset))
+    }
+}
+
+/// The sorted set that is the only source, if its key is there.
+fn source(sources: &Sources) -> Option<&Zset> {
+    match sources.values().next()? {
+        Some(Value::Zset(zset)) => Some(zset),
+        _ => None,
+    }
+}
+
+impl Combination for StoreRange {
+    type Result = Zset;
+
+    fn read(&self, call: &mut Call<'_>, access: Access) -> Result<Sources, Error> {
+        Ok(Sources::read(call, &call.args[2..3], &[Type::Zset], access)?)
+    }
+
+    fn is_heavy(&self, sources: &Sources) -> bool {
+        source(sources).is_some_and(|zset| zset.is_large() && self.ranks(zset).len() > MANY)
+    }
+
+    fn compute(&self, sources: &Sources) -> Zset {
+        source(sources).map(|zset| zset.slice(self.ranks(zset), &self.limits)).unwrap_or_default()
+    }
+
+    fn install(self, call: &mut Call<'_>, result: Zset) -> Outcome {
+        let len = result.len();
+        put(call, call.args[1], Value::Zset(result), len, (EventClasses::ZSET, "zrangestore"))
+    }
 }
