@@ -75,7 +75,7 @@ pub struct Executor<'s> {
     now: i64,
     /// The time, and under what the commands run.
     clock: Clock,
-    /// The command that ran last, if nothing that it was admitted under can have changed: see [`Executor::repeat`].
+    /// The command that was admitted last, if others of it may run without being admitted: see [`Executor::repeat`].
     again: Option<usize>,
     suspended: Option<Suspended>,
 }
