@@ -2,8 +2,6 @@
 
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
-use crossbeam_utils::CachePadded;
-
 use super::deadlines::Deadlines;
 use super::entry::Entry;
 use super::evict::Pool;
@@ -223,7 +221,7 @@ impl Remains {
 /// Counters of one shard. Only the holder of the shard's lock writes them, with plain loads and stores;
 /// anyone may read them. Relaxed is enough: each is a figure of its own.
 pub struct Counts {
-    databases: Box<[CachePadded<DatabaseCounts>]>,
+    databases: Box<[DatabaseCounts]>,
     hits: AtomicU64,
     misses: AtomicU64,
     expired: AtomicU64,
@@ -235,8 +233,9 @@ pub struct Counts {
     broadcasting: AtomicBool,
 }
 
-/// What is known without the lock of a shard's part of one logical database.
+/// What is known without the lock of a shard's part of one logical database: a cache line.
 #[derive(Default)]
+#[repr(align(64))]
 struct DatabaseCounts {
     keys: AtomicUsize,
     volatile: AtomicUsize,
@@ -245,6 +244,8 @@ struct DatabaseCounts {
     guide: Guide,
 }
 
+const _: () = assert!(size_of::<DatabaseCounts>() == 64);
+
 fn bump(counter: &AtomicU64, by: u64) {
     counter.store(counter.load(Ordering::Relaxed) + by, Ordering::Relaxed);
 }
@@ -252,7 +253,7 @@ fn bump(counter: &AtomicU64, by: u64) {
 impl Counts {
     pub(super) fn new(databases: usize) -> Counts {
         Counts {
-            databases: (0..databases).map(|_| CachePadded::default()).collect(),
+            databases: (0..databases).map(|_| DatabaseCounts::default()).collect(),
             hits: AtomicU64::new(0),
             misses: AtomicU64::new(0),
             expired: AtomicU64::new(0),
