@@ -52,13 +52,13 @@ impl Place<'_> {
         event: (u32, &'static str),
         change: impl FnOnce(&mut T) -> (R, usize),
     ) -> Result<R, WrongType> {
-        let mut broken = Broken::<T> { place: &mut self, at, expiry: None, of: PhantomData };
+        let mut broken = Broken::<T> { place: &mut self, at, begun: None, of: PhantomData };
         let Some(value) = broken.place.database.large_mut::<T>(at, broken.place.local) else {
             std::mem::forget(broken);
             return Ok(RefMut::<T>::open(self, at)?.update(key, event, change));
         };
         let expiry = value.next_expiry();
-        broken.expiry = expiry;
+        broken.begun = Some(expiry);
         let (result, count) = change(value);
         let (fate, expiry_now) = (Fate::of(value), value.next_expiry());
         std::mem::forget(broken);
@@ -120,15 +120,17 @@ impl Place<'_> {
 struct Broken<'p, 'v, T: Stored> {
     place: &'p mut Place<'v>,
     at: Position,
-    /// When the first part of the collection would have expired before the change.
-    expiry: Option<i64>,
+    /// When the first part of the collection would have expired before the change; none if that has not begun.
+    begun: Option<Option<i64>>,
     of: PhantomData<T>,
 }
 
 impl<T: Stored> Drop for Broken<'_, '_, T> {
     #[cold]
     fn drop(&mut self) {
-        self.place.settle_large::<T>(self.at, self.expiry);
+        if let Some(expiry) = self.begun {
+            self.place.settle_large::<T>(self.at, expiry);
+        }
     }
 }
 
@@ -324,6 +326,7 @@ mod tests {
         assert_eq!(view.effects.events.len(), 3 + 4);
         assert_eq!(view.effects.dirty, 2 * (1 + 1) + 2 * (5000 + 5000));
     }
+
     #[test]
     fn a_change_that_panics_is_settled() {
         let (keyspace, mut effects) = (Keyspace::new(2, 1, 1), Effects::default());

@@ -160,8 +160,7 @@ impl<'s> Executor<'s> {
         mut everything: Option<&mut Held<'_>>,
     ) -> Done {
         self.again = None;
-        let admitted = self.admitted(request, session, reply, everything.as_deref_mut());
-        let listed = match admitted {
+        let listed = match self.admitted(request, session, reply, everything.as_deref_mut()) {
             Ok(listed) => listed,
             Err(done) => return done,
         };
@@ -175,7 +174,7 @@ impl<'s> Executor<'s> {
             self.again = Some(listed.id);
             return Done::Begins;
         }
-        self.execute(listed, request, session, reply, everything)
+        self.execute(listed, request, session, reply, everything, |call| run_handler(call, listed))
     }
 
     /// The command of a request that may run now, or what becomes of the request.
@@ -275,7 +274,7 @@ impl<'s> Executor<'s> {
         self.server.pause.holds_back(flags.intersects(Flags::WRITE | Flags::MAY_REPLICATE))
     }
 
-    /// Runs a command that has been admitted.
+    /// Runs `work` of a command that may run now: its handler, or what installs a result.
     #[inline]
     fn execute(
         &mut self,
@@ -284,11 +283,14 @@ impl<'s> Executor<'s> {
         session: &mut Session,
         reply: &mut Reply,
         everything: Option<&mut Held<'_>>,
+        work: impl FnOnce(&mut Call<'_>) -> Outcome,
     ) -> Done {
-        let from = reply.len();
-        let outcome =
-            self.call(listed, request, session, reply, everything, |call| run_handler(call, listed));
-        self.finish(listed, request.args, outcome, from, session, reply)
+        let (args, from) = (request.args, reply.len());
+        let outcome = match (everything, request.hash) {
+            (None, Some(hash)) => self.call_on_one(listed, (args, hash), session, reply, work),
+            (everything, _) => self.call_on_many(listed, args, session, reply, everything, work),
+        };
+        self.finish(listed, args, outcome, from, session, reply)
     }
 
     /// Runs a request while a script holds every shard: what doesn't need one and is allowed then.
@@ -324,25 +326,7 @@ impl<'s> Executor<'s> {
             return Done::Paused(Some(install));
         }
         self.look_around(session);
-        let from = reply.len();
-        let outcome = self.call(listed, request, session, reply, None, |call| run_guarded(call, install));
-        self.finish(listed, request.args, outcome, from, session, reply)
-    }
-
-    #[inline]
-    fn call(
-        &mut self,
-        listed: &Listed,
-        request: &Request<'_>,
-        session: &mut Session,
-        reply: &mut Reply,
-        everything: Option<&mut Held<'_>>,
-        work: impl FnOnce(&mut Call<'_>) -> Outcome,
-    ) -> Outcome {
-        match (everything, request.hash) {
-            (None, Some(hash)) => self.call_on_one(listed, (request.args, hash), session, reply, work),
-            (everything, _) => self.call_on_many(listed, request.args, session, reply, everything, work),
-        }
+        self.execute(listed, request, session, reply, None, |call| run_guarded(call, install))
     }
 
     /// Runs a command that has one key, of which the hash is known.
