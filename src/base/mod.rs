@@ -14,6 +14,7 @@ pub mod manners;
 pub mod num;
 pub mod oom_score;
 pub mod open_files;
+pub mod prefetch;
 pub mod reaper;
 pub mod replace;
 pub mod size_class;

@@ -37,6 +37,17 @@ pub struct Command {
     pub touches_unnamed: Option<TouchesUnnamed>,
     /// Tells the flags of a request whose row has `MAY_REPLICATE` if what it runs declares some.
     pub declared_flags: Option<DeclaredFlags>,
+    /// Which arguments are elements of the key's set or hash that the request looks for.
+    pub elements: Option<Elements>,
+}
+
+/// Elements among the arguments: every `step`th from the `first` on.
+#[derive(Clone, Copy)]
+pub struct Elements {
+    /// The index of the first one.
+    pub first: usize,
+    /// How far the next one is.
+    pub step: usize,
 }
 
 /// A handler: it reads `call.args`, works on `call.keys` and writes to `call.reply`.
@@ -314,6 +325,7 @@ impl Command {
             channels: None,
             touches_unnamed: None,
             declared_flags: None,
+            elements: None,
         }
     }
 
@@ -368,6 +380,12 @@ impl Command {
     /// Adds what tells the flags that a request declares.
     pub const fn declared_flags(mut self, tell: DeclaredFlags) -> Command {
         self.declared_flags = Some(tell);
+        self
+    }
+
+    /// Says which arguments are elements that it looks for: every `step`th from the `first` on.
+    pub const fn elements(mut self, first: usize, step: usize) -> Command {
+        self.elements = Some(Elements { first, step });
         self
     }
 

@@ -41,7 +41,7 @@ mod journal_tests;
 #[cfg(test)]
 mod testing;
 
-pub use self::call::{Block, Call, Command, Compute, DONE, Install, Next, Outcome};
+pub use self::call::{Block, Call, Command, Compute, DONE, Elements, Install, Next, Outcome};
 pub use self::catalog::{Catalog, Found, Listed, MISSING};
 pub use self::script::busy;
 pub use self::server::Server;

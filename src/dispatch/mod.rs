@@ -5,7 +5,8 @@
 //!     admission checks ── lock plan ── handler ── unlock ── effects ── count
 //! ```
 //!
-//! Requests that repeat one command about single keys are admitted and counted once (execute/repeat.rs).
+//! Requests that repeat one command about single keys are admitted and counted once, and what they look for in one
+//! large collection is prefetched together (execute/repeat.rs).
 //!
 //! It is synchronous: nothing awaits while a shard is locked or a lane of the gate is occupied. Where a command
 //! needs to wait (the closed gate, blocked keys), [`Turn::run`] stops and tells the connection's task why.

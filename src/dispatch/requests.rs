@@ -4,7 +4,7 @@ use smallvec::SmallVec;
 
 use super::execute::Request;
 use crate::command::spec::Flags;
-use crate::commands::{Found, Listed, Server};
+use crate::commands::{Elements, Found, Listed, Server};
 use crate::keyspace::Keyspace;
 use crate::resp::Batch;
 
@@ -161,5 +161,28 @@ impl<'a> Requests<'a> {
             }
             _ => None,
         }
+    }
+
+    /// The elements that the requests from an index on look for, as long as they are of this command and about one key;
+    /// with that and its hash.
+    pub fn elements(
+        &self,
+        first: usize,
+        wanted: &Listed,
+    ) -> Option<(&'a [u8], u64, impl Iterator<Item = &'a [u8]> + Clone)> {
+        let (batch, input) = (self.batch, self.input);
+        let Elements { first: at, step } = wanted.command.elements?;
+        let hash = self.known.get(first - self.first)?.hash?;
+        let key = batch.args(first).get(wanted.single_key?)?.of(batch.source(first, input));
+        let alike = move |known: &&Known<'_>| {
+            let is_wanted = matches!(known.found, Found::Command(listed) if std::ptr::eq(listed, wanted));
+            is_wanted && known.hash == Some(hash)
+        };
+        let requests = (first..).zip(self.known[first - self.first..].iter().take_while(alike));
+        let elements = requests.flat_map(move |(index, _)| {
+            let source = batch.source(index, input);
+            batch.args(index).iter().skip(at).step_by(step).map(move |range| range.of(source))
+        });
+        Some((key, hash, elements))
     }
 }

@@ -6,10 +6,10 @@ use parking_lot::MutexGuard;
 use smallvec::SmallVec;
 
 use super::entry::Entry;
-use super::prefetch::prefetch;
 use super::shard::Shard;
 use super::value::Type;
 use super::{Counts, Keyspace};
+use crate::base::prefetch::prefetch;
 
 /// What a command needs to hold while it runs.
 #[derive(Clone, Copy)]

@@ -29,7 +29,6 @@ pub mod gate;
 mod guard;
 mod guide;
 pub mod journal;
-mod prefetch;
 mod progress;
 pub mod propagate;
 pub mod shard;
@@ -75,7 +74,6 @@ pub use self::guard::RefMut;
 pub use self::journal::Journal;
 pub use self::leftover::Leftover;
 pub use self::lock::{Held, Hold, Plan};
-use self::prefetch::prefetch;
 pub use self::propagate::{Propagation, Verbs};
 pub use self::relocate::Lifted;
 pub use self::shard::{Counts, Remains, Shard};
@@ -85,6 +83,7 @@ pub use self::track::{Readers, Stale};
 pub use self::value::{Ref, Stored, Str, StrRef, Type, Value, WrongType};
 pub use self::view::{Access, Expiry, View};
 
+use crate::base::prefetch::prefetch;
 use crate::base::{hash, reaper};
 
 /// The keys of all databases; see the head of this file.

@@ -176,6 +176,13 @@ impl<'a> View<'a> {
         Some(database.table.entry(at))
     }
 
+    /// Asks for what looking for these elements of a key's collection will read; leaves no trace.
+    pub fn approach<'e>(&mut self, key: &[u8], elements: impl Iterator<Item = &'e [u8]>) {
+        if let Some(entry) = self.find_undeleted(key) {
+            entry.approach(elements);
+        }
+    }
+
     /// Whether a key exists.
     pub fn exists(&mut self, key: &[u8], access: Access) -> bool {
         self.place(key).find(key, access).is_some()

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
-use crate::support::{Client, Reply, Server};
+use crate::support::{Client, Reply, Server, pipeline};
 
 /// Members of each of two sets: far more than are worked on under a lock.
 const MEMBERS: usize = 3000;
@@ -141,4 +141,46 @@ fn popping_many_gives_each_member_once() {
     popped.sort();
     popped.dedup();
     assert_eq!(popped.len(), 2 * MEMBERS);
+}
+
+/// What a run of requests looks for in one large collection is prefetched; each still finds what those before it left.
+#[test]
+fn a_run_of_requests_about_one_large_collection() {
+    let server = Server::start();
+    let mut client = server.client();
+    let numbers: Vec<String> = (0..10_000).map(|n| n.to_string()).collect();
+    let members = numbers.iter().map(String::as_str);
+    client.call(&["SADD", "s"].into_iter().chain(members.clone()).collect::<Vec<_>>());
+    client.call(&["HSET", "h"].into_iter().chain(members).collect::<Vec<_>>());
+    let mut ask = |lines: &[&str], expected: &[&str]| {
+        let replies = client.exchange(pipeline(lines), lines.len());
+        let text = |reply: &Reply| if let Reply::Int(n) = reply { n.to_string() } else { reply.text() };
+        assert_eq!(replies.iter().map(text).collect::<Vec<_>>(), expected);
+    };
+    ask(
+        &["SADD s a", "SADD s 17", "SADD s a b", "SADD s", "SADD s b", "SADD t 17", "SADD s 18", "SADD h 1"],
+        &[
+            "1",
+            "0",
+            "1",
+            "ERR wrong number of arguments for 'sadd' command",
+            "0",
+            "1",
+            "0",
+            "WRONGTYPE Operation against a key holding the wrong kind of value",
+        ],
+    );
+    ask(&["SREM s a b 17", "SREM s 17 18", "SREM s 18", "SCARD s"], &["3", "1", "0", "9998"]);
+    ask(
+        &[
+            "HSET h 0 x new y 2 z",
+            "HSET h new a",
+            "HINCRBY h 4 1",
+            "HINCRBY h 4 1",
+            "HINCRBY h 4 one",
+            "HGET h 4",
+        ],
+        &["1", "0", "6", "7", "ERR value is not an integer or out of range", "7"],
+    );
+    ask(&["HGET h 0", "HGET h new", "HGET h 2", "HDEL h 0 2 3", "HLEN h"], &["x", "a", "z", "2", "4999"]);
 }

@@ -13,7 +13,7 @@ const UNSAFE: [&str; 8] = [
     "src/base/alloc.rs",
     "src/base/ticks.rs",
     "src/keyspace/entry/",
-    "src/keyspace/prefetch.rs",
+    "src/base/prefetch.rs",
     "src/keyspace/table.rs",
     "src/keyspace/table/segment.rs",
     "src/observe/crash.rs",

@@ -20,7 +20,8 @@ pub(super) const HGET: Command = Command::new(
         .doc(GROUP, "2.0.0", "O(1)", "Returns the value of a field of a hash.")
         .syntax("key field"),
     hget,
-);
+)
+.elements(2, 1);
 
 pub(super) const HMGET: Command = Command::new(
     row("hmget", -3, &[READONLY, FAST], &[KeySpec::at(1, &[RO, ACCESS])])
@@ -32,7 +33,8 @@ pub(super) const HMGET: Command = Command::new(
         )
         .syntax("key field*"),
     hmget,
-);
+)
+.elements(2, 1);
 
 pub(super) const HSET: Command = Command::new(
     row("hset", -4, &[WRITE, DENYOOM, FAST], &[KeySpec::at(1, &[RW, UPDATE])])
@@ -44,7 +46,8 @@ pub(super) const HSET: Command = Command::new(
         )
         .syntax("key data:(field value)*"),
     hset,
-);
+)
+.elements(2, 2);
 
 pub(super) const HMSET: Command = Command::new(
     row("hmset", -4, &[WRITE, DENYOOM, FAST], &[KeySpec::at(1, &[RW, UPDATE])])
@@ -57,14 +60,16 @@ pub(super) const HMSET: Command = Command::new(
         .syntax("key data:(field value)*")
         .deprecated("4.0.0", "`HSET` with multiple field-value pairs"),
     hmset,
-);
+)
+.elements(2, 2);
 
 pub(super) const HSETNX: Command = Command::new(
     row("hsetnx", 4, &[WRITE, DENYOOM, FAST], &[KeySpec::at(1, &[RW, INSERT])])
         .doc(GROUP, "2.0.0", "O(1)", "Sets a field of a hash only when the field doesn't exist.")
         .syntax("key field value"),
     hsetnx,
-);
+)
+.elements(2, 2);
 
 pub(super) const HDEL: Command = Command::new(
     row("hdel", -3, &[WRITE, FAST], &[KeySpec::at(1, &[RW, DELETE])])
@@ -76,14 +81,16 @@ pub(super) const HDEL: Command = Command::new(
         )
         .syntax("key field*"),
     |call| remove_named(call, (EventClasses::HASH, "hdel"), Hash::remove),
-);
+)
+.elements(2, 1);
 
 pub(super) const HEXISTS: Command = Command::new(
     row("hexists", 3, &[READONLY, FAST], &[KeySpec::at(1, &[RO])])
         .doc(GROUP, "2.0.0", "O(1)", "Tells whether a hash has a field.")
         .syntax("key field"),
     hexists,
-);
+)
+.elements(2, 1);
 
 pub(super) const HLEN: Command = Command::new(
     row("hlen", 2, &[READONLY, FAST], &[KeySpec::at(1, &[RO])])
@@ -97,7 +104,8 @@ pub(super) const HSTRLEN: Command = Command::new(
         .doc(GROUP, "3.2.0", "O(1)", "Returns the length of the value of a field of a hash.")
         .syntax("key field"),
     hstrlen,
-);
+)
+.elements(2, 1);
 
 fn hget(call: &mut Call<'_>) -> Outcome {
     look_up(call, call.args[2], |reply, value| match value {

@@ -18,14 +18,16 @@ pub(super) const HINCRBY: Command = Command::new(
         .doc(GROUP, "2.0.0", "O(1)", "Adds a number to the integer value of a field of a hash.")
         .syntax("key field increment:integer"),
     hincrby,
-);
+)
+.elements(2, 2);
 
 pub(super) const HINCRBYFLOAT: Command = Command::new(
     row("hincrbyfloat", 4, FLAGS, KEY)
         .doc(GROUP, "2.6.0", "O(1)", "Adds a decimal number to the value of a field of a hash.")
         .syntax("key field increment:double"),
     hincrbyfloat,
-);
+)
+.elements(2, 2);
 
 fn hincrby(call: &mut Call<'_>) -> Outcome {
     let by = args::int(call.args[3])?;

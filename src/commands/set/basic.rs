@@ -21,7 +21,8 @@ pub(super) const SADD: Command = Command::new(
         )
         .syntax("key member*"),
     sadd,
-);
+)
+.elements(2, 1);
 
 pub(super) const SREM: Command = Command::new(
     row("srem", -3, &[WRITE, FAST], &[KeySpec::at(1, &[RW, DELETE])])
@@ -33,7 +34,8 @@ pub(super) const SREM: Command = Command::new(
         )
         .syntax("key member*"),
     |call| remove_named(call, (EventClasses::SET, "srem"), Set::remove),
-);
+)
+.elements(2, 1);
 
 pub(super) const SMOVE: Command = Command::new(
     row("smove", 4, &[WRITE, FAST], &[KeySpec::at(1, &[RW, ACCESS, DELETE]), KeySpec::at(2, &[RW, INSERT])])
@@ -54,7 +56,8 @@ pub(super) const SISMEMBER: Command = Command::new(
         .doc(GROUP, "1.0.0", "O(1)", "Tells whether something is a member of a set.")
         .syntax("key member"),
     sismember,
-);
+)
+.elements(2, 1);
 
 pub(super) const SMISMEMBER: Command = Command::new(
     row("smismember", -3, &[READONLY, FAST], &[KeySpec::at(1, &[RO, ACCESS])])
@@ -66,7 +69,8 @@ pub(super) const SMISMEMBER: Command = Command::new(
         )
         .syntax("key member*"),
     smismember,
-);
+)
+.elements(2, 1);
 
 pub(super) const SMEMBERS: Command = Command::new(
     row("smembers", 2, &[READONLY], &[KeySpec::at(1, &[RO, ACCESS])])

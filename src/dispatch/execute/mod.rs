@@ -355,6 +355,12 @@ impl<'s> Executor<'s> {
         outcome
     }
 
+    /// A view of the shard of a key, which stays locked.
+    fn view_of(&mut self, hash: u64, session: &Session) -> View<'_> {
+        let held = keep(&mut self.kept, &self.server.keyspace, hash, self.mark);
+        View::new(&self.server.keyspace, held, session.db, self.clock, &mut self.effects)
+    }
+
     /// Serves those who wait for the keys of the shard that is kept, and those who listen to events, under its lock.
     fn serve_others(&mut self) {
         if !self.effects.ready.is_empty()

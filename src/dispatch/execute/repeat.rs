@@ -11,6 +11,11 @@ use crate::dispatch::requests::Requests;
 use crate::dispatch::run::run_handler;
 use crate::resp::Reply;
 
+/// For so many elements it isn't worth it.
+const FEW: usize = 2;
+/// What so many elements need has room in the nearest cache.
+const AT_ONCE: usize = 32;
+
 impl Executor<'_> {
     /// Runs the requests from index `next` on for as long as they are of the command that was admitted last, and moves
     /// `next` behind those that are done. If the one at `next` has run, too, it gives what that has left to do,
@@ -27,6 +32,9 @@ impl Executor<'_> {
         full: usize,
     ) -> Option<(usize, Done)> {
         let listed = &self.server.catalog.all()[self.again?];
+        if listed.command.elements.is_some() {
+            self.approach(listed, requests, *next, session);
+        }
         let mut tally = Tally::new(listed.id, session.settings.observe.latency_tracking);
         let mut left = None;
         while self.again.is_some()
@@ -56,6 +64,17 @@ impl Executor<'_> {
         tally.count(self.server);
         count_changes(self.server, &mut self.effects);
         left
+    }
+
+    /// Where several elements of one collection are looked for next, by one request or by several, asks for what all of
+    /// that will read.
+    #[inline(never)]
+    fn approach(&mut self, listed: &Listed, requests: &Requests<'_>, next: usize, session: &Session) {
+        if let Some((key, hash, elements)) = requests.elements(next, listed)
+            && elements.clone().nth(FEW).is_some()
+        {
+            self.view_of(hash, session).approach(key, elements.take(AT_ONCE));
+        }
     }
 
     /// Whether what a command was admitted under still holds for the next one of its kind.

@@ -36,9 +36,9 @@ pub use self::read::EntryRef;
 
 use self::code::{Code, Shape};
 use self::payload::Payload;
-use super::prefetch::prefetch;
 use super::value::{Stored, Str, Type, Value};
 use crate::base::num::parse_i64;
+use crate::base::prefetch::prefetch;
 use crate::base::size_class::size_class;
 
 /// The longest string or packed collection kept inline, in bytes.

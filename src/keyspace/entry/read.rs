@@ -230,6 +230,23 @@ impl<'a> EntryRef<'a> {
         }
     }
 
+    /// Asks for what looking for these elements of a large collection will read.
+    pub fn approach<'e>(self, elements: impl Iterator<Item = &'e [u8]>) {
+        match self.code() {
+            Code::SetLarge => {
+                if let Some(set) = self.collection::<Set>() {
+                    set.approach(elements);
+                }
+            }
+            Code::HashLarge => {
+                if let Some(hash) = self.collection::<Hash>() {
+                    hash.approach(elements);
+                }
+            }
+            _ => {}
+        }
+    }
+
     /// The name OBJECT ENCODING tells.
     pub fn encoding(self) -> &'static str {
         match self.code() {

@@ -28,6 +28,7 @@
 //! deadline; every node knows the summary of what is below it, so [`Table::extract`] finds what is due
 //! without an index, and sharing costs summaries nothing.
 
+mod approach;
 mod iter;
 mod leaf;
 mod node;
@@ -43,7 +44,7 @@ pub use self::sample::distinct_ranks;
 
 use self::iter::Leaves;
 use self::leaf::Leaf;
-use self::node::{Child, Place, Way, spot_of};
+use self::node::{Child, Place, Spot, Way, spot_of};
 use crate::base::hash::hash;
 use crate::types::parting::Parting;
 
@@ -321,25 +322,42 @@ impl<S: Shape> Table<S> {
     /// Looks for a key whose position is given.
     #[inline(always)]
     fn find(&self, position: u64, key: &[u8]) -> Found<'_, S> {
-        let (mut child, mut way) = (&self.root, Way::default());
+        let Landing { leaf, way, tag, near } = self.land(position);
+        let (slot, behind_key) = leaf.page().find(tag, near, key);
+        Found { leaf, place: Place { way, tag, slot }, behind_key }
+    }
+
+    /// Goes down to the leaf of a position.
+    #[inline(always)]
+    fn land(&self, position: u64) -> Landing<'_, S> {
+        let (mut child, mut way, mut spot) = (&self.root, Way::default(), Spot::WHOLE);
         // What of the position is below this level, and below the one before.
         let (mut rest, mut rest_above) = (position, position);
         loop {
             match child {
                 Child::Leaf(leaf) => {
                     let tag = position_tag(rest_above, 0);
-                    let (slot, behind_key) = leaf.page().find(tag, key);
-                    return Found { leaf, place: Place { way, tag, slot }, behind_key };
+                    return Landing { leaf, way, tag, near: spot.share(tag, leaf.len()) };
                 }
                 Child::Branch(branch) => {
-                    let index = branch.node.child(spot_of(rest, 0));
-                    child = &branch.node.children[index];
-                    way.go_on(index);
+                    spot = branch.node.spot(spot_of(rest, 0));
+                    child = &branch.node.children[spot.index];
+                    way.go_on(spot.index);
                     (rest, rest_above) = (rest << node::BITS, rest);
                 }
             }
         }
     }
+}
+
+/// Where a position leads.
+struct Landing<'t, S: Shape> {
+    leaf: &'t Leaf<S>,
+    way: Way,
+    /// The tag that elements of the position have there.
+    tag: u16,
+    /// The slot at which that is to be expected: positions are spread evenly.
+    near: usize,
 }
 
 /// Where a key is, or would be.

@@ -69,6 +69,19 @@ pub(super) struct Place {
     pub slot: usize,
 }
 
+impl Spot {
+    /// Where a leaf without a parent stands.
+    pub(super) const WHOLE: Spot = Spot { index: 0, start: 0, span: SPOTS };
+
+    /// The share of `len` elements below it that have lower tags than this one, if they are spread evenly.
+    #[inline]
+    pub fn share(self, tag: u16, len: usize) -> usize {
+        let spot_bits = u16::BITS - BITS;
+        let above = usize::from(tag).saturating_sub((self.start as usize) << spot_bits);
+        (above * len) >> (spot_bits + self.span.trailing_zeros())
+    }
+}
+
 impl Way {
     /// Goes on to a child of the node that it has come to.
     #[inline]
@@ -278,11 +291,12 @@ impl<S: Shape> Node<S> {
         below.count_ones() as usize - 1
     }
 
-    fn spot(&self, at: u32) -> Spot {
+    #[inline]
+    pub fn spot(&self, at: u32) -> Spot {
         let below = self.starts & (u64::MAX >> (SPOTS - 1 - at));
         let start = SPOTS - 1 - below.leading_zeros();
         let above = (self.starts ^ below).trailing_zeros();
-        Spot { index: self.child(at), start, span: above - start }
+        Spot { index: below.count_ones() as usize - 1, start, span: above - start }
     }
 
     /// The child for `position`, after splitting until it has room for an element.

@@ -206,6 +206,13 @@ impl Hash {
         matches!(&self.0, Form::Large(table) if table.is_slow_to_free())
     }
 
+    /// Asks for what looking for these fields will read, so that the look-ups don't wait for memory one after the other.
+    pub fn approach<'f>(&self, fields: impl Iterator<Item = &'f [u8]>) {
+        if let Form::Large(table) = &self.0 {
+            table.approach(fields);
+        }
+    }
+
     /// Bytes in the allocator beside the `Hash` itself; a very large hash is extrapolated from a part.
     pub fn memory_bytes(&self) -> usize {
         match &self.0 {

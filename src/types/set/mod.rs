@@ -208,6 +208,13 @@ impl Set {
         }
     }
 
+    /// Asks for what looking for these members will read, so that the look-ups don't wait for memory one after the other.
+    pub fn approach<'m>(&self, members: impl Iterator<Item = &'m [u8]>) {
+        if let Form::Large(table) = &self.0 {
+            table.approach(members);
+        }
+    }
+
     /// Makes ready for adding `count` members of which `first` is the first, as SADD does: chooses the form
     /// of an empty set, and makes a small one large that would become too large.
     #[inline]
