@@ -27,6 +27,7 @@
 
 mod segment;
 
+use std::cell::Cell;
 use std::mem::ManuallyDrop;
 use std::ops::{Deref, DerefMut, Range};
 
@@ -60,6 +61,20 @@ pub struct Table {
     len: usize,
     /// Cells of the directory whose segments' buckets lie elsewhere than when this was last asked for.
     moved: Range<usize>,
+    /// What was found last. A key that was looked up is often the next one, too: within a command, in a pipeline, in a
+    /// script.
+    last: Cell<Last>,
+}
+
+/// A hash and where the entry of a key with this hash was: something else may be there by now.
+#[derive(Clone, Copy)]
+struct Last {
+    hash: u64,
+    at: Position,
+}
+
+impl Last {
+    const NOTHING: Last = Last { hash: 0, at: Position { segment: u32::MAX, bucket: 0, slot: 0 } };
 }
 
 #[inline]
@@ -88,6 +103,7 @@ fn peek<'a>(slot: u64) -> EntryRef<'a> {
 fn are_equal(a: &[u8], b: &[u8]) -> bool {
     match a.len() {
         len if len != b.len() => false,
+        4..=7 => a.first_chunk::<4>() == b.first_chunk() && a.last_chunk::<4>() == b.last_chunk(),
         8..=16 => a.first_chunk::<8>() == b.first_chunk() && a.last_chunk::<8>() == b.last_chunk(),
         17..=32 => a.first_chunk::<16>() == b.first_chunk() && a.last_chunk::<16>() == b.last_chunk(),
         _ => a == b,
@@ -99,7 +115,15 @@ impl Table {
     ///
     /// `shard_bits` is how many high bits of a key's hash chose the shard, at most 12.
     pub const fn new(shard_bits: u8) -> Table {
-        Table { directory: Vec::new(), segments: Vec::new(), depth: 0, shard_bits, len: 0, moved: 0..0 }
+        Table {
+            directory: Vec::new(),
+            segments: Vec::new(),
+            depth: 0,
+            shard_bits,
+            len: 0,
+            moved: 0..0,
+            last: Cell::new(Last::NOTHING),
+        }
     }
 
     /// Makes room for about `len` entries in a table that has none, so that filling it moves nothing.
@@ -186,7 +210,22 @@ impl Table {
     /// Finds the entry of a key.
     #[inline]
     pub fn find(&self, hash: u64, key: &[u8]) -> Option<Position> {
-        self.find_by(hash, |entry| are_equal(entry.key(), key))
+        let last = self.last.get();
+        if last.hash == hash && self.is_at(last.at, key) {
+            return Some(last.at);
+        }
+        let at = self.find_by(hash, |entry| are_equal(entry.key(), key))?;
+        self.last.set(Last { hash, at });
+        Some(at)
+    }
+
+    /// Whether the entry of a key lies at a position, which may be anything.
+    #[inline]
+    fn is_at(&self, at: Position, key: &[u8]) -> bool {
+        let Some(segment) = self.segments.get(at.segment as usize) else { return false };
+        let Some(bucket) = segment.buckets.get(usize::from(at.bucket)) else { return false };
+        let slot = bucket.0[usize::from(at.slot)];
+        slot != 0 && are_equal(peek(slot).key(), key)
     }
 
     /// Finds an entry of a hash that `matches`: how the expiry wheel, which knows no keys, finds its own.
