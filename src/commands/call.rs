@@ -37,7 +37,7 @@ pub struct Command {
     pub touches_unnamed: Option<TouchesUnnamed>,
     /// Tells the flags of a request whose row has `MAY_REPLICATE` if what it runs declares some.
     pub declared_flags: Option<DeclaredFlags>,
-    /// Which arguments are elements of the key's set or hash that the request looks for.
+    /// Which arguments are elements of the key's collection that the request looks for, if it has no options.
     pub elements: Option<Elements>,
 }
 

@@ -151,6 +151,7 @@ fn a_run_of_requests_about_one_large_collection() {
     let numbers: Vec<String> = (0..10_000).map(|n| n.to_string()).collect();
     let members = numbers.iter().map(String::as_str);
     client.call(&["SADD", "s"].into_iter().chain(members.clone()).collect::<Vec<_>>());
+    client.call(&["ZADD", "z"].into_iter().chain(members.clone()).collect::<Vec<_>>());
     client.call(&["HSET", "h"].into_iter().chain(members).collect::<Vec<_>>());
     let mut ask = |lines: &[&str], expected: &[&str]| {
         let replies = client.exchange(pipeline(lines), lines.len());
@@ -182,5 +183,18 @@ fn a_run_of_requests_about_one_large_collection() {
         ],
         &["1", "0", "6", "7", "ERR value is not an integer or out of range", "7"],
     );
+    ask(
+        &[
+            "ZADD z 7 1",
+            "ZADD z 1 a 2 a 3 3",
+            "ZADD z NX 1 a 2 b",
+            "ZADD z CH 5 b",
+            "ZADD z x b",
+            "ZADD z 3 b",
+        ],
+        &["0", "1", "1", "1", "ERR value is not a valid float", "0"],
+    );
+    ask(&["ZSCORE z 1", "ZSCORE z a", "ZSCORE z b", "ZSCORE z 9999"], &["7", "2", "3", "9998"]);
+    ask(&["ZREM z a b 1", "ZREM z 1 3", "ZREM z 5", "ZREM z 5"], &["3", "1", "1", "0"]);
     ask(&["HGET h 0", "HGET h new", "HGET h 2", "HDEL h 0 2 3", "HLEN h"], &["x", "a", "z", "2", "4999"]);
 }

@@ -25,7 +25,8 @@ pub(super) const ZADD: Command = Command::new(
              [increment=INCR@3.0.2] data:(score:double member)*",
         ),
     zadd,
-);
+)
+.elements(3, 2);
 
 pub(super) const ZINCRBY: Command = Command::new(
     row("zincrby", 4, &[WRITE, DENYOOM, FAST], &[KeySpec::at(1, &[RW, ACCESS, UPDATE])])
@@ -40,7 +41,8 @@ pub(super) const ZINCRBY: Command = Command::new(
         let flags = AddFlags { incr: true, ..AddFlags::default() };
         add(call, flags, false, &call.args[2..])
     },
-);
+)
+.elements(3, 2);
 
 fn zadd(call: &mut Call<'_>) -> Outcome {
     let mut args = call.args_from(2);

@@ -42,7 +42,8 @@ pub(super) const ZSCORE: Command = Command::new(
         }
         DONE
     },
-);
+)
+.elements(2, 1);
 
 pub(super) const ZMSCORE: Command = Command::new(
     row("zmscore", -3, &[READONLY, FAST], READ_KEY)
@@ -54,21 +55,24 @@ pub(super) const ZMSCORE: Command = Command::new(
         )
         .syntax("key member*"),
     zmscore,
-);
+)
+.elements(2, 1);
 
 pub(super) const ZRANK: Command = Command::new(
     row("zrank", -3, &[READONLY, FAST], READ_KEY)
         .doc(GROUP, "2.0.0", LOG, "Returns how many members are before one, from low scores to high ones.")
         .syntax("key member [WITHSCORE]"),
     |call| rank(call, Direction::Forward),
-);
+)
+.elements(2, 2);
 
 pub(super) const ZREVRANK: Command = Command::new(
     row("zrevrank", -3, &[READONLY, FAST], READ_KEY)
         .doc(GROUP, "2.0.0", LOG, "Returns how many members are before one, from high scores to low ones.")
         .syntax("key member [WITHSCORE]"),
     |call| rank(call, Direction::Reverse),
-);
+)
+.elements(2, 2);
 
 pub(super) const ZCOUNT: Command = Command::new(
     row("zcount", 4, &[READONLY, FAST], READ_KEY)

@@ -29,7 +29,8 @@ pub(super) const ZREM: Command = Command::new(
             zset.remove(member).is_some()
         })
     },
-);
+)
+.elements(2, 1);
 
 pub(super) const ZREMRANGEBYRANK: Command = Command::new(
     row("zremrangebyrank", 4, &[WRITE], KEY)

@@ -243,6 +243,11 @@ impl<'a> EntryRef<'a> {
                     hash.approach(elements);
                 }
             }
+            Code::ZsetLarge => {
+                if let Some(zset) = self.collection::<Zset>() {
+                    zset.approach(elements);
+                }
+            }
             _ => {}
         }
     }

@@ -53,6 +53,10 @@ impl Large {
         self.len
     }
 
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+
     /// Looks a member up.
     pub fn find(&self, member: &[u8]) -> Option<Found> {
         let Store { leaves, apart, index } = &self.store;

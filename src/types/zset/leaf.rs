@@ -157,6 +157,18 @@ impl Leaf {
         memchr::memchr_iter(tag, &self.0[HEADER..HEADER + header.count])
     }
 
+    /// Where the leaf lies, for prefetching.
+    #[inline]
+    pub fn as_ptr(&self) -> *const u8 {
+        self.0.as_ptr()
+    }
+
+    /// Where in the leaf the score and the record of an entry begin.
+    #[inline]
+    pub fn parts_at(&self, slot: usize) -> [usize; 2] {
+        [self.header().scores() + 8 * slot, self.record_begin(slot)]
+    }
+
     /// The first slot for which `precedes` is false; it must be true of no slot after one it is false of.
     #[inline]
     pub fn partition_point(&self, precedes: impl Fn(usize) -> bool) -> usize {
@@ -393,12 +405,17 @@ impl Leaf {
         &record[..len]
     }
 
+    #[inline]
+    fn record_begin(&self, slot: usize) -> usize {
+        let at = self.header().offsets() + 2 * slot;
+        let offset = u16::from_le_bytes([self.0[at], self.0[at + 1]]);
+        self.0.len() - usize::from(offset)
+    }
+
     /// What lies from the beginning of a record on, and its first byte.
     #[inline]
     fn record_at(&self, slot: usize) -> (&[u8], u8) {
-        let at = self.header().offsets() + 2 * slot;
-        let offset = u16::from_le_bytes([self.0[at], self.0[at + 1]]);
-        let record = &self.0[self.0.len() - usize::from(offset)..];
+        let record = &self.0[self.record_begin(slot)..];
         (record, record[0])
     }
 

@@ -15,6 +15,7 @@
 
 mod add;
 mod algebra;
+mod approach;
 mod bounds;
 mod consume;
 mod index;
@@ -197,6 +198,13 @@ impl Zset {
         match &self.0 {
             Form::Small(listpack) => small::find(listpack.as_ref(), member).map(|found| found.score),
             Form::Large(large) => large.find(member).map(|found| found.score),
+        }
+    }
+
+    /// Asks for what looking for these members will read, so that the look-ups don't wait for memory one after the other.
+    pub fn approach<'m>(&self, members: impl Iterator<Item = &'m [u8]>) {
+        if let Form::Large(large) = &self.0 {
+            large.approach(members);
         }
     }
 
