@@ -77,9 +77,23 @@ impl Clock {
             (None, Some(idle), _) => {
                 // The clock goes round within 194 days: what was idle for longer is as idle as can be.
                 let idle = u32::try_from(idle).unwrap_or(u32::MAX).min(0xFF_FFFF);
-                lru_seconds(self.now).wrapping_sub(idle) & 0xFF_FFFF
+                lru_seconds(self.wall).wrapping_sub(idle) & 0xFF_FFFF
             }
             _ => self.fresh(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::types::hash::NEVER;
+
+    #[test]
+    fn what_arrives_during_a_replay_has_been_idle_until_now() {
+        let live = Clock { now: 5_000_000, wall: 5_000_000, ..Clock::default() };
+        let replay = Clock { now: NEVER, ..live };
+        assert_eq!(live.arrived(Some(1000), None), 4000);
+        assert_eq!(replay.arrived(Some(1000), None), 4000);
     }
 }

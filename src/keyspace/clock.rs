@@ -58,18 +58,6 @@ impl Clock {
         }
     }
 
-    /// The access clock of an entry from elsewhere, of which may be known for how many seconds it was idle and
-    /// what its access counter was.
-    pub fn restored(&self, idle_seconds: Option<u64>, frequency: Option<u8>) -> u32 {
-        match (self.lfu, idle_seconds, frequency) {
-            (Some(_), _, Some(frequency)) => minutes(self.now) << 8 | u32::from(frequency),
-            (None, Some(idle), _) => {
-                lru_seconds(self.now).wrapping_sub(idle.min(0xFF_FFFF) as u32) & 0xFF_FFFF
-            }
-            _ => self.fresh(),
-        }
-    }
-
     /// The access clock of an entry that is touched now.
     #[inline]
     pub fn touched(&self, old: u32) -> u32 {

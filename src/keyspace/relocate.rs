@@ -9,7 +9,7 @@ pub struct Lifted {
     value: Value,
     /// When it expires, in Unix ms.
     pub deadline: Option<i64>,
-    /// The access clock: where a value goes, its age goes too.
+    /// The access clock that its new entry begins with.
     clock: u32,
 }
 
@@ -21,13 +21,15 @@ impl Lifted {
 }
 
 impl View<'_> {
-    /// Takes a key out with all that belongs to it, without counting that as a deletion.
+    /// Takes a key out with all that belongs to it, without counting that as a deletion. Where it goes it is new to
+    /// eviction: how often it was used is forgotten.
     pub fn lift(&mut self, key: &[u8]) -> Option<Lifted> {
+        let clock = self.clock().fresh();
         let mut place = self.place(key);
         let at = place.find(key, Access::Silent)?;
         let entry = place.database.remove(at);
         place.publish();
-        let (deadline, clock) = (entry.as_ref().deadline(), entry.as_ref().clock());
+        let deadline = entry.as_ref().deadline();
         Some(Lifted { value: entry.into_value(), deadline, clock })
     }
 

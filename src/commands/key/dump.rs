@@ -183,7 +183,7 @@ fn install(call: &mut Call<'_>, options: &Options, value: Value) -> Outcome {
     let deleted = options.replace && call.keys.delete(key);
     let deadline = options.deadline(call.keys.wall());
     if deadline.is_none_or(|at| at > now) {
-        let clock = call.keys.clock().restored(options.idle_seconds, options.frequency);
+        let clock = call.keys.clock().arrived(options.idle_seconds, options.frequency);
         call.keys.put_down(key, Lifted::new(value, deadline, clock));
         call.keys.changed(key, EventClasses::GENERIC, "restore");
         if let Some(at) = deadline.filter(|_| !options.absolute && call.keys.propagates()) {
