@@ -116,7 +116,7 @@ fn setting_counts_as_an_access() {
 }
 
 #[test]
-fn renaming_keeps_the_frequency_of_accesses() {
+fn what_goes_elsewhere_begins_anew_with_its_frequency() {
     let mut rig = Rig::new();
     rig.set("maxmemory-policy", "allkeys-lfu");
     rig.set("lfu-log-factor", "0");
@@ -124,13 +124,36 @@ fn renaming_keeps_the_frequency_of_accesses() {
     for _ in 0..20 {
         rig.run("GET a");
     }
-    rig.check(&[("OBJECT FREQ a", ":25"), ("RENAME a b", "+OK"), ("OBJECT FREQ b", ":26")]);
-    rig.check(&[("COPY b c", ":1"), ("OBJECT FREQ c", ":5"), ("OBJECT FREQ b", ":27")]);
+    rig.check(&[("OBJECT FREQ a", ":25"), ("COPY a c", ":1"), ("OBJECT FREQ c", ":5"), ("GET c", "$1 x")]);
+    rig.check(&[("OBJECT FREQ c", ":6"), ("MOVE c 1", ":1"), ("SELECT 1", "+OK"), ("OBJECT FREQ c", ":5")]);
+    rig.check(&[("SELECT 0", "+OK"), ("RENAME a b", "+OK"), ("OBJECT FREQ b", ":5"), ("GET b", "$1 x")]);
     rig.now += 3 * 60_000;
-    rig.check(&[("OBJECT FREQ b", ":24"), ("OBJECT FREQ nope", "$-1"), ("OBJECT IDLETIME nope", "$-1")]);
+    rig.check(&[("OBJECT FREQ b", ":3"), ("OBJECT FREQ nope", "$-1"), ("OBJECT IDLETIME nope", "$-1")]);
     assert!(rig.run("OBJECT IDLETIME b").starts_with("-ERR An LFU maxmemory policy is selected, idle"));
     rig.set("maxmemory-policy", "noeviction");
     assert!(rig.run("OBJECT FREQ b").starts_with("-ERR An LFU maxmemory policy is not selected, access"));
+}
+
+#[test]
+fn moving_an_element_is_one_access_of_each_key() {
+    let mut rig = Rig::new();
+    rig.set("maxmemory-policy", "allkeys-lfu");
+    rig.set("lfu-log-factor", "0");
+    rig.check(&[("RPUSH l 1 2 3", ":3"), ("RPUSH m 4", ":1"), ("LMOVE l m LEFT RIGHT", "$1 1")]);
+    rig.check(&[("OBJECT FREQ l", ":6"), ("OBJECT FREQ m", ":6"), ("LMOVE l n LEFT RIGHT", "$1 2")]);
+    rig.check(&[("OBJECT FREQ l", ":7"), ("OBJECT FREQ n", ":5")]);
+    rig.check(&[("SADD s a b", ":2"), ("SADD t c", ":1"), ("SMOVE s t a", ":1")]);
+    rig.check(&[("OBJECT FREQ s", ":6"), ("OBJECT FREQ t", ":6")]);
+}
+
+#[test]
+fn reading_for_a_group_is_two_accesses() {
+    let mut rig = Rig::new();
+    rig.set("maxmemory-policy", "allkeys-lfu");
+    rig.set("lfu-log-factor", "0");
+    rig.check(&[("XADD s 1 a b", "$3 1-0"), ("XGROUP CREATE s g 0", "+OK"), ("OBJECT FREQ s", ":6")]);
+    rig.run("XREADGROUP GROUP g c STREAMS s >");
+    rig.check(&[("OBJECT FREQ s", ":8")]);
 }
 
 #[test]

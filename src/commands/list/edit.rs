@@ -58,15 +58,17 @@ pub(super) const LTRIM: Command = Command::new(
 );
 
 fn lset(call: &mut Call<'_>) -> Outcome {
-    let (key, element, limits) = (call.args[1], call.args[3], limits(call));
-    let mut list = call.keys.write::<List>(key)?.ok_or(error::NO_SUCH_KEY)?;
-    let index = args::int(call.args[2])?;
+    let &[_, key, index, element] = call.args else { return Err(error::SYNTAX) };
+    let limits = limits(call);
     // Redis cuts the index to 32 bits here: 2^32 would be 0. That replaces an element nobody meant.
-    if !list.set(index, element, &limits) {
+    let set = call.keys.update(key, (EventClasses::LIST, "lset"), |list: &mut List| {
+        let set = args::int(index).map(|index| list.set(index, element, &limits));
+        let count = usize::from(set == Ok(true));
+        (set, count)
+    })?;
+    if !set.ok_or(error::NO_SUCH_KEY)?? {
         return Err(error::INDEX_OUT_OF_RANGE);
     }
-    drop(list);
-    call.keys.changed(key, EventClasses::LIST, "lset");
     call.reply.ok();
     DONE
 }

@@ -67,11 +67,6 @@ fn end(word: &[u8]) -> Result<End, Error> {
     }
 }
 
-/// Says that elements were pushed at an end; counts one change.
-fn pushed(call: &mut Call<'_>, key: &[u8], end: End) {
-    call.keys.changed(key, EventClasses::LIST, push_event(end));
-}
-
 /// What a push at an end is called in keyspace events.
 fn push_event(end: End) -> &'static str {
     if end == End::Head { "lpush" } else { "rpush" }

@@ -5,12 +5,13 @@ use smallvec::SmallVec;
 use crate::base::num::IntText;
 use crate::command::Error;
 use crate::command::row::*;
+use crate::config::EventClasses;
 use crate::keyspace::{Access, Type, WrongType};
 use crate::types::list::{End, List};
 
 use super::super::call::write_item;
 use super::super::{Call, Command, DONE, Outcome};
-use super::{GROUP, end, limits, popped, pushed, row};
+use super::{GROUP, end, limits, popped, push_event, row};
 
 /// The keys of all moves: a source and a destination.
 pub(super) const KEYS: &[KeySpec] = &[KeySpec::at(1, &[RW, ACCESS, DELETE]), KeySpec::at(2, &[RW, INSERT])];
@@ -60,14 +61,18 @@ fn move_or_null(call: &mut Call<'_>, ends: (End, End)) -> Outcome {
 pub(super) fn move_one(call: &mut Call<'_>, (from, to): (End, End)) -> Result<bool, WrongType> {
     let (source, destination, limits) = (call.args[1], call.args[2], limits(call));
     if source == destination {
-        let Some(mut list) = call.keys.write::<List>(source)? else { return Ok(false) };
-        list.rotate(from, to, &limits, |item| write_item(call.reply, item));
-        drop(list);
-        moved(call, (from, to), false);
-        return Ok(true);
+        let rotated = call.keys.update(source, (EventClasses::LIST, push_event(to)), |list: &mut List| {
+            list.rotate(from, to, &limits, |item| write_item(call.reply, item));
+            ((), 1)
+        })?;
+        if rotated.is_some() {
+            popped(call, source, from, 0, false);
+        }
+        return Ok(rotated.is_some());
     }
+    // What is changed below counts as one access.
     let lists = [source, destination]
-        .map(|key| call.keys.find(key, Access::Write).map(|entry| entry.type_of() == Type::List));
+        .map(|key| call.keys.find(key, Access::Silent).map(|entry| entry.type_of() == Type::List));
     match lists {
         [None, _] => return Ok(false),
         [Some(false), _] | [_, Some(false)] => return Err(WrongType),
@@ -78,14 +83,12 @@ pub(super) fn move_one(call: &mut Call<'_>, (from, to): (End, End)) -> Result<bo
     list.pop(from, &limits, |item| element.extend_from_slice(item.as_bytes(&mut IntText::new())));
     let emptied = list.is_empty();
     drop(list);
-    call.keys.write_or_new::<List>(destination)?.push(to, std::iter::once(&element[..]), &limits);
+    call.keys.update_or_new(destination, (EventClasses::LIST, push_event(to)), |list: &mut List| {
+        list.push(to, std::iter::once(&element[..]), &limits);
+        ((), 1)
+    })?;
     call.reply.bulk(&element);
-    moved(call, (from, to), emptied);
+    // Both together count as one change.
+    popped(call, source, from, 0, emptied);
     Ok(true)
-}
-
-/// Says that an element was moved; the whole counts as one change.
-fn moved(call: &mut Call<'_>, (from, to): (End, End), emptied: bool) {
-    pushed(call, call.args[2], to);
-    popped(call, call.args[1], from, 0, emptied);
 }

@@ -123,42 +123,30 @@ impl Revision for AddMany {
 
 fn smove(call: &mut Call<'_>) -> Outcome {
     let (from, to, member) = (call.args[1], call.args[2], call.args[3]);
-    let types = [from, to].map(|key| call.keys.find(key, Access::Write).map(|entry| entry.type_of()));
-    let [Some(_), _] = types else {
-        call.reply.int(0);
-        return DONE;
-    };
-    if types.iter().flatten().any(|&found| found != Type::Set) {
+    // What is changed below counts as one access.
+    let types = [from, to].map(|key| call.keys.find(key, Access::Silent).map(|entry| entry.type_of()));
+    if types[0].is_some() && types.iter().flatten().any(|&found| found != Type::Set) {
         return Err(WrongType.into());
     }
-    let Some(mut source) = call.keys.write::<Set>(from)? else { return DONE };
-    let is_there = if from == to { source.contains(member) } else { source.remove(member) };
-    let emptied = source.is_empty();
-    drop(source);
+    let removed = call.keys.update(from, (EventClasses::SET, "srem"), |source: &mut Set| {
+        let is_there = if from == to { source.contains(member) } else { source.remove(member) };
+        ((is_there, source.is_empty()), usize::from(is_there && from != to))
+    })?;
+    let (is_there, emptied) = removed.unwrap_or_default();
     if is_there && from != to {
-        call.keys.changed(from, EventClasses::SET, "srem");
         if emptied {
             call.keys.event(from, EventClasses::GENERIC, "del");
         }
-        insert(call, to, member)?;
+        let limits = limits(call);
+        call.keys.update_or_new(to, (EventClasses::SET, "sadd"), |set: &mut Set| {
+            if set.is_empty() {
+                set.prepare(member, 1, &limits);
+            }
+            ((), usize::from(set.insert(member, &limits)))
+        })?;
     }
     call.reply.int(is_there.into());
     DONE
-}
-
-/// Adds one member and says so if it is new.
-fn insert(call: &mut Call<'_>, key: &[u8], member: &[u8]) -> Result<(), WrongType> {
-    let limits = limits(call);
-    let mut set = call.keys.write_or_new::<Set>(key)?;
-    if set.is_fresh() {
-        set.prepare(member, 1, &limits);
-    }
-    let new = set.insert(member, &limits);
-    drop(set);
-    if new {
-        call.keys.changed(key, EventClasses::SET, "sadd");
-    }
-    Ok(())
 }
 
 fn scard(call: &mut Call<'_>) -> Outcome {

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use crate::command::row::*;
 use crate::command::{Error, error};
-use crate::keyspace::Access;
+use crate::keyspace::{Access, WrongType};
 use crate::resp::{Protocol, Reply};
 use crate::types::stream::{History, Stream, StreamId};
 
@@ -180,8 +180,9 @@ fn is_heavy(call: &mut Call<'_>, key: &[u8], reading: &Reading<'_>) -> Result<bo
     if reading.count.is_some_and(|count| count <= FEW) {
         return Ok(false);
     }
-    let stream = call.keys.write::<Stream>(key)?;
-    Ok(stream.is_some_and(|stream| reading.has_many(&stream)))
+    let Some(entry) = call.keys.find(key, Access::Silent) else { return Ok(false) };
+    let stream = entry.collection::<Stream>().ok_or(WrongType)?;
+    Ok(reading.has_many(&stream))
 }
 
 /// Hands entries of one stream to a consumer; tells whether there was an answer for it.

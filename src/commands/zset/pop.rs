@@ -82,11 +82,15 @@ const AT_ONCE_MAX: usize = 1024;
 
 /// Pops up to `count` members of a key; none if it is absent.
 fn take(call: &mut Call<'_>, key: &[u8], end: End, count: usize) -> Result<Option<Popped>, Error> {
-    let Some(mut zset) = call.keys.write::<Zset>(key)? else { return Ok(None) };
-    let popped = pop_from(&mut zset, end, count);
-    let emptied = zset.is_empty();
-    drop(zset);
-    say_popped(call, key, end, popped.len(), emptied);
+    let taken = call.keys.update(key, event(end), |zset: &mut Zset| {
+        let popped = pop_from(zset, end, count);
+        let count = popped.len();
+        ((popped, zset.is_empty()), count)
+    })?;
+    let Some((popped, emptied)) = taken else { return Ok(None) };
+    if emptied {
+        call.keys.event(key, EventClasses::GENERIC, "del");
+    }
     Ok(Some(popped))
 }
 
@@ -106,10 +110,9 @@ fn pop_from(zset: &mut Zset, end: End, count: usize) -> Popped {
     popped
 }
 
-/// Says how many members were popped, and whether they were the last ones.
-fn say_popped(call: &mut Call<'_>, key: &[u8], end: End, count: usize, emptied: bool) {
-    let event = if end == End::Min { "zpopmin" } else { "zpopmax" };
-    say_removed(call, key, (EventClasses::ZSET, event), count, emptied);
+/// Class and name of the keyspace event of popping at an end.
+fn event(end: End) -> (u32, &'static str) {
+    (EventClasses::ZSET, if end == End::Min { "zpopmin" } else { "zpopmax" })
 }
 
 /// The command that pops at an end of one sorted set.
@@ -157,7 +160,7 @@ impl Revision for PopMany {
 
     fn tell(self, call: &mut Call<'_>, told: Option<(Popped, bool)>) -> Outcome {
         let (popped, emptied) = told.unwrap_or_default();
-        say_popped(call, call.args[1], self.end, popped.len(), emptied);
+        say_removed(call, call.args[1], event(self.end), popped.len(), emptied);
         Ok(Next::Later(Box::new(move |reply| write_popped(reply, &popped, self.nested))))
     }
 }
@@ -241,7 +244,7 @@ impl Revision for MultiPopMany {
             return DONE;
         };
         let key = call.args[2];
-        say_popped(call, key, self.end, popped.len(), emptied);
+        say_removed(call, key, event(self.end), popped.len(), emptied);
         propagate_popped(call, key, self.end, popped.len());
         let key = key.to_vec();
         Ok(Next::Later(Box::new(move |reply| write_from(reply, &key, &popped))))
