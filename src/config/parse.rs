@@ -5,6 +5,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
+use crate::base::c_text::until_nul;
 use crate::base::num::{parse_f64, parse_i64};
 
 use super::choices::{Names, ShutdownFlags, code_of};
@@ -82,9 +83,15 @@ impl Kind {
     }
 }
 
+/// More digits than these are no size.
+const SIZE_DIGITS_MAX: usize = 127;
+
 /// Bytes with an optional unit in any case: `b`, `k` `m` `g` for powers of 1000, `kb` `mb` `gb` for powers
-/// of 1024. `None` without a digit, with another unit, or beyond 2^64 - 1, where Redis wraps around.
+/// of 1024. `None` with another unit or too many digits.
+///
+/// As Redis takes it: no digits are 0, too high a number is the highest, and with its unit it goes round.
 pub fn parse_size(text: &[u8]) -> Option<u64> {
+    let text = until_nul(text);
     let digits = text.iter().take_while(|byte| byte.is_ascii_digit()).count();
     let (digits, unit) = text.split_at(digits);
     let factor = match unit.to_ascii_lowercase().as_slice() {
@@ -97,7 +104,9 @@ pub fn parse_size(text: &[u8]) -> Option<u64> {
         b"gb" => 1 << 30,
         _ => return None,
     };
-    lenient::<u64>(digits)?.checked_mul(factor)
+    let append = |number: u64, digit| number.saturating_mul(10).saturating_add(u64::from(digit - b'0'));
+    let number = digits.iter().fold(0, append);
+    (digits.len() <= SIZE_DIGITS_MAX).then(|| number.wrapping_mul(factor))
 }
 
 fn parse_bounded_size(
@@ -106,22 +115,23 @@ fn parse_bounded_size(
     floor: u64,
     percent: bool,
 ) -> Result<Value, ValueError> {
-    if let Some(bytes) = parse_size(word) {
-        if bytes < min || bytes > max {
-            let least = if percent { -100 } else { i64::try_from(min).unwrap_or(i64::MAX) };
-            return Err(ValueError::Outside(least, max));
+    let share = match parse_size(word) {
+        // Redis keeps percentages as negative numbers of bytes, and takes one for the other.
+        Some(bytes) if percent && bytes.cast_signed() < 0 => bytes.cast_signed().wrapping_neg(),
+        Some(bytes) if bytes < min || bytes > max => {
+            return Err(ValueError::Outside(i64::try_from(min).unwrap_or(i64::MAX), max));
         }
-        return Ok(Value::Size(bytes.max(floor)));
-    }
-    if !percent {
-        return Err(ValueError::NotSize);
-    }
-    let share = word.strip_suffix(b"%").and_then(parse_i64).filter(|&share| share >= 0);
+        Some(bytes) => return Ok(Value::Size(bytes.max(floor))),
+        None if !percent => return Err(ValueError::NotSize),
+        None => {
+            let share = word.strip_suffix(b"%").and_then(parse_i64).filter(|&share| share >= 0);
+            share.ok_or(ValueError::NotSizeOrPercent)?
+        }
+    };
     match share {
-        None => Err(ValueError::NotSizeOrPercent),
-        Some(0) => Ok(Value::Size(0)),
-        Some(share @ 1..=100) => Ok(Value::Percent(share as u32)),
-        Some(_) => Err(ValueError::PercentAbove(100)),
+        0 => Ok(Value::Size(0)),
+        share @ 1..=100 => Ok(Value::Percent(share as u32)),
+        _ => Err(ValueError::PercentAbove(100)),
     }
 }
 
