@@ -137,11 +137,14 @@ fn count(call: &mut Call<'_>) -> Outcome {
     let count = match call.args {
         [_, key] => count_one(call, key)?,
         [_, keys @ ..] if keys.len() > AT_ONCE_MAX && call.may_put_off() => {
-            let logs = keys.iter().filter_map(|key| share(call, key, Access::Read).transpose());
-            let logs = logs.collect::<Result<Vec<_>, Error>>()?;
-            return Ok(Next::Later(Box::new(move |reply| match count_union(&logs) {
-                Ok(count) => reply.int(count as i64),
-                Err(why) => reply.error(Error::from(why).text()),
+            let logs = Logs::share(call, Access::Read);
+            return Ok(Next::Compute(Box::new(move || {
+                let count = logs.union().map(|union| union.registers.count());
+                drop(logs);
+                Box::new(move |call| {
+                    call.reply.int(count? as i64);
+                    DONE
+                })
             })));
         }
         _ => {
@@ -164,15 +167,32 @@ fn share(call: &mut Call<'_>, key: &[u8], access: Access) -> Result<Option<Arc<V
     Ok(Some(entry.share_string().unwrap_or_else(|| Arc::new(string.to_vec()))))
 }
 
-/// The logs at all the keys of PFMERGE.
-fn share_all(call: &mut Call<'_>, access: Access) -> Result<Vec<Option<Arc<Vec<u8>>>>, Error> {
-    call.args[1..].iter().map(|key| share(call, key, access)).collect()
+/// The logs at all keys of a request up to the first that holds something else.
+#[derive(Default, PartialEq)]
+struct Logs {
+    found: Vec<Option<Arc<Vec<u8>>>>,
+    /// Why they end there.
+    refusal: Option<Error>,
 }
 
-fn count_union(logs: &[Arc<Vec<u8>>]) -> Result<u64, HllError> {
-    let mut registers = Registers::new();
-    logs.iter().try_for_each(|log| Hll::new(log)?.merge_into(&mut registers))?;
-    Ok(registers.count())
+impl Logs {
+    fn share(call: &mut Call<'_>, access: Access) -> Logs {
+        let mut logs = Logs::default();
+        for key in &call.args[1..] {
+            match share(call, key, access) {
+                Ok(log) => logs.found.push(log),
+                Err(refusal) => return Logs { refusal: Some(refusal), ..logs },
+            }
+        }
+        logs
+    }
+
+    /// What they have seen together; the error of the first key that has one.
+    fn union(&self) -> Result<Union, Error> {
+        let mut union = Union::default();
+        self.found.iter().flatten().try_for_each(|log| union.add(Hll::new(log)?))?;
+        self.refusal.clone().map_or(Ok(union), Err)
+    }
 }
 
 /// Counts one log and has it remember the count, which changes its value.
@@ -209,19 +229,17 @@ impl Union {
 
 fn merge(call: &mut Call<'_>) -> Outcome {
     if call.args.len() - 1 > AT_ONCE_MAX && call.may_put_off() {
-        let logs = share_all(call, Access::Read)?;
+        let logs = Logs::share(call, Access::Read);
         return Ok(Next::Compute(Box::new(move || {
-            let mut union = Union::default();
-            let merged = logs.iter().flatten().try_for_each(|log| union.add(Hll::new(log)?));
+            let union = logs.union();
             Box::new(move |call| {
                 // Who changes a log that is shared changes a copy.
-                let unchanged = share_all(call, Access::Silent)? == logs;
+                let unchanged = Logs::share(call, Access::Silent) == logs;
                 drop(logs);
                 if !unchanged {
                     return merge_locked(call, Access::Silent);
                 }
-                merged?;
-                store_union(call, &union)
+                store_union(call, &union?)
             })
         })));
     }
@@ -382,6 +400,16 @@ mod tests {
         rig.check(&[("SET p0 x", "+OK")]);
         let refused = rig.call(&args);
         assert!(refused.starts_with(b"-WRONGTYPE Key is not a valid HyperLogLog"));
+        rig.check(&[("DEL p0", ":1"), ("RENAME p2 p0", "+OK"), ("SET p39 x", "+OK")]);
+        rig.call(&[b"SET", b"p38", b"HYLL\x01\0\0\0\0\0\0\0\0\0\0\x80\x7f"]);
+        let merge = [&[&b"PFMERGE"[..], b"u"], &args[1..]].concat();
+        for request in [&args, &merge] {
+            // The corrupt one comes first, though that is found last.
+            assert!(rig.call(request).starts_with(b"-INVALIDOBJ "));
+        }
+        rig.run("DEL p38");
+        assert!(rig.call(&merge).starts_with(b"-WRONGTYPE Key is not a valid HyperLogLog"));
+        rig.check(&[("EXISTS u", ":0")]);
     }
 
     #[test]
