@@ -46,6 +46,27 @@ fn shows_commands_as_they_run() {
 }
 
 #[test]
+fn shows_exec_where_it_is_refused() {
+    let server = Server::start();
+    let mut client = server.client();
+    let mut watcher = watcher(&server);
+    client.send(&pipeline(&[
+        "MULTI",
+        "GET k",
+        "EXEC now",
+        "MULTI",
+        "NOSUCH",
+        "EXEC",
+        "PING now then",
+        "PING",
+    ]));
+    for shown in ["\"MULTI\"", "\"EXEC\" \"now\"", "\"MULTI\"", "\"EXEC\"", "\"PING\""] {
+        let line = line(&mut watcher);
+        assert!(line.ends_with(&format!("] {shown}")), "{line}");
+    }
+}
+
+#[test]
 fn shows_scripts_before_what_they_call() {
     let server = Server::start();
     let mut client = server.client();

@@ -7,10 +7,11 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use crate::base::clock::{monotonic_ns, unix_ms_at};
-use crate::client::{Session, Watch};
+use crate::client::{Session, Source, Watch};
 use crate::command::spec::Flags;
 use crate::command::{Error, error};
 use crate::commands::account::account;
+use crate::commands::server::monitor;
 use crate::commands::{Call, Command, Compute, Found, Install, Listed, Next, Outcome, Server, busy};
 use crate::config::Settings;
 use crate::dispatch::admit::{Candidate, admit};
@@ -196,11 +197,11 @@ impl<'s> Executor<'s> {
         let listed = match request.found {
             Found::Command(listed) => listed,
             Found::Unknown => {
-                return Err(self.refuse(None, &error::unknown_command(request.args), session, reply));
+                return Err(self.refuse(request, &error::unknown_command(request.args), session, reply));
             }
             Found::UnknownSubcommand(listed) => {
                 let text = error::unknown_subcommand(listed.command.spec.name, request.args[1]);
-                return Err(self.refuse(None, &text, session, reply));
+                return Err(self.refuse(request, &text, session, reply));
             }
         };
         let spec = &listed.command.spec;
@@ -220,7 +221,7 @@ impl<'s> Executor<'s> {
         if !session.replays
             && let Err(refusal) = admit(&candidate)
         {
-            return Err(self.refuse(Some(listed), &refusal, session, reply));
+            return Err(self.refuse(request, &refusal, session, reply));
         }
         if session.tracking.is_some() {
             // Admission may have evicted keys: that goes before the reply.
@@ -307,7 +308,7 @@ impl<'s> Executor<'s> {
                 // A script of the log that is being loaded.
                 let loading = self.server.loading.is_active() && !spec.flags.contains(Flags::LOADING);
                 let why = if loading { error::LOADING } else { busy(self.server) };
-                return self.refuse(Some(listed), &why, session, reply);
+                return self.refuse(request, &why, session, reply);
             }
         }
         self.run(request, session, reply, None)
@@ -466,22 +467,25 @@ impl<'s> Executor<'s> {
 
     fn refuse(
         &mut self,
-        listed: Option<&Listed>,
+        request: &Request<'_>,
         refusal: &Error,
         session: &mut Session,
         reply: &mut Reply,
     ) -> Done {
-        if let Some(listed) = listed {
+        if let Found::Command(listed) = request.found {
             self.server.stats.rejected(listed.id);
         }
-        match listed {
+        match request.found {
             // Even where there is no transaction, as in Redis.
-            Some(listed) if listed.command.spec.flags.contains(Flags::TRANSACTION) => {
+            Found::Command(listed) if listed.command.spec.flags.contains(Flags::TRANSACTION) => {
                 session.end_transaction();
                 let Watch { keys, flag } = session.end_watch();
                 // Later: its shards may be held.
                 self.server.keyspace.take_back_later(Leftover::Watched(keys, flag));
                 self.error(&error::exec_refused(refusal), reply);
+                // Monitors were shown where the transaction begins.
+                let (spec, by) = (&listed.command.spec, Source::Client(&session.client));
+                monitor::after(self.server, spec, request.args, session, by);
             }
             _ => {
                 if let Some(transaction) = &mut session.transaction {
