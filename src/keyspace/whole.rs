@@ -47,6 +47,7 @@ impl View<'_> {
                 }
             });
         }
+        // Redis doesn't, and what clients remember of the other database stays wrong.
         self.forget_readers();
     }
 }
