@@ -11,18 +11,17 @@ use std::sync::Arc;
 use mlua::ffi::{self, lua_State};
 use mlua::{Lua, Table};
 
-use super::OUTPUT_MAX;
+use super::number::truncated;
 use super::push::push_text;
 use super::raise::complain;
 use super::raw::{self, Slot, fence, slot_of};
 use super::views::reveal;
+use super::{OUTPUT_MAX, RETURNED_MAX};
 
 /// Tables nested deeper are written as nil: a table may contain itself.
 const ENCODE_DEPTH_MAX: usize = 16;
 /// Nesting that is refused: each level takes some of the thread's stack.
 const DECODE_DEPTH_MAX: usize = 1000;
-/// The most values that are returned at once: what a C function's stack holds, with some room.
-const RETURNED_MAX: i64 = 7900;
 /// Elements that a table gets room for on the mere word of its header.
 const TRUSTED: u64 = 64;
 
@@ -54,7 +53,7 @@ unsafe extern "C-unwind" fn unpack(state: *mut lua_State) -> c_int {
 unsafe extern "C-unwind" fn unpack_one(state: *mut lua_State) -> c_int {
     // SAFETY: a function of the interpreter.
     unsafe {
-        let offset = ffi::luaL_optnumber(state, 2, 0.0) as i64;
+        let offset = truncated(ffi::luaL_optnumber(state, 2, 0.0));
         unpack_part(state, true, 1, offset)
     }
 }
@@ -62,8 +61,8 @@ unsafe extern "C-unwind" fn unpack_one(state: *mut lua_State) -> c_int {
 unsafe extern "C-unwind" fn unpack_limit(state: *mut lua_State) -> c_int {
     // SAFETY: a function of the interpreter.
     unsafe {
-        let limit = ffi::luaL_checknumber(state, 2) as i64;
-        let offset = ffi::luaL_optnumber(state, 3, 0.0) as i64;
+        let limit = truncated(ffi::luaL_checknumber(state, 2));
+        let offset = truncated(ffi::luaL_optnumber(state, 3, 0.0));
         unpack_part(state, true, limit, offset)
     }
 }
@@ -234,12 +233,15 @@ unsafe extern "C" fn unpack_part(state: *mut lua_State, tells: bool, limit: i64,
         // As in Redis: nothing from nowhere is everything.
         let tells = tells && (limit, offset) != (0, 0);
         let limit = if tells { limit } else { i64::MAX };
+        // The complaints tell the low 32 bits.
+        let (shown, shown_len) = (offset as i32, len as i32);
         if limit < 0 || offset < 0 {
-            let text = format_args!("Invalid request to unpack with offset of {offset} and limit of {len}.");
-            complain(state, text);
+            let why =
+                format_args!("Invalid request to unpack with offset of {shown} and limit of {shown_len}.");
+            complain(state, why);
         }
         let Some(rest) = std::slice::from_raw_parts(text, len).get(offset as usize..) else {
-            complain(state, format_args!("Start offset {offset} greater than input length {len}."));
+            complain(state, format_args!("Start offset {shown} greater than input length {shown_len}."));
         };
         ffi::lua_settop(state, 1);
         if tells {
@@ -249,7 +251,7 @@ unsafe extern "C" fn unpack_part(state: *mut lua_State, tells: bool, limit: i64,
         let mut decoder = Decoder { state, rest };
         let mut count = 0;
         while !decoder.rest.is_empty() && count < limit {
-            if count >= RETURNED_MAX {
+            if count >= RETURNED_MAX as i64 {
                 let why = "too many return values at once; use unpack_one or unpack_limit instead.";
                 complain(state, format_args!("stack overflow ({why})"));
             }

@@ -48,6 +48,9 @@ use crate::resp::Reply;
 /// would make it as long as one likes.
 const OUTPUT_MAX: usize = if cfg!(test) { 6_100_000 } else { 512 << 20 };
 
+/// The most values that a library returns at once: what a C function's stack holds, with some room.
+const RETURNED_MAX: usize = 7900;
+
 /// What runs the commands that scripts call.
 pub trait Host {
     /// Runs a command and writes its reply, which may be an error, in the given protocol.

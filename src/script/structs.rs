@@ -1,7 +1,8 @@
 //! The library `struct`: values to and from C's binary layouts.
 
-use mlua::{Lua, MultiValue, Result, Table, Value};
+use mlua::{Error, Lua, MultiValue, Result, Table, Value};
 
+use super::RETURNED_MAX;
 use super::arguments::Arguments;
 use super::raise::fail;
 
@@ -115,25 +116,16 @@ fn pack(args: &Arguments<'_>) -> Result<Value> {
         out.resize(out.len() + format.padding(out.len(), option, size), 0);
         match option {
             b'b' | b'B' | b'h' | b'H' | b'l' | b'L' | b'T' | b'i' | b'I' => {
-                put_integer(args.number(arg)?, size, format.big_endian, &mut out);
+                let number = args.number(arg)?;
+                let bits = if number < 0.0 { number as i64 as u64 } else { number as u64 };
+                put_bits(bits, size, format.big_endian, &mut out);
             }
             b'x' => out.push(0),
             b'f' => {
                 let bits = (args.number(arg)? as f32).to_bits();
-                out.extend_from_slice(&if format.big_endian {
-                    bits.to_be_bytes()
-                } else {
-                    bits.to_le_bytes()
-                });
+                put_bits(bits.into(), size, format.big_endian, &mut out);
             }
-            b'd' => {
-                let bits = args.number(arg)?.to_bits();
-                out.extend_from_slice(&if format.big_endian {
-                    bits.to_be_bytes()
-                } else {
-                    bits.to_le_bytes()
-                });
-            }
+            b'd' => put_bits(args.number(arg)?.to_bits(), size, format.big_endian, &mut out),
             b'c' | b's' => {
                 let text = args.string(arg)?;
                 let text = text.as_bytes();
@@ -154,27 +146,19 @@ fn pack(args: &Arguments<'_>) -> Result<Value> {
     Ok(Value::String(args.lua.create_string(&out)?))
 }
 
-fn put_integer(number: f64, size: usize, big_endian: bool, out: &mut Vec<u8>) {
-    let value = if number < 0.0 { number as i64 as u64 } else { number as u64 };
-    let from = out.len();
-    let little = value.to_le_bytes();
+/// Appends the low bytes of some bits; what is wider than they are is filled up with zeros.
+fn put_bits(bits: u64, size: usize, big_endian: bool, out: &mut Vec<u8>) {
+    let (from, little) = (out.len(), bits.to_le_bytes());
     out.extend((0..size).map(|at| little.get(at).copied().unwrap_or(0)));
     if big_endian {
         out[from..].reverse();
     }
 }
 
-fn get_integer(bytes: &[u8], signed: bool, big_endian: bool) -> f64 {
-    let fold = |value: u64, byte: &u8| value << 8 | u64::from(*byte);
-    let mut value = if big_endian { bytes.iter().fold(0, fold) } else { bytes.iter().rev().fold(0, fold) };
-    if !signed {
-        return value as f64;
-    }
-    let mask = u64::MAX.wrapping_shl((bytes.len() * 8).wrapping_sub(1) as u32);
-    if value & mask != 0 {
-        value |= mask;
-    }
-    value as i64 as f64
+/// The low bits of what [`put_bits`] has appended.
+fn get_bits(bytes: &[u8], big_endian: bool) -> u64 {
+    let fold = |bits: u64, byte: &u8| bits << 8 | u64::from(*byte);
+    if big_endian { bytes.iter().fold(0, fold) } else { bytes.iter().rev().fold(0, fold) }
 }
 
 fn unpack(args: &Arguments<'_>) -> Result<MultiValue> {
@@ -185,57 +169,77 @@ fn unpack(args: &Arguments<'_>) -> Result<MultiValue> {
     if from == 0 {
         return Err(args.bad(3, "offset must be 1 or greater"));
     }
-    let short = || args.bad(2, "data string too short");
+    let short = || too_short(args);
     let mut position = from.checked_sub(1).and_then(|at| usize::try_from(at).ok()).ok_or_else(short)?;
     let mut values = MultiValue::new();
-    while let Some((option, mut size)) = format.next()? {
+    while let Some((option, size)) = format.next()? {
         position = position.saturating_add(format.padding(position, option, size));
         let rest = data.get(position..).ok_or_else(short)?;
-        let mut bytes = rest.get(..size).ok_or_else(short)?;
-        if values.len() >= 7900 {
+        let bytes = rest.get(..size).ok_or_else(short)?;
+        if values.len() >= RETURNED_MAX {
             return Err(fail(args.lua, "stack overflow (too many results)"));
         }
-        match option {
-            b'b' | b'B' | b'h' | b'H' | b'l' | b'L' | b'T' | b'i' | b'I' => {
-                let signed = option.is_ascii_lowercase();
-                values.push_back(Value::Number(get_integer(bytes, signed, format.big_endian)));
+        position += match option {
+            b'x' => size,
+            b'c' | b's' => {
+                let (text, taken) = get_text(args, (option, size), rest, &mut values)?;
+                values.push_back(Value::String(args.lua.create_string(text)?));
+                taken
             }
-            b'x' => {}
-            b'f' => {
-                let bits: [u8; 4] = bytes.try_into().map_err(|_| short())?;
-                let value =
-                    if format.big_endian { f32::from_be_bytes(bits) } else { f32::from_le_bytes(bits) };
-                values.push_back(Value::Number(f64::from(value)));
-            }
-            b'd' => {
-                let bits: [u8; 8] = bytes.try_into().map_err(|_| short())?;
-                let value =
-                    if format.big_endian { f64::from_be_bytes(bits) } else { f64::from_le_bytes(bits) };
-                values.push_back(Value::Number(value));
-            }
-            b'c' => {
-                if size == 0 {
-                    let Some(Value::Number(last)) = values.pop_back() else {
-                        return Err(fail(args.lua, "format 'c0' needs a previous size"));
-                    };
-                    size = if last < 0.0 { usize::MAX } else { last as usize };
-                    bytes = rest.get(..size).ok_or_else(short)?;
+            _ => {
+                match get_number(option, bytes, format.big_endian) {
+                    Some(number) => values.push_back(Value::Number(number)),
+                    None => format.control(option)?,
                 }
-                values.push_back(Value::String(args.lua.create_string(bytes)?));
+                size
             }
-            b's' => {
-                let Some(end) = memchr::memchr(0, rest) else {
-                    return Err(fail(args.lua, "unfinished string in data"));
-                };
-                size = end + 1;
-                values.push_back(Value::String(args.lua.create_string(&rest[..end])?));
-            }
-            _ => format.control(option)?,
-        }
-        position += size;
+        };
     }
     values.push_back(Value::Number(position as f64 + 1.0));
     Ok(values)
+}
+
+fn too_short(args: &Arguments<'_>) -> Error {
+    args.bad(2, "data string too short")
+}
+
+/// The number that fills some bytes; none if the option is not that of a number.
+fn get_number(option: u8, bytes: &[u8], big_endian: bool) -> Option<f64> {
+    let bits = get_bits(bytes, big_endian);
+    Some(match option {
+        b'b' | b'h' | b'l' | b'i' => {
+            let sign = u64::MAX.wrapping_shl((bytes.len() * 8).wrapping_sub(1) as u32);
+            (if bits & sign == 0 { bits } else { bits | sign }) as i64 as f64
+        }
+        b'B' | b'H' | b'L' | b'T' | b'I' => bits as f64,
+        b'f' => f32::from_bits(bits as u32).into(),
+        b'd' => f64::from_bits(bits),
+        _ => return None,
+    })
+}
+
+/// The text at the front of the data, and how many bytes it takes there. `s` ends with a NUL byte; `c` has a size, or
+/// takes the last of the values for it.
+fn get_text<'d>(
+    args: &Arguments<'_>,
+    (option, size): (u8, usize),
+    rest: &'d [u8],
+    values: &mut MultiValue,
+) -> Result<(&'d [u8], usize)> {
+    if option == b's' {
+        let end = memchr::memchr(0, rest).ok_or_else(|| fail(args.lua, "unfinished string in data"))?;
+        return Ok((&rest[..end], end + 1));
+    }
+    let size = match size {
+        0 => match values.pop_back() {
+            Some(Value::Number(last)) if last < 0.0 => usize::MAX,
+            Some(Value::Number(last)) => last as usize,
+            _ => return Err(fail(args.lua, "format 'c0' needs a previous size")),
+        },
+        size => size,
+    };
+    let text = rest.get(..size).ok_or_else(|| too_short(args))?;
+    Ok((text, size))
 }
 
 fn size(args: &Arguments<'_>) -> Result<f64> {

@@ -125,6 +125,22 @@ fn hostile_scripts_get_an_error() {
 }
 
 #[test]
+fn offsets_that_no_integer_holds_are_told_by_their_low_bits() {
+    let mut client = client();
+    let invalid = "Invalid request to unpack with offset of 0 and limit of 1.";
+    for (call, why) in [
+        ("unpack_one, '\\1', 2^31", "Start offset -2147483648 greater than input length 1."),
+        ("unpack_one, '\\1', 2^32 + 5", "Start offset 5 greater than input length 1."),
+        ("unpack_one, '\\1', 1e300", invalid),
+        ("unpack_one, '\\1', 0 / 0", invalid),
+        ("unpack_limit, '\\1', 2^63", invalid),
+    ] {
+        let reply = eval(&mut client, &format!("return select(2, pcall(cmsgpack.{call}))"));
+        assert!(reply.contains(why), "{call}: {reply}");
+    }
+}
+
+#[test]
 fn one_frame_leaves_whatever_an_error_says() {
     let mut client = client();
     assert_eq!(eval(&mut client, "return {err='a\\r\\n+b'}"), "-a  +b\r\n");
