@@ -32,7 +32,7 @@ use std::mem::ManuallyDrop;
 use std::ops::{Deref, DerefMut, Range};
 
 pub use self::segment::Span;
-use self::segment::{Bucket, SLOTS, Segment, roomy, tag_of};
+use self::segment::{SLOTS, Segment, roomy, tag_of};
 use super::entry::{Entry, EntryRef};
 use super::value::Stored;
 use crate::base::hash;
@@ -149,14 +149,6 @@ impl Table {
     /// Whether there is no entry.
     pub fn is_empty(&self) -> bool {
         self.len == 0
-    }
-
-    /// Bytes of the directory and the buckets.
-    pub fn memory_bytes(&self) -> usize {
-        let buckets: usize = self.segments.iter().map(|s| s.buckets.len() * size_of::<Bucket>()).sum();
-        buckets
-            + self.segments.capacity() * size_of::<Segment>()
-            + self.directory.capacity() * size_of::<u32>()
     }
 
     #[inline]
