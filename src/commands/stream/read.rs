@@ -10,7 +10,7 @@ use crate::command::keys::InvalidKeys;
 use crate::command::row::*;
 use crate::command::{Args, Error, args, error};
 use crate::keyspace::Type;
-use crate::resp::Reply;
+use crate::resp::{Deferred, Reply};
 use crate::types::stream::{Log, Stream, StreamId};
 
 use super::super::blocking::deadline_ms;
@@ -136,10 +136,7 @@ fn xread(call: &mut Call<'_>) -> Outcome {
         let again = request.ids.contains(&&b"$"[..]).then(|| pin(call.args, request.ids, &after));
         return request.wait(call, again);
     }
-    match call.reply.is_resp3() {
-        true => call.reply.map(found.len()),
-        false => call.reply.array(found.len()),
-    }
+    begin_streams(call.reply, found.len());
     if call.may_put_off() && most > FEW && found.iter().any(|(_, start, log)| has_many(log, *start)) {
         let found: Vec<_> =
             found.into_iter().map(|(at, start, log)| (request.keys[at].to_vec(), start, log)).collect();
@@ -202,6 +199,16 @@ fn pin(args: &[&[u8]], ids: &[&[u8]], resolved: &[StreamId]) -> OwnedRequest {
         }
     }
     OwnedRequest::new(&pinned)
+}
+
+/// Begins what so many streams gave: in RESP3 a map from their keys to their entries, in RESP2 an array of pairs.
+pub(super) fn begin_streams(reply: &mut Reply, count: usize) {
+    if reply.is_resp3() { reply.map(count) } else { reply.array(count) }
+}
+
+/// The same for what has been written since `begin`.
+pub(super) fn finish_streams(reply: &mut Reply, begin: Deferred, count: usize) {
+    if reply.is_resp3() { reply.finish_map(begin, count) } else { reply.finish_array(begin, count) }
 }
 
 /// Begins what one stream gave: its key, then, by the caller, its entries.

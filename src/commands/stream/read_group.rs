@@ -11,7 +11,9 @@ use crate::types::stream::{History, Stream, StreamId};
 use super::super::revise::{Revision, revise};
 use super::super::{Call, Command, DONE, Next, Outcome};
 use super::deliveries::Deliveries;
-use super::read::{HALF, NEW, Request, begin_stream, find_keys, has_many, resolve};
+use super::read::{
+    HALF, NEW, Request, begin_stream, begin_streams, find_keys, finish_streams, has_many, resolve,
+};
 use super::{FEW, GROUP, consumer_created, open_group, row, write_entries, write_entry, write_id};
 
 pub(super) const XREADGROUP: Command = Command::new(
@@ -60,10 +62,7 @@ fn xreadgroup(call: &mut Call<'_>) -> Outcome {
         call.reply.truncate(begin);
         return request.wait(call, None);
     }
-    match call.reply.is_resp3() {
-        true => call.reply.finish_map(streams, served),
-        false => call.reply.finish_array(streams, served),
-    }
+    finish_streams(call.reply, streams, served);
     DONE
 }
 
@@ -217,10 +216,7 @@ impl Revision for ReadMany {
 
     fn revise(&self, stream: &mut Stream) -> Self::Told {
         let mut reply = Reply::new(self.protocol);
-        match reply.is_resp3() {
-            true => reply.map(1),
-            false => reply.array(1),
-        }
+        begin_streams(&mut reply, 1);
         let handed = self.reading.hand(stream, &mut reply)?;
         Some((reply, handed))
     }
