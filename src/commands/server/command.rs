@@ -10,6 +10,8 @@ use crate::command::{Error, error};
 use crate::commands::{Call, Catalog, Command, DONE, Found, Listed, Outcome, help};
 use crate::resp::{Deferred, Reply};
 
+use super::history::{self, Change};
+
 const GROUP: &str = "server";
 
 const fn row(name: &'static str, arity: i32) -> Spec {
@@ -266,6 +268,7 @@ fn write_docs(reply: &mut Reply, catalog: &Catalog, listed: &Listed) {
     entry.flags("doc_flags", &[(spec.deprecated.is_some(), "deprecated"), (spec.internal, "syscmd")]);
     entry.text("deprecated_since", spec.deprecated.map(|deprecated| deprecated.since));
     entry.text("replaced_by", spec.deprecated.map(|deprecated| deprecated.replaced_by));
+    entry.history(history::of(spec.name));
     // A test reads every row.
     entry.arguments(&syntax::parse(spec.syntax).unwrap_or_default());
     let subcommands: Vec<_> = catalog.subcommands(listed).collect();
@@ -314,6 +317,18 @@ impl<'r> Entry<'r> {
             let reply = self.field(name);
             reply.set(set.clone().count());
             set.for_each(|(_, flag)| reply.simple(flag));
+        }
+    }
+
+    fn history(&mut self, changes: &[Change]) {
+        if !changes.is_empty() {
+            let reply = self.field("history");
+            reply.set(changes.len());
+            for (version, change) in changes {
+                reply.array(2);
+                reply.bulk(version.as_bytes());
+                reply.bulk(change.as_bytes());
+            }
         }
     }
 

@@ -6,6 +6,7 @@ mod command;
 pub mod config;
 mod facts;
 pub mod flush;
+mod history;
 mod info;
 mod latency;
 mod lolwut;
