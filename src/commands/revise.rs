@@ -14,6 +14,7 @@ use std::marker::PhantomData;
 use crate::client::OwnedRequest;
 use crate::config::EventClasses;
 use crate::keyspace::{RefMut, Stored, Value, WrongType};
+use crate::resp::Reply;
 
 use super::{Call, DONE, Install, Next, Outcome};
 
@@ -116,6 +117,67 @@ fn refuse<T: Stored + Send + 'static>(wrong_type: WrongType, stale: [T; 2]) -> O
         drop(stale);
         Box::new(move |_| Err(wrong_type.into()))
     })))
+}
+
+/// SADD, HSET, LPUSH: adds what the arguments after the key name to a collection, a new one if the key is absent; more
+/// than `many` are added without locks. `add` gives a number to `answer` and how many things it has changed; `event` is
+/// class and name of the keyspace event.
+///
+/// # Errors
+/// If the key is of another type.
+#[inline]
+pub fn add_named<T, F, A>(
+    call: &mut Call<'_>,
+    event: (u32, &'static str),
+    many: usize,
+    add: F,
+    answer: A,
+) -> Outcome
+where
+    T: Stored + Send + 'static,
+    F: Fn(&mut T, &[&[u8]]) -> (usize, usize) + Send + 'static,
+    A: FnOnce(&mut Reply, usize) + Send + 'static,
+{
+    let (key, names) = (call.args[1], &call.args[2..]);
+    if names.len() > many {
+        let names = OwnedRequest::new(names);
+        return revise(call, AddMany { names, add, answer, event, of: PhantomData });
+    }
+    let number = call.keys.update_or_new(key, event, |content: &mut T| add(content, names))?;
+    answer(call.reply, number);
+    DONE
+}
+
+/// The same with many names.
+struct AddMany<T, F, A> {
+    names: OwnedRequest,
+    add: F,
+    answer: A,
+    event: (u32, &'static str),
+    of: PhantomData<fn(&mut T)>,
+}
+
+impl<T, F, A> Revision for AddMany<T, F, A>
+where
+    T: Stored + Send + 'static,
+    F: Fn(&mut T, &[&[u8]]) -> (usize, usize) + Send + 'static,
+    A: FnOnce(&mut Reply, usize) + Send + 'static,
+{
+    type Content = T;
+    /// The number to answer, and how many things have changed.
+    type Told = (usize, usize);
+    const CREATES: bool = true;
+
+    fn revise(&self, content: &mut T) -> (usize, usize) {
+        (self.add)(content, &self.names.args())
+    }
+
+    fn tell(self, call: &mut Call<'_>, told: Option<(usize, usize)>) -> Outcome {
+        let (number, count) = told.unwrap_or_default();
+        say_changed(call, call.args[1], self.event, count);
+        (self.answer)(call.reply, number);
+        DONE
+    }
 }
 
 /// SREM, HDEL, ZREM: removes what the arguments after the key name, and answers how many of them were there. `remove`

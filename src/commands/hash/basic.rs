@@ -8,10 +8,10 @@ use crate::command::row::*;
 use crate::config::EventClasses;
 use crate::keyspace::Ref;
 use crate::resp::Reply;
-use crate::types::hash::{Hash, HashLimits, Lookup};
+use crate::types::hash::{Hash, Lookup};
 
 use super::super::call::write_item;
-use super::super::revise::{MANY, Revision, remove_named, revise, say_changed};
+use super::super::revise::{MANY, add_named, remove_named};
 use super::super::{Call, Command, DONE, Next, Outcome};
 use super::{GROUP, limits, look_up, row};
 
@@ -159,56 +159,18 @@ fn hmset(call: &mut Call<'_>) -> Outcome {
     set_fields(call, |reply, _| reply.ok())
 }
 
-/// Answers how many of the fields set are new.
-type ReplySet = fn(&mut Reply, usize);
-
-/// Sets the fields that the arguments name.
-fn set_fields(call: &mut Call<'_>, answer: ReplySet) -> Outcome {
-    let (key, pairs) = (call.args[1], &call.args[2..]);
-    if pairs.len() % 2 == 1 {
+/// Sets the fields that the arguments name; `answer` is told how many of them are new.
+fn set_fields(call: &mut Call<'_>, answer: fn(&mut Reply, usize)) -> Outcome {
+    if call.args.len() % 2 == 1 {
         return Err(error::wrong_arity(call.spec.name));
     }
     let limits = limits(call);
-    if pairs.len() > 2 * MANY {
-        return revise(call, SetMany { pairs: OwnedRequest::new(pairs), limits, answer });
-    }
-    let new = call.keys.update_or_new(key, (EventClasses::HASH, "hset"), |hash: &mut Hash| {
-        (set_pairs(hash, pairs, &limits), pairs.len() / 2)
-    })?;
-    answer(call.reply, new);
-    DONE
-}
-
-/// Sets fields to values, which stand by turns; returns how many fields are new.
-fn set_pairs(hash: &mut Hash, pairs: &[&[u8]], limits: &HashLimits) -> usize {
-    hash.prepare(pairs.iter().copied(), limits);
-    pairs.chunks_exact(2).filter(|pair| hash.set(pair[0], pair[1], limits)).count()
-}
-
-/// HSET of many fields.
-struct SetMany {
-    pairs: OwnedRequest,
-    limits: HashLimits,
-    answer: ReplySet,
-}
-
-impl Revision for SetMany {
-    type Content = Hash;
-    /// How many fields are set, and how many of them are new.
-    type Told = (usize, usize);
-    const CREATES: bool = true;
-
-    fn revise(&self, hash: &mut Hash) -> (usize, usize) {
-        let pairs = self.pairs.args();
-        (pairs.len() / 2, set_pairs(hash, &pairs, &self.limits))
-    }
-
-    fn tell(self, call: &mut Call<'_>, told: Option<(usize, usize)>) -> Outcome {
-        let (set, new) = told.unwrap_or_default();
-        say_changed(call, call.args[1], (EventClasses::HASH, "hset"), set);
-        (self.answer)(call.reply, new);
-        DONE
-    }
+    let set = move |hash: &mut Hash, pairs: &[&[u8]]| {
+        hash.prepare(pairs.iter().copied(), &limits);
+        let new = pairs.chunks_exact(2).filter(|pair| hash.set(pair[0], pair[1], &limits)).count();
+        (new, pairs.len() / 2)
+    };
+    add_named(call, (EventClasses::HASH, "hset"), 2 * MANY, set, answer)
 }
 
 fn hsetnx(call: &mut Call<'_>) -> Outcome {

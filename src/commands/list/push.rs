@@ -1,11 +1,10 @@
 //! Adding elements: LPUSH, RPUSH, LPUSHX, RPUSHX.
 
-use crate::client::OwnedRequest;
 use crate::command::row::*;
 use crate::config::EventClasses;
-use crate::types::list::{End, List, ListLimits};
+use crate::types::list::{End, List};
 
-use super::super::revise::{Revision, revise, say_changed};
+use super::super::revise::add_named;
 use super::super::{Call, Command, DONE, Outcome};
 use super::{GROUP, limits, push_event, row};
 
@@ -41,48 +40,18 @@ pub(super) const RPUSHX: Command = Command::new(
     |call| push_if_exists(call, End::Tail),
 );
 
-fn push(call: &mut Call<'_>, end: End) -> Outcome {
-    let (limits, elements) = (limits(call), &call.args[2..]);
-    if elements.len() > AT_ONCE_MAX {
-        return revise(call, PushMany { end, elements: OwnedRequest::new(elements), limits });
-    }
-    let len =
-        call.keys.update_or_new(call.args[1], (EventClasses::LIST, push_event(end)), |list: &mut List| {
-            list.push(end, elements.iter().copied(), &limits);
-            (list.len(), elements.len())
-        })?;
-    call.reply.int(len as i64);
-    DONE
-}
-
 /// How many elements are pushed while the list is locked.
 const AT_ONCE_MAX: usize = 16 * 1024;
 
-/// LPUSH or RPUSH of many elements.
-struct PushMany {
-    end: End,
-    elements: OwnedRequest,
-    limits: ListLimits,
-}
-
-impl Revision for PushMany {
-    type Content = List;
-    /// How many elements there are, and how many of them are new.
-    type Told = (usize, usize);
-    const CREATES: bool = true;
-
-    fn revise(&self, list: &mut List) -> (usize, usize) {
-        let elements = self.elements.args();
-        list.push(self.end, elements.iter().copied(), &self.limits);
+fn push(call: &mut Call<'_>, end: End) -> Outcome {
+    let limits = limits(call);
+    let push = move |list: &mut List, elements: &[&[u8]]| {
+        list.push(end, elements.iter().copied(), &limits);
         (list.len(), elements.len())
-    }
-
-    fn tell(self, call: &mut Call<'_>, told: Option<(usize, usize)>) -> Outcome {
-        let (len, new) = told.unwrap_or_default();
-        say_changed(call, call.args[1], (EventClasses::LIST, push_event(self.end)), new);
-        call.reply.int(len as i64);
-        DONE
-    }
+    };
+    add_named(call, (EventClasses::LIST, push_event(end)), AT_ONCE_MAX, push, |reply, len| {
+        reply.int(len as i64);
+    })
 }
 
 fn push_if_exists(call: &mut Call<'_>, end: End) -> Outcome {

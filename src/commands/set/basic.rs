@@ -5,9 +5,9 @@ use crate::command::row::*;
 use crate::config::EventClasses;
 use crate::keyspace::{Access, Ref, Type, WrongType};
 use crate::resp::Reply;
-use crate::types::set::{Set, SetLimits};
+use crate::types::set::Set;
 
-use super::super::revise::{MANY, Revision, remove_named, revise, say_changed};
+use super::super::revise::{MANY, add_named, remove_named};
 use super::super::{Call, Command, DONE, Next, Outcome};
 use super::{GROUP, limits, row, write_members};
 
@@ -81,44 +81,13 @@ pub(super) const SMEMBERS: Command = Command::new(
 );
 
 fn sadd(call: &mut Call<'_>) -> Outcome {
-    let (key, members) = (call.args[1], &call.args[2..]);
     let limits = limits(call);
-    if members.len() > MANY {
-        return revise(call, AddMany { members: OwnedRequest::new(members), limits });
-    }
-    let added = call.keys.update_or_new(key, (EventClasses::SET, "sadd"), |set: &mut Set| {
+    let add = move |set: &mut Set, members: &[&[u8]]| {
         set.prepare(members[0], members.len(), &limits);
         let added = members.iter().filter(|member| set.insert(member, &limits)).count();
         (added, added)
-    })?;
-    call.reply.int(added as i64);
-    DONE
-}
-
-/// SADD of many members.
-struct AddMany {
-    members: OwnedRequest,
-    limits: SetLimits,
-}
-
-impl Revision for AddMany {
-    type Content = Set;
-    /// How many members are new.
-    type Told = usize;
-    const CREATES: bool = true;
-
-    fn revise(&self, set: &mut Set) -> usize {
-        let members = self.members.args();
-        set.prepare(members[0], members.len(), &self.limits);
-        members.iter().filter(|member| set.insert(member, &self.limits)).count()
-    }
-
-    fn tell(self, call: &mut Call<'_>, told: Option<usize>) -> Outcome {
-        let added = told.unwrap_or_default();
-        say_changed(call, call.args[1], (EventClasses::SET, "sadd"), added);
-        call.reply.int(added as i64);
-        DONE
-    }
+    };
+    add_named(call, (EventClasses::SET, "sadd"), MANY, add, |reply, added| reply.int(added as i64))
 }
 
 fn smove(call: &mut Call<'_>) -> Outcome {
