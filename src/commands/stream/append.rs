@@ -7,6 +7,7 @@ use crate::config::{EventClasses, Settings};
 use crate::types::stream::id::parse_new;
 use crate::types::stream::{AppendError, Keep, Log, NewId, Stream, StreamId, StreamLimits, Trim};
 
+use super::super::revise::say_changed;
 use super::super::{Call, Command, DONE, Outcome};
 use super::{GROUP, parse_id, row, write_id};
 
@@ -239,9 +240,6 @@ fn xtrim(call: &mut Call<'_>) -> Outcome {
 
 /// Says and answers how many entries were removed.
 pub(super) fn removed(call: &mut Call<'_>, key: &[u8], count: u64, event: &'static str) {
-    if count > 0 {
-        call.keys.changed(key, EventClasses::STREAM, event);
-        call.keys.effects.dirty += count - 1;
-    }
+    say_changed(call, key, (EventClasses::STREAM, event), count as usize);
     call.reply.int(count as i64);
 }

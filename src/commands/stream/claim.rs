@@ -1,12 +1,14 @@
 //! XCLAIM and XAUTOCLAIM.
 
+use std::borrow::Cow;
+
 use crate::base::num::parse_i64;
 use crate::command::row::*;
 use crate::command::{Error, error};
 use crate::keyspace::Access;
 use crate::resp::{Protocol, Reply};
 use crate::types::stream::id::parse_strict;
-use crate::types::stream::{AutoClaim, AutoClaimed, Claim, Claimed, ClaimedEntry, Group, Stream, StreamId};
+use crate::types::stream::{AutoClaim, AutoClaimed, Claim, ClaimedEntry, Group, Stream, StreamId};
 
 use super::super::revise::{MANY, Revision, revise};
 use super::super::{Call, Command, DONE, Next, Outcome};
@@ -79,26 +81,20 @@ fn xclaim_options(call: &Call<'_>) -> Result<(Vec<StreamId>, Claim), Error> {
 }
 
 fn xclaim(call: &mut Call<'_>) -> Outcome {
-    let (key, name, consumer, now) = (call.args[1], call.args[2], call.args[3], call.keys.wall());
-    let options = xclaim_options(call);
+    let (key, name) = (call.args[1], call.args[2]);
+    let (options, recipient) = (xclaim_options(call), Recipient::of(call));
     let refusal = || error::no_key_or_group(key, name);
-    let propagates = call.keys.propagates();
     let mut stream = open_group(&mut call.keys, key, name)?.ok_or_else(refusal)?;
     let (ids, claim) = options?;
-    if ids.len() > MANY {
+    let many = ids.len() > MANY;
+    let entries = Entries::Named(ids, claim);
+    if many {
         drop(stream);
-        let protocol = call.reply.protocol();
-        let (name, consumer) = (name.into(), consumer.into());
-        let entries = Entries::Named(ids, claim);
-        return revise(call, ClaimMany { name, consumer, entries, now, propagates, protocol });
+        return revise(call, ClaimMany::new(call, recipient, entries));
     }
-    let (log, group) = stream.group_mut(name).ok_or_else(refusal)?;
-    let claimed = group.claim(log, consumer, &ids, &claim, now);
-    write_claimed(call.reply, &claimed.entries, claim.just_id);
-    let told = ClaimTold::of_claim(&claimed, consumer, propagates);
-    let state = (group.last_id(), group.entries_read());
+    let news = recipient.take(&entries, &mut stream, call.reply).ok_or_else(refusal)?;
     drop(stream);
-    told.say(call, state);
+    news.say(call);
     DONE
 }
 
@@ -121,86 +117,31 @@ fn xautoclaim_options(call: &Call<'_>) -> Result<AutoClaim, Error> {
 }
 
 fn xautoclaim(call: &mut Call<'_>) -> Outcome {
-    let (key, name, consumer, now) = (call.args[1], call.args[2], call.args[3], call.keys.wall());
+    let (key, name, recipient) = (call.args[1], call.args[2], Recipient::of(call));
     let claim = xautoclaim_options(call).inspect_err(|_| {
         // The look-up comes first and counts.
         call.keys.exists(key, Access::Ask);
     })?;
     let refusal = || error::no_key_or_group(key, name);
-    let propagates = call.keys.propagates();
     let mut stream = open_group(&mut call.keys, key, name)?.ok_or_else(refusal)?;
     if claim.limit as i64 >= HOPELESS_COUNT {
         return Err(error::XAUTOCLAIM_NO_MEMORY);
     }
     let pending = stream.group(name).map_or(0, Group::pending_count);
-    if claim.limit > AT_ONCE_MAX && pending > AT_ONCE_MAX {
+    let many = claim.limit > AT_ONCE_MAX && pending > AT_ONCE_MAX;
+    let entries = Entries::Idle(claim);
+    if many {
         drop(stream);
-        let protocol = call.reply.protocol();
-        let (name, consumer) = (name.into(), consumer.into());
-        let entries = Entries::Idle(claim);
-        return revise(call, ClaimMany { name, consumer, entries, now, propagates, protocol });
+        return revise(call, ClaimMany::new(call, recipient, entries));
     }
-    let (log, group) = stream.group_mut(name).ok_or_else(refusal)?;
-    let claimed = group.auto_claim(log, consumer, &claim, now);
-    write_auto_claimed(call.reply, &claimed, claim.just_id);
-    let told = ClaimTold::of(&claimed, consumer, propagates);
-    let state = (group.last_id(), group.entries_read());
+    let news = recipient.take(&entries, &mut stream, call.reply).ok_or_else(refusal)?;
     drop(stream);
-    told.say(call, state);
+    news.say(call);
     DONE
 }
 
 /// How many entries change hands while the stream is locked.
 const AT_ONCE_MAX: usize = 1000;
-
-/// What the rest of the server is told of entries that changed hands.
-struct ClaimTold {
-    changes: u64,
-    consumer_created: bool,
-    journal: Option<Deliveries>,
-}
-
-impl ClaimTold {
-    fn of_claim(claimed: &Claimed<'_>, consumer: &[u8], propagates: bool) -> ClaimTold {
-        let created = claimed.consumer_created;
-        // The group's new last ID is told along with each entry.
-        let raised = claimed.last_id_raised && claimed.entries.is_empty();
-        ClaimTold {
-            changes: claimed.entries.len() as u64 + u64::from(raised),
-            consumer_created: created,
-            journal: propagates.then(|| Deliveries::new(consumer, created, &claimed.entries, raised)),
-        }
-    }
-
-    fn of(claimed: &AutoClaimed<'_>, consumer: &[u8], propagates: bool) -> ClaimTold {
-        let created = claimed.consumer_created;
-        ClaimTold {
-            changes: claimed.entries.len() as u64,
-            consumer_created: created,
-            journal: propagates.then(|| Deliveries::new(consumer, created, &claimed.entries, false)),
-        }
-    }
-
-    /// Says so; `state` is the group's last ID and how many entries it has read.
-    fn say(self, call: &mut Call<'_>, state: (StreamId, Option<i64>)) {
-        let (key, name) = (call.args[1], call.args[2]);
-        call.keys.effects.dirty += self.changes;
-        consumer_created(call, key, self.consumer_created);
-        if let Some(journal) = self.journal {
-            journal.propagate(&mut call.keys, key, name, state);
-        }
-    }
-}
-
-/// XCLAIM or XAUTOCLAIM of many entries.
-struct ClaimMany {
-    name: Box<[u8]>,
-    consumer: Box<[u8]>,
-    entries: Entries,
-    now: i64,
-    propagates: bool,
-    protocol: Protocol,
-}
 
 /// Which entries change hands.
 enum Entries {
@@ -210,33 +151,106 @@ enum Entries {
     Idle(AutoClaim),
 }
 
-impl Revision for ClaimMany {
-    type Content = Stream;
-    /// The reply, what is to be told, and the state of the group; none if it is gone.
-    type Told = Option<(Reply, ClaimTold, (StreamId, Option<i64>))>;
+/// The consumer that entries are given to.
+struct Recipient<'a> {
+    group: Cow<'a, [u8]>,
+    consumer: Cow<'a, [u8]>,
+    /// In Unix ms.
+    now: i64,
+    propagates: bool,
+}
 
-    fn revise(&self, stream: &mut Stream) -> Self::Told {
-        let (log, group) = stream.group_mut(&self.name)?;
-        let mut reply = Reply::new(self.protocol);
-        let told = match &self.entries {
+impl<'a> Recipient<'a> {
+    fn of(call: &Call<'a>) -> Recipient<'a> {
+        Recipient {
+            group: call.args[2].into(),
+            consumer: call.args[3].into(),
+            now: call.keys.wall(),
+            propagates: call.keys.propagates(),
+        }
+    }
+
+    fn into_owned(self) -> Recipient<'static> {
+        Recipient {
+            group: self.group.into_owned().into(),
+            consumer: self.consumer.into_owned().into(),
+            ..self
+        }
+    }
+
+    /// Gives it entries and answers them; none if there is no such group.
+    fn take(&self, entries: &Entries, stream: &mut Stream, reply: &mut Reply) -> Option<News> {
+        let (log, group) = stream.group_mut(&self.group)?;
+        let (entries, consumer_created, raised) = match entries {
             Entries::Named(ids, claim) => {
                 let claimed = group.claim(log, &self.consumer, ids, claim, self.now);
-                write_claimed(&mut reply, &claimed.entries, claim.just_id);
-                ClaimTold::of_claim(&claimed, &self.consumer, self.propagates)
+                write_claimed(reply, &claimed.entries, claim.just_id);
+                // The group's new last ID is told along with each entry.
+                let raised = claimed.last_id_raised && claimed.entries.is_empty();
+                (claimed.entries, claimed.consumer_created, raised)
             }
             Entries::Idle(claim) => {
                 let claimed = group.auto_claim(log, &self.consumer, claim, self.now);
-                write_auto_claimed(&mut reply, &claimed, claim.just_id);
-                ClaimTold::of(&claimed, &self.consumer, self.propagates)
+                write_auto_claimed(reply, &claimed, claim.just_id);
+                (claimed.entries, claimed.consumer_created, false)
             }
         };
-        Some((reply, told, (group.last_id(), group.entries_read())))
+        let consumer = (&*self.consumer, consumer_created);
+        let journal = || Deliveries::claimed(group, consumer, &entries, raised);
+        Some(News {
+            changes: entries.len() as u64 + u64::from(raised),
+            consumer_created,
+            journal: self.propagates.then(journal),
+        })
+    }
+}
+
+/// What the rest of the server is told of entries that changed hands.
+struct News {
+    changes: u64,
+    consumer_created: bool,
+    journal: Option<Deliveries>,
+}
+
+impl News {
+    fn say(self, call: &mut Call<'_>) {
+        let (key, name) = (call.args[1], call.args[2]);
+        call.keys.effects.dirty += self.changes;
+        consumer_created(call, key, self.consumer_created);
+        if let Some(journal) = self.journal {
+            journal.propagate(&mut call.keys, key, name);
+        }
+    }
+}
+
+/// XCLAIM or XAUTOCLAIM of many entries.
+struct ClaimMany {
+    recipient: Recipient<'static>,
+    entries: Entries,
+    protocol: Protocol,
+}
+
+impl ClaimMany {
+    fn new(call: &Call<'_>, recipient: Recipient<'_>, entries: Entries) -> ClaimMany {
+        ClaimMany { recipient: recipient.into_owned(), entries, protocol: call.reply.protocol() }
+    }
+}
+
+impl Revision for ClaimMany {
+    type Content = Stream;
+    /// The reply and what is to be told; none if the group is gone.
+    type Told = Option<(Reply, News)>;
+
+    fn revise(&self, stream: &mut Stream) -> Self::Told {
+        let mut reply = Reply::new(self.protocol);
+        let told = self.recipient.take(&self.entries, stream, &mut reply)?;
+        Some((reply, told))
     }
 
     fn tell(self, call: &mut Call<'_>, told: Option<Self::Told>) -> Outcome {
-        let refusal = || error::no_key_or_group(call.args[1], &self.name);
-        let (claimed, told, state) = told.flatten().ok_or_else(refusal)?;
-        told.say(call, state);
+        let refusal = || error::no_key_or_group(call.args[1], &self.recipient.group);
+        let (claimed, told) = told.flatten().ok_or_else(refusal)?;
+        told.say(call);
         Ok(Next::Later(Box::new(move |reply| reply.raw(claimed.as_bytes()))))
     }
 }

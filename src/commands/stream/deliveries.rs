@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use crate::base::num::IntText;
 use crate::keyspace::View;
-use crate::types::stream::{ClaimedEntry, StreamId};
+use crate::types::stream::{ClaimedEntry, Group, StreamId};
 
 /// See the head of this file.
 pub(super) struct Deliveries {
@@ -16,6 +16,9 @@ pub(super) struct Deliveries {
     rows: Vec<Row>,
     /// Whether the group has moved on.
     moved: bool,
+    /// The last ID that the group was given, and how many entries it has read, if that is known.
+    last_id: StreamId,
+    entries_read: Option<i64>,
 }
 
 struct Row {
@@ -26,8 +29,14 @@ struct Row {
 }
 
 impl Deliveries {
-    /// Entries that were claimed for a consumer.
-    pub fn new(consumer: &[u8], created: bool, claimed: &[ClaimedEntry<'_>], moved: bool) -> Deliveries {
+    /// Entries that were claimed for a consumer. `created` tells whether it was made by that, `moved` whether the group
+    /// was moved on.
+    pub fn claimed(
+        group: &Group,
+        (consumer, created): (&[u8], bool),
+        claimed: &[ClaimedEntry<'_>],
+        moved: bool,
+    ) -> Deliveries {
         let row = |entry: &ClaimedEntry<'_>| Row {
             id: entry.id,
             consumer: Arc::clone(&entry.owner),
@@ -36,27 +45,32 @@ impl Deliveries {
         };
         let rows: Vec<Row> = claimed.iter().map(row).collect();
         let told = rows.iter().any(|row| *row.consumer == *consumer);
-        Deliveries { created: (created && !told).then(|| consumer.to_vec()), rows, moved }
+        Deliveries::of(group, (created && !told).then(|| consumer.to_vec()), rows, moved)
     }
 
-    /// Entries that a consumer was given for the first time now.
-    pub fn given(consumer: &[u8], created: bool, ids: Vec<StreamId>, time: i64, moved: bool) -> Deliveries {
+    /// Entries that a consumer was given for the first time, at a time in Unix ms.
+    pub fn given(
+        group: &Group,
+        (consumer, created): (&[u8], bool),
+        ids: Vec<StreamId>,
+        time: i64,
+        moved: bool,
+    ) -> Deliveries {
         let created = (created && ids.is_empty()).then(|| consumer.to_vec());
         let consumer = Arc::<[u8]>::from(consumer);
         let row = |id| Row { id, consumer: Arc::clone(&consumer), time, count: 1 };
-        Deliveries { created, rows: ids.into_iter().map(row).collect(), moved }
+        Deliveries::of(group, created, ids.into_iter().map(row).collect(), moved)
     }
 
-    /// Tells the journal, with the group's last ID and how many entries it has read.
-    pub fn propagate(
-        &self,
-        keys: &mut View<'_>,
-        key: &[u8],
-        group: &[u8],
-        (last_id, read): (StreamId, Option<i64>),
-    ) {
+    fn of(group: &Group, created: Option<Vec<u8>>, rows: Vec<Row>, moved: bool) -> Deliveries {
+        let (last_id, entries_read) = (group.last_id(), group.entries_read());
+        Deliveries { created, rows, moved, last_id, entries_read }
+    }
+
+    /// Tells the journal.
+    pub fn propagate(&self, keys: &mut View<'_>, key: &[u8], group: &[u8]) {
         keys.propagate_nothing();
-        let last_id = last_id.text();
+        let last_id = self.last_id.text();
         if let Some(consumer) = &self.created {
             keys.propagate_also(&[b"XGROUP", b"CREATECONSUMER", key, group, consumer]);
         }
@@ -71,7 +85,7 @@ impl Deliveries {
         }
         if self.moved {
             let mut number = IntText::new();
-            let read = number.format(read.unwrap_or(-1)).as_bytes();
+            let read = number.format(self.entries_read.unwrap_or(-1)).as_bytes();
             keys.propagate_also(&[b"XGROUP", b"SETID", key, group, &last_id, b"ENTRIESREAD", read]);
         }
     }

@@ -121,8 +121,8 @@ fn write_entry(reply: &mut Reply, entry: &Entry<'_>) {
     }
 }
 
-/// Writes an array of entries; returns how many they were.
-fn write_entries<'e>(reply: &mut Reply, entries: impl Iterator<Item = Entry<'e>>) -> usize {
+/// Writes an array of entries.
+fn write_entries<'e>(reply: &mut Reply, entries: impl Iterator<Item = Entry<'e>>) {
     let array = reply.defer();
     let mut count = 0;
     for entry in entries {
@@ -130,5 +130,4 @@ fn write_entries<'e>(reply: &mut Reply, entries: impl Iterator<Item = Entry<'e>>
         count += 1;
     }
     reply.finish_array(array, count);
-    count
 }

@@ -85,8 +85,6 @@ struct Handed {
     consumer_created: bool,
     changes: u64,
     journal: Option<Deliveries>,
-    /// The group's last ID and how many entries it has read.
-    state: (StreamId, Option<i64>),
 }
 
 impl<'a> Reading<'a> {
@@ -158,10 +156,10 @@ impl<'a> Reading<'a> {
             }
         }
         let moved = start.is_none() && answered;
-        let journal =
-            self.propagates.then(|| Deliveries::given(&self.consumer, created, given, self.now, moved));
-        let state = (group.last_id(), group.entries_read());
-        Some(Handed { answered, consumer_created: created, changes, journal, state })
+        let consumer = (&*self.consumer, created);
+        let journal = || Deliveries::given(group, consumer, given, self.now, moved);
+        let journal = self.propagates.then(journal);
+        Some(Handed { answered, consumer_created: created, changes, journal })
     }
 }
 
@@ -170,7 +168,7 @@ impl Handed {
         call.keys.effects.dirty += self.changes;
         consumer_created(call, &reading.key, self.consumer_created);
         if let Some(journal) = self.journal {
-            journal.propagate(&mut call.keys, &reading.key, &reading.group, self.state);
+            journal.propagate(&mut call.keys, &reading.key, &reading.group);
         }
     }
 }
