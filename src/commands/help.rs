@@ -1,6 +1,12 @@
-//! The reply of HELP, the same in all containers.
+//! HELP, the same in all containers.
 
 use super::{Call, DONE, Outcome};
+use crate::command::row::*;
+
+/// The row of a container's HELP, without categories.
+pub const fn row(name: &'static str, group: &'static str, since: &'static str) -> Spec {
+    Spec::new(name, 2).flags(&[LOADING, STALE]).doc(group, since, "O(1)", "Tells the subcommands.")
+}
 
 /// Answers HELP: each subcommand with its arguments, and what it does in one or more lines.
 pub fn answer(call: &mut Call<'_>, subcommands: &[(&str, &str)]) -> Outcome {

@@ -79,15 +79,7 @@ const ACL: Command = Command::container(
                 .syntax("username"),
             users::getuser,
         ),
-        Command::new(
-            Spec::new("acl|help", 2).flags(&[LOADING, STALE]).doc(
-                GROUP,
-                "6.0.0",
-                "O(1)",
-                "Tells the subcommands.",
-            ),
-            acl_help,
-        ),
+        Command::new(help::row("acl|help", GROUP, "6.0.0"), acl_help),
         Command::new(
             admin("acl|list", 2).doc(GROUP, "6.0.0", PER_USER, "Returns all users with their rules."),
             users::list,

@@ -34,10 +34,7 @@ pub(super) const CLIENT: Command = Command::container(
             sub("client|getname", 2).doc(GROUP, "2.6.9", "O(1)", "Returns the name of the connection."),
             names::getname,
         ),
-        Command::new(
-            row("client|help", 2, &[LOADING, STALE]).doc(GROUP, "5.0.0", "O(1)", "Tells what CLIENT can do."),
-            help,
-        ),
+        Command::new(help::row("client|help", GROUP, "5.0.0").categories(&[Categories::CONNECTION]), help),
         Command::new(
             sub("client|id", 2).doc(GROUP, "5.0.0", "O(1)", "Returns the number of the connection."),
             id,

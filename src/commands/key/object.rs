@@ -37,15 +37,7 @@ pub(super) const OBJECT: Command = Command::container(
             about_key("object|refcount", "2.2.3", "Returns how often a value is referred to.").syntax("key"),
             refcount,
         ),
-        Command::new(
-            row("object|help", 2, &[LOADING, STALE], &[]).doc(
-                GROUP,
-                "6.2.0",
-                "O(1)",
-                "Lists the subcommands.",
-            ),
-            show_help,
-        ),
+        Command::new(help::row("object|help", GROUP, "6.2.0").categories(&[Categories::KEYSPACE]), show_help),
     ],
 );
 

@@ -69,15 +69,7 @@ pub const COMMANDS: &[Command] = &[Command::container(
                 ),
             purge,
         ),
-        Command::new(
-            Spec::new("memory|help", 2).flags(&[LOADING, STALE]).doc(
-                GROUP,
-                "4.0.0",
-                "O(1)",
-                "Lists the subcommands.",
-            ),
-            show_help,
-        ),
+        Command::new(help::row("memory|help", GROUP, "4.0.0"), show_help),
     ],
 )];
 

@@ -21,10 +21,7 @@ pub(super) const PUBSUB_CONTAINER: Command = Command::container(
                 .syntax("[pattern:pattern]"),
             |call| channels(call, Kind::Channel),
         ),
-        Command::new(
-            row("pubsub|help", 2, &[LOADING, STALE]).doc(GROUP, "6.2.0", "O(1)", "Tells what PUBSUB can do."),
-            help,
-        ),
+        Command::new(help::row("pubsub|help", GROUP, "6.2.0"), help),
         Command::new(
             row("pubsub|numpat", 2, FLAGS).doc(
                 GROUP,

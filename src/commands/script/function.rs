@@ -49,15 +49,7 @@ const SUBCOMMANDS: &[Command] = &[
             .syntax("[flush-type:<ASYNC|SYNC>]"),
         flush,
     ),
-    Command::new(
-        row("function|help", 2, &[LOADING, STALE]).doc(
-            GROUP,
-            "7.0.0",
-            "O(1)",
-            "Tells about the subcommands.",
-        ),
-        tell_help,
-    ),
+    Command::new(help::row("function|help", GROUP, "7.0.0").categories(&[Categories::SCRIPTING]), tell_help),
     Command::new(
         row("function|kill", 2, &[ALLOW_BUSY, NOSCRIPT])
             .tips(&["request_policy:all_shards", "response_policy:one_succeeded"])

@@ -110,15 +110,7 @@ const SCRIPT: &[Command] = &[
             .syntax("[flush-type:<ASYNC|SYNC>@6.2.0]"),
         flush,
     ),
-    Command::new(
-        script_row("script|help", 2, &[LOADING, STALE]).doc(
-            GROUP,
-            "5.0.0",
-            "O(1)",
-            "Tells about the subcommands.",
-        ),
-        tell_help,
-    ),
+    Command::new(help::row("script|help", GROUP, "5.0.0").categories(&[Categories::SCRIPTING]), tell_help),
     Command::new(
         script_row("script|kill", 2, &[ALLOW_BUSY, NOSCRIPT])
             .tips(&["request_policy:all_shards", "response_policy:one_succeeded"])

@@ -66,7 +66,10 @@ pub(super) const COMMAND: Command = Command::new(
             .syntax("command [arg*]"),
         |call| keys(call, true),
     ),
-    Command::new(row("command|help", 2).doc(GROUP, "5.0.0", "O(1)", "Tells the subcommands."), command_help),
+    Command::new(
+        help::row("command|help", GROUP, "5.0.0").categories(&[Categories::CONNECTION]),
+        command_help,
+    ),
     Command::new(
         row("command|info", -2)
             .tips(&["nondeterministic_output_order"])

@@ -34,15 +34,7 @@ pub(super) const CONFIG: Command = Command::container(
                 .syntax("parameter*"),
             get,
         ),
-        Command::new(
-            Spec::new("config|help", 2).flags(&[LOADING, STALE]).doc(
-                GROUP,
-                "5.0.0",
-                "O(1)",
-                "Tells the subcommands.",
-            ),
-            config_help,
-        ),
+        Command::new(help::row("config|help", GROUP, "5.0.0"), config_help),
         Command::new(
             row("config|resetstat", 2).tips(ALL_NODES).doc(
                 GROUP,

@@ -34,15 +34,7 @@ pub(super) const LATENCY: Command = Command::container(
                 .syntax("event"),
             graph,
         ),
-        Command::new(
-            Spec::new("latency|help", 2).flags(&[LOADING, STALE]).doc(
-                GROUP,
-                "2.8.13",
-                "O(1)",
-                "Tells the subcommands.",
-            ),
-            latency_help,
-        ),
+        Command::new(help::row("latency|help", GROUP, "2.8.13"), latency_help),
         Command::new(
             row("latency|histogram", -2)
                 .tips(TIPS)

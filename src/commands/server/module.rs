@@ -23,15 +23,7 @@ pub(super) const MODULE: Command = Command::container(
         "Modules, of which there are none.",
     ),
     &[
-        Command::new(
-            Spec::new("module|help", 2).flags(&[LOADING, STALE]).doc(
-                GROUP,
-                "5.0.0",
-                "O(1)",
-                "Tells the subcommands.",
-            ),
-            module_help,
-        ),
+        Command::new(help::row("module|help", GROUP, "5.0.0"), module_help),
         Command::new(
             Spec::new("module|list", 2)
                 .flags(&[ADMIN, NOSCRIPT])

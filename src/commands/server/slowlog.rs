@@ -28,15 +28,7 @@ pub(super) const SLOWLOG: Command = Command::container(
                 .syntax("[count:integer]"),
             get,
         ),
-        Command::new(
-            Spec::new("slowlog|help", 2).flags(&[LOADING, STALE]).doc(
-                GROUP,
-                "6.2.0",
-                "O(1)",
-                "Tells the subcommands.",
-            ),
-            slowlog_help,
-        ),
+        Command::new(help::row("slowlog|help", GROUP, "6.2.0"), slowlog_help),
         Command::new(
             row("slowlog|len", 2)
                 .tips(&["request_policy:all_nodes", "response_policy:agg_sum", "nondeterministic_output"])

@@ -61,15 +61,7 @@ pub(super) const XGROUP: Command = Command::container(
                 .syntax("key group consumer"),
             delete_consumer,
         ),
-        Command::new(
-            row("xgroup|help", 2, &[LOADING, STALE], &[]).doc(
-                GROUP,
-                "5.0.0",
-                "O(1)",
-                "Tells about the subcommands.",
-            ),
-            answer_help,
-        ),
+        Command::new(help::row("xgroup|help", GROUP, "5.0.0").categories(&[Categories::STREAM]), answer_help),
     ],
 );
 

@@ -48,15 +48,7 @@ pub(super) const XINFO: Command = Command::container(
                 .syntax("key group"),
             consumers,
         ),
-        Command::new(
-            row("xinfo|help", 2, &[LOADING, STALE], &[]).doc(
-                GROUP,
-                "5.0.0",
-                "O(1)",
-                "Tells about the subcommands.",
-            ),
-            answer_help,
-        ),
+        Command::new(help::row("xinfo|help", GROUP, "5.0.0").categories(&[Categories::STREAM]), answer_help),
     ],
 );
 
