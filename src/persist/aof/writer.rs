@@ -220,19 +220,8 @@ impl Writer {
             }
         };
         self.write_took = Some(begun.elapsed());
-        if outcome.is_err() && done > 0 {
-            if self.last_logged.is_none_or(|logged| logged.elapsed() > LOG_EVERY) {
-                let left = self.buffer.len();
-                tracing::warn!(
-                    "Short write while writing to the AOF file: (nwritten={done}, expected={left})"
-                );
-            }
-            match file.set_len(self.len) {
-                Ok(()) => done = 0,
-                Err(error) => tracing::warn!(
-                    "Could not remove short write from the append-only file. The server may refuse to load the AOF the next time it starts. ftruncate: {error}"
-                ),
-            }
+        if outcome.is_err() && done > 0 && self.takes_back(done) {
+            done = 0;
         }
         self.len += done as u64;
         self.status.size.fetch_add(done as u64, Ordering::Relaxed);
@@ -241,6 +230,23 @@ impl Writer {
             self.buffer.shrink_to(KEPT);
         }
         outcome
+    }
+
+    /// Takes the beginning of the buffer out of the file again; tells whether that is done.
+    fn takes_back(&self, written: usize) -> bool {
+        if self.last_logged.is_none_or(|logged| logged.elapsed() > LOG_EVERY) {
+            let wanted = self.buffer.len();
+            tracing::warn!(
+                "Short write while writing to the AOF file: (nwritten={written}, expected={wanted})"
+            );
+        }
+        let cut = self.file.as_ref().map_or(Ok(()), |file| file.set_len(self.len));
+        if let Err(error) = &cut {
+            tracing::warn!(
+                "Could not remove short write from the append-only file. The server may refuse to load the AOF the next time it starts. ftruncate: {error}"
+            );
+        }
+        cut.is_ok()
     }
 
     fn sync(&mut self) -> io::Result<()> {

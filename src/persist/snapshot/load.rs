@@ -162,8 +162,7 @@ fn read<'l, R: Read>(
     if !options.checksum {
         reader = reader.without_checksum();
     }
-    let mut libraries = Vec::new();
-    let mut db = 0;
+    let (mut libraries, mut db) = (Vec::new(), 0);
     let (mut keys, mut expired, mut empty) = (0, 0, 0);
     loop {
         let item = match reader.next() {
@@ -191,18 +190,20 @@ fn read<'l, R: Read>(
             Item::Aux(name, value) => loading.note(&name, &value),
             Item::Empty(key) => {
                 empty += 1;
-                if empty <= EMPTY_TOLD {
-                    tracing::info!(
-                        "Loading the RDB file, skipping empty key: {}",
-                        String::from_utf8_lossy(&key)
-                    );
-                }
+                tell_empty(&key, empty);
             }
         }
     }
     let end = reader.offset();
     let rest = reader.into_rest();
     Ok(Loaded { end, keys, expired, empty, libraries, rest })
+}
+
+/// Tells the log of the first few collections without elements: those aren't stored.
+fn tell_empty(key: &[u8], count: u64) {
+    if count <= EMPTY_TOLD {
+        tracing::info!("Loading the RDB file, skipping empty key: {}", String::from_utf8_lossy(key));
+    }
 }
 
 fn has_expired(record: &Record, now: i64) -> bool {

@@ -404,8 +404,8 @@ fn scan(args: &mut Args) -> Result<Scan, Stop> {
     Ok(Scan { pattern, count: integer(args.count.take(), 10) })
 }
 
-/// The first of these that was asked for.
-fn mode(args: &mut Args) -> Result<Mode, Stop> {
+/// Refuses what this program doesn't do, and what doesn't go together.
+fn refuse_modes(args: &Args) -> Result<(), Stop> {
     if args.cluster_manager.is_some() {
         return refuse("The cluster manager isn't part of this redis-cli.");
     }
@@ -415,6 +415,12 @@ fn mode(args: &mut Args) -> Result<Mode, Stop> {
     if args.rdb.is_some() && args.functions_rdb.is_some() {
         return refuse("Option --functions-rdb and --rdb are mutually exclusive.");
     }
+    Ok(())
+}
+
+/// The first of these that was asked for.
+fn mode(args: &mut Args) -> Result<Mode, Stop> {
+    refuse_modes(args)?;
     let positive = "value should be positive.";
     let cursor_like = "should be followed by a positive integer.";
     let memory_samples = strict(args.memkeys_samples.take(), "--memkeys-samples", positive)?;
