@@ -40,6 +40,8 @@ use nix::sys::signal::{self, SaFlags, SigAction, SigHandler, SigSet, Signal};
 use nix::sys::stat::Mode;
 use nix::unistd::{alarm, gettid, pause};
 
+use crate::config::REDIS_VERSION;
+
 /// The signals of a process that is broken.
 const CRASHES: [Signal; 5] =
     [Signal::SIGSEGV, Signal::SIGBUS, Signal::SIGFPE, Signal::SIGILL, Signal::SIGABRT];
@@ -161,7 +163,7 @@ extern "C" fn on_crash(number: c_int, info: *mut siginfo_t, _: *mut c_void) {
 
 fn report(number: c_int, info: &siginfo_t) {
     raw(START);
-    say(format_args!("Redis 7.4.1 crashed by signal: {number}, si_code: {}", info.si_code));
+    say(format_args!("Redis {REDIS_VERSION} crashed by signal: {number}, si_code: {}", info.si_code));
     // Above 0 are the processor's own; others were sent by somebody.
     if info.si_code > 0 && (number == libc::SIGSEGV || number == libc::SIGBUS) {
         // SAFETY: a field of plain bytes, whoever has filled it.

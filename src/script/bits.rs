@@ -7,6 +7,8 @@ use super::arguments::Arguments;
 /// Adding it to a double leaves the integer, modulo 2^32, in the low bits.
 const INTEGER_MAGIC: f64 = 6_755_399_441_055_744.0;
 
+/// Makes an integer of another.
+type Change = fn(i32) -> i32;
 /// Takes two integers together.
 type Fold = fn(i32, i32) -> i32;
 /// Moves bits by a count below 32.
@@ -18,9 +20,8 @@ type Shift = fn(i32, u32) -> i32;
 /// If Lua has no memory left.
 pub fn table(lua: &Lua) -> Result<Table> {
     let table = lua.create_table()?;
-    for (name, operation) in
-        [("tobit", tobit as fn(i32) -> i32), ("bnot", |x| !x), ("bswap", i32::swap_bytes)]
-    {
+    let changes: [(&str, Change); 3] = [("tobit", |x| x), ("bnot", |x| !x), ("bswap", i32::swap_bytes)];
+    for (name, operation) in changes {
         let function = move |lua: &Lua, args: MultiValue| {
             Ok(f64::from(operation(bits(&Arguments::new(lua, name, args), 1)?)))
         };
@@ -53,10 +54,6 @@ pub fn table(lua: &Lua) -> Result<Table> {
     }
     table.raw_set("tohex", lua.create_function(tohex)?)?;
     Ok(table)
-}
-
-fn tobit(value: i32) -> i32 {
-    value
 }
 
 fn bits(args: &Arguments<'_>, at: usize) -> Result<i32> {

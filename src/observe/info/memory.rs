@@ -1,6 +1,6 @@
 //! `# Memory`: what is used, for what, and what the allocator holds for it.
 
-use super::row::{Row, Value};
+use super::row::{Row, Value, zero};
 use crate::base::alloc;
 
 /// What `# Memory` tells; all in bytes if nothing else is said.
@@ -73,10 +73,6 @@ fn ratio(a: u64, b: u64) -> f64 {
 /// `a` less `b`, which may be below zero.
 fn difference(a: u64, b: u64) -> Value {
     Value::Int(a as i64 - b as i64)
-}
-
-fn zero<F>(_: &F) -> Value {
-    Value::Count(0)
 }
 
 const fn row(name: &'static str, value: fn(&MemoryFacts) -> Value) -> Row<MemoryFacts> {

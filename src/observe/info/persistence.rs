@@ -3,7 +3,7 @@
 //! What Redis calls copy-on-write
 //! is here what writers had to copy for a snapshot.
 
-use super::row::{Row, Value};
+use super::row::{Row, Value, zero};
 
 /// What `# Persistence` tells.
 #[derive(Clone, Copy, Default, Debug)]
@@ -102,10 +102,6 @@ impl LoadingFacts {
         // At first there is nothing to tell it by.
         if elapsed <= 0 { 1 } else { (elapsed as f64 * left as f64 / (self.read + 1) as f64) as i64 }
     }
-}
-
-fn zero<F>(_: &F) -> Value {
-    Value::Count(0)
 }
 
 /// Of the save that is under way; 0 without one.

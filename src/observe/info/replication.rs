@@ -1,6 +1,6 @@
 //! `# Replication`: a primary without replicas, which is all there is yet.
 
-use super::row::{Row, Value};
+use super::row::{Row, Value, zero};
 
 /// What `# Replication` tells.
 #[derive(Clone, Debug)]
@@ -15,10 +15,6 @@ pub struct ReplicationFacts {
 
 /// The id of the history before a failover: there was none.
 const NO_REPLID: &str = "0000000000000000000000000000000000000000";
-
-fn zero<F>(_: &F) -> Value {
-    Value::Count(0)
-}
 
 const fn row(name: &'static str, value: fn(&ReplicationFacts) -> Value) -> Row<ReplicationFacts> {
     Row::new(name, value)

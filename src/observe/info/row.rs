@@ -59,6 +59,11 @@ pub enum Value {
     Absent,
 }
 
+/// Of what this server never does, or never has any.
+pub fn zero<F>(_: &F) -> Value {
+    Value::Count(0)
+}
+
 impl<F> Row<F> {
     /// A field that is only in INFO.
     pub const fn new(name: &'static str, value: fn(&F) -> Value) -> Row<F> {

@@ -1,6 +1,6 @@
 //! `# Stats`: counters since the start or CONFIG RESETSTAT; and `# Debug`.
 
-use super::row::{Row, Value};
+use super::row::{Row, Value, zero};
 
 /// What `# Stats` and `# Debug` tell.
 #[derive(Clone, Copy, Default, Debug)]
@@ -89,10 +89,6 @@ pub struct StatsFacts {
     pub denied_keys: u64,
     /// Commands about channels that users may not use.
     pub denied_channels: u64,
-}
-
-fn zero<F>(_: &F) -> Value {
-    Value::Count(0)
 }
 
 /// A rate in bytes a second as Redis tells it.
