@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use crate::acl::Identity;
 use crate::client::{ClientFlags, Session};
-use crate::config::{Caller, Config, EvictionPolicy, LogLevel};
-use crate::keyspace::{Clock, Effects, Expiry, Keyspace, Lfu, Plan, Value, View};
+use crate::config::{Caller, Config, LogLevel};
+use crate::keyspace::{Clock, Effects, Expiry, Keyspace, Plan, Value, View};
 use crate::observe::log::Log;
 use crate::persist::aof::{CommandReader, Line};
 use crate::resp::{Protocol, Reply};
@@ -141,18 +141,10 @@ impl Rig {
     }
 
     fn clock(&self) -> Clock {
-        let memory = &self.session.settings.memory;
-        let lfu = matches!(memory.maxmemory_policy, EvictionPolicy::AllkeysLfu | EvictionPolicy::VolatileLfu);
         Clock {
             keep_expired: self.server.pause.is_on(),
-            now: self.now,
-            wall: self.now,
-            lfu: lfu.then_some(Lfu {
-                log_factor: memory.lfu_log_factor,
-                decay_minutes: memory.lfu_decay_minutes,
-            }),
             no_touch: self.session.no_touch,
-            events: self.session.settings.observe.keyspace_events.0,
+            ..Clock::under(&self.session.settings, self.now)
         }
     }
 
