@@ -117,7 +117,7 @@ impl Turn {
                         self.installing = put_off(done, reply);
                         let complete = self.installing.is_none();
                         if let Some(request) = requests.get(self.next) {
-                            executor.worked(&request, session, complete);
+                            executor.worked(&request, session, complete.then(|| &reply.as_bytes()[from..]));
                         }
                         if complete {
                             self.replied(session, reply, from);
@@ -239,7 +239,7 @@ impl Turn {
                     let close = matches!(done, Done::Close);
                     if let Done::Later(_) = done {
                         put_off(done, reply);
-                        executor.worked(&request, session, true);
+                        executor.worked(&request, session, Some(&reply.as_bytes()[from..]));
                     }
                     self.replied(session, reply, from);
                     return if close { Stop::Close } else { Stop::Drained };

@@ -80,10 +80,17 @@ fn commands_and_errors_are_counted() {
     assert_eq!(of("get"), "calls=0,usec=0,usec_per_call=0.00,rejected_calls=1,failed_calls=0");
     assert!(of("config|get").starts_with("calls=1,"));
     assert!(stats.iter().all(|(name, _)| name != "cmdstat_client"), "no command of that name ran");
+    // The elements are looked at without locks: there are many.
+    let words: Vec<String> = (0..20_000).map(|n| format!("x{n}")).collect();
+    let push: Vec<&str> = ["RPUSH", "l"].into_iter().chain(words.iter().map(String::as_str)).collect();
+    client.call(&push);
+    assert!(client.call(&["SORT", "l"]).is_error("ERR One or more scores can't be converted into double"));
+    let sort = field(&mut client, "commandstats", "cmdstat_sort");
+    assert!(sort.ends_with(",rejected_calls=0,failed_calls=1"), "{sort}");
     let mut stranger = server.client();
     stranger.send(b"*1\r\n:4\r\n");
     assert_eq!(stranger.read_to_close(), b"-ERR Protocol error: expected '$', got ':'\r\n");
-    assert_eq!(field(&mut client, "errorstats", "errorstat_ERR"), "count=5");
+    assert_eq!(field(&mut client, "errorstats", "errorstat_ERR"), "count=6");
     assert_eq!(field(&mut client, "stats", "total_error_replies"), "5");
     let latencies = info(&mut client, "latencystats");
     assert!(latencies.iter().any(|(name, value)| {

@@ -449,11 +449,15 @@ impl<'s> Executor<'s> {
         }
     }
 
-    /// Notes that work of a command that was put off is done; its reply is complete if there is nothing to install.
-    pub fn worked(&mut self, request: &Request<'_>, session: &mut Session, complete: bool) {
+    /// Notes that work of a command that was put off is done, with its reply; none if there is something to install.
+    pub fn worked(&mut self, request: &Request<'_>, session: &mut Session, reply: Option<&[u8]>) {
         self.lap(monotonic_ns());
-        if let (Found::Command(listed), true) = (request.found, complete) {
-            self.count(listed, request.args, session, false);
+        if let (Found::Command(listed), Some(reply)) = (request.found, reply) {
+            let refusal = reply.strip_prefix(b"-");
+            if let Some(refusal) = refusal {
+                self.server.stats.error(Error::new(refusal).code());
+            }
+            self.count(listed, request.args, session, refusal.is_some());
         }
     }
 
