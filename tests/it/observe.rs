@@ -91,7 +91,7 @@ fn commands_and_errors_are_counted() {
     stranger.send(b"*1\r\n:4\r\n");
     assert_eq!(stranger.read_to_close(), b"-ERR Protocol error: expected '$', got ':'\r\n");
     assert_eq!(field(&mut client, "errorstats", "errorstat_ERR"), "count=6");
-    assert_eq!(field(&mut client, "stats", "total_error_replies"), "5");
+    assert_eq!(field(&mut client, "stats", "total_error_replies"), "6");
     let latencies = info(&mut client, "latencystats");
     assert!(latencies.iter().any(|(name, value)| {
         name == "latency_percentiles_usec_config|get"

@@ -277,8 +277,8 @@ fn docs_tell_the_arguments_that_redis_tells() {
 #[test]
 fn docs_tell_which_versions_have_changed_what() {
     assert_recorded("command-history-7.4.tsv", |docs| {
-        let versions = docs.get("history")?.items().iter().map(|change| change.items()[0].text()).collect();
-        let versions: Vec<String> = versions;
+        let changes = docs.get("history")?.items();
+        let versions: Vec<String> = changes.iter().map(|change| change.items()[0].text()).collect();
         Some(versions.join(" "))
     });
 }
