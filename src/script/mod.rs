@@ -69,6 +69,10 @@ pub trait Host {
     /// For how long others wait for the script before they are told that it is busy; none: for ever.
     fn patience(&self) -> Option<Duration>;
 
+    /// Hears now and then that others wait no longer: the time, which stands still for a script, goes on for this one,
+    /// as it may be waiting for that.
+    fn time_goes_on(&mut self);
+
     /// Has the commands that follow put down for the journal, or not. At first they are.
     fn journal(&mut self, kept: bool);
 

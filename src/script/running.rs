@@ -82,12 +82,15 @@ impl Running {
         *self.about.lock() = Some(About { name: name.into(), command, since: Instant::now() });
     }
 
-    /// Writes to the log, once, that what runs has been running for longer than others wait for it.
-    pub fn warn_if_slow(&self, patience: Duration) {
-        let Some(About { name, since, .. }) = &*self.about.lock() else { return };
+    /// Whether what runs has been running for longer than others wait for it. The log says so once.
+    pub fn is_slow(&self, patience: Duration) -> bool {
+        let Some(About { name, since, .. }) = &*self.about.lock() else { return false };
         let elapsed = since.elapsed();
-        if elapsed < patience || self.slow.swap(true, Ordering::Relaxed) {
-            return;
+        if elapsed < patience {
+            return false;
+        }
+        if self.slow.swap(true, Ordering::Relaxed) {
+            return true;
         }
         let command = match self.kind() {
             Kind::Scripts => "SCRIPT KILL",
@@ -98,6 +101,7 @@ impl Running {
             elapsed.as_millis(),
             String::from_utf8_lossy(name)
         );
+        true
     }
 
     /// What runs, if it takes long.

@@ -116,9 +116,11 @@ impl Vm {
             if stop.takes_long() {
                 own.with(|session| stop.tell(session.name, session.host.command()));
             }
-            if let Some(patience) = own.with(|session| session.host.patience()).flatten() {
-                stop.warn_if_slow(patience);
-            }
+            own.with(|session| {
+                if session.host.patience().is_some_and(|patience| stop.is_slow(patience)) {
+                    session.host.time_goes_on();
+                }
+            });
             alive(&stop).map(|()| VmState::Continue)
         })?;
         owned.set_limit(MEMORY_MAX);
@@ -384,6 +386,8 @@ mod tests {
         fn patience(&self) -> Option<Duration> {
             None
         }
+
+        fn time_goes_on(&mut self) {}
 
         fn journal(&mut self, _kept: bool) {}
 

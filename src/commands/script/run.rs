@@ -290,6 +290,10 @@ impl Host for Caller<'_, '_> {
         (threshold > 0).then(|| Duration::from_millis(threshold))
     }
 
+    fn time_goes_on(&mut self) {
+        self.call.session.frozen_us = None;
+    }
+
     fn journal(&mut self, kept: bool) {
         self.call.keys.effects.propagation.mute(!kept);
     }

@@ -297,6 +297,15 @@ fn time_stands_still() {
 }
 
 #[test]
+fn time_goes_on_for_a_slow_script() {
+    let mut client = client();
+    client.check(&[("CONFIG SET busy-reply-threshold 5", "+OK")]);
+    let script = "local a = redis.call('time') for i = 1, 1000 do for j = 1, 100000 do end
+        if redis.call('time')[2] ~= a[2] then return 'on' end end";
+    assert_eq!(eval(&mut client, script), "$2\r\non\r\n");
+}
+
+#[test]
 fn commands_that_are_not_for_scripts_may_be_let_in() {
     let mut client = client();
     let refused = "-ERR This Redis command is not allowed from script";
