@@ -2,7 +2,7 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::os::unix::fs::{FileTypeExt, PermissionsExt};
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::sync::{Arc, Weak};
 
@@ -106,10 +106,9 @@ fn bind_all(wanted: &[(Wanted, bool)], settings: &Settings) -> io::Result<Vec<Bo
 }
 
 fn bind_unix(path: &Path, mode: Option<u32>) -> io::Result<(UnixListener, String)> {
-    // A socket left by a process that is gone would make binding fail; anything else is not ours to remove.
-    if std::fs::symlink_metadata(path).is_ok_and(|meta| meta.file_type().is_socket()) {
-        std::fs::remove_file(path)?;
-    }
+    // A file there would make binding fail: a socket left by a process that is gone, or one that reserves the name. As
+    // in Redis it goes, whatever it is.
+    let _ = std::fs::remove_file(path);
     let listener = UnixListener::bind(path).inspect_err(|error| {
         tracing::warn!("Failed opening Unix socket: bind: {error}");
     })?;

@@ -246,6 +246,7 @@ fn only_a_unix_socket() {
     let folder = tempfile::tempdir().expect("temporary folders can be made");
     let socket = folder.path().join("redis.sock");
     let path = socket.to_str().expect("a plain path").to_owned();
+    fs::write(&socket, "as a program does that reserves the name").expect("the folder is there");
     let mut command =
         server(&["--port", "0", "--save", "", "--unixsocket", &path, "--unixsocketperm", "700"]);
     let mut server = Server::spawn(&mut command, folder, 0).expect("it starts");
