@@ -63,6 +63,8 @@ fn a_target_that_is_not_there_or_silent() {
     // Not the one that has just been closed: a child that is being started at this moment may still have it open.
     let port = free_port().to_string();
     let reply = call(&server, &["MIGRATE", "127.0.0.1", &port, "a", "0", "50"]);
+    assert_eq!(reply, error("IOERR error or timeout writing to target instance"));
+    let reply = call(&server, &["MIGRATE", "999.0.0.1", &port, "a", "0", "50"]);
     assert_eq!(reply, error("IOERR error or timeout connecting to the client"));
     let reply = call(&server, &["MIGRATE", "127.0.0.1", &port, "a", "0", "50", "KEYS", "b"]);
     assert_eq!(

@@ -5,6 +5,7 @@
 //! kept for the next command to the same server. If one that was kept fails before it has acknowledged a key, all is
 //! sent again on a new one: what the target had done unseen shows as BUSYKEY, or REPLACE does it again.
 
+use std::io::ErrorKind;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -151,7 +152,11 @@ fn connect(targets: &Targets, options: &Options) -> Result<Target, Error> {
 fn connect_anew(options: &Options) -> Result<Target, Error> {
     let address = options.address.clone().ok_or(error::MIGRATE_CONNECTING)?;
     let target = Target::connect(address, options.timeout);
-    let mut target = target.map_err(|_| error::MIGRATE_CONNECTING)?;
+    let mut target = target.map_err(|failed| match failed.kind() {
+        // As Redis words it, which hears of a refusal when it writes.
+        ErrorKind::ConnectionRefused => error::MIGRATE_WRITING,
+        _ => error::MIGRATE_CONNECTING,
+    })?;
     prepare(&mut target, options).map_err(broken)?.map_err(|text| error::target_replied(&text))?;
     Ok(target)
 }
