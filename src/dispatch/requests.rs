@@ -92,8 +92,12 @@ struct Known<'a> {
     hash: Option<u64>,
 }
 
-/// As many requests are looked up and prefetched at once: more would push each other out of the nearest cache.
+/// As many requests, and as many elements, are looked up or prefetched at once: more would push each other out of the
+/// nearest cache.
 const AT_ONCE: usize = 32;
+
+/// Elements that requests will look for.
+pub type ElementsAhead<'a> = SmallVec<[&'a [u8]; AT_ONCE]>;
 
 /// Some requests of a batch. It is some KB large, so it is filled where it lies and never moved.
 pub struct Requests<'a> {
@@ -163,26 +167,28 @@ impl<'a> Requests<'a> {
         }
     }
 
-    /// The elements that the requests from an index on look for, as long as they are of this command and about one key;
-    /// with that and its hash.
-    pub fn elements(
-        &self,
-        first: usize,
-        wanted: &Listed,
-    ) -> Option<(&'a [u8], u64, impl Iterator<Item = &'a [u8]> + Clone)> {
+    /// The first elements that the requests from an index on look for, as long as they are of this command and about
+    /// one key; with that and its hash.
+    pub fn elements(&self, first: usize, wanted: &Listed) -> Option<(&'a [u8], u64, ElementsAhead<'a>)> {
         let (batch, input) = (self.batch, self.input);
         let Elements { first: at, step } = wanted.command.elements?;
-        let hash = self.known.get(first - self.first)?.hash?;
+        let known = self.known.get(first - self.first..)?;
+        let hash = known.first()?.hash?;
         let key = batch.args(first).get(wanted.single_key?)?.of(batch.source(first, input));
-        let alike = move |known: &&Known<'_>| {
+        let mut elements = ElementsAhead::new();
+        for (index, known) in (first..).zip(known) {
             let is_wanted = matches!(known.found, Found::Command(listed) if std::ptr::eq(listed, wanted));
-            is_wanted && known.hash == Some(hash)
-        };
-        let requests = (first..).zip(self.known[first - self.first..].iter().take_while(alike));
-        let elements = requests.flat_map(move |(index, _)| {
-            let source = batch.source(index, input);
-            batch.args(index).iter().skip(at).step_by(step).map(move |range| range.of(source))
-        });
+            if !is_wanted || known.hash != Some(hash) {
+                break;
+            }
+            let (source, args) = (batch.source(index, input), batch.args(index));
+            for range in args.get(at..).unwrap_or_default().iter().step_by(step) {
+                if elements.len() == AT_ONCE {
+                    return Some((key, hash, elements));
+                }
+                elements.push(range.of(source));
+            }
+        }
         Some((key, hash, elements))
     }
 }

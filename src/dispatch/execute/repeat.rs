@@ -13,8 +13,6 @@ use crate::resp::Reply;
 
 /// For so many elements it isn't worth it.
 const FEW: usize = 2;
-/// What so many elements need has room in the nearest cache.
-const AT_ONCE: usize = 32;
 
 impl Executor<'_> {
     /// Runs the requests from index `next` on for as long as they are of the command that was admitted last, and moves
@@ -71,9 +69,9 @@ impl Executor<'_> {
     #[inline(never)]
     fn approach(&mut self, listed: &Listed, requests: &Requests<'_>, next: usize, session: &Session) {
         if let Some((key, hash, elements)) = requests.elements(next, listed)
-            && elements.clone().nth(FEW).is_some()
+            && elements.len() > FEW
         {
-            self.view_of(hash, session).approach(key, elements.take(AT_ONCE));
+            self.view_of(hash, session).approach(key, elements.iter().copied());
         }
     }
 
