@@ -296,7 +296,7 @@ impl<S: Shape> Node<S> {
         let below = self.starts & (u64::MAX >> (SPOTS - 1 - at));
         let start = SPOTS - 1 - below.leading_zeros();
         let above = (self.starts ^ below).trailing_zeros();
-        Spot { index: below.count_ones() as usize - 1, start, span: above - start }
+        Spot { index: self.child(at), start, span: above - start }
     }
 
     /// The child for `position`, after splitting until it has room for an element.
